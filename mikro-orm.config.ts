@@ -1,0 +1,66 @@
+import type { Options } from '@mikro-orm/core';
+import { Migrator } from '@mikro-orm/migrations';
+import { PgliteDriver } from '@mikro-orm/pglite';
+import { PostgreSqlDriver } from '@mikro-orm/postgresql';
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { loadSettings } from './src/config/load-settings.js';
+import type { Settings } from './src/config/settings.js';
+import { holdDataDir } from './src/database/data-dir-lock.js';
+import { Contact } from './src/identity/entities/contact.js';
+import { Identifier } from './src/identity/entities/identifier.js';
+import { IdentityMerge } from './src/identity/entities/identity-merge.js';
+
+const MIGRATIONS = fileURLToPath(new URL('./migrations', import.meta.url));
+
+/**
+ * The ORM's options: PostgreSQL if a URL is set, otherwise the embedded database in the data folder.
+ *
+ * @param purpose `migrate` waits for long statements, which `serve` gives up on
+ */
+export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Partial<Options> {
+  return {
+    ...(settings.databaseUrl === null ? embedded(settings) : postgres(settings, settings.databaseUrl, purpose)),
+    entities: [Contact, Identifier, IdentityMerge],
+    extensions: [Migrator],
+    migrations: {
+      path: MIGRATIONS,
+      pathTs: MIGRATIONS,
+      snapshot: false,
+      // its default turns triggers off for the session, which needs a superuser
+      disableForeignKeys: false,
+    },
+    // The primary key of `identifier` includes a column, which the schema comparison does not know and would undo.
+    schemaGenerator: { skipTables: ['identifier', 'mikro_orm_migrations'] },
+  };
+}
+
+function postgres(settings: Settings, clientUrl: string, purpose: 'serve' | 'migrate') {
+  return {
+    driver: PostgreSqlDriver,
+    clientUrl,
+    pool: { min: 0, max: purpose === 'serve' ? settings.databasePoolMax : 2, idleTimeoutMillis: 30_000 },
+    driverOptions: {
+      application_name: 'identity-reconciliation',
+      // several statements a round trip
+      pipeline: true,
+      keepAlive: true,
+      connectionTimeoutMillis: 2_000,
+      ...(purpose === 'serve' && { query_timeout: 5_000 }),
+    },
+  };
+}
+
+function embedded({ dataDir }: Settings) {
+  return { driver: PgliteDriver, dbName: dataDir };
+}
+
+/** For the ORM's command line, which must not open a folder that a running service has open. */
+export default async (): Promise<Partial<Options>> => {
+  const settings = loadSettings();
+  if (settings.databaseUrl === null) {
+    mkdirSync(settings.dataDir, { recursive: true });
+    await holdDataDir(settings.dataDir);
+  }
+  return ormOptions(settings, 'migrate');
+};

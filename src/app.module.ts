@@ -1,0 +1,15 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ConfigModule } from './config/config.module.js';
+import type { Settings } from './config/settings.js';
+import { DatabaseModule } from './database/database.module.js';
+import { DocsModule } from './docs/docs.module.js';
+import { HealthModule } from './health/health.module.js';
+import { IdentityModule } from './identity/identity.module.js';
+import { ProblemsModule } from './problems/problems.module.js';
+
+@Module({ imports: [IdentityModule, HealthModule, DocsModule, ProblemsModule] })
+export class AppModule {
+  static async with(settings: Settings): Promise<DynamicModule> {
+    return { module: AppModule, imports: [ConfigModule.with(settings), await DatabaseModule.with(settings)] };
+  }
+}

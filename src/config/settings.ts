@@ -1,0 +1,117 @@
+import { isSupportedCountry, type CountryCode } from 'libphonenumber-js/max';
+import { resolve } from 'node:path';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Everything the environment decides, parsed and validated once. Injected wherever a setting is needed. */
+export class Settings {
+  /** Address to listen on. The default is reachable from this machine only, because the service asks for no password. */
+  readonly host: string;
+  /** TCP port, 0 to 65535; 0 lets the system choose. */
+  readonly port: number;
+  readonly logLevel: LogLevel;
+  /** PostgreSQL connection URL; null: the embedded database in `dataDir`. */
+  readonly databaseUrl: string | null;
+  /** Connections that this process opens at the most, the one of the readiness check aside. */
+  readonly databasePoolMax: number;
+  /** Absolute path of the embedded database's folder; used without `databaseUrl` only. */
+  readonly dataDir: string;
+  /** Whether the service brings the schema up to date when it starts. */
+  readonly migrateOnStart: boolean;
+  /** Country whose national phone numbers are understood; null: they stay their digits. */
+  readonly defaultPhoneRegion: CountryCode | null;
+  /** Sightings that one batch takes at the most. */
+  readonly batchMax: number;
+  /** Batches under way at once. */
+  readonly batchLanes: number;
+
+  /**
+   * @param env variables by name; an empty one counts as absent, since that is how Compose and CI pass "unset"
+   * @throws {SettingsError} naming every wrong variable and what it allows, never its value: it may be a secret
+   */
+  constructor(env: Readonly<Record<string, string | undefined>>) {
+    const read = new Reader(env);
+    this.host = read.text('HOST', '127.0.0.1');
+    this.port = read.integer('PORT', 3000, 0, 65_535);
+    this.logLevel = read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info');
+    this.databaseUrl = read.postgresUrl('DATABASE_URL');
+    this.databasePoolMax = read.integer('DATABASE_POOL_MAX', 10, 1, 1000);
+    this.dataDir = resolve(read.text('DATA_DIR', './data'));
+    this.migrateOnStart = read.flag('MIGRATE_ON_START', this.databaseUrl === null);
+    this.defaultPhoneRegion = read.country('DEFAULT_PHONE_REGION');
+    this.batchMax = read.integer('BATCH_MAX', 256, 1, 10_000);
+    this.batchLanes = read.integer('BATCH_LANES', 2, 1, 64);
+    read.finish();
+  }
+}
+
+/** The environment is wrong; the message lists each variable at fault on a line of its own. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+class Reader {
+  private readonly mistakes: string[] = [];
+
+  constructor(private readonly env: Readonly<Record<string, string | undefined>>) {}
+
+  text(name: string, fallback: string): string {
+    return this.given(name) ?? fallback;
+  }
+
+  integer(name: string, fallback: number, min: number, max: number): number {
+    const value = this.given(name);
+    if (value === null) {
+      return fallback;
+    }
+    const number = Number(value);
+    if (!/^\d{1,10}$/.test(value) || number < min || number > max) {
+      this.mistakes.push(`${name} must be a whole number from ${min} to ${max}`);
+      return fallback;
+    }
+    return number;
+  }
+
+  flag(name: string, fallback: boolean): boolean {
+    return this.oneOf(name, ['true', 'false'], fallback ? 'true' : 'false') === 'true';
+  }
+
+  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: NoInfer<T>): T {
+    const value = this.given(name)?.toLowerCase() ?? fallback;
+    const found = allowed.find((candidate) => candidate === value);
+    if (found === undefined) {
+      this.mistakes.push(`${name} must be one of ${allowed.join(', ')}`);
+    }
+    return found ?? fallback;
+  }
+
+  country(name: string): CountryCode | null {
+    const value = this.given(name)?.toUpperCase() ?? null;
+    if (value === null || isSupportedCountry(value)) {
+      return value;
+    }
+    this.mistakes.push(`${name} must be a two-letter country code such as US, GB or DE (ISO 3166-1 alpha-2)`);
+    return null;
+  }
+
+  postgresUrl(name: string): string | null {
+    const value = this.given(name);
+    if (value === null || (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value))) {
+      return value;
+    }
+    this.mistakes.push(`${name} must be a URL of the form postgres://user:password@host:5432/database`);
+    return null;
+  }
+
+  finish(): void {
+    if (this.mistakes.length > 0) {
+      throw new SettingsError(`The configuration is wrong:\n${this.mistakes.map((line) => `  ${line}`).join('\n')}`);
+    }
+  }
+
+  private given(name: string): string | null {
+    const value = this.env[name]?.trim();
+    return value === undefined || value === '' ? null : value;
+  }
+}

@@ -1,0 +1,84 @@
+import { mkdir, stat, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Another process has the embedded database's folder open. */
+export class DataDirInUseError extends Error {
+  override readonly name = 'DataDirInUseError';
+
+  constructor(dataDir: string) {
+    super(
+      `The data folder ${dataDir} is in use by another process. ` +
+        'Stop that process, set DATA_DIR to another folder, or set DATABASE_URL to share a PostgreSQL.',
+    );
+  }
+}
+
+/**
+ * Holds the folder for this process, because the embedded database itself lets a second process in and breaks.
+ *
+ * The lock is a socket that this process listens on for as long as it lives. A file with a process id would go stale
+ * with a kill, and in containers every process has the same id.
+ *
+ * @returns what releases the folder again
+ * @throws {DataDirInUseError}
+ */
+export async function holdDataDir(dataDir: string): Promise<() => Promise<void>> {
+  await mkdir(dataDir, { recursive: true });
+  const path = socketPath(dataDir);
+  for (let tries = 0; tries < 5; tries++) {
+    const server = await listen(path);
+    if (server !== null) {
+      await confirm(path, server, dataDir);
+      return () => new Promise((resolve) => server.close(() => resolve()));
+    }
+    if (await answers(path)) {
+      break;
+    }
+    // left behind by a process that was killed
+    await unlink(path).catch(() => undefined);
+  }
+  throw new DataDirInUseError(dataDir);
+}
+
+/** The paths of sockets are limited to some hundred bytes, so the shorter of two names for the same file is used. */
+function socketPath(dataDir: string): string {
+  if (process.platform === 'win32') {
+    return `\\\\.\\pipe\\identity-reconciliation-${dataDir.replaceAll(/[^\w]/g, '-')}`;
+  }
+  const absolute = join(dataDir, 'in-use.sock');
+  const short = relative(process.cwd(), absolute);
+  return short.length < absolute.length ? short : absolute;
+}
+
+function listen(path: string): Promise<Server | null> {
+  const server = createServer((socket) => socket.destroy());
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(null) : reject(error)));
+    server.listen(path, () => resolve(server.unref()));
+  });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.unref();
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** Two processes may both find a dead socket and replace it; the one whose socket was replaced steps back. */
+async function confirm(path: string, server: Server, dataDir: string): Promise<void> {
+  if (process.platform === 'win32') {
+    return;
+  }
+  const mine = await stat(path);
+  await sleep(50);
+  const now = await stat(path).catch(() => null);
+  if (now?.ino !== mine.ino) {
+    await new Promise((resolve) => server.close(resolve));
+    throw new DataDirInUseError(dataDir);
+  }
+}

@@ -1,0 +1,44 @@
+import { MikroORM, type Options } from '@mikro-orm/core';
+import type { SqlEntityManager } from '@mikro-orm/sql';
+
+/**
+ * Applies the migrations that the database lacks. Any number of processes may do so at once: each waits for the one
+ * before it, and applies what is still missing then. All of a run is applied, or none of it.
+ *
+ * @param options the ORM's options for the purpose `migrate`
+ * @returns the names of the migrations that were applied
+ */
+export async function migrate(options: Partial<Options>): Promise<string[]> {
+  const orm = await MikroORM.init(options);
+  try {
+    return await migrateWith(orm);
+  } finally {
+    await orm.close();
+  }
+}
+
+/** As {@link migrate}, on a connection that is open already. */
+export async function migrateWith(orm: MikroORM): Promise<string[]> {
+  await ensureMigrationTable(orm);
+  return (orm.em.fork() as SqlEntityManager).transactional(async (em) => {
+    // The lock makes runners take turns: pending migrations are looked up only once it is held.
+    await em.execute('lock table mikro_orm_migrations in share row exclusive mode');
+    const applied = await orm.migrator.up({ transaction: em.getTransactionContext()! });
+    return applied.map(({ name }) => name);
+  });
+}
+
+/** Creating a table is the one step that two runners can't do at once, even with `if not exists`. */
+async function ensureMigrationTable(orm: MikroORM): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await orm.migrator.getExecuted();
+      return;
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (tries === 5 || (code !== '23505' && code !== '42P07')) {
+        throw error;
+      }
+    }
+  }
+}

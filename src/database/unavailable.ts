@@ -1,0 +1,43 @@
+/** Conditions of PostgreSQL that pass: connection lost, shutting down, too many clients, a timeout, out of memory. */
+const PASSING = /^(08...|57P0[1-5]|57014|53...|55P03)$/;
+/** A table or column is missing: this build's migrations have not been applied yet. */
+const SCHEMA_MISSING = new Set(['42P01', '42703', '3F000']);
+/** The server refuses this client; an operator has to change that, and until then no call can be served. */
+const REFUSED = /^(28...|3D000|42501|25006)$/;
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+/** The driver reports some losses of a connection by their text alone. */
+const LOST =
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Query read timeout|The server does not support SSL)/;
+
+/**
+ * Says in a few words why the database could not serve, or null if the error is something else.
+ *
+ * The words name no host, user or statement, so they may be shown to anyone.
+ */
+export function unavailability(error: unknown): string | null {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  const sqlState = typeof code === 'string' ? code : '';
+  if (SCHEMA_MISSING.has(sqlState)) {
+    return 'the database schema is missing or too old';
+  }
+  if (REFUSED.test(sqlState)) {
+    return 'the database refuses this service';
+  }
+  if (PASSING.test(sqlState)) {
+    return 'the database is busy or restarting';
+  }
+  if (NETWORK.has(sqlState) || LOST.test(String(message))) {
+    return 'the database is not reachable';
+  }
+  return error instanceof AggregateError && error.errors.length > 0 ? unavailability(error.errors[0]) : null;
+}

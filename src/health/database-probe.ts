@@ -1,0 +1,70 @@
+import { MikroORM } from '@mikro-orm/core';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import pg from 'pg';
+import { Settings } from '../config/settings.js';
+import { missingFrom, missingMigrations, APPLIED_MIGRATIONS_SQL } from '../database/schema-version.js';
+import { unavailability } from '../database/unavailable.js';
+
+const TIMEOUT_MS = 1_000;
+const CACHE_MS = 1_000;
+
+/**
+ * Says whether the database can serve this build.
+ *
+ * It asks on a connection of its own: one from the pool would have to queue, and a busy service would be taken out of
+ * service. Answers are kept for a second, so that probes from many sides cost one query.
+ */
+@Injectable()
+export class DatabaseProbe implements OnApplicationShutdown {
+  private readonly pool: pg.Pool | null;
+  private last: { readonly at: number; readonly trouble: Promise<string | null> } | null = null;
+
+  constructor(
+    settings: Settings,
+    private readonly orm: MikroORM,
+  ) {
+    this.pool = settings.databaseUrl === null ? null : ownConnection(settings.databaseUrl);
+  }
+
+  /** What keeps the database from serving, in words that name no host, user or statement; null if nothing does. */
+  trouble(): Promise<string | null> {
+    const now = performance.now();
+    if (this.last === null || now - this.last.at > CACHE_MS) {
+      this.last = { at: now, trouble: this.ask() };
+    }
+    return this.last.trouble;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.pool?.end();
+  }
+
+  private async ask(): Promise<string | null> {
+    try {
+      const missing = await this.missing();
+      return missing.length === 0 ? null : 'the database schema is missing or too old';
+    } catch (error) {
+      return unavailability(error) ?? 'the database does not answer as expected';
+    }
+  }
+
+  private async missing(): Promise<string[]> {
+    return this.pool === null
+      ? missingMigrations(this.orm)
+      : missingFrom((await this.pool.query<{ name: string }>(APPLIED_MIGRATIONS_SQL)).rows);
+  }
+}
+
+function ownConnection(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max: 1,
+    application_name: 'identity-reconciliation health',
+    connectionTimeoutMillis: TIMEOUT_MS,
+    query_timeout: TIMEOUT_MS,
+    keepAlive: true,
+  });
+  // A lost idle connection is found out by the next probe; without a listener it would end the process.
+  pool.on('error', () => undefined);
+  return pool;
+}

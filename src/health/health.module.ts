@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { DatabaseProbe } from './database-probe.js';
+import { HealthController } from './health.controller.js';
+
+@Module({
+  // Terminus would log every failed probe with a stack; what is wrong is logged once where it is noticed.
+  imports: [TerminusModule.forRoot({ logger: false })],
+  controllers: [HealthController],
+  providers: [DatabaseProbe],
+})
+export class HealthModule {}

@@ -1,0 +1,79 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isUtf8 } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { BODY_NOT_UTF8, describeProblem, type ProblemDescription } from '../problems/describe-problem.js';
+import { sendProblem } from '../problems/send-problem.js';
+import { answerClientError } from './client-error.js';
+
+/** Bytes that a body may have; a sighting has a few hundred at the most. */
+export const BODY_LIMIT = 16 * 1024;
+
+const UNSUPPORTED_CHARSET: ProblemDescription = {
+  slug: 'unsupported-media-type',
+  title: 'Unsupported media type',
+  status: 415,
+  detail: 'Send the body as application/json in UTF-8.',
+  headers: { accept: 'application/json' },
+};
+const UNSUPPORTED_ENCODING: ProblemDescription = {
+  slug: 'unsupported-content-encoding',
+  title: 'Unsupported content encoding',
+  status: 415,
+  detail: 'Send the body without a content encoding.',
+  headers: { 'accept-encoding': 'identity' },
+};
+/**
+ * The HTTP server: its limits on time and size, request ids, and a JSON parser that takes nothing but JSON in UTF-8.
+ *
+ * Fastify's own defaults stop no slow client; the timeouts only work together with `connectionsCheckingInterval`.
+ */
+export function createFastifyAdapter(): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: 10_000,
+    // longer than the 60 s after which load balancers drop an idle connection, or they would use one that just closed
+    keepAliveTimeout: 72_000,
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+    routerOptions: { maxParamLength: 200 },
+    return503OnClosing: false,
+    genReqId: requestId,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => sendProblem(reply, request.id, describeProblem(error)),
+  });
+  const fastify = adapter.getInstance();
+  fastify.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    const refusal = refusalOf(request.headers['content-encoding'], request.headers['content-type']);
+    if (refusal === null) {
+      done();
+    } else {
+      sendProblem(reply, request.id, refusal);
+    }
+  });
+  fastify.removeAllContentTypeParsers();
+  const parse = fastify.getDefaultJsonParser('remove', 'remove');
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (isUtf8(body)) {
+      void parse(request, body.toString('utf8'), done);
+    } else {
+      done(Object.assign(new Error('not UTF-8'), { statusCode: 400, code: BODY_NOT_UTF8 }));
+    }
+  });
+  return adapter;
+}
+
+/** The caller's id if it sent a decent one, so that its logs and ours can be joined; otherwise a fresh one. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+function refusalOf(encoding: string | undefined, type: string | undefined): ProblemDescription | null {
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') {
+    return UNSUPPORTED_ENCODING;
+  }
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type ?? '')?.[1];
+  return charset === undefined || /^utf-?8$/i.test(charset) ? null : UNSUPPORTED_CHARSET;
+}

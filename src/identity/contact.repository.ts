@@ -1,0 +1,192 @@
+import { EntityRepository } from '@mikro-orm/postgresql';
+import { openSession } from '../database/open-session.js';
+import type { Query, Row, SqlSession, Transaction } from '../database/sql-session.js';
+import * as sql from './contact.statements.js';
+import type { Claim, Contact as ContactRow, Identity, IdentifierKind, Sighting } from './domain/contact.js';
+import { realId, type Writes } from './domain/writes.js';
+import type { Contact } from './entities/contact.js';
+
+const KIND: Record<IdentifierKind, number> = { email: 0, phone: 1 };
+
+/** Which identities to read: those that share an identifier with the sightings, or that of one live contact. */
+export type Selection =
+  | { readonly tenantId: number; readonly sightings: readonly Sighting[] }
+  | { readonly tenantId: number; readonly contactId: number };
+
+/** Every access to contacts and their identifiers goes through here; its statements are in the file beside it. */
+export class ContactRepository extends EntityRepository<Contact> {
+  private session: Promise<SqlSession> | null = null;
+
+  /** Reads the selected identities, each with all its rows, from one snapshot. Unknown or deleted: not among them. */
+  async load(selection: Selection): Promise<Identity[]> {
+    const session = await this.open();
+    return identitiesOf(await session.query(selectionQuery(selection)));
+  }
+
+  /**
+   * Writes a decision, unless a row that it rests on has changed since it was read, or an identifier was claimed by
+   * another.
+   *
+   * @returns the ids of the newcomers in order, or null on a conflict: nothing was written, load and decide again
+   */
+  async apply(tenantId: number, writes: Writes): Promise<number[] | null> {
+    const session = await this.open();
+    return unlessConflict(() =>
+      session.transaction(async (transaction) => {
+        const [locked = [], [drawn] = []] = await transaction.send(
+          // prettier-ignore
+          [sql.LOCK_UNCHANGED, tenantId, writes.touched.map(({ id }) => id), writes.touched.map(({ version }) => version)],
+          [sql.DRAW, writes.newcomers.length],
+        );
+        return locked.length < writes.touched.length ? null : commit(transaction, tenantId, writes, drawn);
+      }),
+    );
+  }
+
+  /**
+   * As `apply`, but locks rows first and decides on what it reads under the locks: the way out for a decision that
+   * has lost several races.
+   *
+   * @param lockIds the rows that the last decision rested on; if the new one rests on more, that is a conflict
+   */
+  async applyLocked(
+    selection: Selection,
+    lockIds: readonly number[],
+    decide: (identities: Identity[]) => Writes,
+  ): Promise<number[] | null> {
+    const { tenantId } = selection;
+    const session = await this.open();
+    return unlessConflict(() =>
+      session.transaction(async (transaction) => {
+        const [, rows = []] = await transaction.send([sql.LOCK, tenantId, lockIds], selectionQuery(selection));
+        const writes = decide(identitiesOf(rows));
+        if (!writes.touched.every(({ id }) => lockIds.includes(id))) {
+          return null;
+        }
+        const [[drawn] = []] = await transaction.send([sql.DRAW, writes.newcomers.length]);
+        return commit(transaction, tenantId, writes, drawn);
+      }),
+    );
+  }
+
+  private open(): Promise<SqlSession> {
+    this.session ??= openSession(this.getEntityManager());
+    return this.session;
+  }
+}
+
+function selectionQuery(selection: Selection): Query {
+  if ('contactId' in selection) {
+    return [sql.LOAD_BY_CONTACT, selection.tenantId, selection.contactId];
+  }
+  const emails = new Set(selection.sightings.flatMap(({ email }) => email ?? []));
+  const phoneNumbers = new Set(selection.sightings.flatMap(({ phoneNumber }) => phoneNumber ?? []));
+  return [sql.LOAD, selection.tenantId, [...emails], [...phoneNumbers]];
+}
+
+function identitiesOf(rows: readonly Row[]): Identity[] {
+  const byRoot = new Map<number, ContactRow[]>();
+  for (const row of rows) {
+    const root = Number(row.root);
+    const known = byRoot.get(root);
+    if (known === undefined) {
+      byRoot.set(root, [contactOf(row)]);
+    } else {
+      known.push(contactOf(row));
+    }
+  }
+  return [...byRoot].map(([primaryId, members]) => ({ primaryId, rows: members }));
+}
+
+function contactOf(row: Row): ContactRow {
+  return {
+    id: Number(row.id),
+    email: row.email as string | null,
+    phoneNumber: row.phone_number as string | null,
+    createdAt: Number(row.created_at),
+    version: Number(row.version),
+    isDeleted: row.is_deleted as boolean,
+  };
+}
+
+/** Writes everything under the locks that the transaction holds, and commits. Returns the ids of the newcomers. */
+async function commit(
+  transaction: Transaction,
+  tenantId: number,
+  writes: Writes,
+  drawn: Row | undefined,
+): Promise<number[]> {
+  const freshIds = (drawn?.ids as unknown[]).map(Number).toSorted((a, b) => a - b);
+  // Newcomers stay junior to what they join even if this clock lags behind the one that stamped it.
+  const now = Math.max(Number(drawn?.now), writes.youngestTouched + 1);
+  await transaction.commit(...writeQueries(tenantId, writes, freshIds, now));
+  return freshIds;
+}
+
+function writeQueries(tenantId: number, writes: Writes, freshIds: readonly number[], now: number): Query[] {
+  const { touched, newcomers, claims, merges, deletion } = writes;
+  const real = (id: number): number => realId(id, freshIds);
+  const link = (id: number | null): number | null => (id === null ? null : real(id));
+  const queries: Query[] = [];
+  if (touched.length > 0) {
+    queries.push([sql.RELINK, tenantId, touched.map(({ id }) => id), touched.map(({ linkedId }) => linkedId), now]);
+  }
+  if (newcomers.length > 0) {
+    queries.push([
+      sql.INSERT_CONTACTS,
+      tenantId,
+      newcomers.map(({ id }) => real(id)),
+      newcomers.map(({ email }) => email),
+      newcomers.map(({ phoneNumber }) => phoneNumber),
+      newcomers.map(({ linkedId }) => link(linkedId)),
+      now,
+    ]);
+  }
+  if (merges.length > 0) {
+    queries.push([
+      sql.INSERT_MERGES,
+      tenantId,
+      merges.map(({ survivorId }) => real(survivorId)),
+      merges.map(({ mergedId }) => real(mergedId)),
+      merges.map(({ email }) => email),
+      merges.map(({ phoneNumber }) => phoneNumber),
+      now,
+    ]);
+  }
+  if (deletion !== null) {
+    queries.push([sql.DELETE_CONTACT, tenantId, deletion.contactId, now]);
+  }
+  if (claims.length > 0) {
+    queries.push([sql.INSERT_CLAIMS, tenantId, ...claimColumns(claims), claims.map(({ contactId }) => real(contactId))]);
+  }
+  if (deletion !== null && deletion.movedClaims.length > 0) {
+    const { movedClaims } = deletion;
+    queries.push([sql.MOVE_CLAIMS, tenantId, ...claimColumns(movedClaims), movedClaims.map(({ contactId }) => contactId)]);
+  }
+  if (deletion !== null && deletion.freedClaims.length > 0) {
+    queries.push([sql.FREE_CLAIMS, tenantId, ...claimColumns(deletion.freedClaims)]);
+  }
+  return queries;
+}
+
+function claimColumns(claims: readonly Pick<Claim, 'kind' | 'value'>[]): [number[], string[]] {
+  return [claims.map(({ kind }) => KIND[kind]), claims.map(({ value }) => value)];
+}
+
+/** Runs `work`; null if it lost a race: to a claim on the same identifier, or as the victim of a deadlock. */
+async function unlessConflict<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isConflict(error)) {
+      return null;
+    }
+    throw error;
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  // Distributed engines wrap a unique violation in an error of their own, recognisable by its text only.
+  return code === '23505' || code === '40001' || code === '40P01' || String(message).includes('duplicate key');
+}

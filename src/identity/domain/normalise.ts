@@ -1,0 +1,64 @@
+import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js/max';
+
+/** What people put between the digits of a phone number: any kind of space, hyphen, dot, parentheses, slash. */
+const SEPARATORS = /[\p{Zs}\-.()/]/gu;
+
+/**
+ * Brings an email to its one form: trimmed, Unicode NFC, lower case; null if nothing is left.
+ *
+ * Idempotent, and total: it never refuses. Whether the result is a valid address is judged where it came in.
+ *
+ * @example normaliseEmail(' McFly@HillValley.EDU ') // 'mcfly@hillvalley.edu'
+ */
+export function normaliseEmail(raw: string): string | null {
+  // Lower-casing can decompose (İ becomes i and a dot above), hence NFC again at the end.
+  const email = raw.trim().normalize('NFC').toLowerCase().normalize('NFC');
+  return email === '' ? null : email;
+}
+
+/**
+ * Brings a phone number to its one form; null if it is blank.
+ *
+ * An international number (`+…`, or `00…` where a possible one follows) becomes E.164: `+` and digits. A national
+ * number becomes E.164 if it is valid in the region, and otherwise stays its digits. Separators are dropped.
+ *
+ * Idempotent, and total: it never refuses. What has letters or too many digits comes back with them, to be judged
+ * where it came in.
+ *
+ * @param region ISO 3166-1 alpha-2 code of the country whose national numbers are understood; null: none
+ * @example normalisePhone('+1 (555) 010-9999', null) // '+15550109999'
+ * @example normalisePhone('030 123456', 'DE') // '+4930123456'
+ * @example normalisePhone('123456', null) // '123456'
+ */
+export function normalisePhone(raw: string, region: CountryCode | null): string | null {
+  const trimmed = raw.trim();
+  if (trimmed === '') {
+    return null;
+  }
+  const compact = trimmed.replace(SEPARATORS, '');
+  if (/^\+\d{1,20}$/.test(compact)) {
+    return international(compact) ?? compact;
+  }
+  if (!/^\d{1,20}$/.test(compact)) {
+    return compact;
+  }
+  const abroad = compact.startsWith('00') ? international(`+${compact.slice(2)}`) : null;
+  return abroad ?? (region === null ? null : national(compact, region)) ?? compact;
+}
+
+/** E.164 of a possible international number; a trunk zero as in `+49 (0)30 …` is not part of it. */
+function international(digits: string): string | null {
+  const parsed = parsePhoneNumberFromString(digits, { extract: false });
+  return parsed?.isPossible() === true ? settled(parsed.number) : null;
+}
+
+function national(digits: string, defaultCountry: CountryCode): string | null {
+  const parsed = parsePhoneNumberFromString(digits, { defaultCountry, extract: false });
+  return parsed?.isValid() === true ? settled(parsed.number) : null;
+}
+
+/** Refuses a form that a second pass would change again: two forms of one number would be two identifiers. */
+function settled(number: string): string | null {
+  const again = parsePhoneNumberFromString(number, { extract: false });
+  return again?.number === number && again.isPossible() ? number : null;
+}

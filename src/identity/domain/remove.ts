@@ -1,0 +1,70 @@
+import { liveContacts, type Claim, type Contact, type Identity, type IdentifierKind } from './contact.js';
+import { NO_WRITES, type Deletion, type TouchedRow, type Writes } from './writes.js';
+
+/**
+ * Decides what deleting a contact changes: who is primary afterwards, and where its claims go.
+ *
+ * If the deleted contact was the primary, the oldest remaining one becomes primary and every other row, the deleted
+ * one too, links to it. A claim goes to the oldest remaining contact that carries the value, or is freed. The rest of
+ * the identity stays together.
+ *
+ * Pure: nothing passed in is modified.
+ *
+ * @param identity the whole identity of the contact
+ * @param contactId a live contact of it
+ */
+export function remove(identity: Identity, contactId: number): Writes {
+  const live = liveContacts(identity);
+  const deleted = live.find(({ id }) => id === contactId);
+  if (deleted === undefined) {
+    throw new Error(`contact ${contactId} is not a live contact of identity ${identity.primaryId}`);
+  }
+  const rest = live.filter(({ id }) => id !== contactId);
+  return {
+    ...NO_WRITES,
+    touched: touchedRows(identity, deleted, rest),
+    deletion: { contactId, ...claimsAfter(live, deleted, rest) },
+  };
+}
+
+function touchedRows(identity: Identity, deleted: Contact, rest: readonly Contact[]): TouchedRow[] {
+  const heir = rest[0];
+  if (deleted.id === identity.primaryId && heir !== undefined) {
+    return identity.rows.map(({ id, version }) => ({ id, version, linkedId: id === heir.id ? null : heir.id }));
+  }
+  return identity.rows
+    .filter(({ id }) => id === deleted.id || id === identity.primaryId)
+    .map(({ id, version }) => ({ id, version, linkedId: id === identity.primaryId ? null : identity.primaryId }));
+}
+
+function claimsAfter(
+  live: readonly Contact[],
+  deleted: Contact,
+  rest: readonly Contact[],
+): Omit<Deletion, 'contactId'> {
+  const moved: Claim[] = [];
+  const freed: { kind: IdentifierKind; value: string }[] = [];
+  for (const [kind, value, carries] of carriedBy(deleted)) {
+    if (live.find(carries) !== deleted) {
+      continue; // an older contact brought the value and keeps the claim
+    }
+    const heir = rest.find(carries);
+    if (heir === undefined) {
+      freed.push({ kind, value });
+    } else {
+      moved.push({ kind, value, contactId: heir.id });
+    }
+  }
+  return { movedClaims: moved, freedClaims: freed };
+}
+
+function carriedBy({ email, phoneNumber }: Contact): [IdentifierKind, string, (contact: Contact) => boolean][] {
+  const carried: [IdentifierKind, string, (contact: Contact) => boolean][] = [];
+  if (email !== null) {
+    carried.push(['email', email, (contact) => contact.email === email]);
+  }
+  if (phoneNumber !== null) {
+    carried.push(['phone', phoneNumber, (contact) => contact.phoneNumber === phoneNumber]);
+  }
+  return carried;
+}

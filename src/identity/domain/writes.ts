@@ -1,0 +1,80 @@
+import type { Claim, IdentifierKind, IdentityView, Sighting } from './contact.js';
+
+/** A row that a decision rests on: it must still have `version`, and is given `linkedId` (null: primary). */
+export interface TouchedRow {
+  readonly id: number;
+  readonly version: number;
+  readonly linkedId: number | null;
+}
+
+/** A contact to insert: exactly what was sent. `id` is provisional, -1 for the first, then -2, … */
+export interface Newcomer extends Sighting {
+  readonly id: number;
+  readonly linkedId: number | null;
+}
+
+/** Two identities that became one, and the sighting that joined them. */
+export interface Merge extends Sighting {
+  readonly survivorId: number;
+  readonly mergedId: number;
+}
+
+/** A contact to delete, and what becomes of the identifiers it claims. */
+export interface Deletion {
+  readonly contactId: number;
+  /** Another live contact carries them: they pass to it. */
+  readonly movedClaims: readonly Claim[];
+  /** No live contact carries them any more: they are free again. */
+  readonly freedClaims: readonly { readonly kind: IdentifierKind; readonly value: string }[];
+}
+
+/**
+ * All that one decision changes, written in one transaction or not at all.
+ *
+ * New contacts carry provisional ids, because ids and the time are drawn from the database only after the rows are
+ * locked. Newcomers are younger than all that is stored, so the decision needs neither.
+ */
+export interface Writes {
+  readonly touched: readonly TouchedRow[];
+  readonly newcomers: readonly Newcomer[];
+  readonly claims: readonly Claim[];
+  readonly merges: readonly Merge[];
+  readonly deletion: Deletion | null;
+  /** Newcomers must be younger than this, in µs since 1970; 0 if they join nobody. */
+  readonly youngestTouched: number;
+}
+
+export const NO_WRITES: Writes = {
+  touched: [],
+  newcomers: [],
+  claims: [],
+  merges: [],
+  deletion: null,
+  youngestTouched: 0,
+};
+
+export function isNothing({ touched, newcomers }: Writes): boolean {
+  return touched.length === 0 && newcomers.length === 0;
+}
+
+/**
+ * The id that the database gave in the place of a provisional one; a real id stays as it is.
+ *
+ * @param freshIds one id a newcomer, ascending
+ */
+export function realId(id: number, freshIds: readonly number[]): number {
+  const real = id < 0 ? freshIds[-id - 1] : id;
+  if (real === undefined) {
+    throw new Error(`no id was drawn for newcomer ${id}`);
+  }
+  return real;
+}
+
+/** The view with real ids; see {@link realId}. */
+export function withRealIds(view: IdentityView, freshIds: readonly number[]): IdentityView {
+  return {
+    ...view,
+    primaryContactId: realId(view.primaryContactId, freshIds),
+    secondaryContactIds: view.secondaryContactIds.map((id) => realId(id, freshIds)),
+  };
+}

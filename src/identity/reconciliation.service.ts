@@ -1,0 +1,93 @@
+import { InjectRepository } from '@mikro-orm/nestjs';
+import { Injectable } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ContactRepository, type Selection } from './contact.repository.js';
+import { ContentionError } from './contention.error.js';
+import { liveContacts, viewOf, type Identity, type IdentityView, type Sighting } from './domain/contact.js';
+import { reconcile } from './domain/reconcile.js';
+import { remove } from './domain/remove.js';
+import { NO_WRITES, isNothing, withRealIds, type Writes } from './domain/writes.js';
+import { Contact } from './entities/contact.js';
+
+/** After so many lost races a decision locks its rows before it is made again. */
+const OPTIMISTIC_ATTEMPTS = 3;
+/** The worst case ever measured is 11; beyond this something else is wrong, and the caller had better know. */
+const MAX_ATTEMPTS = 40;
+
+/** A sighting, and where its answer goes. */
+export interface Call {
+  readonly sighting: Sighting;
+  readonly answer: (view: IdentityView) => void;
+}
+
+/** The shell around the pure core: load, decide, apply, and once more if another process was faster. */
+@Injectable()
+export class ReconciliationService {
+  constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
+
+  /**
+   * Reconciles sightings as if they came one by one, and answers each as soon as its answer is true: at once if it
+   * rests on what is stored, otherwise when the batch is committed.
+   *
+   * @throws {ContentionError} if it lost every race; calls not answered by then have changed nothing
+   */
+  async identify(tenantId: number, calls: readonly Call[]): Promise<void> {
+    let waiting = calls;
+    let views: IdentityView[] = [];
+    const select = (): Selection => ({ tenantId, sightings: waiting.map(({ sighting }) => sighting) });
+    const decide = (identities: Identity[]): Writes => {
+      const { answers, writes } = reconcile(identities, waiting.map(({ sighting }) => sighting));
+      waiting.forEach(({ answer }, i) => answers[i]!.awaitsWrite || answer(answers[i]!.view));
+      waiting = waiting.filter((_, i) => answers[i]!.awaitsWrite);
+      views = answers.flatMap(({ awaitsWrite, view }) => (awaitsWrite ? [view] : []));
+      return writes;
+    };
+    const freshIds = await this.settle(select, decide);
+    waiting.forEach(({ answer }, i) => answer(withRealIds(views[i]!, freshIds)));
+  }
+
+  /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */
+  async find(tenantId: number, contactId: number): Promise<IdentityView | null> {
+    const [identity] = await this.contacts.load({ tenantId, contactId });
+    return identity === undefined ? null : viewOf(liveContacts(identity));
+  }
+
+  /**
+   * Deletes a contact; see {@link remove} for what becomes of the rest.
+   *
+   * @returns whether there was a live contact to delete
+   * @throws {ContentionError} if it lost every race; nothing was changed
+   */
+  async delete(tenantId: number, contactId: number): Promise<boolean> {
+    let isFound = false;
+    await this.settle(
+      () => ({ tenantId, contactId }),
+      ([identity]) => {
+        isFound = identity !== undefined;
+        return identity === undefined ? NO_WRITES : remove(identity, contactId);
+      },
+    );
+    return isFound;
+  }
+
+  /** Loads, decides and applies until a decision is written or there is nothing to write; returns the fresh ids. */
+  private async settle(select: () => Selection, decide: (identities: Identity[]) => Writes): Promise<number[]> {
+    let writes = NO_WRITES;
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const selection = select();
+      let freshIds: number[] | null;
+      if (attempt <= OPTIMISTIC_ATTEMPTS) {
+        writes = decide(await this.contacts.load(selection));
+        freshIds = isNothing(writes) ? [] : await this.contacts.apply(selection.tenantId, writes);
+      } else {
+        const lockIds = writes.touched.map(({ id }) => id);
+        freshIds = await this.contacts.applyLocked(selection, lockIds, (identities) => (writes = decide(identities)));
+      }
+      if (freshIds !== null) {
+        return freshIds;
+      }
+      await sleep(Math.random() * Math.min(2 ** attempt, 50));
+    }
+    throw new ContentionError();
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * An error reduced to what may be logged. Errors of PostgreSQL quote the values of a statement in their message, detail
+ * and where; of those only the codes and the names of the schema are kept.
+ */
+export function loggable(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) {
+    return { thrown: typeof error };
+  }
+  const { code, severity, table, constraint, routine } = error as unknown as Record<string, unknown>;
+  if (severity !== undefined) {
+    return { name: error.name, code, severity, table, constraint, routine };
+  }
+  return { name: error.name, message: error.message, code, stack: error.stack };
+}

@@ -1,0 +1,18 @@
+import type { FastifyReply } from 'fastify';
+import type { ProblemDescription } from './describe-problem.js';
+import type { Problem } from './problem.js';
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** The document that goes over the wire. */
+export function problemOf({ slug, title, status, detail, errors }: ProblemDescription, requestId: string): Problem {
+  return { type: `urn:problem:${slug}`, title, status, detail, ...(errors && { errors }), requestId };
+}
+
+/** Answers a request with a problem document. */
+export function sendProblem(reply: FastifyReply, requestId: string, description: ProblemDescription): void {
+  void reply
+    .status(description.status)
+    .headers({ ...description.headers, 'content-type': PROBLEM_MEDIA_TYPE })
+    .send(JSON.stringify(problemOf(description, requestId)));
+}

