@@ -2,7 +2,7 @@ import type { Options } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { PgliteDriver } from '@mikro-orm/pglite';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
-import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSettings } from './src/config/load-settings.js';
 import type { Settings } from './src/config/settings.js';
@@ -10,8 +10,6 @@ import { holdDataDir } from './src/database/data-dir-lock.js';
 import { Contact } from './src/identity/entities/contact.js';
 import { Identifier } from './src/identity/entities/identifier.js';
 import { IdentityMerge } from './src/identity/entities/identity-merge.js';
-
-const MIGRATIONS = fileURLToPath(new URL('./migrations', import.meta.url));
 
 /**
  * The ORM's options: PostgreSQL if a URL is set, otherwise the embedded database in the data folder.
@@ -24,8 +22,10 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
     entities: [Contact, Identifier, IdentityMerge],
     extensions: [Migrator],
     migrations: {
-      path: MIGRATIONS,
-      pathTs: MIGRATIONS,
+      path: fileURLToPath(new URL('./migrations', import.meta.url)),
+      // where `migration:create` writes, also when it runs from what was built
+      pathTs: resolve('migrations'),
+      fileName: (timestamp, name) => `${timestamp}-${name ?? 'change'}`,
       snapshot: false,
       // its default turns triggers off for the session, which needs a superuser
       disableForeignKeys: false,
@@ -59,7 +59,6 @@ function embedded({ dataDir }: Settings) {
 export default async (): Promise<Partial<Options>> => {
   const settings = loadSettings();
   if (settings.databaseUrl === null) {
-    mkdirSync(settings.dataDir, { recursive: true });
     await holdDataDir(settings.dataDir);
   }
   return ormOptions(settings, 'migrate');

@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { ApiProblems } from '../problems/api-problem.decorator.js';
 import type { Sighting } from './domain/contact.js';
 import { IdentifyRequest } from './dto/identify.request.js';
@@ -8,6 +8,11 @@ import { SightingPipe } from './dto/sighting.pipe.js';
 import { SightingBatcher } from './sighting-batcher.js';
 import { DEFAULT_TENANT_ID } from './tenant.js';
 
+/** The one rule that concerns two fields, and so has no place in the request's own schema. */
+const AT_LEAST_ONE = {
+  allOf: [{ $ref: getSchemaPath(IdentifyRequest) }],
+  anyOf: [given('email', ['string']), given('phoneNumber', ['string', 'integer'])],
+};
 const EXAMPLES = {
   both: { summary: 'Email and phone', value: { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' } },
   email: { summary: 'Email only', value: { email: 'lorraine@hillvalley.edu', phoneNumber: null } },
@@ -26,7 +31,8 @@ export class IdentityController {
     description:
       'Identifiers that nobody has make a new primary contact; known ones with something new make a secondary contact; known ones of two identities merge them, and the oldest contact stays primary; known ones of one identity change nothing. Safe to repeat.',
   })
-  @ApiBody({ type: IdentifyRequest, examples: EXAMPLES })
+  @ApiExtraModels(IdentifyRequest)
+  @ApiBody({ schema: AT_LEAST_ONE, examples: EXAMPLES })
   @ApiOkResponse({ type: IdentityResponse, description: 'The identity that the identifiers belong to.' })
   @ApiProblems({
     400: 'The body is malformed, or a field is invalid.',
@@ -37,4 +43,8 @@ export class IdentityController {
   async identify(@Body(SightingPipe) sighting: Sighting): Promise<IdentityResponse> {
     return new IdentityResponse(await this.batcher.identify(DEFAULT_TENANT_ID, sighting));
   }
+}
+
+function given(name: string, type: ('string' | 'integer')[]) {
+  return { required: [name], properties: { [name]: { type, minLength: 1 } } };
 }

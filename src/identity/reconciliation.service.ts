@@ -1,5 +1,5 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ContactRepository, type Selection } from './contact.repository.js';
 import { ContentionError } from './contention.error.js';
@@ -23,6 +23,8 @@ export interface Call {
 /** The shell around the pure core: load, decide, apply, and once more if another process was faster. */
 @Injectable()
 export class ReconciliationService {
+  private readonly logger = new Logger('Reconciliation');
+
   constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
 
   /**
@@ -86,6 +88,7 @@ export class ReconciliationService {
       if (freshIds !== null) {
         return freshIds;
       }
+      this.logger.debug(`Conflict at attempt ${attempt}: another writer was faster`);
       await sleep(Math.random() * Math.min(2 ** attempt, 50));
     }
     throw new ContentionError();

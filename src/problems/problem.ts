@@ -17,10 +17,10 @@ export class Problem {
   @ApiProperty({ description: 'The kind of problem in words.', example: 'Invalid request' })
   readonly title!: string;
 
-  @ApiProperty({ description: 'The HTTP status.', example: 400, minimum: 400, maximum: 599 })
+  @ApiProperty({ type: 'integer', description: 'The HTTP status.', example: 400, minimum: 400, maximum: 599 })
   readonly status!: number;
 
-  @ApiProperty({ description: 'What happened this time, and what to do.', example: 'The request has 1 invalid field.' })
+  @ApiProperty({ description: 'What happened this time, and what to do.', example: 'The request has an invalid field.' })
   readonly detail!: string;
 
   @ApiProperty({ description: 'The fields at fault; absent if no field is.', type: [FieldError], required: false })

@@ -13,6 +13,6 @@ export function problemOf({ slug, title, status, detail, errors }: ProblemDescri
 export function sendProblem(reply: FastifyReply, requestId: string, description: ProblemDescription): void {
   void reply
     .status(description.status)
-    .headers({ ...description.headers, 'content-type': PROBLEM_MEDIA_TYPE })
+    .headers({ ...description.headers, 'x-request-id': requestId, 'content-type': PROBLEM_MEDIA_TYPE })
     .send(JSON.stringify(problemOf(description, requestId)));
 }

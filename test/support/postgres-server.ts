@@ -17,12 +17,17 @@ const NOBODY = 65_534;
  * under a folder that other users can't read. Here the server runs as `nobody` from a copy in the temporary folder.
  */
 export class PostgresServer {
-  private constructor(
-    private readonly folder: string,
-    private readonly process: ChildProcess,
-    /** URL of the maintenance database; the user may create databases. */
-    readonly url: string,
-  ) {}
+  private readonly folder: string;
+  private readonly process: ChildProcess;
+  /** URL of the maintenance database; the user may create databases. */
+  readonly url: string;
+
+  // Written out, because Node strips types but does not compile parameter properties.
+  private constructor(folder: string, process: ChildProcess, url: string) {
+    this.folder = folder;
+    this.process = process;
+    this.url = url;
+  }
 
   static async start(): Promise<PostgresServer> {
     const folder = await mkdtemp(join(tmpdir(), 'identity-postgres-'));

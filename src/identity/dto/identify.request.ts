@@ -2,6 +2,9 @@ import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { IsEmail, IsNotEmpty, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
 
 const NOTHING_GIVEN = 'give email, phoneNumber, or both';
+const INVALID_EMAIL = 'email must be a valid email address';
+/** No NUL, which PostgreSQL can't store, and no lone surrogate, which has no UTF-8. */
+const WELL_FORMED = /^[^\0\p{Cs}]*$/u;
 const isGiven = (value: unknown): boolean => value !== null;
 
 /**
@@ -20,7 +23,8 @@ export class IdentifyRequest {
     example: 'mcfly@hillvalley.edu',
   })
   @ValidateIf((request: IdentifyRequest) => isGiven(request.email) || !isGiven(request.phoneNumber))
-  @IsEmail({}, { message: 'email must be a valid email address' })
+  @IsEmail({}, { message: INVALID_EMAIL })
+  @Matches(WELL_FORMED, { message: INVALID_EMAIL })
   @MaxLength(254, { message: 'email must have at most 254 characters' })
   @IsString({ message: 'email must be a string' })
   @IsNotEmpty({ message: NOTHING_GIVEN })

@@ -39,9 +39,13 @@ export class SightingPipe implements PipeTransform<unknown, Sighting> {
     return typeof value === 'string' ? normaliseEmail(value) : (value ?? null);
   }
 
-  /** A number that is no safe integer has lost digits on its way here, so it stays a number and is refused. */
   private readPhone(value: unknown): unknown {
-    const text = Number.isSafeInteger(value) ? String(value) : value;
+    const text = isWholeNumber(value) ? String(value) : value;
     return typeof text === 'string' ? normalisePhone(text, this.settings.defaultPhoneRegion) : (text ?? null);
   }
+}
+
+/** Beyond 2^53 a JSON number has lost digits on its way here; it stays a number and is refused for that. */
+function isWholeNumber(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

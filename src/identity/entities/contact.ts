@@ -7,7 +7,7 @@ const ContactSchema = defineEntity({
   repository: () => ContactRepository,
   properties: {
     tenantId: p.integer().primary(),
-    id: p.bigint('number').primary().columnType('bigint').generated('by default as identity'),
+    id: p.bigint('number').primary().autoincrement(false),
     email: p.text().strictNullable(),
     phoneNumber: p.text().strictNullable(),
     linked: () =>

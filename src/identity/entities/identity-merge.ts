@@ -6,7 +6,7 @@ const IdentityMergeSchema = defineEntity({
   tableName: 'identity_merge',
   properties: {
     tenantId: p.integer().primary(),
-    id: p.bigint('number').primary().columnType('bigint').generated('by default as identity'),
+    id: p.bigint('number').primary().autoincrement(false),
     survivor: () =>
       p
         .manyToOne(Contact)

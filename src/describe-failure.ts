@@ -1,0 +1,14 @@
+import { SettingsError } from './config/settings.js';
+import { DataDirInUseError } from './database/data-dir-lock.js';
+import { loggable } from './problems/loggable.js';
+
+const ADDRESS_ERRORS = new Set(['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND']);
+
+/** What a process that can't start says: one sentence if an operator can mend it, otherwise the fault with its stack. */
+export function describeFailure(error: unknown): string | Record<string, unknown> {
+  const isMendable =
+    error instanceof SettingsError ||
+    error instanceof DataDirInUseError ||
+    ADDRESS_ERRORS.has(String((error as NodeJS.ErrnoException).code));
+  return isMendable ? (error as Error).message : loggable(error);
+}

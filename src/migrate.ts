@@ -1,0 +1,23 @@
+import { Logger } from '@nestjs/common';
+import { ormOptions } from '../mikro-orm.config.js';
+import { loadSettings } from './config/load-settings.js';
+import { holdDataDir } from './database/data-dir-lock.js';
+import { migrate } from './database/migrate.js';
+import { unavailability } from './database/unavailable.js';
+import { describeFailure } from './describe-failure.js';
+
+// `npm run migration:up`: brings the schema up to date and ends, with 0 if it is. Any number may run at once.
+const logger = new Logger('Migration');
+
+try {
+  const settings = loadSettings();
+  if (settings.databaseUrl === null) {
+    await holdDataDir(settings.dataDir);
+  }
+  const applied = await migrate(ormOptions(settings, 'migrate'));
+  logger.log(applied.length === 0 ? 'The schema is up to date' : `Applied ${applied.join(', ')}`);
+} catch (error) {
+  const reason = unavailability(error);
+  logger.fatal(reason === null ? describeFailure(error) : `The schema could not be migrated: ${reason}`);
+  process.exitCode = 1;
+}

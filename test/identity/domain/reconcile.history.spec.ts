@@ -1,0 +1,10 @@
+import fc from 'fast-check';
+import { viewOf, liveContacts } from '../../../src/identity/domain/contact.js';
+import type { IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
+import { reconcile } from '../../../src/identity/domain/reconcile.js';
+import { remove } from '../../../src/identity/domain/remove.js';
+import { NO_WRITES, isNothing, withRealIds } from '../../../src/identity/domain/writes.js';
+import { Oracle } from '../../support/oracle.js';
+import { aBatch, aHistory, aSighting, announceSeed, cut, seed, someSightings } from '../../support/sightings.js';
+import type { Step } from '../../support/sightings.js';
+import { MemoryStore, Conflict } from './memory-store.js';

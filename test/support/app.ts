@@ -1,0 +1,17 @@
+import { Settings } from '../../src/config/settings.js';
+import { createApp } from '../../src/create-app.js';
+import { ServiceClient } from './client.js';
+
+/** The application running in this process, and a client for it. */
+export interface RunningApp extends AsyncDisposable {
+  readonly client: ServiceClient;
+  close(): Promise<void>;
+}
+
+/** Starts the application on a free port. */
+export async function startApp(env: Readonly<Record<string, string>>): Promise<RunningApp> {
+  const app = await createApp(new Settings({ LOG_LEVEL: 'silent', PORT: '0', ...env }));
+  await app.listen(0, '127.0.0.1');
+  const close = (): Promise<void> => app.close();
+  return { client: new ServiceClient(await app.getUrl()), close, [Symbol.asyncDispose]: close };
+}

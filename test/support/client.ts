@@ -1,0 +1,58 @@
+import type { IdentityView } from '../../src/identity/domain/contact.js';
+
+/** What a caller sends; also what it should not. */
+export interface Body {
+  readonly email?: unknown;
+  readonly phoneNumber?: unknown;
+}
+
+/** An HTTP answer, its body parsed if it is JSON. */
+export interface Reply<T = unknown> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T;
+}
+
+/** Calls a running service the way a caller does. */
+export class ServiceClient {
+  constructor(readonly url: string) {}
+
+  /** Any request; `body` is sent as it is if it is a string or bytes, and as JSON otherwise. */
+  async send<T = unknown>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Reply<T>> {
+    const isRaw = typeof body === 'string' || body instanceof Uint8Array;
+    const response = await fetch(new URL(path, this.url), {
+      method,
+      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+      ...(body !== undefined && { body: isRaw ? (body as string) : JSON.stringify(body) }),
+      signal: AbortSignal.timeout(20_000),
+    });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : text) as T };
+  }
+
+  /** The identity of a sighting; anything but 200 fails. */
+  async identify(body: Body): Promise<IdentityView> {
+    const reply = await this.send<{ contact: IdentityView }>('POST', '/identify', body);
+    if (reply.status !== 200) {
+      throw new Error(`POST /identify ${JSON.stringify(body)}: ${reply.status} ${JSON.stringify(reply.body)}`);
+    }
+    return reply.body.contact;
+  }
+
+  /** The identity of a contact, or null if there is none. */
+  async find(id: number): Promise<IdentityView | null> {
+    const reply = await this.send<{ contact: IdentityView }>('GET', `/contacts/${id}`);
+    return reply.status === 200 ? reply.body.contact : null;
+  }
+
+  /** The status of a deletion. */
+  async delete(id: number): Promise<number> {
+    return (await this.send('DELETE', `/contacts/${id}`)).status;
+  }
+}

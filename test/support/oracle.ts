@@ -1,0 +1,171 @@
+import type { IdentityView, Sighting } from '../../src/identity/domain/contact.js';
+
+export interface OracleContact extends Sighting {
+  readonly id: number;
+  readonly createdAt: number;
+  linkedId: number | null;
+  deletedAt: number | null;
+}
+
+export interface OracleMerge extends Sighting {
+  readonly survivorId: number;
+  readonly mergedId: number;
+}
+
+/** The id and the time of the nth contact, counted from 1. */
+export type Stamp = (nth: number) => { id: number; createdAt: number };
+
+/**
+ * The whole service as section 1 of the design tells it: one sighting at a time, everything found by looking through
+ * all contacts. Slow and without cleverness on purpose: it shares no idea with the core that it judges.
+ *
+ * @param stamp by default ids and times are 1, 2, 3, …; `inPairs` gives ties
+ */
+export class Oracle {
+  readonly contacts: OracleContact[] = [];
+  readonly merges: OracleMerge[] = [];
+  /** Every sighting as the names of its identifiers; the number at the end rises when the identifier is freed. */
+  private readonly seen: string[][] = [];
+  private readonly freed: string[] = [];
+
+  constructor(private readonly stamp: Stamp = (nth) => ({ id: nth, createdAt: nth })) {}
+
+  identify(sighting: Sighting): IdentityView {
+    const { email, phoneNumber } = sighting;
+    this.seen.push(namesOf(sighting).map((name) => this.generation(name)));
+    const byEmail = this.live().find((contact) => email !== null && contact.email === email);
+    const byPhone = this.live().find((contact) => phoneNumber !== null && contact.phoneNumber === phoneNumber);
+    const known = byEmail ?? byPhone;
+    if (known === undefined) {
+      return this.answer(this.insert(sighting, null));
+    }
+    if ((email !== null && byEmail === undefined) || (phoneNumber !== null && byPhone === undefined)) {
+      this.insert(sighting, this.primaryOf(known).id);
+    } else if (byEmail !== undefined && byPhone !== undefined) {
+      this.join(this.primaryOf(byEmail), this.primaryOf(byPhone), sighting);
+    }
+    return this.answer(this.primaryOf(known));
+  }
+
+  delete(id: number): boolean {
+    const contact = this.live().find((each) => each.id === id);
+    if (contact === undefined) {
+      return false;
+    }
+    const rest = this.identityOf(contact).filter((each) => each !== contact);
+    contact.deletedAt = this.contacts.length;
+    const heir = rest[0];
+    if (contact.linkedId === null && heir !== undefined) {
+      this.linkAll(contact.id, heir.id);
+    }
+    this.freed.push(...namesOf(contact).filter((name) => !rest.some((each) => namesOf(each).includes(name))));
+    return true;
+  }
+
+  find(id: number): IdentityView | null {
+    const contact = this.live().find((each) => each.id === id);
+    return contact === undefined ? null : this.answer(this.primaryOf(contact));
+  }
+
+  /** The identifiers that live together, by the contacts: `email:…` and `phone:…`, sorted. */
+  partition(): string[][] {
+    const primaries = this.live().filter(({ linkedId }) => linkedId === null);
+    const names = primaries.map((primary) => this.identityOf(primary).flatMap(namesOf));
+    return sorted(names.map((each) => [...new Set(each)]));
+  }
+
+  /** The same a second way, by the sightings alone: the closure of "were presented together". */
+  components(): string[][] {
+    const leader = new Map<string, string>();
+    const lead = (name: string): string => {
+      const next = leader.get(name) ?? name;
+      return next === name ? name : lead(next);
+    };
+    for (const names of this.seen) {
+      for (const name of names) {
+        leader.set(lead(name), lead(names[0] ?? name));
+      }
+    }
+    const current = [...new Set(this.seen.flat())].filter((name) => this.generation(bare(name)) === name);
+    const groups = Map.groupBy(current, lead);
+    return sorted([...groups.values()].map((names) => names.map(bare)));
+  }
+
+  private live(): OracleContact[] {
+    return this.contacts.filter(({ deletedAt }) => deletedAt === null);
+  }
+
+  private insert(sighting: Sighting, linkedId: number | null): OracleContact {
+    const { email, phoneNumber } = sighting;
+    const contact = { ...this.stamp(this.contacts.length + 1), email, phoneNumber, linkedId, deletedAt: null };
+    this.contacts.push(contact);
+    return contact;
+  }
+
+  private primaryOf(contact: OracleContact): OracleContact {
+    return this.contacts.find(({ id }) => id === contact.linkedId) ?? contact;
+  }
+
+  /** Its live contacts, the oldest first. */
+  private identityOf(contact: OracleContact): OracleContact[] {
+    const primary = this.primaryOf(contact);
+    return this.live()
+      .filter((each) => this.primaryOf(each) === primary)
+      .toSorted(older);
+  }
+
+  private join(one: OracleContact, other: OracleContact, { email, phoneNumber }: Sighting): void {
+    const [survivor, merged] = [one, other].toSorted(older);
+    if (survivor !== undefined && merged !== undefined && survivor !== merged) {
+      this.linkAll(merged.id, survivor.id);
+      this.merges.push({ survivorId: survivor.id, mergedId: merged.id, email, phoneNumber });
+    }
+  }
+
+  /** Links a primary and all that links to it, deleted contacts too, to another contact. */
+  private linkAll(primaryId: number, newPrimaryId: number): void {
+    for (const contact of this.contacts) {
+      if (contact.id === primaryId || contact.linkedId === primaryId) {
+        contact.linkedId = contact.id === newPrimaryId ? null : newPrimaryId;
+      }
+    }
+  }
+
+  private answer(contact: OracleContact): IdentityView {
+    const primary = this.primaryOf(contact);
+    const secondaries = this.identityOf(contact).filter((each) => each !== primary);
+    const all = [primary, ...secondaries];
+    const emails = all.map(({ email }) => email).filter((email) => email !== null);
+    const phoneNumbers = all.map(({ phoneNumber }) => phoneNumber).filter((phone) => phone !== null);
+    return {
+      primaryContactId: primary.id,
+      emails: emails.filter((email, index) => emails.indexOf(email) === index),
+      phoneNumbers: phoneNumbers.filter((phone, index) => phoneNumbers.indexOf(phone) === index),
+      secondaryContactIds: secondaries.map(({ id }) => id),
+    };
+  }
+
+  /** A freed identifier that is seen again is somebody else's: `email:a#0`, then `email:a#1`, … */
+  private generation(name: string): string {
+    return `${name}#${this.freed.filter((each) => each === name).length}`;
+  }
+}
+
+/** Times with ties: 1, 1, 2, 2, 3, 3, … */
+export const inPairs: Stamp = (nth) => ({ id: nth, createdAt: Math.ceil(nth / 2) });
+
+function older(a: OracleContact, b: OracleContact): number {
+  return a.createdAt - b.createdAt || a.id - b.id;
+}
+
+function namesOf({ email, phoneNumber }: Sighting): string[] {
+  return [...(email === null ? [] : [`email:${email}`]), ...(phoneNumber === null ? [] : [`phone:${phoneNumber}`])];
+}
+
+function bare(name: string): string {
+  return name.slice(0, name.lastIndexOf('#'));
+}
+
+function sorted(groups: string[][]): string[][] {
+  return groups.map((group) => group.toSorted()).toSorted((a, b) => ((a[0] ?? '') < (b[0] ?? '') ? -1 : 1));
+}

@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import type { Sighting } from '../../src/identity/domain/contact.js';
+
+/** What happens to the service in one step of a history. */
+export type Step =
+  | { readonly batch: readonly Sighting[] }
+  /** Deletes the contact at this share (0 to 1) of all contacts by arrival; deleted already: nothing happens. */
+  | { readonly deleteAt: number };
+
+const NAMES = ['lorraine', 'mcfly', 'george', 'biff', 'doc', 'jennifer', 'goldie', 'strickland'];
+export const EMAILS = NAMES.map((name) => `${name}@hillvalley.edu`);
+export const PHONES = ['123456', '919191', '717171', '+15550109999', '+4930123456', '88', '555', '0117'];
+
+const anEmail = fc.constantFrom(...EMAILS);
+const aPhone = fc.constantFrom(...PHONES);
+
+/**
+ * A normalised sighting from eight emails and eight phone numbers.
+ *
+ * Half come with one identifier only: they found the identities that the other half then joins. With pairs alone
+ * one big identity swallows everything early and merges become rare.
+ */
+export const aSighting: fc.Arbitrary<Sighting> = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ email: anEmail, phoneNumber: aPhone }) },
+  { weight: 1, arbitrary: fc.record({ email: anEmail, phoneNumber: fc.constant(null) }) },
+  { weight: 1, arbitrary: fc.record({ email: fc.constant(null), phoneNumber: aPhone }) },
+);
+
+export const someSightings = fc.array(aSighting, { minLength: 1, maxLength: 40, size: 'max' });
+
+export const aBatch = fc.array(aSighting, { minLength: 1, maxLength: 8, size: 'max' });
+
+/** Batches of one to eight sightings; in one step of four a deletion instead. */
+export const aHistory: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.record({ batch: aBatch }) },
+    { weight: 1, arbitrary: fc.record({ deleteAt: fc.double({ min: 0, max: 0.999, noNaN: true }) }) },
+  ),
+  { minLength: 1, maxLength: 16, size: 'max' },
+);
+
+/** Cuts a list into runs whose lengths repeat the given ones; all but the last are full. */
+export function cut<T>(list: readonly T[], lengths: readonly number[]): T[][] {
+  const runs: T[][] = [];
+  for (let start = 0; start < list.length; start += runs.at(-1)?.length ?? 1) {
+    runs.push(list.slice(start, start + (lengths[runs.length % lengths.length] ?? 1)));
+  }
+  return runs;
+}
+
+/** Taken from the environment variable SEED to repeat a run, else new in every run. */
+export const seed = process.env['SEED'] ? Number(process.env['SEED']) : Math.trunc(Math.random() * 2 ** 31);
+
+/** Names the seed of a file of random tests; call it once, at its top. */
+export function announceSeed(subject: string): void {
+  process.stderr.write(`${subject}: SEED=${seed}\n`);
+}
