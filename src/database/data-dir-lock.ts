@@ -1,6 +1,8 @@
-import { mkdir, stat, unlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, realpath, stat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
-import { join, relative } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Another process has the embedded database's folder open. */
@@ -26,7 +28,7 @@ export class DataDirInUseError extends Error {
  */
 export async function holdDataDir(dataDir: string): Promise<() => Promise<void>> {
   await mkdir(dataDir, { recursive: true });
-  const path = socketPath(dataDir);
+  const path = await socketPath(dataDir);
   for (let tries = 0; tries < 5; tries++) {
     const server = await listen(path);
     if (server !== null) {
@@ -42,14 +44,18 @@ export async function holdDataDir(dataDir: string): Promise<() => Promise<void>>
   throw new DataDirInUseError(dataDir);
 }
 
-/** The paths of sockets are limited to some hundred bytes, so the shorter of two names for the same file is used. */
-function socketPath(dataDir: string): string {
+/** Bytes that the path of a socket may have: 107 on Linux, 103 on macOS. */
+const SOCKET_PATH_MAX = 103;
+
+/** The socket lies in the folder itself, or among the temporary files under the folder's hash if its path is too long. */
+async function socketPath(dataDir: string): Promise<string> {
+  const folder = await realpath(dataDir);
+  const hash = createHash('sha256').update(folder).digest('hex').slice(0, 32);
   if (process.platform === 'win32') {
-    return `\\\\.\\pipe\\identity-reconciliation-${dataDir.replaceAll(/[^\w]/g, '-')}`;
+    return `\\\\.\\pipe\\identity-reconciliation-${hash}`;
   }
-  const absolute = join(dataDir, 'in-use.sock');
-  const short = relative(process.cwd(), absolute);
-  return short.length < absolute.length ? short : absolute;
+  const inside = join(folder, 'in-use.sock');
+  return Buffer.byteLength(inside) <= SOCKET_PATH_MAX ? inside : join(tmpdir(), `identity-${hash}.sock`);
 }
 
 function listen(path: string): Promise<Server | null> {

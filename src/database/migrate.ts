@@ -28,6 +28,9 @@ export async function migrateWith(orm: MikroORM): Promise<string[]> {
   });
 }
 
+/** PostgreSQL's answers to one who creates a table that another is creating at the same moment. */
+const CREATED_BY_ANOTHER = new Set(['23505', '42P07', '42710']);
+
 /** Creating a table is the one step that two runners can't do at once, even with `if not exists`. */
 async function ensureMigrationTable(orm: MikroORM): Promise<void> {
   for (let tries = 1; ; tries++) {
@@ -35,8 +38,7 @@ async function ensureMigrationTable(orm: MikroORM): Promise<void> {
       await orm.migrator.getExecuted();
       return;
     } catch (error) {
-      const { code } = error as { code?: unknown };
-      if (tries === 5 || (code !== '23505' && code !== '42P07')) {
+      if (tries === 20 || !CREATED_BY_ANOTHER.has(String((error as { code?: unknown }).code))) {
         throw error;
       }
     }

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { BODY_NOT_UTF8, describeProblem, type ProblemDescription } from '../problems/describe-problem.js';
 import { sendProblem } from '../problems/send-problem.js';
 import { answerClientError } from './client-error.js';
+import { closeConnectionsOnShutdown } from './close-connections.js';
 
 /** Bytes that a body may have; a sighting has a few hundred at the most. */
 export const BODY_LIMIT = 16 * 1024;
@@ -52,6 +53,7 @@ export function createFastifyAdapter(): FastifyAdapter {
       sendProblem(reply, request.id, refusal);
     }
   });
+  closeConnectionsOnShutdown(fastify);
   fastify.removeAllContentTypeParsers();
   const parse = fastify.getDefaultJsonParser('remove', 'remove');
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {

@@ -34,7 +34,9 @@ export class Oracle {
     const { email, phoneNumber } = sighting;
     this.seen.push(namesOf(sighting).map((name) => this.generation(name)));
     const byEmail = this.live().find((contact) => email !== null && contact.email === email);
-    const byPhone = this.live().find((contact) => phoneNumber !== null && contact.phoneNumber === phoneNumber);
+    const byPhone = this.live().find(
+      (contact) => phoneNumber !== null && contact.phoneNumber === phoneNumber,
+    );
     const known = byEmail ?? byPhone;
     if (known === undefined) {
       return this.answer(this.insert(sighting, null));
@@ -71,7 +73,7 @@ export class Oracle {
   partition(): string[][] {
     const primaries = this.live().filter(({ linkedId }) => linkedId === null);
     const names = primaries.map((primary) => this.identityOf(primary).flatMap(namesOf));
-    return sorted(names.map((each) => [...new Set(each)]));
+    return sorted(names.map((each) => Array.from(new Set(each))));
   }
 
   /** The same a second way, by the sightings alone: the closure of "were presented together". */
@@ -97,7 +99,13 @@ export class Oracle {
 
   private insert(sighting: Sighting, linkedId: number | null): OracleContact {
     const { email, phoneNumber } = sighting;
-    const contact = { ...this.stamp(this.contacts.length + 1), email, phoneNumber, linkedId, deletedAt: null };
+    const contact = {
+      ...this.stamp(this.contacts.length + 1),
+      email,
+      phoneNumber,
+      linkedId,
+      deletedAt: null,
+    };
     this.contacts.push(contact);
     return contact;
   }
@@ -159,7 +167,10 @@ function older(a: OracleContact, b: OracleContact): number {
 }
 
 function namesOf({ email, phoneNumber }: Sighting): string[] {
-  return [...(email === null ? [] : [`email:${email}`]), ...(phoneNumber === null ? [] : [`phone:${phoneNumber}`])];
+  return [
+    ...(email === null ? [] : [`email:${email}`]),
+    ...(phoneNumber === null ? [] : [`phone:${phoneNumber}`]),
+  ];
 }
 
 function bare(name: string): string {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Sighting } from '../../src/identity/domain/contact.js';
 
 /** What happens to the service in one step of a history. */
@@ -30,14 +30,13 @@ export const someSightings = fc.array(aSighting, { minLength: 1, maxLength: 40, 
 
 export const aBatch = fc.array(aSighting, { minLength: 1, maxLength: 8, size: 'max' });
 
-/** Batches of one to eight sightings; in one step of four a deletion instead. */
-export const aHistory: fc.Arbitrary<Step[]> = fc.array(
-  fc.oneof(
-    { weight: 3, arbitrary: fc.record({ batch: aBatch }) },
-    { weight: 1, arbitrary: fc.record({ deleteAt: fc.double({ min: 0, max: 0.999, noNaN: true }) }) },
-  ),
-  { minLength: 1, maxLength: 16, size: 'max' },
+/** A batch of one to eight sightings; in one step of four a deletion instead. */
+export const aStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ batch: aBatch }) },
+  { weight: 1, arbitrary: fc.record({ deleteAt: fc.double({ min: 0, max: 0.999, noNaN: true }) }) },
 );
+
+export const aHistory = fc.array(aStep, { minLength: 1, maxLength: 16, size: 'max' });
 
 /** Cuts a list into runs whose lengths repeat the given ones; all but the last are full. */
 export function cut<T>(list: readonly T[], lengths: readonly number[]): T[][] {

@@ -10,7 +10,7 @@ export interface Sighting {
 /** One stored row: identifiers that were seen together once. */
 export interface Contact extends Sighting {
   readonly id: number;
-  /** Microseconds since 1970, as the database keeps them: milliseconds would make ties of what has an order. */
+  /** Microseconds since 1970 (exact until 2255), as the database keeps them: milliseconds would make ties of what has an order. */
   readonly createdAt: number;
   /** Changes with every write that touches the row; while the row is primary it counts the identity's changes. */
   readonly version: number;

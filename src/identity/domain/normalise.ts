@@ -35,7 +35,8 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
   if (trimmed === '') {
     return null;
   }
-  const compact = trimmed.replace(SEPARATORS, '');
+  // nothing but separators is no blank: it stays as it is, and is refused where it came in
+  const compact = trimmed.replace(SEPARATORS, '') || trimmed;
   if (/^\+\d{1,20}$/.test(compact)) {
     return international(compact) ?? compact;
   }

@@ -1,5 +1,11 @@
 import { liveContacts, viewOf } from '../../../src/identity/domain/contact.js';
-import type { Claim, Contact, Identity, IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
+import type {
+  Claim,
+  Contact,
+  Identity,
+  IdentityView,
+  Sighting,
+} from '../../../src/identity/domain/contact.js';
 import { realId } from '../../../src/identity/domain/writes.js';
 import type { Deletion, Merge, Writes } from '../../../src/identity/domain/writes.js';
 import { deepFreeze } from './people.js';
@@ -78,7 +84,9 @@ export class MemoryStore {
     );
     next.check();
     for (const newcomer of inserted) {
-      const elders = next.identityOf(newcomer.id).rows.filter(({ id }) => this.rows.some((row) => row.id === id));
+      const elders = next
+        .identityOf(newcomer.id)
+        .rows.filter(({ id }) => this.rows.some((row) => row.id === id));
       ensure(
         elders.every((elder) => elder.createdAt < createdAt),
         `newcomer ${newcomer.id} is not junior to what it joins`,
@@ -89,7 +97,7 @@ export class MemoryStore {
 
   private identity(primaryId: number): Identity {
     const rows = this.rows.filter(({ id, linkedId }) => (linkedId ?? id) === primaryId);
-    return deepFreeze({ primaryId, rows: rows.toReversed().map(({ linkedId: _, ...row }) => row) });
+    return deepFreeze({ primaryId, rows: rows.toReversed().map(withoutLink) });
   }
 
   private primaryIdOf(contactId: number): number {
@@ -144,8 +152,8 @@ export class MemoryStore {
     }
     for (const { kind, value, contactId } of this.claims) {
       const { rows } = this.identityOf(contactId);
-      const carriers = liveAndOldestFirst(rows).filter((row) => carries(row, kind, value));
-      ensure(carriers[0]?.id === contactId, `the claim on ${value} does not name the oldest live carrier`);
+      const first = liveAndOldestFirst(rows).find((row) => carries(row, kind, value));
+      ensure(first?.id === contactId, `the claim on ${value} does not name the oldest live carrier`);
     }
     for (const { survivorId, mergedId } of this.merges) {
       ensure(this.row(survivorId) !== this.row(mergedId), 'a contact merged with itself');
@@ -161,7 +169,10 @@ export class MemoryStore {
     }
     const primaryId = linkedId ?? id;
     const { rows } = this.identityOf(id);
-    ensure(liveAndOldestFirst(rows)[0]?.id === primaryId, `primary ${primaryId} is not the oldest of its identity`);
+    ensure(
+      liveAndOldestFirst(rows)[0]?.id === primaryId,
+      `primary ${primaryId} is not the oldest of its identity`,
+    );
     for (const [kind, value] of [['email', email] as const, ['phone', phoneNumber] as const]) {
       const claim = this.claims.find((each) => each.kind === kind && each.value === value);
       const isHere = claim !== undefined && this.primaryIdOf(claim.contactId) === primaryId;
@@ -176,6 +187,10 @@ function ensure(holds: boolean, problem: string): void {
   }
 }
 
+function withoutLink({ id, email, phoneNumber, createdAt, version, isDeleted }: Row): Contact {
+  return { id, email, phoneNumber, createdAt, version, isDeleted };
+}
+
 function isSameValue(a: Pick<Claim, 'kind' | 'value'>, b: Pick<Claim, 'kind' | 'value'>): boolean {
   return a.kind === b.kind && a.value === b.value;
 }
@@ -185,5 +200,7 @@ function carries(row: Contact, kind: Claim['kind'], value: string): boolean {
 }
 
 function liveAndOldestFirst(rows: readonly Contact[]): Contact[] {
-  return rows.filter(({ isDeleted }) => !isDeleted).toSorted((a, b) => a.createdAt - b.createdAt || a.id - b.id);
+  return rows
+    .filter(({ isDeleted }) => !isDeleted)
+    .toSorted((a, b) => a.createdAt - b.createdAt || a.id - b.id);
 }

@@ -57,7 +57,11 @@ describe('a batch', () => {
     const lorraine = identity(contact(1, LORRAINE, '123456'));
     const george = identity(contact(11, GEORGE, '919191', { createdAt: 500 }));
 
-    const { answers, writes } = decide([lorraine, george], sighting(GEORGE, '919191'), sighting(MCFLY, '123456'));
+    const { answers, writes } = decide(
+      [lorraine, george],
+      sighting(GEORGE, '919191'),
+      sighting(MCFLY, '123456'),
+    );
 
     expect(answers.map(({ awaitsWrite }) => awaitsWrite)).toEqual([false, true]);
     expect(writes.touched).toEqual([{ id: 1, version: 1, linkedId: null }]);
@@ -67,7 +71,12 @@ describe('a batch', () => {
 
 describe('newcomers of one batch', () => {
   it('are as old as their arrival: the first one of two survives, and the other one links to it', () => {
-    const { answers, writes } = decide([], sighting(LORRAINE, null), sighting(null, '123456'), sighting(LORRAINE, '123456'));
+    const { answers, writes } = decide(
+      [],
+      sighting(LORRAINE, null),
+      sighting(null, '123456'),
+      sighting(LORRAINE, '123456'),
+    );
 
     expect(answers.at(-1)).toEqual({ view: view(-1, [LORRAINE], ['123456'], [-2]), awaitsWrite: true });
     expect(writes).toEqual({
@@ -97,7 +106,10 @@ describe('newcomers of one batch', () => {
     expect(answers).toEqual([
       { view: view(-1, [BIFF], ['717171'], []), awaitsWrite: true },
       { view: view(-1, [BIFF, GEORGE], ['717171'], [-2]), awaitsWrite: true },
-      { view: view(5, [LORRAINE, MCFLY, BIFF, GEORGE], ['123456', '717171'], [8, -1, -2]), awaitsWrite: true },
+      {
+        view: view(5, [LORRAINE, MCFLY, BIFF, GEORGE], ['123456', '717171'], [8, -1, -2]),
+        awaitsWrite: true,
+      },
     ]);
     expect(writes).toEqual({
       ...NO_WRITES,
@@ -150,9 +162,15 @@ describe('newcomers of one batch', () => {
     const lorraine = identity(contact(1, LORRAINE, '123456'));
     const george = identity(contact(11, GEORGE, '919191'));
 
-    const { answers, writes } = decide([lorraine, george], sighting(LORRAINE, '919191'), sighting(GEORGE, '717171'));
+    const { answers, writes } = decide(
+      [lorraine, george],
+      sighting(LORRAINE, '919191'),
+      sighting(GEORGE, '717171'),
+    );
 
-    expect(answers.at(-1)?.view).toEqual(view(1, [LORRAINE, GEORGE], ['123456', '919191', '717171'], [11, -1]));
+    expect(answers.at(-1)?.view).toEqual(
+      view(1, [LORRAINE, GEORGE], ['123456', '919191', '717171'], [11, -1]),
+    );
     expect(writes.newcomers).toEqual([{ id: -1, email: GEORGE, phoneNumber: '717171', linkedId: 1 }]);
   });
 });
@@ -175,7 +193,10 @@ describe('provisional ids', () => {
 
 describe('a write', () => {
   it.each([
-    ['newcomers', { ...NO_WRITES, newcomers: [{ id: -1, email: LORRAINE, phoneNumber: null, linkedId: null }] }],
+    [
+      'newcomers',
+      { ...NO_WRITES, newcomers: [{ id: -1, email: LORRAINE, phoneNumber: null, linkedId: null }] },
+    ],
     ['touched rows', { ...NO_WRITES, touched: [{ id: 1, version: 1, linkedId: null }] }],
   ])('with %s is something', (_, writes) => {
     expect(isNothing(writes)).toBe(false);

@@ -46,7 +46,9 @@ describe('a sighting of two identities', () => {
 
     const { answers, writes } = decide([young, old], sighting(GEORGE, '717171'));
 
-    expect(answers).toEqual([{ view: view(27, [BIFF, GEORGE], ['717171', '919191'], [11]), awaitsWrite: true }]);
+    expect(answers).toEqual([
+      { view: view(27, [BIFF, GEORGE], ['717171', '919191'], [11]), awaitsWrite: true },
+    ]);
     expect(writes.touched).toEqual([
       { id: 11, version: 1, linkedId: 27 },
       { id: 27, version: 1, linkedId: null },

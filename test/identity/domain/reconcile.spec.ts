@@ -136,7 +136,10 @@ describe('an answer', () => {
     );
 
     expect(decide([lorraine], sighting(BIFF, null)).answers).toEqual([
-      { view: view(5, [LORRAINE, GEORGE, BIFF], ['123456', '919191', '717171'], [9, 1, 2]), awaitsWrite: false },
+      {
+        view: view(5, [LORRAINE, GEORGE, BIFF], ['123456', '919191', '717171'], [9, 1, 2]),
+        awaitsWrite: false,
+      },
     ]);
   });
 
@@ -175,7 +178,10 @@ describe('an answer', () => {
 
 describe('an identifier that only a deleted contact carries', () => {
   it('is news to the identity of that contact', () => {
-    const lorraine = identity(contact(1, LORRAINE, '123456'), contact(2, MCFLY, '123456', { isDeleted: true }));
+    const lorraine = identity(
+      contact(1, LORRAINE, '123456'),
+      contact(2, MCFLY, '123456', { isDeleted: true }),
+    );
 
     expect(decide([lorraine], sighting(MCFLY, '123456'))).toEqual({
       answers: [{ view: view(1, [LORRAINE, MCFLY], ['123456'], [-1]), awaitsWrite: true }],
@@ -190,7 +196,10 @@ describe('an identifier that only a deleted contact carries', () => {
   });
 
   it('leads nobody to the identity of that contact', () => {
-    const lorraine = identity(contact(1, LORRAINE, '123456'), contact(2, MCFLY, '123456', { isDeleted: true }));
+    const lorraine = identity(
+      contact(1, LORRAINE, '123456'),
+      contact(2, MCFLY, '123456', { isDeleted: true }),
+    );
     const george = identity(contact(3, GEORGE, '919191'));
 
     expect(decide([lorraine, george], sighting(MCFLY, '919191')).answers).toEqual([

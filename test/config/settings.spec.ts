@@ -1,0 +1,80 @@
+import { resolve } from 'node:path';
+import { Settings, SettingsError } from '../../src/config/settings.js';
+
+test('an empty environment gives the defaults: the embedded database, reachable from this machine only', () => {
+  expect({ ...new Settings({}) }).toEqual({
+    host: '127.0.0.1',
+    port: 3000,
+    logLevel: 'info',
+    databaseUrl: null,
+    databasePoolMax: 10,
+    dataDir: resolve('data'),
+    migrateOnStart: true,
+    defaultPhoneRegion: null,
+    batchMax: 256,
+    batchLanes: 2,
+  });
+});
+
+test('every variable is read', () => {
+  const env = {
+    HOST: '0.0.0.0',
+    PORT: '8080',
+    LOG_LEVEL: 'DEBUG',
+    DATABASE_URL: 'postgres://app:secret@db:5432/identity',
+    DATABASE_POOL_MAX: '20',
+    DATA_DIR: '/var/lib/identity',
+    MIGRATE_ON_START: 'true',
+    DEFAULT_PHONE_REGION: 'de',
+    BATCH_MAX: '64',
+    BATCH_LANES: '4',
+  };
+  expect({ ...new Settings(env) }).toEqual({
+    host: '0.0.0.0',
+    port: 8080,
+    logLevel: 'debug',
+    databaseUrl: 'postgres://app:secret@db:5432/identity',
+    databasePoolMax: 20,
+    dataDir: '/var/lib/identity',
+    migrateOnStart: true,
+    defaultPhoneRegion: 'DE',
+    batchMax: 64,
+    batchLanes: 4,
+  });
+});
+
+test('with a PostgreSQL the service does not migrate by itself', () => {
+  expect(new Settings({ DATABASE_URL: 'postgresql://db/identity' }).migrateOnStart).toBe(false);
+});
+
+test('an empty variable counts as absent', () => {
+  expect(new Settings({ PORT: '', DATABASE_URL: ' ', DEFAULT_PHONE_REGION: '' })).toEqual(new Settings({}));
+});
+
+test('all mistakes are told at once, each with its variable and what it allows, and no value is shown', () => {
+  const env = {
+    PORT: '70000',
+    LOG_LEVEL: 'loud',
+    DATABASE_URL: 'mysql://root:hunter2@db/identity',
+    DATABASE_POOL_MAX: '0',
+    MIGRATE_ON_START: 'yes',
+    DEFAULT_PHONE_REGION: 'XX',
+    BATCH_MAX: '1e3',
+    BATCH_LANES: '-1',
+  };
+  expect(() => new Settings(env)).toThrow(
+    new SettingsError(
+      [
+        'The configuration is wrong:',
+        '  PORT must be a whole number from 0 to 65535',
+        '  LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent',
+        '  DATABASE_URL must be a URL of the form postgres://user:password@host:5432/database',
+        '  DATABASE_POOL_MAX must be a whole number from 1 to 1000',
+        '  MIGRATE_ON_START must be one of true, false',
+        '  DEFAULT_PHONE_REGION must be a two-letter country code such as US, GB or DE (ISO 3166-1 alpha-2)',
+        '  BATCH_MAX must be a whole number from 1 to 10000',
+        '  BATCH_LANES must be a whole number from 1 to 64',
+      ].join('\n'),
+    ),
+  );
+});

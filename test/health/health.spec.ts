@@ -1,0 +1,97 @@
+import pg from 'pg';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startApp } from '../support/app.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase();
+});
+
+afterAll(() => database.drop());
+
+const UP = { status: 'up' };
+/** Longer than the time for which an answer of the database is kept. */
+const PROBE_CACHE_MS = 1_100;
+
+test('all probes are up once the service runs on a migrated database', async () => {
+  await using app = await startApp({ DATABASE_URL: database.url });
+  const live = { status: 200, body: { status: 'ok', info: { process: UP }, error: {}, details: { process: UP } } };
+  expect(await app.client.send('GET', '/health')).toMatchObject(live);
+  expect(await app.client.send('GET', '/health/live')).toMatchObject(live);
+  expect(await app.client.send('GET', '/health/ready')).toMatchObject({
+    status: 200,
+    body: { status: 'ok', details: { process: UP, database: UP } },
+  });
+  expect(await app.client.send('GET', '/health/startup')).toMatchObject({ status: 200, body: { details: { database: UP } } });
+});
+
+test('without its schema the service lives but is not ready, answers 503, and becomes ready when it is migrated', async () => {
+  const empty = await createDatabase({ isMigrated: false });
+  await using app = await startApp({ DATABASE_URL: empty.url });
+  const down = {
+    status: 503,
+    body: { status: 'error', error: { database: { status: 'down', message: 'the database schema is missing or too old' } } },
+  };
+  expect(await app.client.send('GET', '/health/ready')).toMatchObject(down);
+  expect(await app.client.send('GET', '/health/startup')).toMatchObject(down);
+  expect(await app.client.send('GET', '/health/live')).toMatchObject({ status: 200 });
+  expect(await app.client.send('POST', '/identify', { phoneNumber: '1' })).toMatchObject({
+    status: 503,
+    body: { type: 'urn:problem:database-unavailable' },
+  });
+  await using migrating = await startApp({ DATABASE_URL: empty.url, MIGRATE_ON_START: 'true' });
+  await until(async () => (await migrating.client.send('GET', '/health/ready')).status === 200);
+  await sleep(PROBE_CACHE_MS);
+  expect(await app.client.send('GET', '/health/ready')).toMatchObject({ status: 200 });
+  expect(await app.client.identify({ phoneNumber: '1' })).toMatchObject({ primaryContactId: 1 });
+  await app.close();
+  await migrating.close();
+  await empty.drop();
+});
+
+test('while the database is not reachable the service lives, is not ready, and tells callers to try again', async () => {
+  await using app = await startApp({ DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/identity' });
+  const ready = await app.client.send('GET', '/health/ready');
+  expect(ready).toMatchObject({
+    status: 503,
+    body: { error: { database: { status: 'down', message: 'the database is not reachable' } } },
+  });
+  expect(JSON.stringify(ready.body)).not.toMatch(/hunter2|127\.0\.0\.1|app/);
+  expect(await app.client.send('GET', '/health')).toMatchObject({ status: 200 });
+  const refused = await app.client.send('POST', '/identify', { phoneNumber: '1' });
+  expect(refused).toMatchObject({ status: 503, body: { type: 'urn:problem:database-unavailable', status: 503 } });
+  expect(refused.headers.get('retry-after')).toBe('1');
+});
+
+test('a pool that is fully in use does not take the service out', async () => {
+  await using app = await startApp({ DATABASE_URL: database.url, DATABASE_POOL_MAX: '1' });
+  const locker = new pg.Client({ connectionString: database.url });
+  await locker.connect();
+  await locker.query('begin; lock table identifier in access exclusive mode');
+  const waiting = app.client.send('POST', '/identify', { phoneNumber: '1' });
+  await sleep(200);
+  expect(await app.client.send('GET', '/health/ready')).toMatchObject({ status: 200 });
+  await locker.query('commit');
+  await locker.end();
+  expect(await waiting).toMatchObject({ status: 200 });
+});
+
+test('the pool is whole again after the server has ended all connections', async () => {
+  await using app = await startApp({ DATABASE_URL: database.url, DATABASE_POOL_MAX: '2', BATCH_LANES: '2' });
+  for (let round = 0; round < 5; round++) {
+    const calls = Array.from({ length: 8 }, (_, i) => app.client.send('POST', '/identify', { phoneNumber: `${round}${i}` }));
+    await database.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()');
+    const statuses = (await Promise.all(calls)).map(({ status }) => status);
+    expect(statuses.every((status) => status === 200 || status === 503)).toBe(true);
+  }
+  const after = await Promise.all(Array.from({ length: 8 }, (_, i) => app.client.send('POST', '/identify', { phoneNumber: `9${i}` })));
+  expect(after.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
+});
+
+async function until(isTrue: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 100 && !(await isTrue()); tries++) {
+    await sleep(100);
+  }
+}

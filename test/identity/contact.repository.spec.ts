@@ -1,0 +1,220 @@
+import { MikroORM } from '@mikro-orm/core';
+import { ormOptions } from '../../mikro-orm.config.js';
+import { Settings } from '../../src/config/settings.js';
+import type { ContactRepository } from '../../src/identity/contact.repository.js';
+import type { Sighting } from '../../src/identity/domain/contact.js';
+import { reconcile } from '../../src/identity/domain/reconcile.js';
+import { remove } from '../../src/identity/domain/remove.js';
+import type { Writes } from '../../src/identity/domain/writes.js';
+import { Contact } from '../../src/identity/entities/contact.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { violations } from '../support/invariants.js';
+
+const TENANT = 1;
+const GEORGE: Sighting = { email: 'george@hillvalley.edu', phoneNumber: '919191' };
+const BIFF: Sighting = { email: 'biffsucks@hillvalley.edu', phoneNumber: '717171' };
+
+let database: TestDatabase;
+let orm: MikroORM;
+let contacts: ContactRepository;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  orm = await MikroORM.init({
+    ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'serve'),
+    logger: () => undefined,
+  });
+  contacts = orm.em.getRepository(Contact) as ContactRepository;
+});
+
+beforeEach(async () => {
+  await database.query('truncate contact, identifier, identity_merge');
+  await database.query('alter sequence contact_id_seq restart');
+});
+
+afterAll(async () => {
+  await orm.close();
+  await database.drop();
+});
+
+/** What the service would decide now, not yet written. */
+async function decide(...sightings: Sighting[]): Promise<Writes> {
+  return reconcile(await contacts.load({ tenantId: TENANT, sightings }), sightings).writes;
+}
+
+async function write(...sightings: Sighting[]): Promise<void> {
+  expect(await contacts.apply(TENANT, await decide(...sightings))).not.toBeNull();
+}
+
+test('loading brings every row of every identity that shares an identifier, deleted rows too, and nothing else', async () => {
+  await write(
+    GEORGE,
+    BIFF,
+    { email: GEORGE.email, phoneNumber: '1' },
+    { email: 'doc@hillvalley.edu', phoneNumber: null },
+  );
+  const [before] = await contacts.load({ tenantId: TENANT, contactId: 3 });
+  await contacts.apply(TENANT, remove(before!, 3));
+  const loaded = await contacts.load({
+    tenantId: TENANT,
+    sightings: [{ email: GEORGE.email, phoneNumber: BIFF.phoneNumber }],
+  });
+  expect(loaded.toSorted((a, b) => a.primaryId - b.primaryId)).toEqual([
+    {
+      primaryId: 1,
+      rows: [
+        { id: 1, ...GEORGE, createdAt: expect.any(Number), version: 2, isDeleted: false },
+        {
+          id: 3,
+          email: GEORGE.email,
+          phoneNumber: '1',
+          createdAt: expect.any(Number),
+          version: 2,
+          isDeleted: true,
+        },
+      ],
+    },
+    { primaryId: 2, rows: [{ id: 2, ...BIFF, createdAt: expect.any(Number), version: 1, isDeleted: false }] },
+  ]);
+});
+
+test('times come back with the microseconds they were written with', async () => {
+  await write(GEORGE);
+  await database.query(`update contact set created_at = '2026-03-04T05:06:07.123457Z'`);
+  const [identity] = await contacts.load({ tenantId: TENANT, sightings: [GEORGE] });
+  expect(identity!.rows[0]!.createdAt).toBe(Date.UTC(2026, 2, 4, 5, 6, 7) * 1000 + 123_457);
+});
+
+test('newcomers are a microsecond younger than what they join if the clock lags', async () => {
+  await write(GEORGE);
+  await database.query(`update contact set created_at = '2254-12-31T23:59:59.999998Z'`);
+  await write({ email: GEORGE.email, phoneNumber: '1' });
+  expect(
+    await database.query(
+      `select created_at = '2254-12-31T23:59:59.999999Z' as is_next from contact where id = 2`,
+    ),
+  ).toEqual([{ is_next: true }]);
+});
+
+test('a decision on an identity that has changed since is not written', async () => {
+  await write(GEORGE);
+  const stale = await decide({ email: GEORGE.email, phoneNumber: '1' });
+  await write({ email: GEORGE.email, phoneNumber: '2' });
+  expect(await contacts.apply(TENANT, stale)).toBeNull();
+  expect(await database.query('select id::int from contact')).toEqual([{ id: 1 }, { id: 2 }]);
+});
+
+test('a merge is not written if the identity to merge has gained a contact since', async () => {
+  await write(GEORGE);
+  await write(BIFF);
+  const stale = await decide({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
+  await write({ email: BIFF.email, phoneNumber: '1' });
+  expect(await contacts.apply(TENANT, stale)).toBeNull();
+  await write({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
+  expect(await violations(database)).toEqual({});
+});
+
+test('a merge is not written if the identity to merge was merged into another since', async () => {
+  await write({ email: 'doc@hillvalley.edu', phoneNumber: '1' });
+  await write(GEORGE);
+  await write(BIFF);
+  const stale = await decide({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
+  await write({ email: 'doc@hillvalley.edu', phoneNumber: BIFF.phoneNumber });
+  expect(await contacts.apply(TENANT, stale)).toBeNull();
+});
+
+test('a deletion is not written if the identity has gained a contact since', async () => {
+  await write(GEORGE);
+  const [identity] = await contacts.load({ tenantId: TENANT, contactId: 1 });
+  const stale = remove(identity!, 1);
+  await write({ email: GEORGE.email, phoneNumber: '1' });
+  expect(await contacts.apply(TENANT, stale)).toBeNull();
+});
+
+test('a claim that another has made since is a conflict, and nothing of the decision is written', async () => {
+  const stale = await decide(BIFF, GEORGE);
+  await write({ email: GEORGE.email, phoneNumber: null });
+  expect(await contacts.apply(TENANT, stale)).toBeNull();
+  expect(await database.query('select email from contact')).toEqual([{ email: GEORGE.email }]);
+  expect(await database.query('select value from identifier')).toEqual([{ value: GEORGE.email }]);
+});
+
+test('decisions that claim the same identifiers in opposite order never wait for each other in a circle', async () => {
+  for (let round = 0; round < 30; round++) {
+    const values = Array.from({ length: 20 }, (_, i) => ({
+      email: `e${round}-${i}@hillvalley.edu`,
+      phoneNumber: null,
+    }));
+    const [there, back] = [await decide(...values), await decide(...values.toReversed())];
+    const outcomes = await Promise.all([contacts.apply(TENANT, there), contacts.apply(TENANT, back)]);
+    expect(outcomes.filter((ids) => ids !== null)).toHaveLength(1);
+  }
+  expect(await deadlocks()).toBe(0);
+});
+
+test('decisions that touch the same rows in opposite order never wait for each other in a circle', async () => {
+  const values = Array.from({ length: 20 }, (_, i) => ({ email: `e${i}@hillvalley.edu`, phoneNumber: null }));
+  await write(...values);
+  for (let round = 0; round < 30; round++) {
+    const news = values.map(({ email }, i) => ({ email, phoneNumber: `${round}${1000 + i}` }));
+    const there = await decide(...news);
+    const back = { ...there, touched: there.touched.toReversed() };
+    const outcomes = await Promise.all([contacts.apply(TENANT, there), contacts.apply(TENANT, back)]);
+    expect(outcomes.filter((ids) => ids !== null)).toHaveLength(1);
+  }
+  expect(await deadlocks()).toBe(0);
+});
+
+test('under locks a decision is made on what is stored then, and written only if it rests on locked rows', async () => {
+  await write(GEORGE);
+  await write(BIFF);
+  const sightings = [{ email: GEORGE.email, phoneNumber: BIFF.phoneNumber }];
+  const selection = { tenantId: TENANT, sightings };
+  expect(
+    await contacts.applyLocked(selection, [1], (identities) => reconcile(identities, sightings).writes),
+  ).toBeNull();
+  expect(await database.query('select * from identity_merge')).toEqual([]);
+  expect(
+    await contacts.applyLocked(selection, [2, 1], (identities) => reconcile(identities, sightings).writes),
+  ).toEqual([]);
+  expect(await violations(database)).toEqual({});
+});
+
+test('the database itself refuses a claim on a second identity, a primary with a link and an empty contact', async () => {
+  await write(GEORGE, BIFF);
+  const insert =
+    'insert into contact (tenant_id, id, email, linked_id, link_precedence, created_at, updated_at) values';
+  await expect(
+    database.query(`insert into identifier values (1, 0, 'george@hillvalley.edu', 2)`),
+  ).rejects.toThrow('identifier_pkey');
+  await expect(database.query(`${insert} (1, 9, 'a', 1, 'primary', now(), now())`)).rejects.toThrow(
+    'contact_primary_has_no_link',
+  );
+  await expect(database.query(`${insert} (1, 9, 'a', null, 'secondary', now(), now())`)).rejects.toThrow(
+    'contact_primary_has_no_link',
+  );
+  await expect(database.query(`${insert} (1, 9, null, null, 'primary', now(), now())`)).rejects.toThrow(
+    'contact_has_identifier',
+  );
+  await expect(database.query(`${insert} (1, 9, 'a', 77, 'secondary', now(), now())`)).rejects.toThrow(
+    'contact_linked_id_foreign',
+  );
+  await expect(database.query('delete from contact where id = 1')).rejects.toThrow(
+    'identifier_contact_id_foreign',
+  );
+});
+
+test('tenants share nothing, not even the same identifier', async () => {
+  await write(GEORGE);
+  expect(await contacts.load({ tenantId: 2, sightings: [GEORGE] })).toEqual([]);
+  expect(await contacts.apply(2, reconcile([], [GEORGE]).writes)).toEqual([2]);
+  expect(await contacts.load({ tenantId: 2, contactId: 1 })).toEqual([]);
+});
+
+async function deadlocks(): Promise<number> {
+  await database.query('select pg_stat_clear_snapshot()');
+  const [row] = await database.query<{ deadlocks: string }>(
+    'select deadlocks from pg_stat_database where datname = current_database()',
+  );
+  return Number(row!.deadlocks);
+}

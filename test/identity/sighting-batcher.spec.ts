@@ -1,0 +1,103 @@
+import { Settings } from '../../src/config/settings.js';
+import type { Call, ReconciliationService } from '../../src/identity/reconciliation.service.js';
+import { SightingBatcher } from '../../src/identity/sighting-batcher.js';
+
+/** Stands for the database work: records the batches, and ends them when told to. */
+class Batches {
+  readonly taken: { tenantId: number; phones: (string | null)[]; end: (error?: Error) => void }[] = [];
+
+  identify(tenantId: number, calls: readonly Call[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (error?: Error): void => {
+        if (error !== undefined) {
+          reject(error);
+          return;
+        }
+        for (const { sighting, answer } of calls) {
+          answer({
+            primaryContactId: 1,
+            emails: [],
+            phoneNumbers: [sighting.phoneNumber!],
+            secondaryContactIds: [],
+          });
+        }
+        resolve();
+      };
+      this.taken.push({ tenantId, phones: calls.map(({ sighting }) => sighting.phoneNumber), end });
+    });
+  }
+}
+
+function batcher(env: Record<string, string>): {
+  batches: Batches;
+  identify: (phone: string, tenantId?: number) => Promise<string[]>;
+} {
+  const batches = new Batches();
+  const sut = new SightingBatcher(batches as unknown as ReconciliationService, new Settings(env));
+  return {
+    batches,
+    identify: async (phoneNumber, tenantId = 1) => [
+      ...(await sut.identify(tenantId, { email: null, phoneNumber })).phoneNumbers,
+    ],
+  };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('an idle batcher takes a sighting at once', () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  void identify('1');
+  expect(batches.taken).toMatchObject([{ phones: ['1'] }]);
+});
+
+test('what arrives while all lanes are busy goes together into the next batch, and each gets its own answer', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  const answers = ['1', '2', '3', '4'].map((phone) => identify(phone));
+  batches.taken[0]!.end();
+  await settled();
+  batches.taken[1]!.end();
+  expect(await Promise.all(answers)).toEqual([['1'], ['2'], ['3'], ['4']]);
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2', '3', '4']]);
+});
+
+test('a batch takes no more than its limit, and the rest follows', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1', BATCH_MAX: '2' });
+  ['1', '2', '3', '4'].forEach((phone) => void identify(phone));
+  batches.taken[0]!.end();
+  await settled();
+  batches.taken[1]!.end();
+  await settled();
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2', '3'], ['4']]);
+});
+
+test('no more batches are under way than there are lanes', () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '2' });
+  ['1', '2', '3', '4'].forEach((phone) => void identify(phone));
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2']]);
+});
+
+test('a batch has one tenant, and tenants take turns', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1', BATCH_MAX: '2' });
+  ['1', '2', '3', '4', '5'].forEach((phone) => void identify(phone, 1));
+  void identify('9', 2);
+  for (let i = 0; i < 4; i++) {
+    batches.taken[i]!.end();
+    await settled();
+  }
+  expect(batches.taken).toMatchObject([
+    { tenantId: 1, phones: ['1'] },
+    { tenantId: 1, phones: ['2', '3'] },
+    { tenantId: 2, phones: ['9'] },
+    { tenantId: 1, phones: ['4', '5'] },
+  ]);
+});
+
+test('a batch that fails fails its own callers, and frees its lane', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  const first = identify('1');
+  const second = identify('2');
+  batches.taken[0]!.end(new Error('connection lost'));
+  await expect(first).rejects.toThrow('connection lost');
+  batches.taken[1]!.end();
+  expect(await second).toEqual(['2']);
+});

@@ -1,0 +1,68 @@
+import { connect } from 'node:net';
+import pg from 'pg';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createDatabase, type TestDatabase } from './support/database.js';
+import { ServiceProcess } from './support/service-process.js';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase();
+});
+
+afterAll(() => database.drop());
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'on %s calls under way and waiting sightings are answered, the port is closed, and the exit code is 0',
+  async (signal) => {
+    const service = await ServiceProcess.start({ DATABASE_URL: database.url, BATCH_LANES: '1' });
+    const locker = new pg.Client({ connectionString: database.url });
+    await locker.connect();
+    await locker.query('begin; lock table identifier in access exclusive mode');
+    const calls = Array.from({ length: 20 }, (_, i) => service.client.identify({ phoneNumber: `${signal.length}${i}` }));
+    await sleep(300);
+    const exit = service.end(signal);
+    await sleep(300);
+    await locker.query('commit');
+    await locker.end();
+    expect(await Promise.all(calls)).toHaveLength(20);
+    expect(await exit).toBe(0);
+    await expect(service.client.identify({ phoneNumber: '1' })).rejects.toThrow();
+  },
+);
+
+test('an idle keep-alive connection does not delay the shutdown', async () => {
+  const service = await ServiceProcess.start({ DATABASE_URL: database.url });
+  const { port } = new URL(service.client.url);
+  const idle = connect(Number(port), '127.0.0.1');
+  await service.client.identify({ phoneNumber: '1' });
+  const before = performance.now();
+  expect(await service.end('SIGTERM')).toBe(0);
+  expect(performance.now() - before).toBeLessThan(5_000);
+  idle.destroy();
+});
+
+test('a wrong configuration is refused with every mistake, without a stack and without a value', async () => {
+  const env = { PORT: 'http', DATABASE_URL: 'mysql://root:hunter2@db/x', BATCH_MAX: '0' };
+  const { code, output } = await ServiceProcess.startAndFail(env);
+  expect(code).toBe(1);
+  expect(output).toMatch(/PORT must be[^]*DATABASE_URL must be[^]*BATCH_MAX must be/);
+  expect(output).not.toMatch(/hunter2|\s+at /);
+});
+
+test('a port in use is named', async () => {
+  const service = await ServiceProcess.start({ DATABASE_URL: database.url });
+  const { port } = new URL(service.client.url);
+  const { code, output } = await ServiceProcess.startAndFail({ DATABASE_URL: database.url, PORT: port });
+  expect(code).toBe(1);
+  expect(output).toContain(`EADDRINUSE: address already in use 127.0.0.1:${port}`);
+  await service.end('SIGTERM');
+});
+
+test('a database that is not reachable is said once and in a sentence, and the service goes on trying', async () => {
+  const service = await ServiceProcess.start({ DATABASE_URL: 'postgres://marty:hunter2@127.0.0.1:1/nothing' });
+  await sleep(2_500);
+  expect(service.output.match(/the database is not reachable/g)).toHaveLength(1);
+  expect(service.output).not.toMatch(/hunter2|\n\s+at /);
+  expect(await service.end('SIGTERM')).toBe(0);
+});
