@@ -13,7 +13,7 @@ RUN npm run build
 FROM node:24.21.0-trixie-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The optional ones are peers that compile and test. Source maps and types are a third of what remains.
+# The optional ones are peers that compile and test. Source maps and types are two fifths of what remains.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
   && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
 

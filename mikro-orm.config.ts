@@ -18,7 +18,9 @@ import { IdentityMerge } from './src/identity/entities/identity-merge.js';
  */
 export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Partial<Options> {
   return {
-    ...(settings.databaseUrl === null ? embedded(settings) : postgres(settings, settings.databaseUrl, purpose)),
+    ...(settings.databaseUrl === null
+      ? embedded(settings)
+      : postgres(settings, settings.databaseUrl, purpose)),
     entities: [Contact, Identifier, IdentityMerge],
     extensions: [Migrator],
     migrations: {
@@ -41,6 +43,8 @@ function postgres(settings: Settings, clientUrl: string, purpose: 'serve' | 'mig
     clientUrl,
     pool: { min: 0, max: purpose === 'serve' ? settings.databasePoolMax : 2, idleTimeoutMillis: 30_000 },
     driverOptions: {
+      // The ORM takes host, user and database from its URL and drops the rest, `sslmode` among it.
+      connectionString: clientUrl,
       application_name: 'identity-reconciliation',
       // several statements a round trip
       pipeline: true,

@@ -34,7 +34,9 @@ export class Contacts extends Migration {
       constraint contact_linked_id_foreign foreign key (tenant_id, linked_id)
         references contact (tenant_id, id) on update no action on delete no action
     ) with (fillfactor = 90)`);
-    this.addSql(`create index contact_linked_id_index on contact (tenant_id, linked_id) where linked_id is not null`);
+    this.addSql(
+      `create index contact_linked_id_index on contact (tenant_id, linked_id) where linked_id is not null`,
+    );
 
     this.addSql(`create table identifier (
       tenant_id int not null,

@@ -1,4 +1,4 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Logger, Module, type BeforeApplicationShutdown, type DynamicModule } from '@nestjs/common';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -8,8 +8,14 @@ import { IdentityModule } from './identity/identity.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 
 @Module({ imports: [IdentityModule, HealthModule, DocsModule, ProblemsModule] })
-export class AppModule {
+export class AppModule implements BeforeApplicationShutdown {
   static async with(settings: Settings): Promise<DynamicModule> {
     return { module: AppModule, imports: [ConfigModule.with(settings), await DatabaseModule.with(settings)] };
+  }
+
+  beforeApplicationShutdown(signal?: string): void {
+    new Logger('Service').log(
+      `Shutting down${signal === undefined ? '' : ` on ${signal}`}: answering the calls under way`,
+    );
   }
 }

@@ -1,13 +1,10 @@
-import { ConsoleLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
-import type { LogLevel, Settings } from './config/settings.js';
+import type { Settings } from './config/settings.js';
 import { DocsModule } from './docs/docs.module.js';
 import { createFastifyAdapter } from './http/fastify.js';
-
-/** The names that Nest's logger has for the levels, the gravest first. */
-const NEST_LEVELS = { fatal: 'fatal', error: 'error', warn: 'warn', info: 'log', debug: 'debug', trace: 'verbose' } as const;
+import { createLogger } from './logger.js';
 
 /** Puts the application together, ready to listen. */
 export async function createApp(settings: Settings): Promise<NestFastifyApplication> {
@@ -16,7 +13,7 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
     // The adapter brings its own parser; Nest's would add forms, which the API does not take.
     bodyParser: false,
     abortOnError: false,
-    logger: new ConsoleLogger({ logLevels: levelsFrom(settings.logLevel), json: !process.stdout.isTTY }),
+    logger: createLogger(settings.logLevel),
   });
   app.useSecurityHeaders({
     contentSecurityPolicy: {
@@ -33,12 +30,9 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
       },
     },
     xFrameOptions: { action: 'deny' },
+    // a promise for the whole domain, which only those who end TLS can make
+    strictTransportSecurity: false,
   });
   DocsModule.mount(app);
   return app;
-}
-
-function levelsFrom(level: LogLevel) {
-  const names = Object.keys(NEST_LEVELS) as (keyof typeof NEST_LEVELS)[];
-  return level === 'silent' ? [] : names.slice(0, names.indexOf(level) + 1).map((name) => NEST_LEVELS[name]);
 }

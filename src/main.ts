@@ -2,13 +2,21 @@ import { Logger } from '@nestjs/common';
 import { loadSettings } from './config/load-settings.js';
 import { createApp } from './create-app.js';
 import { describeFailure } from './describe-failure.js';
+import { createLogger } from './logger.js';
 
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+Logger.overrideLogger(createLogger('info'));
 const logger = new Logger('Service');
+// Until the application handles them itself: as the first process of a container it would not even be ended by them.
+const quit = (): never => process.exit(0);
+SIGNALS.forEach((signal) => process.once(signal, quit));
 
 try {
   const settings = loadSettings();
   const app = await createApp(settings);
-  app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
+  app.enableShutdownHooks([...SIGNALS], { useProcessExit: true });
+  SIGNALS.forEach((signal) => process.removeListener(signal, quit));
   await app.listen(settings.port, settings.host);
   const url = await app.getUrl();
   logger.log(`Listening on ${url}, Swagger UI at ${url}/docs`);

@@ -5,8 +5,10 @@ import { holdDataDir } from './database/data-dir-lock.js';
 import { migrate } from './database/migrate.js';
 import { unavailability } from './database/unavailable.js';
 import { describeFailure } from './describe-failure.js';
+import { createLogger } from './logger.js';
 
 // `npm run migration:up`: brings the schema up to date and ends, with 0 if it is. Any number may run at once.
+Logger.overrideLogger(createLogger('info'));
 const logger = new Logger('Migration');
 
 try {

@@ -19,7 +19,9 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const locker = new pg.Client({ connectionString: database.url });
     await locker.connect();
     await locker.query('begin; lock table identifier in access exclusive mode');
-    const calls = Array.from({ length: 20 }, (_, i) => service.client.identify({ phoneNumber: `${signal.length}${i}` }));
+    const calls = Array.from({ length: 20 }, (_, i) =>
+      service.client.identify({ phoneNumber: `${signal.length}${i}` }),
+    );
     await sleep(300);
     const exit = service.end(signal);
     await sleep(300);
@@ -60,7 +62,9 @@ test('a port in use is named', async () => {
 });
 
 test('a database that is not reachable is said once and in a sentence, and the service goes on trying', async () => {
-  const service = await ServiceProcess.start({ DATABASE_URL: 'postgres://marty:hunter2@127.0.0.1:1/nothing' });
+  const service = await ServiceProcess.start({
+    DATABASE_URL: 'postgres://marty:hunter2@127.0.0.1:1/nothing',
+  });
   await sleep(2_500);
   expect(service.output.match(/the database is not reachable/g)).toHaveLength(1);
   expect(service.output).not.toMatch(/hunter2|\n\s+at /);

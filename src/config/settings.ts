@@ -106,7 +106,9 @@ class Reader {
 
   finish(): void {
     if (this.mistakes.length > 0) {
-      throw new SettingsError(`The configuration is wrong:\n${this.mistakes.map((line) => `  ${line}`).join('\n')}`);
+      throw new SettingsError(
+        `The configuration is wrong:\n${this.mistakes.map((line) => `  ${line}`).join('\n')}`,
+      );
     }
   }
 

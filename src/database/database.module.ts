@@ -14,7 +14,8 @@ export class DatabaseModule implements OnApplicationShutdown {
 
   /** @throws {DataDirInUseError} if another process has the embedded database open */
   static async with(settings: Settings): Promise<DynamicModule> {
-    const releaseDataDir = settings.databaseUrl === null ? await holdDataDir(settings.dataDir) : async () => undefined;
+    const releaseDataDir =
+      settings.databaseUrl === null ? await holdDataDir(settings.dataDir) : async () => undefined;
     const logger = new Logger('Database');
     return {
       module: DatabaseModule,

@@ -1,5 +1,10 @@
 import { MikroORM } from '@mikro-orm/core';
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../config/settings.js';
@@ -49,7 +54,11 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
 
   private async prepareUntilReady(): Promise<void> {
     let lastTrouble = '';
-    for (let waitMs = FIRST_WAIT_MS; !this.stopping.signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    for (
+      let waitMs = FIRST_WAIT_MS;
+      !this.stopping.signal.aborted;
+      waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)
+    ) {
       const trouble = await this.tryToPrepare();
       if (trouble === null) {
         return;

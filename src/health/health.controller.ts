@@ -1,4 +1,10 @@
-import { Controller, Get, Res, ServiceUnavailableException, type BeforeApplicationShutdown } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Res,
+  ServiceUnavailableException,
+  type BeforeApplicationShutdown,
+} from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import {
   HealthCheck,
@@ -43,7 +49,8 @@ export class HealthController implements BeforeApplicationShutdown {
   @HealthCheck({ swaggerDocumentation: false })
   @ApiOperation({
     summary: 'Readiness: calls can be served now',
-    description: 'Not shutting down, and the database answers within a second with the schema that this build needs.',
+    description:
+      'Not shutting down, and the database answers within a second with the schema that this build needs.',
   })
   @ApiOkResponse(UP)
   @ApiServiceUnavailableResponse(DOWN)

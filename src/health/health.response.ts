@@ -9,15 +9,34 @@ const CHECK = {
 /** The answer of a probe, as Terminus formats it. */
 @ApiSchema({ name: 'Health' })
 export class HealthResponse {
-  @ApiProperty({ enum: ['ok', 'error', 'shutting_down'], example: 'ok' })
+  @ApiProperty({
+    enum: ['ok', 'error', 'shutting_down'],
+    description: '`ok` if everything is up.',
+    example: 'ok',
+  })
   readonly status!: string;
 
-  @ApiProperty({ type: 'object', additionalProperties: CHECK, description: 'What is up.', example: { database: { status: 'up' } } })
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: CHECK,
+    description: 'What is up.',
+    example: { database: { status: 'up' } },
+  })
   readonly info!: object;
 
-  @ApiProperty({ type: 'object', additionalProperties: CHECK, description: 'What is down, and why.', example: {} })
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: CHECK,
+    description: 'What is down, and why.',
+    example: {},
+  })
   readonly error!: object;
 
-  @ApiProperty({ type: 'object', additionalProperties: CHECK, description: 'Both.', example: { database: { status: 'up' } } })
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: CHECK,
+    description: 'Both.',
+    example: { database: { status: 'up' } },
+  })
   readonly details!: object;
 }

@@ -41,7 +41,8 @@ export function createFastifyAdapter(): FastifyAdapter {
     return503OnClosing: false,
     genReqId: requestId,
     clientErrorHandler: answerClientError,
-    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => sendProblem(reply, request.id, describeProblem(error)),
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(reply, request.id, describeProblem(error)),
   });
   const fastify = adapter.getInstance();
   fastify.addHook('onRequest', (request, reply, done) => {

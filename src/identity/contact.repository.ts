@@ -33,7 +33,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     const session = await this.open();
     return unlessConflict(() =>
       session.transaction(async (transaction) => {
-        const [locked = [], [drawn] = []] = await transaction.send(
+        const [locked = [], drawn] = await transaction.send(
           // prettier-ignore
           [sql.LOCK_UNCHANGED, tenantId, writes.touched.map(({ id }) => id), writes.touched.map(({ version }) => version)],
           [sql.DRAW, writes.newcomers.length],
@@ -58,12 +58,15 @@ export class ContactRepository extends EntityRepository<Contact> {
     const session = await this.open();
     return unlessConflict(() =>
       session.transaction(async (transaction) => {
-        const [, rows = []] = await transaction.send([sql.LOCK, tenantId, lockIds], selectionQuery(selection));
+        const [, rows = []] = await transaction.send(
+          [sql.LOCK, tenantId, lockIds],
+          selectionQuery(selection),
+        );
         const writes = decide(identitiesOf(rows));
         if (!writes.touched.every(({ id }) => lockIds.includes(id))) {
           return null;
         }
-        const [[drawn] = []] = await transaction.send([sql.DRAW, writes.newcomers.length]);
+        const [drawn] = await transaction.send([sql.DRAW, writes.newcomers.length]);
         return commit(transaction, tenantId, writes, drawn);
       }),
     );
@@ -109,16 +112,22 @@ function contactOf(row: Row): ContactRow {
   };
 }
 
-/** Writes everything under the locks that the transaction holds, and commits. Returns the ids of the newcomers. */
+/**
+ * Writes everything under the locks that the transaction holds, and commits.
+ *
+ * @param drawn the result of DRAW, which must have run after the locks were taken
+ * @returns the ids of the newcomers
+ */
 async function commit(
   transaction: Transaction,
   tenantId: number,
   writes: Writes,
-  drawn: Row | undefined,
+  drawn: readonly Row[] | undefined,
 ): Promise<number[]> {
-  const freshIds = (drawn?.ids as unknown[]).map(Number).toSorted((a, b) => a - b);
+  const [row = {}] = drawn ?? [];
+  const freshIds = (row.ids as unknown[]).map(Number).toSorted((a, b) => a - b);
   // Newcomers stay junior to what they join even if this clock lags behind the one that stamped it.
-  const now = Math.max(Number(drawn?.now), writes.youngestTouched + 1);
+  const now = Math.max(Number(row.now), writes.youngestTouched + 1);
   await transaction.commit(...writeQueries(tenantId, writes, freshIds, now));
   return freshIds;
 }
@@ -129,7 +138,13 @@ function writeQueries(tenantId: number, writes: Writes, freshIds: readonly numbe
   const link = (id: number | null): number | null => (id === null ? null : real(id));
   const queries: Query[] = [];
   if (touched.length > 0) {
-    queries.push([sql.RELINK, tenantId, touched.map(({ id }) => id), touched.map(({ linkedId }) => linkedId), now]);
+    queries.push([
+      sql.RELINK,
+      tenantId,
+      touched.map(({ id }) => id),
+      touched.map(({ linkedId }) => linkedId),
+      now,
+    ]);
   }
   if (newcomers.length > 0) {
     queries.push([
@@ -157,11 +172,21 @@ function writeQueries(tenantId: number, writes: Writes, freshIds: readonly numbe
     queries.push([sql.DELETE_CONTACT, tenantId, deletion.contactId, now]);
   }
   if (claims.length > 0) {
-    queries.push([sql.INSERT_CLAIMS, tenantId, ...claimColumns(claims), claims.map(({ contactId }) => real(contactId))]);
+    queries.push([
+      sql.INSERT_CLAIMS,
+      tenantId,
+      ...claimColumns(claims),
+      claims.map(({ contactId }) => real(contactId)),
+    ]);
   }
   if (deletion !== null && deletion.movedClaims.length > 0) {
     const { movedClaims } = deletion;
-    queries.push([sql.MOVE_CLAIMS, tenantId, ...claimColumns(movedClaims), movedClaims.map(({ contactId }) => contactId)]);
+    queries.push([
+      sql.MOVE_CLAIMS,
+      tenantId,
+      ...claimColumns(movedClaims),
+      movedClaims.map(({ contactId }) => contactId),
+    ]);
   }
   if (deletion !== null && deletion.freedClaims.length > 0) {
     queries.push([sql.FREE_CLAIMS, tenantId, ...claimColumns(deletion.freedClaims)]);
@@ -188,5 +213,7 @@ async function unlessConflict<T>(work: () => Promise<T>): Promise<T | null> {
 function isConflict(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
   // Distributed engines wrap a unique violation in an error of their own, recognisable by its text only.
-  return code === '23505' || code === '40001' || code === '40P01' || String(message).includes('duplicate key');
+  return (
+    code === '23505' || code === '40001' || code === '40P01' || String(message).includes('duplicate key')
+  );
 }

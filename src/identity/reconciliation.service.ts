@@ -38,7 +38,10 @@ export class ReconciliationService {
     let views: IdentityView[] = [];
     const select = (): Selection => ({ tenantId, sightings: waiting.map(({ sighting }) => sighting) });
     const decide = (identities: Identity[]): Writes => {
-      const { answers, writes } = reconcile(identities, waiting.map(({ sighting }) => sighting));
+      const { answers, writes } = reconcile(
+        identities,
+        waiting.map(({ sighting }) => sighting),
+      );
       waiting.forEach(({ answer }, i) => answers[i]!.awaitsWrite || answer(answers[i]!.view));
       waiting = waiting.filter((_, i) => answers[i]!.awaitsWrite);
       views = answers.flatMap(({ awaitsWrite, view }) => (awaitsWrite ? [view] : []));
@@ -73,7 +76,10 @@ export class ReconciliationService {
   }
 
   /** Loads, decides and applies until a decision is written or there is nothing to write; returns the fresh ids. */
-  private async settle(select: () => Selection, decide: (identities: Identity[]) => Writes): Promise<number[]> {
+  private async settle(
+    select: () => Selection,
+    decide: (identities: Identity[]) => Writes,
+  ): Promise<number[]> {
     let writes = NO_WRITES;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const selection = select();
@@ -83,7 +89,11 @@ export class ReconciliationService {
         freshIds = isNothing(writes) ? [] : await this.contacts.apply(selection.tenantId, writes);
       } else {
         const lockIds = writes.touched.map(({ id }) => id);
-        freshIds = await this.contacts.applyLocked(selection, lockIds, (identities) => (writes = decide(identities)));
+        freshIds = await this.contacts.applyLocked(
+          selection,
+          lockIds,
+          (identities) => (writes = decide(identities)),
+        );
       }
       if (freshIds !== null) {
         return freshIds;

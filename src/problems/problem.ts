@@ -20,10 +20,17 @@ export class Problem {
   @ApiProperty({ type: 'integer', description: 'The HTTP status.', example: 400, minimum: 400, maximum: 599 })
   readonly status!: number;
 
-  @ApiProperty({ description: 'What happened this time, and what to do.', example: 'The request has an invalid field.' })
+  @ApiProperty({
+    description: 'What happened this time, and what to do.',
+    example: 'The request has an invalid field.',
+  })
   readonly detail!: string;
 
-  @ApiProperty({ description: 'The fields at fault; absent if no field is.', type: [FieldError], required: false })
+  @ApiProperty({
+    description: 'The fields at fault; absent if no field is.',
+    type: [FieldError],
+    required: false,
+  })
   readonly errors?: readonly FieldError[];
 
   @ApiProperty({

@@ -5,7 +5,10 @@ import type { Problem } from './problem.js';
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
 /** The document that goes over the wire. */
-export function problemOf({ slug, title, status, detail, errors }: ProblemDescription, requestId: string): Problem {
+export function problemOf(
+  { slug, title, status, detail, errors }: ProblemDescription,
+  requestId: string,
+): Problem {
   return { type: `urn:problem:${slug}`, title, status, detail, ...(errors && { errors }), requestId };
 }
 

@@ -52,7 +52,9 @@ test('a kill in the middle of a storm loses nothing that was acknowledged', asyn
 
   expect(await violations(database)).toEqual({});
   const stored = (await partition(database)).map((identity) => new Set(identity.split(' ')));
-  const lost = closure(acknowledged).filter((component) => !stored.some((identity) => component.split(' ').every((value) => identity.has(value))));
+  const lost = closure(acknowledged).filter(
+    (component) => !stored.some((identity) => component.split(' ').every((value) => identity.has(value))),
+  );
   expect(lost).toEqual([]);
   expect(unanswered.length).toBeGreaterThan(0);
   expect(acknowledged.length).toBeGreaterThan(200);
@@ -63,6 +65,8 @@ test('a kill in the middle of a storm loses nothing that was acknowledged', asyn
   }
   expect(await partition(database)).toEqual(closure([...acknowledged, ...unanswered]));
   expect(await violations(database)).toEqual({});
-  process.stdout.write(`kill: ${acknowledged.length} acknowledged, ${unanswered.length} cut by ${KILLS} kills\n`);
+  process.stdout.write(
+    `kill: ${acknowledged.length} acknowledged, ${unanswered.length} cut by ${KILLS} kills\n`,
+  );
   expect(await survivor.end('SIGTERM')).toBe(0);
 });

@@ -50,19 +50,27 @@ async function count(table: 'contact' | 'identity_merge'): Promise<number> {
 }
 
 test('one pair sent by many at once makes one contact', async () => {
-  await weather(Array.from({ length: 200 }, () => ({ email: 'mcfly@hillvalley.edu', phoneNumber: '123456' })));
+  await weather(
+    Array.from({ length: 200 }, () => ({ email: 'mcfly@hillvalley.edu', phoneNumber: '123456' })),
+  );
   expect(await count('contact')).toBe(1);
 });
 
 test('a star around one email makes one identity with one contact a phone number', async () => {
-  const star = Array.from({ length: 200 }, (_, i) => ({ email: 'mcfly@hillvalley.edu', phoneNumber: String(1000 + (i % 50)) }));
+  const star = Array.from({ length: 200 }, (_, i) => ({
+    email: 'mcfly@hillvalley.edu',
+    phoneNumber: String(1000 + (i % 50)),
+  }));
   await weather(star);
   expect(await partition(database)).toEqual(closure(star));
   expect(await count('contact')).toBe(50);
 });
 
 test('many identities joined at once end in one, with one merge less than there were identities', async () => {
-  const emails = Array.from({ length: 24 }, (_, i) => ({ email: `mcfly${i}@hillvalley.edu`, phoneNumber: null }));
+  const emails = Array.from({ length: 24 }, (_, i) => ({
+    email: `mcfly${i}@hillvalley.edu`,
+    phoneNumber: null,
+  }));
   const phoneNumbers = Array.from({ length: 24 }, (_, i) => ({ email: null, phoneNumber: String(2000 + i) }));
   await weather([...emails, ...phoneNumbers]);
   const joins = emails.flatMap(({ email }, i) => [
@@ -89,8 +97,18 @@ test('two pairs that share nothing and join the same identities from both sides 
   for (let round = 0; round < 12; round++) {
     const [a, b] = [`a${round}@hillvalley.edu`, `b${round}@hillvalley.edu`];
     const [p, q] = [`4${round}0`, `4${round}1`];
-    await weather([{ email: a, phoneNumber: p }, { email: b, phoneNumber: q }]);
-    await weather([{ email: a, phoneNumber: q }, { email: b, phoneNumber: p }, { email: a, phoneNumber: q }], 3);
+    await weather([
+      { email: a, phoneNumber: p },
+      { email: b, phoneNumber: q },
+    ]);
+    await weather(
+      [
+        { email: a, phoneNumber: q },
+        { email: b, phoneNumber: p },
+        { email: a, phoneNumber: q },
+      ],
+      3,
+    );
   }
 });
 
@@ -146,6 +164,6 @@ test('deletions among sightings break no invariant, and are acknowledged once', 
   expect(await violations(database)).toEqual({});
   expect(new Set(deleted).size).toBe(deleted.length);
   const rows = await database.query<{ id: string }>('select id from contact where deleted_at is not null');
-  expect(rows.map(({ id }) => Number(id)).toSorted()).toEqual(deleted.toSorted());
+  expect(rows.map(({ id }) => Number(id)).toSorted((a, b) => a - b)).toEqual(deleted.toSorted((a, b) => a - b));
   expect(deleted.length).toBeGreaterThan(20);
 });

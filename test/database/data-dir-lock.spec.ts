@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,9 @@ test('a folder is held by one at a time, and free again once it is released', as
   const release = await holdDataDir(dataDir);
   await expect(holdDataDir(dataDir)).rejects.toThrow(DataDirInUseError);
   await release();
-  await (await holdDataDir(dataDir))();
+  await (
+    await holdDataDir(dataDir)
+  )();
 });
 
 test('of many that want the folder at once exactly one gets it', async () => {
@@ -28,7 +31,9 @@ test('of many that want the folder at once exactly one gets it', async () => {
 });
 
 test('a folder that does not exist yet is made', async () => {
-  const release = await holdDataDir(join(dataDir, 'a', 'b'));
+  const folder = join(dataDir, 'a', 'b');
+  const release = await holdDataDir(folder);
+  expect(existsSync(folder)).toBe(true);
   await release();
 });
 

@@ -19,7 +19,9 @@ function options(): ReturnType<typeof ormOptions> {
 
 test('of ten runners at once one applies the migrations, and all succeed', async () => {
   const applied = await Promise.all(Array.from({ length: 10 }, () => migrate(options())));
-  const recorded = await database.query<{ name: string }>('select name from mikro_orm_migrations order by id');
+  const recorded = await database.query<{ name: string }>(
+    'select name from mikro_orm_migrations order by id',
+  );
   expect(recorded.length).toBeGreaterThan(0);
   expect(applied.flat()).toEqual(recorded.map(({ name }) => name));
 });
@@ -35,8 +37,12 @@ test('after the migrations the schema is what the entities describe', async () =
 
 test('the claims have the primary key that makes a value in two identities impossible', async () => {
   await migrate(options());
-  const [index] = await database.query<{ indexdef: string }>(`select indexdef from pg_indexes where indexname = 'identifier_pkey'`);
-  expect(index!.indexdef).toContain('UNIQUE INDEX identifier_pkey ON public.identifier USING btree (tenant_id, kind, value) INCLUDE (contact_id)');
+  const [index] = await database.query<{ indexdef: string }>(
+    `select indexdef from pg_indexes where indexname = 'identifier_pkey'`,
+  );
+  expect(index!.indexdef).toContain(
+    'UNIQUE INDEX identifier_pkey ON public.identifier USING btree (tenant_id, kind, value) INCLUDE (contact_id)',
+  );
 });
 
 test('every migration can be undone and applied again', async () => {
@@ -50,4 +56,10 @@ test('every migration can be undone and applied again', async () => {
   expect(left).toEqual([]);
   await orm.close();
   expect(await migrate(options())).not.toEqual([]);
+});
+
+test('the parameters of the URL are obeyed: a server without TLS is not spoken to where TLS is required', async () => {
+  const url = `${database.url}?sslmode=require`;
+  const strict = { ...ormOptions(new Settings({ DATABASE_URL: url }), 'migrate'), logger: () => undefined };
+  await expect(migrate(strict)).rejects.toThrow('The server does not support SSL connections');
 });

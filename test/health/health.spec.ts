@@ -17,14 +17,20 @@ const PROBE_CACHE_MS = 1_100;
 
 test('all probes are up once the service runs on a migrated database', async () => {
   await using app = await startApp({ DATABASE_URL: database.url });
-  const live = { status: 200, body: { status: 'ok', info: { process: UP }, error: {}, details: { process: UP } } };
+  const live = {
+    status: 200,
+    body: { status: 'ok', info: { process: UP }, error: {}, details: { process: UP } },
+  };
   expect(await app.client.send('GET', '/health')).toMatchObject(live);
   expect(await app.client.send('GET', '/health/live')).toMatchObject(live);
   expect(await app.client.send('GET', '/health/ready')).toMatchObject({
     status: 200,
     body: { status: 'ok', details: { process: UP, database: UP } },
   });
-  expect(await app.client.send('GET', '/health/startup')).toMatchObject({ status: 200, body: { details: { database: UP } } });
+  expect(await app.client.send('GET', '/health/startup')).toMatchObject({
+    status: 200,
+    body: { details: { database: UP } },
+  });
 });
 
 test('without its schema the service lives but is not ready, answers 503, and becomes ready when it is migrated', async () => {
@@ -32,7 +38,10 @@ test('without its schema the service lives but is not ready, answers 503, and be
   await using app = await startApp({ DATABASE_URL: empty.url });
   const down = {
     status: 503,
-    body: { status: 'error', error: { database: { status: 'down', message: 'the database schema is missing or too old' } } },
+    body: {
+      status: 'error',
+      error: { database: { status: 'down', message: 'the database schema is missing or too old' } },
+    },
   };
   expect(await app.client.send('GET', '/health/ready')).toMatchObject(down);
   expect(await app.client.send('GET', '/health/startup')).toMatchObject(down);
@@ -61,7 +70,10 @@ test('while the database is not reachable the service lives, is not ready, and t
   expect(JSON.stringify(ready.body)).not.toMatch(/hunter2|127\.0\.0\.1|app/);
   expect(await app.client.send('GET', '/health')).toMatchObject({ status: 200 });
   const refused = await app.client.send('POST', '/identify', { phoneNumber: '1' });
-  expect(refused).toMatchObject({ status: 503, body: { type: 'urn:problem:database-unavailable', status: 503 } });
+  expect(refused).toMatchObject({
+    status: 503,
+    body: { type: 'urn:problem:database-unavailable', status: 503 },
+  });
   expect(refused.headers.get('retry-after')).toBe('1');
 });
 
@@ -81,12 +93,18 @@ test('a pool that is fully in use does not take the service out', async () => {
 test('the pool is whole again after the server has ended all connections', async () => {
   await using app = await startApp({ DATABASE_URL: database.url, DATABASE_POOL_MAX: '2', BATCH_LANES: '2' });
   for (let round = 0; round < 5; round++) {
-    const calls = Array.from({ length: 8 }, (_, i) => app.client.send('POST', '/identify', { phoneNumber: `${round}${i}` }));
-    await database.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()');
+    const calls = Array.from({ length: 8 }, (_, i) =>
+      app.client.send('POST', '/identify', { phoneNumber: `${round}${i}` }),
+    );
+    await database.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+    );
     const statuses = (await Promise.all(calls)).map(({ status }) => status);
     expect(statuses.every((status) => status === 200 || status === 503)).toBe(true);
   }
-  const after = await Promise.all(Array.from({ length: 8 }, (_, i) => app.client.send('POST', '/identify', { phoneNumber: `9${i}` })));
+  const after = await Promise.all(
+    Array.from({ length: 8 }, (_, i) => app.client.send('POST', '/identify', { phoneNumber: `9${i}` })),
+  );
   expect(after.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
 });
 

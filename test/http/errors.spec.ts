@@ -37,7 +37,13 @@ function problem(status: number, slug: string, errors?: { field: string; message
   };
 }
 
-async function isProblem(method: string, path: string, body: unknown, headers: Record<string, string>, expected: object): Promise<void> {
+async function isProblem(
+  method: string,
+  path: string,
+  body: unknown,
+  headers: Record<string, string>,
+  expected: object,
+): Promise<void> {
   const reply = await client.send<{ requestId: string }>(method, path, body, headers);
   expect(reply).toMatchObject(expected);
   expect(reply.headers.get('content-type')).toMatch(/^application\/problem\+json/);
@@ -49,7 +55,12 @@ const NOTHING_GIVEN = [
   { field: 'email', message: NOTHING },
   { field: 'phoneNumber', message: NOTHING },
 ];
-const BAD_PHONE = [{ field: 'phoneNumber', message: 'phoneNumber must have 1 to 15 digits, and may start with + and a country code' }];
+const BAD_PHONE = [
+  {
+    field: 'phoneNumber',
+    message: 'phoneNumber must have 1 to 15 digits, and may start with + and a country code',
+  },
+];
 const NO_PHONE = [{ field: 'phoneNumber', message: 'phoneNumber must be a string or an integer' }];
 const BAD_EMAIL = [{ field: 'email', message: 'email must be a valid email address' }];
 
@@ -81,14 +92,31 @@ test.each([
 test.each([
   ['a fraction', '1.5'],
   ['a negative number', '-5'],
-  ['more than a double holds', '12345678901234567890'],
-  ['an exponent', '1e30'],
   ['a boolean', 'true'],
   ['an object', '{"a":1}'],
   ['an array', '["123456"]'],
 ])('a phone number of another type is refused: %s', async (_, json) => {
-  await isProblem('POST', '/identify', `{"phoneNumber":${json}}`, {}, problem(400, 'invalid-request', NO_PHONE));
+  await isProblem(
+    'POST',
+    '/identify',
+    `{"phoneNumber":${json}}`,
+    {},
+    problem(400, 'invalid-request', NO_PHONE),
+  );
 });
+
+test.each(['12345678901234567890', '1e30', '1234567890123456'])(
+  'an integer of more than 15 digits is refused: %s',
+  async (json) => {
+    await isProblem(
+      'POST',
+      '/identify',
+      `{"phoneNumber":${json}}`,
+      {},
+      problem(400, 'invalid-request', BAD_PHONE),
+    );
+  },
+);
 
 test.each([
   ['no at sign', 'mcfly'],
@@ -99,26 +127,59 @@ test.each([
   ['a lone surrogate', 'mcfly\udc00@hillvalley.edu'],
   ['a display name', 'Marty <mcfly@hillvalley.edu>'],
 ])('an email is refused: %s', async (_, email) => {
-  await isProblem('POST', '/identify', { email, phoneNumber: '1' }, {}, problem(400, 'invalid-request', BAD_EMAIL));
+  await isProblem(
+    'POST',
+    '/identify',
+    { email, phoneNumber: '1' },
+    {},
+    problem(400, 'invalid-request', BAD_EMAIL),
+  );
 });
 
 test('an email of more than 254 characters, and one that is no string, are refused', async () => {
   const email = `${'a'.repeat(60)}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.${'e'.repeat(20)}.edu`;
-  await isProblem('POST', '/identify', { email }, {}, problem(400, 'invalid-request', [{ field: 'email', message: 'email must have at most 254 characters' }]));
-  await isProblem('POST', '/identify', { email: 7 }, {}, problem(400, 'invalid-request', [{ field: 'email', message: 'email must be a string' }]));
+  await isProblem(
+    'POST',
+    '/identify',
+    { email },
+    {},
+    problem(400, 'invalid-request', [{ field: 'email', message: 'email must have at most 254 characters' }]),
+  );
+  await isProblem(
+    'POST',
+    '/identify',
+    { email: 7 },
+    {},
+    problem(400, 'invalid-request', [{ field: 'email', message: 'email must be a string' }]),
+  );
 });
 
 test('every field at fault is named at once', async () => {
-  await isProblem('POST', '/identify', { email: 'x', phoneNumber: 'y' }, {}, problem(400, 'invalid-request', [...BAD_EMAIL, ...BAD_PHONE]));
+  await isProblem(
+    'POST',
+    '/identify',
+    { email: 'x', phoneNumber: 'y' },
+    {},
+    problem(400, 'invalid-request', [...BAD_EMAIL, ...BAD_PHONE]),
+  );
 });
 
 test.each(['[]', '"mcfly"', '7', 'null', 'true'])('a body that is no object is refused: %s', async (body) => {
-  await isProblem('POST', '/identify', body, {}, problem(400, 'invalid-request', [{ field: 'body', message: 'the body must be a JSON object' }]));
+  await isProblem(
+    'POST',
+    '/identify',
+    body,
+    {},
+    problem(400, 'invalid-request', [{ field: 'body', message: 'the body must be a JSON object' }]),
+  );
 });
 
-test.each(['{', '', '{"email":', '{"email":"a@b.co"}}', "{'email':1}"])('malformed JSON is refused: %j', async (body) => {
-  await isProblem('POST', '/identify', body, {}, problem(400, 'malformed-json'));
-});
+test.each(['{', '', '{"email":', '{"email":"a@b.co"}}', "{'email':1}"])(
+  'malformed JSON is refused: %j',
+  async (body) => {
+    await isProblem('POST', '/identify', body, {}, problem(400, 'malformed-json'));
+  },
+);
 
 test('a body that is not UTF-8 is refused', async () => {
   const latin1 = Buffer.from('{"email":"müller@hillvalley.edu"}', 'latin1');
@@ -127,12 +188,30 @@ test('a body that is not UTF-8 is refused', async () => {
 
 test('deep nesting is refused or ignored, and never breaks the service', async () => {
   const deep = '['.repeat(7000) + ']'.repeat(7000);
-  await isProblem('POST', '/identify', `{"email":${deep}}`, {}, problem(400, 'invalid-request', [{ field: 'email', message: 'email must be a string' }]));
-  await isProblem('POST', '/identify', `{"other":${deep}}`, {}, problem(400, 'invalid-request', NOTHING_GIVEN));
+  await isProblem(
+    'POST',
+    '/identify',
+    `{"email":${deep}}`,
+    {},
+    problem(400, 'invalid-request', [{ field: 'email', message: 'email must be a string' }]),
+  );
+  await isProblem(
+    'POST',
+    '/identify',
+    `{"other":${deep}}`,
+    {},
+    problem(400, 'invalid-request', NOTHING_GIVEN),
+  );
 });
 
 test('properties named after the prototype are ignored', async () => {
-  await isProblem('POST', '/identify', '{"__proto__":{"email":"mcfly@hillvalley.edu"},"constructor":{"prototype":{}}}', {}, problem(400, 'invalid-request', NOTHING_GIVEN));
+  await isProblem(
+    'POST',
+    '/identify',
+    '{"__proto__":{"email":"mcfly@hillvalley.edu"},"constructor":{"prototype":{}}}',
+    {},
+    problem(400, 'invalid-request', NOTHING_GIVEN),
+  );
 });
 
 test('a body of more than 16 KiB is refused, announced or not', async () => {
@@ -147,12 +226,24 @@ test.each([
   ['application/json; charset=iso-8859-1', '{"email":"mcfly@hillvalley.edu"}'],
   ['nonsense', '{}'],
 ])('a content type other than JSON in UTF-8 is refused: %s', async (type, body) => {
-  await isProblem('POST', '/identify', body, { 'content-type': type }, problem(415, 'unsupported-media-type'));
+  await isProblem(
+    'POST',
+    '/identify',
+    body,
+    { 'content-type': type },
+    problem(415, 'unsupported-media-type'),
+  );
 });
 
 test('an encoded body is refused, and the answer says which encoding is taken', async () => {
   const body = gzipSync('{"email":"mcfly@hillvalley.edu"}');
-  await isProblem('POST', '/identify', body, { 'content-encoding': 'gzip' }, problem(415, 'unsupported-content-encoding'));
+  await isProblem(
+    'POST',
+    '/identify',
+    body,
+    { 'content-encoding': 'gzip' },
+    problem(415, 'unsupported-content-encoding'),
+  );
   const reply = await client.send('POST', '/identify', body, { 'content-encoding': 'gzip' });
   expect(reply.headers.get('accept-encoding')).toBe('identity');
 });
@@ -192,12 +283,16 @@ test('bytes that are no HTTP request get a problem document too', async () => {
     const socket = connect(Number(port), hostname, () => socket.write('NONSENSE\r\n\r\n'));
     socket.on('data', (chunk) => (received += chunk.toString())).on('close', () => resolve(received));
   });
-  expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[^]*application\/problem\+json[^]*"type":"urn:problem:bad-request"/);
+  expect(answer).toMatch(
+    /^HTTP\/1\.1 400 Bad Request\r\n[^]*application\/problem\+json[^]*"type":"urn:problem:bad-request"/,
+  );
 });
 
 test('the request id of the caller is taken over if it is decent, and replaced otherwise', async () => {
   const decent = await client.send('GET', '/nowhere', undefined, { 'x-request-id': 'order-17:a.b' });
   expect(decent.body).toMatchObject({ requestId: 'order-17:a.b' });
-  const indecent = await client.send('GET', '/nowhere', undefined, { 'x-request-id': 'mcfly@hillvalley.edu' });
+  const indecent = await client.send('GET', '/nowhere', undefined, {
+    'x-request-id': 'mcfly@hillvalley.edu',
+  });
   expect(indecent.body).toMatchObject({ requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
 });

@@ -33,7 +33,9 @@ const GEORGE = { email: 'george@hillvalley.edu', phoneNumber: '919191' };
 const BIFF = { email: 'biffsucks@hillvalley.edu', phoneNumber: '717171' };
 
 async function rows(): Promise<object[]> {
-  return database.query('select id::int, email, phone_number, linked_id::int, link_precedence, version, created_at, updated_at, deleted_at from contact order by id');
+  return database.query(
+    'select id::int, email, phone_number, linked_id::int, link_precedence, version, created_at, updated_at, deleted_at from contact order by id',
+  );
 }
 
 test('unknown identifiers make a primary contact', async () => {
@@ -91,7 +93,12 @@ test('joining two identities keeps the older primary, links every contact of the
   await client.identify({ email: 'griff@hillvalley.edu', phoneNumber: '717171' });
   expect(await client.identify({ email: 'griff@hillvalley.edu', phoneNumber: '919191' })).toEqual({
     primaryContactId: 1,
-    emails: ['george@hillvalley.edu', 'biffsucks@hillvalley.edu', 'doc@hillvalley.edu', 'griff@hillvalley.edu'],
+    emails: [
+      'george@hillvalley.edu',
+      'biffsucks@hillvalley.edu',
+      'doc@hillvalley.edu',
+      'griff@hillvalley.edu',
+    ],
     phoneNumbers: ['919191', '717171'],
     secondaryContactIds: [2, 3, 4],
   });
@@ -101,9 +108,9 @@ test('joining two identities keeps the older primary, links every contact of the
     { id: 3, linked_id: 1 },
     { id: 4, linked_id: 1 },
   ]);
-  expect(await database.query('select survivor_id::int, merged_id::int, email, phone_number from identity_merge')).toEqual([
-    { survivor_id: 1, merged_id: 2, email: 'griff@hillvalley.edu', phone_number: '919191' },
-  ]);
+  expect(
+    await database.query('select survivor_id::int, merged_id::int, email, phone_number from identity_merge'),
+  ).toEqual([{ survivor_id: 1, merged_id: 2, email: 'griff@hillvalley.edu', phone_number: '919191' }]);
 });
 
 test('every contact leads to its identity of today, also one that was merged', async () => {
@@ -174,7 +181,10 @@ test('a contact that joined later is younger even if the clock of the database w
   await client.identify(LORRAINE);
   await database.query(`update contact set created_at = created_at + interval '1 hour'`);
   await client.identify(MCFLY);
-  expect(await database.query('select id::int from contact order by created_at, id')).toEqual([{ id: 1 }, { id: 2 }]);
+  expect(await database.query('select id::int from contact order by created_at, id')).toEqual([
+    { id: 1 },
+    { id: 2 },
+  ]);
 });
 
 test('two contacts of the same instant are ordered by id', async () => {

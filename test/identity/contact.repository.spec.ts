@@ -24,7 +24,7 @@ beforeAll(async () => {
     ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'serve'),
     logger: () => undefined,
   });
-  contacts = orm.em.getRepository(Contact) as ContactRepository;
+  contacts = orm.em.getRepository(Contact);
 });
 
 beforeEach(async () => {

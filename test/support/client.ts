@@ -33,14 +33,20 @@ export class ServiceClient {
     });
     const text = await response.text();
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
-    return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : text) as T };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (isJson ? JSON.parse(text) : text) as T,
+    };
   }
 
   /** The identity of a sighting; anything but 200 fails. */
   async identify(body: Body): Promise<IdentityView> {
     const reply = await this.send<{ contact: IdentityView }>('POST', '/identify', body);
     if (reply.status !== 200) {
-      throw new Error(`POST /identify ${JSON.stringify(body)}: ${reply.status} ${JSON.stringify(reply.body)}`);
+      throw new Error(
+        `POST /identify ${JSON.stringify(body)}: ${reply.status} ${JSON.stringify(reply.body)}`,
+      );
     }
     return reply.body.contact;
   }

@@ -25,7 +25,8 @@ export async function createDatabase({ isMigrated = true } = {}): Promise<TestDa
   pool.on('error', () => undefined);
   return {
     url,
-    query: async <T extends object>(text: string, values: unknown[] = []) => (await pool.query<T>(text, values)).rows,
+    query: async <T extends object>(text: string, values: unknown[] = []) =>
+      (await pool.query<T>(text, values)).rows,
     drop: async () => {
       await pool.end();
       await onServer(serverUrl, `drop database ${name} with (force)`);

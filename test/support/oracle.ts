@@ -19,7 +19,7 @@ export type Stamp = (nth: number) => { id: number; createdAt: number };
  * The whole service as section 1 of the design tells it: one sighting at a time, everything found by looking through
  * all contacts. Slow and without cleverness on purpose: it shares no idea with the core that it judges.
  *
- * @param stamp by default ids and times are 1, 2, 3, …; `inPairs` gives ties
+ * @param stamp by default ids and times are 1, 2, 3, …; give times that repeat for ties
  */
 export class Oracle {
   readonly contacts: OracleContact[] = [];
@@ -69,14 +69,11 @@ export class Oracle {
     return contact === undefined ? null : this.answer(this.primaryOf(contact));
   }
 
-  /** The identifiers that live together, by the contacts: `email:…` and `phone:…`, sorted. */
-  partition(): string[][] {
-    const primaries = this.live().filter(({ linkedId }) => linkedId === null);
-    const names = primaries.map((primary) => this.identityOf(primary).flatMap(namesOf));
-    return sorted(names.map((each) => Array.from(new Set(each))));
-  }
-
-  /** The same a second way, by the sightings alone: the closure of "were presented together". */
+  /**
+   * The identifiers that live together: `email:…` and `phone:…`, sorted.
+   *
+   * A second way, not by contacts but by sightings: the closure of "were presented together".
+   */
   components(): string[][] {
     const leader = new Map<string, string>();
     const lead = (name: string): string => {
@@ -158,9 +155,6 @@ export class Oracle {
     return `${name}#${this.freed.filter((each) => each === name).length}`;
   }
 }
-
-/** Times with ties: 1, 1, 2, 2, 3, 3, … */
-export const inPairs: Stamp = (nth) => ({ id: nth, createdAt: Math.ceil(nth / 2) });
 
 function older(a: OracleContact, b: OracleContact): number {
   return a.createdAt - b.createdAt || a.id - b.id;

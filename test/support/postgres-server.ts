@@ -40,7 +40,11 @@ export class PostgresServer {
       binaries = join(folder, 'native', 'bin');
     }
     const data = join(folder, 'data');
-    await run(join(binaries, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], user ?? {});
+    await run(
+      join(binaries, 'initdb'),
+      ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+      user ?? {},
+    );
     const port = await freePort();
     const server = spawn(
       join(binaries, 'postgres'),

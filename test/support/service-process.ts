@@ -33,7 +33,9 @@ export class ServiceProcess {
   }
 
   /** Starts the service where it must refuse to; returns its exit code and what it said. */
-  static async startAndFail(env: Readonly<Record<string, string>>): Promise<{ code: number; output: string }> {
+  static async startAndFail(
+    env: Readonly<Record<string, string>>,
+  ): Promise<{ code: number; output: string }> {
     const lines: string[] = [];
     const child = launch(env, lines);
     const [code] = (await once(child, 'close')) as [number];

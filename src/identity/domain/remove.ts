@@ -30,11 +30,19 @@ export function remove(identity: Identity, contactId: number): Writes {
 function touchedRows(identity: Identity, deleted: Contact, rest: readonly Contact[]): TouchedRow[] {
   const heir = rest[0];
   if (deleted.id === identity.primaryId && heir !== undefined) {
-    return identity.rows.map(({ id, version }) => ({ id, version, linkedId: id === heir.id ? null : heir.id }));
+    return identity.rows.map(({ id, version }) => ({
+      id,
+      version,
+      linkedId: id === heir.id ? null : heir.id,
+    }));
   }
   return identity.rows
     .filter(({ id }) => id === deleted.id || id === identity.primaryId)
-    .map(({ id, version }) => ({ id, version, linkedId: id === identity.primaryId ? null : identity.primaryId }));
+    .map(({ id, version }) => ({
+      id,
+      version,
+      linkedId: id === identity.primaryId ? null : identity.primaryId,
+    }));
 }
 
 function claimsAfter(
@@ -58,7 +66,10 @@ function claimsAfter(
   return { movedClaims: moved, freedClaims: freed };
 }
 
-function carriedBy({ email, phoneNumber }: Contact): [IdentifierKind, string, (contact: Contact) => boolean][] {
+function carriedBy({
+  email,
+  phoneNumber,
+}: Contact): [IdentifierKind, string, (contact: Contact) => boolean][] {
   const carried: [IdentifierKind, string, (contact: Contact) => boolean][] = [];
   if (email !== null) {
     carried.push(['email', email, (contact) => contact.email === email]);

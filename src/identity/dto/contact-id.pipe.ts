@@ -8,7 +8,9 @@ export class ContactIdPipe implements PipeTransform<string, number> {
   transform(text: string): number {
     const id = Number(text);
     if (!/^\d{1,16}$/.test(text) || id < 1 || !Number.isSafeInteger(id)) {
-      throw new InvalidRequestError([{ field: 'id', message: 'id must be a whole number from 1 to 9007199254740991' }]);
+      throw new InvalidRequestError([
+        { field: 'id', message: 'id must be a whole number from 1 to 9007199254740991' },
+      ]);
     }
     return id;
   }

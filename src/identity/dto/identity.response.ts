@@ -3,7 +3,12 @@ import type { IdentityView } from '../domain/contact.js';
 
 @ApiSchema({ name: 'Identity', description: 'One person: all that is known of them.' })
 export class IdentityDto implements IdentityView {
-  @ApiProperty({ type: 'integer', minimum: 1, description: 'The oldest contact of the identity.', example: 1 })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 1,
+    description: 'The oldest contact of the identity.',
+    example: 1,
+  })
   readonly primaryContactId!: number;
 
   @ApiProperty({

@@ -45,7 +45,7 @@ export class SightingPipe implements PipeTransform<unknown, Sighting> {
   }
 }
 
-/** Beyond 2^53 a JSON number has lost digits on its way here; it stays a number and is refused for that. */
+/** Numbers from 2^53 on have lost digits on their way here, but they have more digits than a phone number anyway. */
 function isWholeNumber(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return Number.isInteger(value) && (value as number) >= 0;
 }

@@ -4,6 +4,7 @@ import { remove } from '../../../src/identity/domain/remove.js';
 import { withRealIds } from '../../../src/identity/domain/writes.js';
 import type { Merge, Writes } from '../../../src/identity/domain/writes.js';
 import { Oracle } from '../../support/oracle.js';
+import { pick } from '../../support/sightings.js';
 import type { Step } from '../../support/sightings.js';
 import { MemoryStore } from './memory-store.js';
 import type { Row } from './memory-store.js';
@@ -73,8 +74,8 @@ export class Duel {
     if ('batch' in step) {
       return this.identify(step.batch, circumstances);
     }
-    const nth = Math.trunc(step.deleteAt * this.store.rows.length);
-    this.delete(this.store.rows[nth]);
+    const live = this.store.rows.filter(({ isDeleted }) => !isDeleted);
+    this.delete(pick(live, step.deleteAt));
     return this.sides();
   }
 

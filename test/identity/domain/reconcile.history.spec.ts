@@ -4,7 +4,16 @@ import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { NO_WRITES, isNothing } from '../../../src/identity/domain/writes.js';
 import type { Writes } from '../../../src/identity/domain/writes.js';
-import { aHistory, aStep, announceSeed, cut, seed, someSightings } from '../../support/sightings.js';
+import {
+  aHistory,
+  aShare,
+  aStep,
+  announceSeed,
+  cut,
+  pick,
+  seed,
+  someSightings,
+} from '../../support/sightings.js';
 import type { Step } from '../../support/sightings.js';
 import { Duel, emptyTally } from './duel.js';
 import { Conflict, MemoryStore } from './memory-store.js';
@@ -59,9 +68,9 @@ describe('a random list of sightings', () => {
 
   it('is free to replay: in any cut, nothing is written and the answers are those stored', () => {
     fc.assert(
-      fc.property(someSightings, someLengths, fc.infiniteStream(fc.nat()), (sightings, lengths, dice) => {
+      fc.property(someSightings, someLengths, fc.infiniteStream(aShare), (sightings, lengths, shares) => {
         const store = written(cut(sightings, lengths));
-        const replay = sightings.map(() => sightings[dice.next().value % sightings.length]!);
+        const replay = sightings.map(() => pick(sightings, shares.next().value)!);
 
         const { answers, writes } = reconcile(store.load(replay), replay);
 
@@ -121,7 +130,7 @@ function decisionOf(step: Step, now: MemoryStore): (store: MemoryStore) => Write
   if ('batch' in step) {
     return (store) => reconcile(store.load(step.batch), step.batch).writes;
   }
-  const { id } = now.rows[Math.trunc(step.deleteAt * now.rows.length)]!;
+  const { id } = pick(now.rows, step.deleteAt)!;
   return (store) => remove(store.identityOf(id), id);
 }
 

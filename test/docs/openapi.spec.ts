@@ -1,0 +1,122 @@
+import { startApp, type RunningApp } from '../support/app.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+
+interface Operation {
+  readonly summary?: string;
+  readonly tags?: string[];
+  readonly responses: Record<
+    string,
+    { description: string; content?: Record<string, { schema: { $ref?: string } }> }
+  >;
+}
+interface Document {
+  readonly openapi: string;
+  readonly paths: Record<string, Record<string, Operation>>;
+  readonly components: {
+    readonly schemas: Record<
+      string,
+      { properties: Record<string, { description?: string; example?: unknown }> }
+    >;
+  };
+}
+
+let database: TestDatabase;
+let app: RunningApp;
+let document: Document;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  app = await startApp({ DATABASE_URL: database.url });
+  document = (await app.client.send<Document>('GET', '/openapi.json')).body;
+});
+
+afterAll(async () => {
+  await app.close();
+  await database.drop();
+});
+
+test('the document is OpenAPI 3.1 and lists every route with the statuses it answers', () => {
+  expect(document.openapi).toBe('3.1.0');
+  const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(
+      ([method, { responses }]) => `${method} ${path}: ${Object.keys(responses).join(' ')}`,
+    ),
+  );
+  expect(routes).toEqual([
+    'post /identify: 200 400 413 415 503',
+    'get /contacts/{id}: 200 400 404 503',
+    'delete /contacts/{id}: 204 400 404 503',
+    'get /health: 200',
+    'get /health/live: 200',
+    'get /health/ready: 200 503',
+    'get /health/startup: 200 503',
+  ]);
+});
+
+test('every operation has a summary and a tag, and every error is a problem document', () => {
+  for (const operations of Object.values(document.paths)) {
+    for (const { summary, tags, responses } of Object.values(operations)) {
+      expect(summary).toBeTruthy();
+      expect(tags).toHaveLength(1);
+      if (tags![0] !== 'health') {
+        const errors = Object.entries(responses).filter(([status]) => Number(status) >= 400);
+        expect(errors.map(([, { content }]) => content)).toEqual(
+          errors.map(([status]) => ({
+            'application/problem+json': {
+              schema: { $ref: '#/components/schemas/Problem' },
+              example: expect.objectContaining({
+                status: Number(status),
+                type: expect.stringMatching(/^urn:problem:/),
+              }),
+            },
+          })),
+        );
+      }
+    }
+  }
+});
+
+test('every field has a description and an example', () => {
+  const fields = Object.entries(document.components.schemas).flatMap(([name, { properties }]) =>
+    Object.entries(properties).map(([field, { description, example, ...rest }]) => ({
+      field: `${name}.${field}`,
+      description,
+      example,
+      rest,
+    })),
+  );
+  const undescribed = fields.filter(
+    ({ description, example, rest }) =>
+      !JSON.stringify(rest).includes('$ref') && (description === undefined || example === undefined),
+  );
+  expect(undescribed.map(({ field }) => field)).toEqual([]);
+});
+
+test('the request states that at least one of email and phoneNumber is required', () => {
+  expect(document.paths['/identify']).toMatchObject({
+    post: {
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': {
+            schema: { anyOf: [{ required: ['email'] }, { required: ['phoneNumber'] }] },
+            examples: { both: { value: { email: expect.any(String), phoneNumber: expect.any(String) } } },
+          },
+        },
+      },
+    },
+  });
+});
+
+test('Swagger UI is served from the service itself, under the security headers', async () => {
+  const page = await app.client.send<string>('GET', '/docs');
+  expect(page.status).toBe(200);
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
+  const assets = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+  expect(assets.length).toBeGreaterThan(3);
+  for (const asset of assets) {
+    const reply = await app.client.send('GET', new URL(asset, `${app.client.url}/docs`).pathname);
+    expect({ asset, status: reply.status }).toEqual({ asset, status: 200 });
+  }
+  expect(page.body).not.toMatch(/(src|href)="https?:/);
+});

@@ -1,0 +1,192 @@
+import * as fc from 'fast-check';
+import { getCountries, getExampleNumber } from 'libphonenumber-js/max';
+import type { CountryCode } from 'libphonenumber-js/max';
+import examples from 'libphonenumber-js/mobile/examples';
+import { normaliseEmail, normalisePhone } from '../../../src/identity/domain/normalise.js';
+import { announceSeed, seed } from '../../support/sightings.js';
+
+announceSeed('random emails and phone numbers');
+
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: 'grapheme' }),
+  // Also lone surrogates.
+  fc.array(fc.nat({ max: 0xffff })).map((units) => String.fromCharCode(...units)),
+);
+
+/** Letters that change with case and composition in ways of their own, what combines with them, and spaces. */
+const CASED = 'IiİıΣσςßẞǄǅﬁŉΐᾼᾳ\u212a\u212b\u2126A';
+const COMBINING = '\u0307\u0301\u0323\u0345\u0308\u0328\u1100\u1161\u11a8\u00ad';
+const SPACES = ' \u00a0\u2000\ufeff\u200b';
+const aTrickyEmail = fc.string({ unit: fc.constantFrom(...`${CASED}${COMBINING}${SPACES}@.`) });
+
+describe('a normalised email', () => {
+  it('is in its one form: a second pass changes nothing, nor does trimming, composing or lower-casing', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyText, aTrickyEmail, fc.emailAddress()), (raw) => {
+        const email = normaliseEmail(raw) ?? '';
+        expect({
+          again: normaliseEmail(email) ?? '',
+          trimmed: email.trim(),
+          composed: email.normalize('NFC'),
+          lower: email.toLowerCase(),
+        }).toEqual({ again: email, trimmed: email, composed: email, lower: email });
+      }),
+      { seed, numRuns: 2000 },
+    );
+  });
+
+  it('is in its one form for every character of Unicode, alone and between others', () => {
+    const unstable: string[] = [];
+    for (let code = 0; code < 0x20000; code++) {
+      const character = String.fromCodePoint(code);
+      for (const raw of [
+        character,
+        `a${character}`,
+        `Σ${character}a`,
+        `a${character}\u0307`,
+        `\u0130${character}`,
+      ]) {
+        const email = normaliseEmail(raw) ?? '';
+        if (email !== (normaliseEmail(email) ?? '') || email !== email.normalize('NFC')) {
+          unstable.push(raw);
+        }
+      }
+    }
+    expect(unstable).toEqual([]);
+  });
+
+  it('is one for all ways to write it: composed or not, in any case, with space around', () => {
+    fc.assert(
+      fc.property(fc.emailAddress(), fc.oneof(anyText, aTrickyEmail), (address, text) => {
+        expect(normaliseEmail(` ${address.toUpperCase()}\n`)).toBe(address.toLowerCase());
+        expect(normaliseEmail(text.normalize('NFD'))).toBe(normaliseEmail(text));
+      }),
+      { seed, numRuns: 500 },
+    );
+  });
+});
+
+const aRegion = fc.constantFrom<CountryCode | null>(null, ...getCountries());
+const digits = (minLength: number, maxLength: number) =>
+  fc.string({ unit: fc.constantFrom(...'0123456789'), minLength, maxLength, size: 'max' });
+const aSeparator = fc.constantFrom('', '', '', ' ', '-', '.', '(', ')', '/', '\u00a0', ' (');
+/** Digits after what numbers begin with: +, 00, a country code, a trunk prefix; and numbers that exist. */
+const aNumber = fc.oneof(
+  fc
+    .tuple(
+      fc.constantFrom('', '', '+', '00', '0', '000', '+00', '+0', '011', '8', '1'),
+      fc.constantFrom(
+        '',
+        '',
+        '1',
+        '49',
+        '44',
+        '39',
+        '7',
+        '52',
+        '54',
+        '55',
+        '86',
+        '61',
+        '225',
+        '590',
+        '800',
+        '979',
+        '999',
+      ),
+      fc.constantFrom('', '', '0', '1', '8', '9', '15'),
+      digits(0, 13),
+    )
+    .map((parts) => parts.join('')),
+  fc.constantFrom(...getCountries()).chain((country) => {
+    const number = getExampleNumber(country, examples)!;
+    return fc.constantFrom(
+      number.number,
+      number.format('IDD', { fromCountry: 'DE' }),
+      number.formatNational(),
+    );
+  }),
+);
+const aSpelling = fc
+  .tuple(aNumber, fc.infiniteStream(aSeparator))
+  .map(([number, separators]) => Array.from(number, (sign) => sign + separators.next().value).join(''));
+
+describe('a normalised phone number', () => {
+  it('is in its one form: a second pass in the same region changes nothing', () => {
+    fc.assert(
+      fc.property(fc.oneof({ weight: 4, arbitrary: aSpelling }, anyText), aRegion, (raw, region) => {
+        const phoneNumber = normalisePhone(raw, region);
+        expect(phoneNumber === null ? null : normalisePhone(phoneNumber, region)).toBe(phoneNumber);
+      }),
+      { seed, numRuns: 10_000 },
+    );
+  });
+
+  it('does not depend on separators', () => {
+    fc.assert(
+      fc.property(aNumber, fc.infiniteStream(aSeparator), aRegion, (number, separators, region) => {
+        const spelling = Array.from(number, (sign) => sign + separators.next().value).join('');
+        expect(normalisePhone(spelling, region)).toBe(normalisePhone(number, region));
+      }),
+      { seed, numRuns: 2000 },
+    );
+  });
+
+  it('does not depend on the region if it begins with plus', () => {
+    fc.assert(
+      fc.property(digits(1, 18), aRegion, (number, region) => {
+        expect(normalisePhone(`+${number}`, region)).toBe(normalisePhone(`+${number}`, null));
+      }),
+      { seed, numRuns: 2000 },
+    );
+  });
+
+  it('is what was sent if that is digits, does not begin with 00, and no region is set', () => {
+    fc.assert(
+      fc.property(digits(1, 18), (number) => {
+        fc.pre(!number.startsWith('00'));
+        expect(normalisePhone(number, null)).toBe(number);
+      }),
+      { seed, numRuns: 500 },
+    );
+  });
+
+  it('has 1 to 15 digits if what was sent has', () => {
+    fc.assert(
+      fc.property(aNumber, aRegion, (number, region) => {
+        fc.pre(/^\+?\d{1,15}$/.test(number.replaceAll(/[^\d+]/g, '')));
+        expect(normalisePhone(number, region)).toMatch(/^\+?\d{1,15}$/);
+      }),
+      { seed, numRuns: 2000 },
+    );
+  });
+
+  it('keeps every sign that is neither digit nor separator, to be refused for it', () => {
+    fc.assert(
+      fc.property(anyText, aRegion, (raw, region) => {
+        const foreign = Array.from(raw.replaceAll(/[\d\s+\-.()/]/g, ''));
+        const kept = normalisePhone(raw, region) ?? '';
+        expect(foreign.filter((sign) => !kept.includes(sign))).toEqual([]);
+      }),
+      { seed, numRuns: 2000 },
+    );
+  });
+});
+
+describe('a phone number of any country', () => {
+  it('is one number, written nationally or internationally', () => {
+    const differing = getCountries().filter((country) => {
+      const number = getExampleNumber(country, examples)!;
+      const spellings = [
+        normalisePhone(number.formatNational(), country),
+        normalisePhone(number.formatInternational(), null),
+        normalisePhone(`00${number.number.slice(1)}`, country),
+        normalisePhone(number.number, country),
+      ];
+      return spellings.some((spelling) => spelling !== number.number);
+    });
+
+    expect(differing).toEqual([]);
+  });
+});

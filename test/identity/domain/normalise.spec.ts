@@ -1,0 +1,154 @@
+import { normaliseEmail, normalisePhone } from '../../../src/identity/domain/normalise.js';
+
+describe('an email', () => {
+  it.each([
+    ['is lower case', 'McFly@HillValley.EDU', 'mcfly@hillvalley.edu'],
+    ['is lower case in every script', 'ÉMILE@ПРИМЕР.example', 'émile@пример.example'],
+    ['is trimmed', '  mcfly@hillvalley.edu\t\r\n', 'mcfly@hillvalley.edu'],
+    [
+      'is trimmed of every kind of space',
+      '\u00a0\u2003mcfly@hillvalley.edu\u3000\ufeff',
+      'mcfly@hillvalley.edu',
+    ],
+    ['is composed', 'mu\u0308ller@hillvalley.edu', 'm\u00fcller@hillvalley.edu'],
+    [
+      'is composed also when lower-casing takes it apart',
+      '\u0130\u0323@hillvalley.edu',
+      '\u1ecb\u0307@hillvalley.edu',
+    ],
+    ['is composed but not made compatible', 'ﬁ@hillvalley.edu', 'ﬁ@hillvalley.edu'],
+    ['has the letter K, not the kelvin sign', '\u212aelvin@hillvalley.edu', 'kelvin@hillvalley.edu'],
+    ['keeps its spaces inside, to be judged where it came in', 'mc fly', 'mc fly'],
+    [
+      'keeps NUL and lone surrogates, to be judged where it came in',
+      'mc\u0000\ud800fly',
+      'mc\u0000\ud800fly',
+    ],
+    ['keeps dots and tags: they may be another mailbox', 'm.c+fly@hillvalley.edu', 'm.c+fly@hillvalley.edu'],
+  ])('%s', (_, raw, email) => {
+    expect(normaliseEmail(raw)).toBe(email);
+  });
+
+  it.each(['', ' ', '\t\r\n', '\u00a0\u3000'])('that is empty or blank is not given: %j', (blank) => {
+    expect(normaliseEmail(blank)).toBeNull();
+  });
+});
+
+describe('an international phone number', () => {
+  it.each([
+    ['+1 (555) 010-9999', '+15550109999'],
+    ['+15550109999', '+15550109999'],
+    ['+49 30/123456', '+4930123456'],
+    ['+49.30.123456', '+4930123456'],
+    ['\u00a0+49\u00a030\u2009123\u202f456 ', '+4930123456'],
+    ['+ 49 30 123456', '+4930123456'],
+  ])('is plus and digits: %j', (raw, phoneNumber) => {
+    expect(normalisePhone(raw, null)).toBe(phoneNumber);
+  });
+
+  it.each([
+    ['+49 (0)30 123456', '+4930123456'],
+    ['0049 (0)30 123456', '+4930123456'],
+    ['+44 (0)20 7031 3000', '+442070313000'],
+  ])('loses its trunk zero: %s', (raw, phoneNumber) => {
+    expect(normalisePhone(raw, null)).toBe(phoneNumber);
+  });
+
+  it('keeps a zero that belongs to it, as in Italy', () => {
+    expect(normalisePhone('+39 06 698 82019', null)).toBe('+390669882019');
+  });
+
+  it.each([
+    ['0049 30 123456', '+4930123456'],
+    ['00 1 (555) 010-9999', '+15550109999'],
+    ['0039 06 698 82019', '+390669882019'],
+  ])('may begin with 00: %s', (raw, phoneNumber) => {
+    expect(normalisePhone(raw, null)).toBe(phoneNumber);
+  });
+
+  it.each(['00', '000', '0012', '00123456', '000000', '009991234567', '0000'])(
+    'cannot follow this 00, which stays digits: %s',
+    (raw) => {
+      expect(normalisePhone(raw, null)).toBe(raw);
+    },
+  );
+
+  it.each(['+1', '+123456', '+999123'])('that no country has stays plus and digits: %s', (raw) => {
+    expect(normalisePhone(raw, null)).toBe(raw);
+  });
+
+  it.each(['US', 'DE', 'GB'] as const)('is the same whatever the region: %s', (region) => {
+    expect(['+49 (0)30 123456', '0049 30 123456'].map((raw) => normalisePhone(raw, region))).toEqual([
+      '+4930123456',
+      '+4930123456',
+    ]);
+  });
+});
+
+describe('a national phone number', () => {
+  it.each([
+    ['030 123456', 'DE', '+4930123456'],
+    ['(030) 12 34-56', 'DE', '+4930123456'],
+    ['030/123456', 'DE', '+4930123456'],
+    ['0151 23456789', 'DE', '+4915123456789'],
+    ['(213) 373-4253', 'US', '+12133734253'],
+    ['213.373.4253', 'US', '+12133734253'],
+    ['1 213 373 4253', 'US', '+12133734253'],
+    ['020 7031 3000', 'GB', '+442070313000'],
+    ['07400 123456', 'GB', '+447400123456'],
+    ['06 698 82019', 'IT', '+390669882019'],
+  ] as const)('that is valid in the region becomes international: %s in %s', (raw, region, phoneNumber) => {
+    expect(normalisePhone(raw, region)).toBe(phoneNumber);
+  });
+
+  it.each([
+    ['123456', 'DE'],
+    ['123456', 'US'],
+    ['123456', 'GB'],
+    ['5550109999', 'US'],
+    ['2133734253', 'GB'],
+    ['112', 'DE'],
+    ['911', 'US'],
+    ['0', 'DE'],
+    // Valid by the numbering plan, and yet E.164 has room for 15 digits only.
+    ['52000000000000', 'DE'],
+  ] as const)('that is not valid in the region stays its digits: %s in %s', (raw, region) => {
+    expect(normalisePhone(raw, region)).toBe(raw);
+  });
+
+  it.each([
+    ['123456', '123456'],
+    ['12 34-56', '123456'],
+    ['(030) 12.34/56', '030123456'],
+    ['0117 496 0123', '01174960123'],
+    ['0', '0'],
+    ['123456789012345', '123456789012345'],
+  ])('stays its digits where no region is set: %s', (raw, phoneNumber) => {
+    expect(normalisePhone(raw, null)).toBe(phoneNumber);
+  });
+});
+
+describe('a phone number', () => {
+  it.each(['', ' ', '\t\r\n', '\u00a0\u3000'])('that is empty or blank is not given: %j', (blank) => {
+    expect(normalisePhone(blank, 'DE')).toBeNull();
+  });
+
+  it.each(['---', '()', '- -', '+', '+ ()', './'])('without digits is given, to be refused: %s', (raw) => {
+    expect(normalisePhone(raw, 'DE')).toMatch(/^[-+() ./]+$/);
+  });
+
+  it.each([
+    ['1-800-FLOWERS', '1800FLOWERS'],
+    ['(213) 373-4253 ext. 12', '2133734253ext12'],
+    ['tel:+49-30-123456', 'tel:+4930123456'],
+    ['++49 30 123456', '++4930123456'],
+    ['49+30123456', '49+30123456'],
+    ['١٢٣٤٥٦', '١٢٣٤٥٦'],
+    ['123\u0000456', '123\u0000456'],
+    ['123\ud800', '123\ud800'],
+    ['1234567890123456', '1234567890123456'],
+    ['+1234567890123456', '+1234567890123456'],
+  ])('comes back with what it must be refused for: %j', (raw, phoneNumber) => {
+    expect(normalisePhone(raw, 'US')).toBe(phoneNumber);
+  });
+});
