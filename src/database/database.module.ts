@@ -24,6 +24,7 @@ export class DatabaseModule implements OnApplicationShutdown {
           ...ormOptions(settings, 'serve'),
           // No identity map is used on the way of a request, so no context is made for it.
           registerRequestContext: false,
+          colors: false,
           logger: (message) => logger.debug(message),
         }),
       ],

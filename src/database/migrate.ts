@@ -1,5 +1,6 @@
 import { MikroORM, type Options } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
+import { Logger } from '@nestjs/common';
 
 /**
  * Applies the migrations that the database lacks. Any number of processes may do so at once: each waits for the one
@@ -9,7 +10,8 @@ import type { SqlEntityManager } from '@mikro-orm/sql';
  * @returns the names of the migrations that were applied
  */
 export async function migrate(options: Partial<Options>): Promise<string[]> {
-  const orm = await MikroORM.init(options);
+  const logger = new Logger('Migration');
+  const orm = await MikroORM.init({ ...options, colors: false, logger: (message) => logger.debug(message) });
   try {
     return await migrateWith(orm);
   } finally {

@@ -164,6 +164,8 @@ test('deletions among sightings break no invariant, and are acknowledged once', 
   expect(await violations(database)).toEqual({});
   expect(new Set(deleted).size).toBe(deleted.length);
   const rows = await database.query<{ id: string }>('select id from contact where deleted_at is not null');
-  expect(rows.map(({ id }) => Number(id)).toSorted((a, b) => a - b)).toEqual(deleted.toSorted((a, b) => a - b));
+  expect(rows.map(({ id }) => Number(id)).toSorted((a, b) => a - b)).toEqual(
+    deleted.toSorted((a, b) => a - b),
+  );
   expect(deleted.length).toBeGreaterThan(20);
 });

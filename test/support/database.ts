@@ -19,7 +19,7 @@ export async function createDatabase({ isMigrated = true } = {}): Promise<TestDa
   await onServer(serverUrl, `create database ${name}`);
   const url = Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href;
   if (isMigrated) {
-    await migrate({ ...ormOptions(new Settings({ DATABASE_URL: url }), 'migrate'), logger: () => undefined });
+    await migrate(ormOptions(new Settings({ DATABASE_URL: url }), 'migrate'));
   }
   const pool = new pg.Pool({ connectionString: url, max: 2 });
   pool.on('error', () => undefined);

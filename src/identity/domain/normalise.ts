@@ -58,8 +58,11 @@ function national(digits: string, defaultCountry: CountryCode): string | null {
   return parsed?.isValid() === true ? settled(parsed.number) : null;
 }
 
+/** `+` and the 15 digits that E.164 allows; some national numbers that count as valid would come out longer. */
+const E164_MAX_LENGTH = 16;
+
 /** Refuses a form that a second pass would change again: two forms of one number would be two identifiers. */
 function settled(number: string): string | null {
   const again = parsePhoneNumberFromString(number, { extract: false });
-  return again?.number === number && again.isPossible() ? number : null;
+  return number.length <= E164_MAX_LENGTH && again?.number === number && again.isPossible() ? number : null;
 }
