@@ -235,6 +235,7 @@ async function deadlocksWhile(hold: string, rivals: readonly Writes[]): Promise<
   const rivalOrm = await MikroORM.init({
     ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'serve'),
   });
+  const before = await deadlocks();
   const rivalContacts = rivalOrm.em.getRepository(Contact);
   const holder = new pg.Client({ connectionString: database.url });
   await holder.connect();
@@ -248,6 +249,10 @@ async function deadlocksWhile(hold: string, rivals: readonly Writes[]): Promise<
   // A connection reports its share of the statistics at the latest when it ends.
   await rivalOrm.close();
   await sleep(100);
+  return (await deadlocks()) - before;
+}
+
+async function deadlocks(): Promise<number> {
   const [row] = await database.query<{ deadlocks: string }>(
     'select deadlocks from pg_stat_database where datname = current_database()',
   );
