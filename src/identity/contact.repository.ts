@@ -133,19 +133,12 @@ async function commit(
 }
 
 function writeQueries(tenantId: number, writes: Writes, freshIds: readonly number[], now: number): Query[] {
-  const { touched, newcomers, claims, merges, deletion } = writes;
+  const { touched, newcomers, claims, movedClaims, merges, deletion } = writes;
   const real = (id: number): number => realId(id, freshIds);
   const link = (id: number | null): number | null => (id === null ? null : real(id));
+  const date = ({ createdAt = null }: { readonly createdAt?: number | null }): number | null => createdAt;
   const queries: Query[] = [];
-  if (touched.length > 0) {
-    queries.push([
-      sql.RELINK,
-      tenantId,
-      touched.map(({ id }) => id),
-      touched.map(({ linkedId }) => linkedId),
-      now,
-    ]);
-  }
+  // Before the links: a newcomer with a date may be the primary that others are linked to.
   if (newcomers.length > 0) {
     queries.push([
       sql.INSERT_CONTACTS,
@@ -154,6 +147,17 @@ function writeQueries(tenantId: number, writes: Writes, freshIds: readonly numbe
       newcomers.map(({ email }) => email),
       newcomers.map(({ phoneNumber }) => phoneNumber),
       newcomers.map(({ linkedId }) => link(linkedId)),
+      newcomers.map(date),
+      now,
+    ]);
+  }
+  if (touched.length > 0) {
+    queries.push([
+      sql.RELINK,
+      tenantId,
+      touched.map(({ id }) => id),
+      touched.map(({ linkedId }) => link(linkedId)),
+      touched.map(date),
       now,
     ]);
   }
@@ -175,26 +179,21 @@ function writeQueries(tenantId: number, writes: Writes, freshIds: readonly numbe
     queries.push([
       sql.INSERT_CLAIMS,
       tenantId,
-      ...claimColumns(claims),
+      ...columns(claims),
       claims.map(({ contactId }) => real(contactId)),
     ]);
   }
-  if (deletion !== null && deletion.movedClaims.length > 0) {
-    const { movedClaims } = deletion;
-    queries.push([
-      sql.MOVE_CLAIMS,
-      tenantId,
-      ...claimColumns(movedClaims),
-      movedClaims.map(({ contactId }) => contactId),
-    ]);
+  if (movedClaims.length > 0) {
+    const holders = movedClaims.map(({ contactId }) => real(contactId));
+    queries.push([sql.MOVE_CLAIMS, tenantId, ...columns(movedClaims), holders]);
   }
   if (deletion !== null && deletion.freedClaims.length > 0) {
-    queries.push([sql.FREE_CLAIMS, tenantId, ...claimColumns(deletion.freedClaims)]);
+    queries.push([sql.FREE_CLAIMS, tenantId, ...columns(deletion.freedClaims)]);
   }
   return queries;
 }
 
-function claimColumns(claims: readonly Pick<Claim, 'kind' | 'value'>[]): [number[], string[]] {
+function columns(claims: readonly Pick<Claim, 'kind' | 'value'>[]): [number[], string[]] {
   return [claims.map(({ kind }) => KIND[kind]), claims.map(({ value }) => value)];
 }
 

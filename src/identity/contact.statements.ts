@@ -64,22 +64,25 @@ export const DRAW: Statement = {
     array(select nextval('contact_id_seq') from generate_series(1, $1::int)) as ids`,
 };
 
-/** $2 ids, $3 links (null: primary), $4 time → links the rows and counts their change. */
+/** $2 ids, $3 links (null: primary), $4 earlier dates (null: as it is), $5 time → links the rows and counts their change. */
 export const RELINK: Statement = {
   name: 'contact_relink',
-  text: `update contact c set version = c.version + 1, linked_id = u.linked_id, updated_at = ${time('$4')},
-      link_precedence = case when u.linked_id is null then 'primary' else 'secondary' end
-    from unnest($2::bigint[], $3::bigint[]) u(id, linked_id)
+  text: `update contact c set version = c.version + 1, linked_id = u.linked_id, updated_at = ${time('$5')},
+      link_precedence = case when u.linked_id is null then 'primary' else 'secondary' end,
+      created_at = coalesce(${time('u.created_at')}, c.created_at)
+    from unnest($2::bigint[], $3::bigint[], $4::bigint[]) u(id, linked_id, created_at)
     where c.tenant_id = $1 and c.id = u.id`,
 };
 
-/** $2 ids, $3 emails, $4 phone numbers, $5 links (null: primary), $6 time */
+/** $2 ids, $3 emails, $4 phone numbers, $5 links (null: primary), $6 dates (null: the time), $7 time */
 export const INSERT_CONTACTS: Statement = {
   name: 'contact_insert',
   text: `insert into contact (tenant_id, id, email, phone_number, linked_id, link_precedence, created_at, updated_at)
     select $1, u.id, u.email, u.phone_number, u.linked_id,
-      case when u.linked_id is null then 'primary' else 'secondary' end, ${time('$6')}, ${time('$6')}
-    from unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[]) u(id, email, phone_number, linked_id)`,
+      case when u.linked_id is null then 'primary' else 'secondary' end,
+      coalesce(${time('u.created_at')}, ${time('$7')}), ${time('$7')}
+    from unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+      u(id, email, phone_number, linked_id, created_at)`,
 };
 
 /** $2 survivors, $3 merged, $4 emails, $5 phone numbers, $6 time */

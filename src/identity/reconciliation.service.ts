@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ContactRepository, type Selection } from './contact.repository.js';
 import { ContentionError } from './contention.error.js';
 import { liveContacts, viewOf, type Identity, type IdentityView, type Sighting } from './domain/contact.js';
-import { reconcile } from './domain/reconcile.js';
+import { reconcile, type Outcome } from './domain/reconcile.js';
 import { remove } from './domain/remove.js';
 import { NO_WRITES, isNothing, withRealIds, type Writes } from './domain/writes.js';
 import { Contact } from './entities/contact.js';
@@ -49,6 +49,24 @@ export class ReconciliationService {
     };
     const freshIds = await this.settle(select, decide);
     waiting.forEach(({ answer }, i) => answer(withRealIds(views[i]!, freshIds)));
+  }
+
+  /**
+   * Reconciles sightings as if they came one by one, all in one transaction, and tells what became of each.
+   *
+   * @throws {ContentionError} if it lost every race; nothing was changed
+   */
+  async reconcileAll(tenantId: number, sightings: readonly Sighting[]): Promise<readonly Outcome[]> {
+    let outcomes: readonly Outcome[] = [];
+    await this.settle(
+      () => ({ tenantId, sightings }),
+      (identities) => {
+        const decision = reconcile(identities, sightings);
+        outcomes = decision.outcomes;
+        return decision.writes;
+      },
+    );
+    return outcomes;
   }
 
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */

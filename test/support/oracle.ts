@@ -2,7 +2,7 @@ import type { IdentityView, Sighting } from '../../src/identity/domain/contact.j
 
 export interface OracleContact extends Sighting {
   readonly id: number;
-  readonly createdAt: number;
+  createdAt: number;
   linkedId: number | null;
   deletedAt: number | null;
 }
@@ -45,7 +45,11 @@ export class Oracle {
       this.insert(sighting, this.primaryOf(known).id);
     } else if (byEmail !== undefined && byPhone !== undefined) {
       this.join(this.primaryOf(byEmail), this.primaryOf(byPhone), sighting);
+      this.backdate(sighting);
+    } else {
+      this.backdate(sighting);
     }
+    this.promoteOldest(known);
     return this.answer(this.primaryOf(known));
   }
 
@@ -94,10 +98,33 @@ export class Oracle {
     return this.contacts.filter(({ deletedAt }) => deletedAt === null);
   }
 
+  /** Of a dated sighting that adds no contact: the oldest that carries part of it is at least as old as it. */
+  private backdate({ email, phoneNumber, createdAt = Infinity }: Sighting): void {
+    const carriers = this.live().filter(
+      (contact) =>
+        (email !== null && contact.email === email) ||
+        (phoneNumber !== null && contact.phoneNumber === phoneNumber),
+    );
+    const [oldest] = carriers.toSorted(older);
+    if (oldest !== undefined && createdAt < oldest.createdAt) {
+      oldest.createdAt = createdAt;
+    }
+  }
+
+  private promoteOldest(contact: OracleContact): void {
+    const primary = this.primaryOf(contact);
+    const [oldest] = this.identityOf(contact);
+    if (oldest !== undefined && oldest !== primary) {
+      this.linkAll(primary.id, oldest.id);
+    }
+  }
+
   private insert(sighting: Sighting, linkedId: number | null): OracleContact {
-    const { email, phoneNumber } = sighting;
+    const { email, phoneNumber, createdAt } = sighting;
+    const stamp = this.stamp(this.contacts.length + 1);
     const contact = {
-      ...this.stamp(this.contacts.length + 1),
+      id: stamp.id,
+      createdAt: createdAt ?? stamp.createdAt,
       email,
       phoneNumber,
       linkedId,

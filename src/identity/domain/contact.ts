@@ -5,6 +5,8 @@ export type IdentifierKind = 'email' | 'phone';
 export interface Sighting {
   readonly email: string | null;
   readonly phoneNumber: string | null;
+  /** When it took place, in µs since 1970, for what comes out of the past; absent: now. */
+  readonly createdAt?: number;
 }
 
 /** One stored row: identifiers that were seen together once. */
@@ -41,10 +43,23 @@ export interface Claim {
 /**
  * Orders contacts by age, the oldest first: by (createdAt, id).
  *
- * Contacts that are not stored yet carry provisional ids -1, -2, … in order of arrival: hence the absolute values.
+ * Contacts that are not stored yet carry provisional ids -1, -2, … in order of arrival; their real ids will be higher
+ * than all that are stored.
  */
 export function byAge(a: Contact, b: Contact): number {
-  return a.createdAt === b.createdAt ? Math.abs(a.id) - Math.abs(b.id) : a.createdAt < b.createdAt ? -1 : 1;
+  return a.createdAt === b.createdAt ? rank(a.id) - rank(b.id) : a.createdAt < b.createdAt ? -1 : 1;
+}
+
+function rank(id: number): number {
+  return id < 0 ? 2 ** 52 - id : id;
+}
+
+/** Whether a contact carries one of the identifiers of a sighting. */
+export function carriesAny(contact: Contact, { email, phoneNumber }: Sighting): boolean {
+  return (
+    (email !== null && contact.email === email) ||
+    (phoneNumber !== null && contact.phoneNumber === phoneNumber)
+  );
 }
 
 /** The live contacts of an identity, the oldest first. */

@@ -1,5 +1,6 @@
 import {
   byAge,
+  carriesAny,
   liveContacts,
   viewOf,
   type Claim,
@@ -17,9 +18,14 @@ export interface Answer {
   readonly awaitsWrite: boolean;
 }
 
+/** What became of a sighting: a new identity, a new contact of a known one, two identities joined, or nothing new. */
+export type Outcome = 'created' | 'linked' | 'merged' | 'unchanged';
+
 export interface Reconciliation {
   /** One answer a sighting, in order. */
   readonly answers: readonly Answer[];
+  /** One outcome a sighting, in order. */
+  readonly outcomes: readonly Outcome[];
   readonly writes: Writes;
 }
 
@@ -40,8 +46,12 @@ interface Batch {
   readonly byEmail: Map<string, Growing>;
   readonly byPhone: Map<string, Growing>;
   readonly newcomers: { readonly contact: Contact; readonly identity: Growing }[];
-  readonly claims: Claim[];
+  /** By kind and value: the claims that are new or pass to another contact. */
+  readonly claims: Map<string, Claim & { readonly isNews: boolean }>;
   readonly merges: Merge[];
+  readonly outcomes: Outcome[];
+  /** By id: the dates of contacts that turned out to be older than they were. */
+  readonly dates: Map<number, number>;
 }
 
 /**
@@ -50,6 +60,10 @@ interface Batch {
  * The batch behaves as if its sightings had arrived one at a time, in order: each answer reflects the sightings
  * before it and none after it. When a sighting joins two identities, the one with the older primary survives. A
  * sighting that brings no new identifier inserts nothing, so a replay is free.
+ *
+ * A sighting with a date counts from then on: the contact it makes is as old as it, and where it makes none, the oldest
+ * contact that carries one of its identifiers is at least as old as it. Thus the oldest wins whatever the order of
+ * arrival, and a replay still changes nothing.
  *
  * Pure: nothing passed in is modified, and neither ids nor the clock are needed (see {@link Writes}).
  *
@@ -64,7 +78,7 @@ interface Batch {
 export function reconcile(identities: readonly Identity[], sightings: readonly Sighting[]): Reconciliation {
   const batch = startBatch(identities);
   const answers = sightings.map((sighting) => answerTo(take(batch, sighting)));
-  return { answers, writes: writesOf(batch) };
+  return { answers, outcomes: batch.outcomes, writes: writesOf(batch) };
 }
 
 function startBatch(identities: readonly Identity[]): Batch {
@@ -79,8 +93,10 @@ function startBatch(identities: readonly Identity[]): Batch {
     byEmail: new Map(),
     byPhone: new Map(),
     newcomers: [],
-    claims: [],
+    claims: new Map(),
     merges: [],
+    outcomes: [],
+    dates: new Map(),
   };
   for (const identity of batch.identities) {
     for (const { email, phoneNumber } of identity.contacts) {
@@ -95,16 +111,16 @@ function startBatch(identities: readonly Identity[]): Batch {
 function take(batch: Batch, sighting: Sighting): Growing {
   const ofEmail = sighting.email === null ? null : owner(batch.byEmail, sighting.email);
   const ofPhone = sighting.phoneNumber === null ? null : owner(batch.byPhone, sighting.phoneNumber);
-  if (ofEmail !== null && ofPhone !== null) {
-    return ofEmail === ofPhone ? ofEmail : merge(batch, ofEmail, ofPhone, sighting);
-  }
   const known = ofEmail ?? ofPhone;
   const isEmailNews = sighting.email !== null && ofEmail === null;
   const isPhoneNews = sighting.phoneNumber !== null && ofPhone === null;
-  if (known !== null && !isEmailNews && !isPhoneNews) {
-    return known;
+  if (known === null || isEmailNews || isPhoneNews) {
+    batch.outcomes.push(known === null ? 'created' : 'linked');
+    return add(batch, known ?? emptyIdentity(batch), sighting);
   }
-  return add(batch, known ?? emptyIdentity(batch), sighting);
+  const isJoin = ofEmail !== null && ofPhone !== null && ofEmail !== ofPhone;
+  batch.outcomes.push(isJoin ? 'merged' : 'unchanged');
+  return backdate(batch, isJoin ? merge(batch, ofEmail, ofPhone, sighting) : known, sighting);
 }
 
 function owner(owners: ReadonlyMap<string, Growing>, value: string): Growing | null {
@@ -142,20 +158,64 @@ function emptyIdentity(batch: Batch): Growing {
 }
 
 /** Adds the sighting as a contact, and claims what is new of it. */
-function add(batch: Batch, identity: Growing, { email, phoneNumber }: Sighting): Growing {
+function add(batch: Batch, identity: Growing, { email, phoneNumber, createdAt }: Sighting): Growing {
   const id = -(batch.newcomers.length + 1);
-  const contact: Contact = { id, email, phoneNumber, createdAt: Infinity, version: 1, isDeleted: false };
+  const contact: Contact = {
+    id,
+    email,
+    phoneNumber,
+    createdAt: createdAt ?? Infinity,
+    version: 1,
+    isDeleted: false,
+  };
   batch.newcomers.push({ contact, identity });
   identity.contacts.push(contact);
   if (email !== null && !batch.byEmail.has(email)) {
     batch.byEmail.set(email, identity);
-    batch.claims.push({ kind: 'email', value: email, contactId: id });
+    claim(batch, { kind: 'email', value: email, contactId: id, isNews: true });
   }
   if (phoneNumber !== null && !batch.byPhone.has(phoneNumber)) {
     batch.byPhone.set(phoneNumber, identity);
-    batch.claims.push({ kind: 'phone', value: phoneNumber, contactId: id });
+    claim(batch, { kind: 'phone', value: phoneNumber, contactId: id, isNews: true });
+  }
+  return createdAt === undefined ? changed(identity) : reorder(batch, identity, contact);
+}
+
+/** Makes the oldest contact that carries one of the identifiers as old as the sighting, if it is younger. */
+function backdate(batch: Batch, identity: Growing, sighting: Sighting): Growing {
+  if (sighting.createdAt === undefined) {
+    return identity;
+  }
+  const at = identity.contacts.findIndex((contact) => carriesAny(contact, sighting));
+  const oldest = identity.contacts[at];
+  if (oldest === undefined || oldest.createdAt <= sighting.createdAt) {
+    return identity;
+  }
+  const older = { ...oldest, createdAt: sighting.createdAt };
+  batch.dates.set(older.id, older.createdAt);
+  identity.contacts[at] = older;
+  return reorder(batch, identity, older);
+}
+
+/** Puts a dated contact in its place by age; what it carries is claimed by the oldest that does. */
+function reorder(batch: Batch, identity: Growing, dated: Contact): Growing {
+  identity.contacts.sort(byAge);
+  const { email, phoneNumber } = dated;
+  if (email !== null) {
+    const holder = identity.contacts.find((contact) => contact.email === email);
+    claim(batch, { kind: 'email', value: email, contactId: holder!.id, isNews: false });
+  }
+  if (phoneNumber !== null) {
+    const holder = identity.contacts.find((contact) => contact.phoneNumber === phoneNumber);
+    claim(batch, { kind: 'phone', value: phoneNumber, contactId: holder!.id, isNews: false });
   }
   return changed(identity);
+}
+
+function claim(batch: Batch, made: Claim & { readonly isNews: boolean }): void {
+  const key = `${made.kind}:${made.value}`;
+  const isNews = made.isNews || batch.claims.get(key)?.isNews === true;
+  batch.claims.set(key, { ...made, isNews });
 }
 
 function changed(identity: Growing): Growing {
@@ -169,34 +229,56 @@ function answerTo(identity: Growing): Answer {
   return { view: identity.view, awaitsWrite: identity.isChanged };
 }
 
-function writesOf({ identities, newcomers, claims, merges }: Batch): Writes {
+function writesOf(batch: Batch): Writes {
+  const claims = [...batch.claims.values()];
   return {
-    touched: identities.flatMap(touchedRows),
-    newcomers: newcomers.map(({ contact, identity }) => placed(contact, current(identity))),
-    claims,
-    merges,
+    touched: batch.identities.flatMap((identity) => touchedRows(identity, batch.dates)),
+    newcomers: batch.newcomers.map(({ contact, identity }) =>
+      placed(contact, current(identity), batch.dates),
+    ),
+    claims: claims.filter(({ isNews }) => isNews).map(bare),
+    movedClaims: claims.filter(({ isNews }) => !isNews).map(bare),
+    merges: batch.merges,
     deletion: null,
-    youngestTouched: youngest(identities.filter(({ isChanged }) => isChanged)),
+    youngestTouched: youngest(batch.identities.filter(({ isChanged }) => isChanged)),
   };
 }
 
-/** The rows that must not have changed: a gaining primary; every row, deleted ones too, of what is merged away. */
-function touchedRows(identity: Growing): TouchedRow[] {
+function bare({ kind, value, contactId }: Claim): Claim {
+  return { kind, value, contactId };
+}
+
+/**
+ * The rows that must not have changed: of an identity that keeps its primary, that one and those with another date;
+ * otherwise every row, deleted ones too.
+ */
+function touchedRows(identity: Growing, dates: ReadonlyMap<number, number>): TouchedRow[] {
   if (identity.stored === null || !identity.isChanged) {
     return [];
   }
-  if (identity.absorbedBy !== null) {
-    const linkedId = primaryOf(current(identity)).id;
-    return identity.stored.rows.map(({ id, version }) => ({ id, version, linkedId }));
-  }
-  const { id, version } = primaryOf(identity);
-  return [{ id, version, linkedId: null }];
+  const { primaryId, rows } = identity.stored;
+  const newPrimaryId = primaryOf(current(identity)).id;
+  return rows
+    .filter(({ id }) => newPrimaryId !== primaryId || id === primaryId || dates.has(id))
+    .map(({ id, version }) => ({
+      id,
+      version,
+      linkedId: id === newPrimaryId ? null : newPrimaryId,
+      ...dated(dates.get(id)),
+    }));
 }
 
 /** A newcomer with the link it ends up with after all the merges of the batch. */
-function placed({ id, email, phoneNumber }: Contact, identity: Growing): Newcomer {
+function placed(contact: Contact, identity: Growing, dates: ReadonlyMap<number, number>): Newcomer {
+  const { id, email, phoneNumber, createdAt } = contact;
   const primaryId = primaryOf(identity).id;
-  return { id, email, phoneNumber, linkedId: primaryId === id ? null : primaryId };
+  const linkedId = primaryId === id ? null : primaryId;
+  const date = dates.get(id) ?? createdAt;
+  return { id, email, phoneNumber, linkedId, ...dated(date === Infinity ? undefined : date) };
+}
+
+function dated(createdAt: number | undefined): { createdAt?: number } {
+  return createdAt === undefined ? {} : { createdAt };
 }
 
 function primaryOf(identity: Growing): Contact {

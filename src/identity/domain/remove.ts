@@ -1,5 +1,5 @@
 import { liveContacts, type Claim, type Contact, type Identity, type IdentifierKind } from './contact.js';
-import { NO_WRITES, type Deletion, type TouchedRow, type Writes } from './writes.js';
+import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
 
 /**
  * Decides what deleting a contact changes: who is primary afterwards, and where its claims go.
@@ -23,7 +23,7 @@ export function remove(identity: Identity, contactId: number): Writes {
   return {
     ...NO_WRITES,
     touched: touchedRows(identity, deleted, rest),
-    deletion: { contactId, ...claimsAfter(live, deleted, rest) },
+    ...claimsAfter(live, deleted, rest),
   };
 }
 
@@ -49,7 +49,7 @@ function claimsAfter(
   live: readonly Contact[],
   deleted: Contact,
   rest: readonly Contact[],
-): Omit<Deletion, 'contactId'> {
+): Pick<Writes, 'movedClaims' | 'deletion'> {
   const moved: Claim[] = [];
   const freed: { kind: IdentifierKind; value: string }[] = [];
   for (const [kind, value, carries] of carriedBy(deleted)) {
@@ -63,7 +63,7 @@ function claimsAfter(
       moved.push({ kind, value, contactId: heir.id });
     }
   }
-  return { movedClaims: moved, freedClaims: freed };
+  return { movedClaims: moved, deletion: { contactId: deleted.id, freedClaims: freed } };
 }
 
 function carriedBy({

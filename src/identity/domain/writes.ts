@@ -5,9 +5,14 @@ export interface TouchedRow {
   readonly id: number;
   readonly version: number;
   readonly linkedId: number | null;
+  /** The earlier date it is given, in µs since 1970; absent: it keeps its own. */
+  readonly createdAt?: number;
 }
 
-/** A contact to insert: exactly what was sent. `id` is provisional, -1 for the first, then -2, … */
+/**
+ * A contact to insert: exactly what was sent. `id` is provisional, -1 for the first, then -2, …; without `createdAt`
+ * it is as old as the transaction.
+ */
 export interface Newcomer extends Sighting {
   readonly id: number;
   readonly linkedId: number | null;
@@ -19,12 +24,9 @@ export interface Merge extends Sighting {
   readonly mergedId: number;
 }
 
-/** A contact to delete, and what becomes of the identifiers it claims. */
+/** A contact to delete, and the identifiers that no live contact carries any more: they are free again. */
 export interface Deletion {
   readonly contactId: number;
-  /** Another live contact carries them: they pass to it. */
-  readonly movedClaims: readonly Claim[];
-  /** No live contact carries them any more: they are free again. */
   readonly freedClaims: readonly { readonly kind: IdentifierKind; readonly value: string }[];
 }
 
@@ -32,15 +34,17 @@ export interface Deletion {
  * All that one decision changes, written in one transaction or not at all.
  *
  * New contacts carry provisional ids, because ids and the time are drawn from the database only after the rows are
- * locked. Newcomers are younger than all that is stored, so the decision needs neither.
+ * locked. Newcomers are younger than all that is stored unless they bring a date, so the decision needs neither.
  */
 export interface Writes {
   readonly touched: readonly TouchedRow[];
   readonly newcomers: readonly Newcomer[];
   readonly claims: readonly Claim[];
+  /** Claims that pass to another contact of their identity, the oldest that carries the value from now on. */
+  readonly movedClaims: readonly Claim[];
   readonly merges: readonly Merge[];
   readonly deletion: Deletion | null;
-  /** Newcomers must be younger than this, in µs since 1970; 0 if they join nobody. */
+  /** Newcomers without a date of their own must be younger than this, in µs since 1970; 0 if they join nobody. */
   readonly youngestTouched: number;
 }
 
@@ -48,6 +52,7 @@ export const NO_WRITES: Writes = {
   touched: [],
   newcomers: [],
   claims: [],
+  movedClaims: [],
   merges: [],
   deletion: null,
   youngestTouched: 0,

@@ -109,7 +109,7 @@ export class Duel {
     this.tally.primariesDeleted += row.linkedId === null ? 1 : 0;
     this.tally.lastContactsDeleted +=
       identity.rows.filter(({ isDeleted }) => !isDeleted).length === 1 ? 1 : 0;
-    this.tally.claimsMoved += writes.deletion?.movedClaims.length ?? 0;
+    this.tally.claimsMoved += writes.movedClaims.length;
     this.tally.claimsFreed += writes.deletion?.freedClaims.length ?? 0;
     this.store = this.store.apply(writes, [], 0);
   }

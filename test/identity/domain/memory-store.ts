@@ -62,15 +62,16 @@ export class MemoryStore {
    */
   apply(writes: Writes, freshIds: readonly number[], clock: number): MemoryStore {
     const real = (id: number) => realId(id, freshIds);
-    const createdAt = Math.max(clock, writes.youngestTouched + 1);
-    const inserted = writes.newcomers.map(({ id, email, phoneNumber, linkedId }) => {
+    const now = Math.max(clock, writes.youngestTouched + 1);
+    const inserted = writes.newcomers.map(({ id, email, phoneNumber, linkedId, createdAt = now }) => {
       const link = linkedId === null ? null : real(linkedId);
       return { id: real(id), email, phoneNumber, linkedId: link, createdAt, version: 1, isDeleted: false };
     });
+    const movedClaims = writes.movedClaims.map((claim) => ({ ...claim, contactId: real(claim.contactId) }));
     const next = new MemoryStore(
-      [...this.deleted(writes.deletion, this.relinked(writes)), ...inserted],
+      [...this.deleted(writes.deletion, this.relinked(writes, real)), ...inserted],
       [
-        ...this.keptClaims(writes.deletion),
+        ...this.keptClaims(movedClaims, writes.deletion),
         ...writes.claims.map((claim) => ({ ...claim, contactId: real(claim.contactId) })),
       ],
       [
@@ -83,12 +84,12 @@ export class MemoryStore {
       ],
     );
     next.check();
-    for (const newcomer of inserted) {
+    for (const newcomer of inserted.filter((_, index) => writes.newcomers[index]?.createdAt === undefined)) {
       const elders = next
         .identityOf(newcomer.id)
         .rows.filter(({ id }) => this.rows.some((row) => row.id === id));
       ensure(
-        elders.every((elder) => elder.createdAt < createdAt),
+        elders.every((elder) => elder.createdAt < newcomer.createdAt),
         `newcomer ${newcomer.id} is not junior to what it joins`,
       );
     }
@@ -112,7 +113,7 @@ export class MemoryStore {
     return row;
   }
 
-  private relinked({ touched }: Writes): Row[] {
+  private relinked({ touched }: Writes, real: (id: number) => number): Row[] {
     ensure(new Set(touched.map(({ id }) => id)).size === touched.length, 'a row is touched twice');
     for (const { id, version } of touched) {
       if (this.row(id).version !== version) {
@@ -121,7 +122,12 @@ export class MemoryStore {
     }
     return this.rows.map((row) => {
       const touch = touched.find(({ id }) => id === row.id);
-      return touch === undefined ? row : { ...row, version: row.version + 1, linkedId: touch.linkedId };
+      if (touch === undefined) {
+        return row;
+      }
+      const linkedId = touch.linkedId === null ? null : real(touch.linkedId);
+      ensure((touch.createdAt ?? 0) < row.createdAt, `contact ${row.id} is given a later date`);
+      return { ...row, version: row.version + 1, linkedId, createdAt: touch.createdAt ?? row.createdAt };
     });
   }
 
@@ -130,14 +136,18 @@ export class MemoryStore {
     return rows.map((row) => (row.id === deletion?.contactId ? { ...row, isDeleted: true } : row));
   }
 
-  private keptClaims(deletion: Deletion | null): Claim[] {
-    const leaving = [...(deletion?.movedClaims ?? []), ...(deletion?.freedClaims ?? [])];
+  private keptClaims(movedClaims: readonly Claim[], deletion: Deletion | null): Claim[] {
+    const leaving = [...movedClaims, ...(deletion?.freedClaims ?? [])];
     for (const { kind, value } of leaving) {
       const claim = this.claims.find((each) => each.kind === kind && each.value === value);
-      ensure(claim?.contactId === deletion?.contactId, `${kind} ${value} is not claimed by what is deleted`);
+      ensure(claim !== undefined, `${kind} ${value} is not claimed`);
+      ensure(
+        deletion === null || claim?.contactId === deletion.contactId,
+        `${kind} ${value} is not claimed by what is deleted`,
+      );
     }
     const staying = this.claims.filter((claim) => !leaving.some((each) => isSameValue(each, claim)));
-    return [...staying, ...(deletion?.movedClaims ?? [])];
+    return [...staying, ...movedClaims];
   }
 
   private check(): void {

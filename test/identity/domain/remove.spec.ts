@@ -29,7 +29,7 @@ describe('deleting a secondary', () => {
         { id: 1, version: 5, linkedId: null },
         { id: 23, version: 2, linkedId: 1 },
       ],
-      deletion: { contactId: 23, movedClaims: [], freedClaims: [{ kind: 'email', value: MCFLY }] },
+      deletion: { contactId: 23, freedClaims: [{ kind: 'email', value: MCFLY }] },
     });
   });
 
@@ -42,10 +42,9 @@ describe('deleting a secondary', () => {
       contact(5, MCFLY, '717171', { createdAt: 40 }),
     );
 
-    expect(removed(lorraine, 2).deletion).toEqual({
-      contactId: 2,
+    expect(removed(lorraine, 2)).toMatchObject({
       movedClaims: [{ kind: 'email', value: MCFLY, contactId: 9 }],
-      freedClaims: [],
+      deletion: { contactId: 2, freedClaims: [] },
     });
   });
 
@@ -57,9 +56,7 @@ describe('deleting a secondary', () => {
       contact(9, MCFLY, '919191', { createdAt: 30 }),
     );
 
-    expect(removed(lorraine, 2).deletion?.movedClaims).toEqual([
-      { kind: 'email', value: MCFLY, contactId: 9 },
-    ]);
+    expect(removed(lorraine, 2).movedClaims).toEqual([{ kind: 'email', value: MCFLY, contactId: 9 }]);
   });
 
   it('passes nothing to a deleted contact', () => {
@@ -69,10 +66,9 @@ describe('deleting a secondary', () => {
       contact(3, MCFLY, '919191', { isDeleted: true }),
     );
 
-    expect(removed(lorraine, 2).deletion).toEqual({
-      contactId: 2,
+    expect(removed(lorraine, 2)).toMatchObject({
       movedClaims: [],
-      freedClaims: [{ kind: 'email', value: MCFLY }],
+      deletion: { contactId: 2, freedClaims: [{ kind: 'email', value: MCFLY }] },
     });
   });
 
@@ -83,10 +79,9 @@ describe('deleting a secondary', () => {
       contact(3, LORRAINE, '919191'),
     );
 
-    expect(removed(lorraine, 2).deletion).toEqual({
-      contactId: 2,
+    expect(removed(lorraine, 2)).toMatchObject({
       movedClaims: [{ kind: 'phone', value: '919191', contactId: 3 }],
-      freedClaims: [],
+      deletion: { contactId: 2, freedClaims: [] },
     });
   });
 });
@@ -108,9 +103,9 @@ describe('deleting the primary', () => {
         { id: 4, version: 4, linkedId: 8 },
         { id: 8, version: 3, linkedId: null },
       ],
+      movedClaims: [{ kind: 'phone', value: '123456', contactId: 8 }],
       deletion: {
         contactId: 1,
-        movedClaims: [{ kind: 'phone', value: '123456', contactId: 8 }],
         freedClaims: [{ kind: 'email', value: LORRAINE }],
       },
     });
@@ -144,12 +139,12 @@ describe('deleting the primary', () => {
         { id: 2, version: 1, linkedId: null },
         { id: 3, version: 1, linkedId: 2 },
       ],
+      movedClaims: [
+        { kind: 'email', value: LORRAINE, contactId: 2 },
+        { kind: 'phone', value: '123456', contactId: 3 },
+      ],
       deletion: {
         contactId: 1,
-        movedClaims: [
-          { kind: 'email', value: LORRAINE, contactId: 2 },
-          { kind: 'phone', value: '123456', contactId: 3 },
-        ],
         freedClaims: [],
       },
     });
@@ -163,9 +158,9 @@ describe('deleting the last live contact', () => {
     expect(removed(lorraine, 1)).toEqual({
       ...NO_WRITES,
       touched: [{ id: 1, version: 5, linkedId: null }],
+      movedClaims: [],
       deletion: {
         contactId: 1,
-        movedClaims: [],
         freedClaims: [
           { kind: 'email', value: LORRAINE },
           { kind: 'phone', value: '123456' },

@@ -1,0 +1,133 @@
+import * as fc from 'fast-check';
+import type { Sighting } from '../../../src/identity/domain/contact.js';
+import { reconcile } from '../../../src/identity/domain/reconcile.js';
+import { NO_WRITES, withRealIds } from '../../../src/identity/domain/writes.js';
+import { Oracle } from '../../support/oracle.js';
+import { announceSeed, aSighting, cut, seed } from '../../support/sightings.js';
+import { MemoryStore } from './memory-store.js';
+import { contact, identity } from './people.js';
+
+announceSeed('dated sightings');
+
+const GEORGE = 'george@hillvalley.edu';
+const BIFF = 'biffsucks@hillvalley.edu';
+
+describe('a sighting out of the past', () => {
+  it('that brings news and is older than the primary becomes primary, and every row links to it', () => {
+    const george = identity(
+      contact(1, GEORGE, '919191', { createdAt: 20, version: 4 }),
+      contact(2, GEORGE, '505050', { createdAt: 30, version: 2 }),
+    );
+
+    const { writes, answers } = reconcile([george], [{ email: GEORGE, phoneNumber: '88', createdAt: 10 }]);
+
+    expect(writes).toEqual({
+      ...NO_WRITES,
+      touched: [
+        { id: 1, version: 4, linkedId: -1 },
+        { id: 2, version: 2, linkedId: -1 },
+      ],
+      newcomers: [{ id: -1, email: GEORGE, phoneNumber: '88', linkedId: null, createdAt: 10 }],
+      claims: [{ kind: 'phone', value: '88', contactId: -1 }],
+      movedClaims: [{ kind: 'email', value: GEORGE, contactId: -1 }],
+      youngestTouched: 30,
+    });
+    expect(answers[0]!.view).toEqual({
+      primaryContactId: -1,
+      emails: [GEORGE],
+      phoneNumbers: ['88', '919191', '505050'],
+      secondaryContactIds: [1, 2],
+    });
+  });
+
+  it('that brings news and is younger than the primary takes its place among the secondaries', () => {
+    const george = identity(
+      contact(1, GEORGE, '919191', { createdAt: 20 }),
+      contact(2, GEORGE, '505050', { createdAt: 40 }),
+    );
+
+    const { writes, answers } = reconcile([george], [{ email: GEORGE, phoneNumber: '88', createdAt: 30 }]);
+
+    expect(writes.touched).toEqual([{ id: 1, version: 1, linkedId: null }]);
+    expect(answers[0]!.view).toMatchObject({
+      phoneNumbers: ['919191', '88', '505050'],
+      secondaryContactIds: [-1, 2],
+    });
+  });
+
+  it('that brings nothing new makes the oldest carrier as old as itself', () => {
+    const george = identity(
+      contact(1, GEORGE, '919191', { createdAt: 20 }),
+      contact(2, BIFF, '919191', { createdAt: 30, version: 3 }),
+    );
+
+    const { writes } = reconcile([george], [{ email: BIFF, phoneNumber: null, createdAt: 10 }]);
+
+    expect(writes).toEqual({
+      ...NO_WRITES,
+      touched: [
+        { id: 1, version: 1, linkedId: 2 },
+        { id: 2, version: 3, linkedId: null, createdAt: 10 },
+      ],
+      movedClaims: [
+        { kind: 'email', value: BIFF, contactId: 2 },
+        { kind: 'phone', value: '919191', contactId: 2 },
+      ],
+      youngestTouched: 30,
+    });
+  });
+
+  it('that is no older than what is known writes nothing', () => {
+    const george = identity(contact(1, GEORGE, '919191', { createdAt: 20 }));
+
+    const { writes } = reconcile([george], [{ email: GEORGE, phoneNumber: '919191', createdAt: 20 }]);
+
+    expect(writes).toEqual(NO_WRITES);
+  });
+
+  it('of the same moment as a stored contact is younger than it', () => {
+    const george = identity(contact(7, GEORGE, '919191', { createdAt: 20 }));
+
+    const { answers } = reconcile([george], [{ email: GEORGE, phoneNumber: '88', createdAt: 20 }]);
+
+    expect(answers[0]!.view).toMatchObject({ primaryContactId: 7, secondaryContactIds: [-1] });
+  });
+});
+
+describe('random sightings, some out of the past, cut into random batches', () => {
+  const aDatedSighting: fc.Arbitrary<Sighting> = fc
+    .tuple(aSighting, fc.option(fc.integer({ min: 1, max: 30 })))
+    .map(([sighting, createdAt]) => (createdAt === null ? sighting : { ...sighting, createdAt }));
+  const someLengths = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
+
+  it('are answered as the oracle answers them one by one, and a replay of the dated ones writes nothing', () => {
+    let promotions = 0;
+    fc.assert(
+      fc.property(
+        fc.array(aDatedSighting, { minLength: 1, maxLength: 40, size: 'max' }),
+        someLengths,
+        (sightings, lengths) => {
+          let store = new MemoryStore();
+          // all that come without a date come later than all that have one
+          const oracle = new Oracle((nth) => ({ id: nth, createdAt: 100 + nth }));
+          for (const batch of cut(sightings, lengths)) {
+            const { answers, writes } = reconcile(store.load(batch), batch);
+            const freshIds = batch.map((_, index) => store.rows.length + index + 1);
+            promotions +=
+              writes.newcomers.length > 0 && writes.touched.some(({ linkedId }) => (linkedId ?? 0) < 0)
+                ? 1
+                : 0;
+            store = store.apply(writes, freshIds, 100 + store.rows.length);
+            expect(answers.map(({ view }) => withRealIds(view, freshIds))).toEqual(
+              batch.map((sighting) => oracle.identify(sighting)),
+            );
+          }
+          const dated = sightings.filter(({ createdAt }) => createdAt !== undefined);
+          expect(reconcile(store.load(dated), dated).writes).toEqual(NO_WRITES);
+        },
+      ),
+      { seed, numRuns: 400 },
+    );
+    expect(promotions).toBeGreaterThan(100);
+  });
+});
