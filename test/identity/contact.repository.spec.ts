@@ -103,7 +103,7 @@ test('a decision on an identity that has changed since is not written', async ()
   const stale = await decide({ email: GEORGE.email, phoneNumber: '1' });
   await write({ email: GEORGE.email, phoneNumber: '2' });
   expect(await contacts.apply(TENANT, stale)).toBeNull();
-  expect(await database.query('select id::int from contact')).toEqual([{ id: 1 }, { id: 2 }]);
+  expect(await database.query('select id::int from contact order by id')).toEqual([{ id: 1 }, { id: 2 }]);
 });
 
 test('a merge is not written if the identity to merge has gained a contact since', async () => {

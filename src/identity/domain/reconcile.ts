@@ -198,15 +198,15 @@ function backdate(batch: Batch, identity: Growing, sighting: Sighting): Growing 
 }
 
 /** Puts a dated contact in its place by age; what it carries is claimed by the oldest that does. */
-function reorder(batch: Batch, identity: Growing, dated: Contact): Growing {
+function reorder(batch: Batch, identity: Growing, contact: Contact): Growing {
   identity.contacts.sort(byAge);
-  const { email, phoneNumber } = dated;
+  const { email, phoneNumber } = contact;
   if (email !== null) {
-    const holder = identity.contacts.find((contact) => contact.email === email);
+    const holder = identity.contacts.find((each) => each.email === email);
     claim(batch, { kind: 'email', value: email, contactId: holder!.id, isNews: false });
   }
   if (phoneNumber !== null) {
-    const holder = identity.contacts.find((contact) => contact.phoneNumber === phoneNumber);
+    const holder = identity.contacts.find((each) => each.phoneNumber === phoneNumber);
     claim(batch, { kind: 'phone', value: phoneNumber, contactId: holder!.id, isNews: false });
   }
   return changed(identity);

@@ -38,8 +38,8 @@ export function view(
 
 /** Reconciles what cannot be modified, as the core promises not to; see {@link inOrder}. */
 export function decide(identities: Identity[], ...sightings: Sighting[]): Reconciliation {
-  const { answers, writes } = reconcile(deepFreeze(identities), deepFreeze(sightings));
-  return { answers, writes: inOrder(writes) };
+  const decision = reconcile(deepFreeze(identities), deepFreeze(sightings));
+  return { ...decision, writes: inOrder(decision.writes) };
 }
 
 /** Sorts what has no order of its own: touched rows by id, claims by value. */
