@@ -1,9 +1,16 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
 import { openSession } from '../database/open-session.js';
-import type { Query, Row, SqlSession, Transaction } from '../database/sql-session.js';
+import type { Query, Row, SqlSession, Statement, Transaction } from '../database/sql-session.js';
 import * as sql from './contact.statements.js';
 import type { Claim, Contact as ContactRow, Identity, IdentifierKind, Sighting } from './domain/contact.js';
-import { realId, type Writes } from './domain/writes.js';
+import {
+  realId,
+  type Deletion,
+  type Merge,
+  type Newcomer,
+  type TouchedRow,
+  type Writes,
+} from './domain/writes.js';
 import type { Contact } from './entities/contact.js';
 
 const KIND: Record<IdentifierKind, number> = { email: 0, phone: 1 };
@@ -132,65 +139,82 @@ async function commit(
   return freshIds;
 }
 
+/** In the order that the foreign keys ask for: a newcomer out of the past may be the primary that others link to. */
 function writeQueries(tenantId: number, writes: Writes, freshIds: readonly number[], now: number): Query[] {
-  const { touched, newcomers, claims, movedClaims, merges, deletion } = writes;
   const real = (id: number): number => realId(id, freshIds);
-  const link = (id: number | null): number | null => (id === null ? null : real(id));
-  const date = ({ createdAt = null }: { readonly createdAt?: number | null }): number | null => createdAt;
-  const queries: Query[] = [];
-  // Before the links: a newcomer with a date may be the primary that others are linked to.
-  if (newcomers.length > 0) {
-    queries.push([
-      sql.INSERT_CONTACTS,
-      tenantId,
-      newcomers.map(({ id }) => real(id)),
-      newcomers.map(({ email }) => email),
-      newcomers.map(({ phoneNumber }) => phoneNumber),
-      newcomers.map(({ linkedId }) => link(linkedId)),
-      newcomers.map(date),
-      now,
-    ]);
-  }
-  if (touched.length > 0) {
-    queries.push([
-      sql.RELINK,
-      tenantId,
-      touched.map(({ id }) => id),
-      touched.map(({ linkedId }) => link(linkedId)),
-      touched.map(date),
-      now,
-    ]);
-  }
-  if (merges.length > 0) {
-    queries.push([
-      sql.INSERT_MERGES,
-      tenantId,
-      merges.map(({ survivorId }) => real(survivorId)),
-      merges.map(({ mergedId }) => real(mergedId)),
-      merges.map(({ email }) => email),
-      merges.map(({ phoneNumber }) => phoneNumber),
-      now,
-    ]);
-  }
-  if (deletion !== null) {
-    queries.push([sql.DELETE_CONTACT, tenantId, deletion.contactId, now]);
-  }
-  if (claims.length > 0) {
-    queries.push([
-      sql.INSERT_CLAIMS,
-      tenantId,
-      ...columns(claims),
-      claims.map(({ contactId }) => real(contactId)),
-    ]);
-  }
-  if (movedClaims.length > 0) {
-    const holders = movedClaims.map(({ contactId }) => real(contactId));
-    queries.push([sql.MOVE_CLAIMS, tenantId, ...columns(movedClaims), holders]);
-  }
-  if (deletion !== null && deletion.freedClaims.length > 0) {
-    queries.push([sql.FREE_CLAIMS, tenantId, ...columns(deletion.freedClaims)]);
-  }
-  return queries;
+  const { deletion } = writes;
+  return [
+    insertContacts(tenantId, writes.newcomers, real, now),
+    relink(tenantId, writes.touched, real, now),
+    insertMerges(tenantId, writes.merges, real, now),
+    deletion && ([sql.DELETE_CONTACT, tenantId, deletion.contactId, now] as const),
+    claimQuery(sql.INSERT_CLAIMS, tenantId, writes.claims, real),
+    claimQuery(sql.MOVE_CLAIMS, tenantId, writes.movedClaims, real),
+    deletion && freeClaims(tenantId, deletion),
+  ].filter((query) => query !== null);
+}
+
+type RealId = (id: number) => number;
+
+function insertContacts(
+  tenantId: number,
+  newcomers: readonly Newcomer[],
+  real: RealId,
+  now: number,
+): Query | null {
+  return newcomers.length === 0
+    ? null
+    : [
+        sql.INSERT_CONTACTS,
+        tenantId,
+        newcomers.map(({ id }) => real(id)),
+        newcomers.map(({ email }) => email),
+        newcomers.map(({ phoneNumber }) => phoneNumber),
+        newcomers.map(({ linkedId }) => linkedId && real(linkedId)),
+        newcomers.map(({ createdAt = null }) => createdAt),
+        now,
+      ];
+}
+
+function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, now: number): Query | null {
+  return touched.length === 0
+    ? null
+    : [
+        sql.RELINK,
+        tenantId,
+        touched.map(({ id }) => id),
+        touched.map(({ linkedId }) => linkedId && real(linkedId)),
+        touched.map(({ createdAt = null }) => createdAt),
+        now,
+      ];
+}
+
+function insertMerges(tenantId: number, merges: readonly Merge[], real: RealId, now: number): Query | null {
+  return merges.length === 0
+    ? null
+    : [
+        sql.INSERT_MERGES,
+        tenantId,
+        merges.map(({ survivorId }) => real(survivorId)),
+        merges.map(({ mergedId }) => real(mergedId)),
+        merges.map(({ email }) => email),
+        merges.map(({ phoneNumber }) => phoneNumber),
+        now,
+      ];
+}
+
+function claimQuery(
+  statement: Statement,
+  tenantId: number,
+  claims: readonly Claim[],
+  real: RealId,
+): Query | null {
+  const holders = claims.map(({ contactId }) => real(contactId));
+  return claims.length === 0 ? null : [statement, tenantId, ...columns(claims), holders];
+}
+
+function freeClaims(tenantId: number, { freedClaims }: Deletion): Query | null {
+  return freedClaims.length === 0 ? null : [sql.FREE_CLAIMS, tenantId, ...columns(freedClaims)];
 }
 
 function columns(claims: readonly Pick<Claim, 'kind' | 'value'>[]): [number[], string[]] {

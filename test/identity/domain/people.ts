@@ -37,9 +37,12 @@ export function view(
 }
 
 /** Reconciles what cannot be modified, as the core promises not to; see {@link inOrder}. */
-export function decide(identities: Identity[], ...sightings: Sighting[]): Reconciliation {
-  const decision = reconcile(deepFreeze(identities), deepFreeze(sightings));
-  return { ...decision, writes: inOrder(decision.writes) };
+export function decide(
+  identities: Identity[],
+  ...sightings: Sighting[]
+): Pick<Reconciliation, 'answers' | 'writes'> {
+  const { answers, writes } = reconcile(deepFreeze(identities), deepFreeze(sightings));
+  return { answers, writes: inOrder(writes) };
 }
 
 /** Sorts what has no order of its own: touched rows by id, claims by value. */
