@@ -37,6 +37,17 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
   };
 }
 
+/**
+ * The server gives up first, so that it doesn't go on with what nobody waits for any more; the client only where the
+ * server does not answer at all. An idle transaction is one whose process is frozen or cut off: its locks block others.
+ */
+const TIMEOUTS_MS = {
+  lock_timeout: 1_000,
+  statement_timeout: 3_000,
+  query_timeout: 4_000,
+  idle_in_transaction_session_timeout: 5_000,
+};
+
 function postgres(settings: Settings, clientUrl: string, purpose: 'serve' | 'migrate') {
   return {
     driver: PostgreSqlDriver,
@@ -50,7 +61,7 @@ function postgres(settings: Settings, clientUrl: string, purpose: 'serve' | 'mig
       pipeline: true,
       keepAlive: true,
       connectionTimeoutMillis: 2_000,
-      ...(purpose === 'serve' && { query_timeout: 5_000 }),
+      ...(purpose === 'serve' && TIMEOUTS_MS),
     },
   };
 }

@@ -38,6 +38,10 @@ export class Contacts extends Migration {
       `create index contact_linked_id_index on contact (tenant_id, linked_id) where linked_id is not null`,
     );
 
+    // One identity with most of the contacts would let the planner believe that any link leads to as many, and scan the
+    // table once an identity that is looked up. Without statistics it takes the index.
+    this.addSql('alter table contact alter column linked_id set statistics 0');
+
     this.addSql(`create table identifier (
       tenant_id int not null,
       kind smallint not null,

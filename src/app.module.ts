@@ -4,10 +4,11 @@ import type { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
+import { HttpModule } from './http/http.module.js';
 import { IdentityModule } from './identity/identity.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 
-@Module({ imports: [IdentityModule, HealthModule, DocsModule, ProblemsModule] })
+@Module({ imports: [IdentityModule, HealthModule, DocsModule, HttpModule, ProblemsModule] })
 export class AppModule implements BeforeApplicationShutdown {
   static async with(settings: Settings): Promise<DynamicModule> {
     return { module: AppModule, imports: [ConfigModule.with(settings), await DatabaseModule.with(settings)] };

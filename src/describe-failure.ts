@@ -1,5 +1,5 @@
 import { SettingsError } from './config/settings.js';
-import { DataDirInUseError } from './database/data-dir-lock.js';
+import { DataDirError, DataDirInUseError } from './database/data-dir-lock.js';
 import { loggable } from './problems/loggable.js';
 
 const ADDRESS_ERRORS = new Set(['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND']);
@@ -9,6 +9,7 @@ export function describeFailure(error: unknown): string | Record<string, unknown
   const isMendable =
     error instanceof SettingsError ||
     error instanceof DataDirInUseError ||
+    error instanceof DataDirError ||
     ADDRESS_ERRORS.has(String((error as NodeJS.ErrnoException).code));
   return isMendable ? (error as Error).message : loggable(error);
 }

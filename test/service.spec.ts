@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,6 +33,31 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     await expect(service.client.identify({ phoneNumber: '1' })).rejects.toThrow();
   },
 );
+
+test('callers on connections kept alive see no broken call while the service shuts down', async () => {
+  const service = await ServiceProcess.start({ DATABASE_URL: database.url });
+  const { port } = new URL(service.client.url);
+  const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  const broken: unknown[] = [];
+  let isRefused = false;
+  const caller = async (_: unknown, index: number): Promise<void> => {
+    while (!isRefused) {
+      await get(agent, Number(port), `/contacts/${index + 1}`).catch((error: NodeJS.ErrnoException) => {
+        isRefused = true;
+        // refused is not broken: nobody listens any more
+        if (error.code !== 'ECONNREFUSED') {
+          broken.push(error.code);
+        }
+      });
+    }
+  };
+  const callers = Array.from({ length: 32 }, caller);
+  await sleep(300);
+  expect(await service.end('SIGTERM')).toBe(0);
+  await Promise.all(callers);
+  agent.destroy();
+  expect(broken).toEqual([]);
+});
 
 test('an idle keep-alive connection does not delay the shutdown', async () => {
   const service = await ServiceProcess.start({ DATABASE_URL: database.url });
@@ -70,3 +96,12 @@ test('a database that is not reachable is said once and in a sentence, and the s
   expect(service.output).not.toMatch(/hunter2|\n\s+at /);
   expect(await service.end('SIGTERM')).toBe(0);
 });
+
+function get(agent: Agent, port: number, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const call = request({ agent, port, path, host: '127.0.0.1' }, (response) => {
+      response.resume().once('end', resolve).once('error', reject);
+    });
+    call.once('error', reject).end();
+  });
+}

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { loadEnvFile } from 'node:process';
-import { Settings } from './settings.js';
+import { Settings, SettingsError } from './settings.js';
 
 /**
  * Reads the settings of this process from the environment and, for what is not set there, from `.env` in the working
@@ -9,8 +9,12 @@ import { Settings } from './settings.js';
  * @throws {SettingsError} if a variable is wrong
  */
 export function loadSettings(): Settings {
-  if (existsSync('.env')) {
-    loadEnvFile('.env');
+  try {
+    if (existsSync('.env')) {
+      loadEnvFile('.env');
+    }
+  } catch (error) {
+    throw new SettingsError(`The file .env can't be read: ${(error as Error).message}`);
   }
   return new Settings(process.env);
 }

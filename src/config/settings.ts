@@ -1,5 +1,6 @@
 import { isSupportedCountry, type CountryCode } from 'libphonenumber-js/max';
 import { resolve } from 'node:path';
+import { parse } from 'pg-connection-string';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -23,7 +24,7 @@ export class Settings {
   readonly defaultPhoneRegion: CountryCode | null;
   /** Sightings that one batch takes at the most. */
   readonly batchMax: number;
-  /** Batches under way at once. */
+  /** Batches under way at once; no more than there are connections. */
   readonly batchLanes: number;
 
   /**
@@ -41,7 +42,8 @@ export class Settings {
     this.migrateOnStart = read.flag('MIGRATE_ON_START', this.databaseUrl === null);
     this.defaultPhoneRegion = read.country('DEFAULT_PHONE_REGION');
     this.batchMax = read.integer('BATCH_MAX', 256, 1, 10_000);
-    this.batchLanes = read.integer('BATCH_LANES', 2, 1, 64);
+    // A lane without a connection would only wait for one.
+    this.batchLanes = Math.min(read.integer('BATCH_LANES', 2, 1, 64), this.databasePoolMax);
     read.finish();
   }
 }
@@ -97,7 +99,7 @@ class Reader {
 
   postgresUrl(name: string): string | null {
     const value = this.given(name);
-    if (value === null || (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value))) {
+    if (value === null || isPostgresUrl(value)) {
       return value;
     }
     this.mistakes.push(`${name} must be a URL of the form postgres://user:password@host:5432/database`);
@@ -115,5 +117,16 @@ class Reader {
   private given(name: string): string | null {
     const value = this.env[name]?.trim();
     return value === undefined || value === '' ? null : value;
+  }
+}
+
+/** Whether the driver can read the URL: its parts decode, it names a database, and the files it refers to are there. */
+function isPostgresUrl(value: string): boolean {
+  try {
+    const { protocol, username, password, pathname } = new URL(value);
+    [username, password, pathname].forEach(decodeURIComponent);
+    return /^postgres(ql)?:$/.test(protocol) && Boolean(parse(value).database);
+  } catch {
+    return false;
   }
 }

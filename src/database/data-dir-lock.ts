@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, realpath, stat, unlink } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, realpath, stat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,11 @@ export class DataDirInUseError extends Error {
   }
 }
 
+/** The folder can't hold the embedded database. */
+export class DataDirError extends Error {
+  override readonly name = 'DataDirError';
+}
+
 /**
  * Holds the folder for this process, because the embedded database itself lets a second process in and breaks.
  *
@@ -25,9 +30,10 @@ export class DataDirInUseError extends Error {
  *
  * @returns what releases the folder again
  * @throws {DataDirInUseError}
+ * @throws {DataDirError} if the folder can't be made or written, or has other things in it
  */
 export async function holdDataDir(dataDir: string): Promise<() => Promise<void>> {
-  await mkdir(dataDir, { recursive: true });
+  await prepare(dataDir);
   const path = await socketPath(dataDir);
   for (let tries = 0; tries < 5; tries++) {
     const server = await listen(path);
@@ -44,6 +50,21 @@ export async function holdDataDir(dataDir: string): Promise<() => Promise<void>>
   throw new DataDirInUseError(dataDir);
 }
 
+/** Makes the folder if it is not there, and refuses one that belongs to something else. */
+async function prepare(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+    const files = (await readdir(dataDir)).filter((file) => file !== SOCKET && file !== 'lost+found');
+    if (files.length > 0 && !files.includes('PG_VERSION')) {
+      throw new Error('it is not empty, and what is in it is not a database');
+    }
+  } catch (error) {
+    throw new DataDirError(`The data folder ${dataDir} can't be used: ${(error as Error).message}`);
+  }
+}
+
+const SOCKET = 'in-use.sock';
 /** Bytes that the path of a socket may have: 107 on Linux, 103 on macOS. */
 const SOCKET_PATH_MAX = 103;
 
@@ -54,7 +75,7 @@ async function socketPath(dataDir: string): Promise<string> {
   if (process.platform === 'win32') {
     return `\\\\.\\pipe\\identity-reconciliation-${hash}`;
   }
-  const inside = join(folder, 'in-use.sock');
+  const inside = join(folder, SOCKET);
   return Buffer.byteLength(inside) <= SOCKET_PATH_MAX ? inside : join(tmpdir(), `identity-${hash}.sock`);
 }
 

@@ -23,7 +23,7 @@ export class PgSession implements SqlSession {
 }
 
 class PgTransaction implements Transaction {
-  private state: 'new' | 'open' | 'ended' = 'new';
+  private state: 'new' | 'open' | 'ended' | 'broken' = 'new';
 
   constructor(private readonly client: PoolClient) {}
 
@@ -43,7 +43,7 @@ class PgTransaction implements Transaction {
 
   async end(): Promise<boolean> {
     if (this.state !== 'open') {
-      return true;
+      return this.state !== 'broken';
     }
     return this.client.query('rollback').then(
       () => true,
@@ -66,6 +66,10 @@ class PgTransaction implements Transaction {
     const settled = await Promise.allSettled(sent);
     const failed = settled.find((result) => result.status === 'rejected');
     if (failed !== undefined) {
+      // Without a severity it is not the server that answers: a rollback would only wait for it once more.
+      if ((failed.reason as { severity?: unknown }).severity === undefined) {
+        this.state = 'broken';
+      }
       throw failed.reason;
     }
     return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])).slice(own);

@@ -83,7 +83,9 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
       this.logger.log(`PostgreSQL is ready${describe(applied)}`);
       return null;
     } catch (error) {
-      return `Not ready: ${unavailability(error) ?? (error as Error).message}`;
+      const { code = 'no code', message } = error as { code?: string; message?: unknown };
+      const reason = unavailability(error);
+      return `Not ready: ${reason === null ? String(message) : `${reason} (${code})`}`;
     }
   }
 }

@@ -1,5 +1,7 @@
-/** Conditions of PostgreSQL that pass: connection lost, shutting down, too many clients, a timeout, out of memory. */
-const PASSING = /^(08...|57P0[1-5]|57014|53...|55P03)$/;
+/** Conditions of PostgreSQL that pass: connection lost, shutting down, too many clients, out of memory. */
+const PASSING = /^(08...|57P0[1-5]|53...)$/;
+/** The server ended a statement that took too long, or a transaction that did nothing for too long. */
+const TOO_SLOW = /^(57014|25P03|25P04)$/;
 /** A table or column is missing: this build's migrations have not been applied yet. */
 const SCHEMA_MISSING = new Set(['42P01', '42703', '3F000']);
 /** The server refuses this client; an operator has to change that, and until then no call can be served. */
@@ -17,7 +19,7 @@ const NETWORK = new Set([
 ]);
 /** The driver reports some losses of a connection by their text alone. */
 const LOST =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Query read timeout|The server does not support SSL)/;
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|The server does not support SSL)/;
 
 /**
  * Says in a few words why the database could not serve, or null if the error is something else.
@@ -35,6 +37,9 @@ export function unavailability(error: unknown): string | null {
   }
   if (PASSING.test(sqlState)) {
     return 'the database is busy or restarting';
+  }
+  if (TOO_SLOW.test(sqlState) || String(message) === 'Query read timeout') {
+    return 'the database takes too long to answer';
   }
   if (NETWORK.has(sqlState) || LOST.test(String(message))) {
     return 'the database is not reachable';

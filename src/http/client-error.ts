@@ -1,8 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '../problems/send-problem.js';
 
+const DETAILS: Readonly<Record<number, string>> = {
+  400: 'The bytes that were received are not an HTTP request.',
+  408: 'The request did not arrive in time.',
+  417: 'The expectation in the Expect header can not be met.',
+  431: 'The headers of the request are too large.',
+};
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_HEADER_OVERFLOW: 431,
@@ -10,19 +16,38 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
 
 /** Answers what Node's HTTP parser refuses. There is no request yet, so the bytes are written by hand. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) {
-    return;
-  }
-  if (socket.writable) {
-    const status = STATUS_BY_CODE[error.code ?? ''] ?? 400;
-    const title = STATUS_CODES[status] ?? 'Bad Request';
-    const slug = title.toLowerCase().replaceAll(' ', '-');
-    const detail = 'The bytes that were received are not a complete HTTP request.';
-    const body = JSON.stringify(problemOf({ slug, title, status, detail }, randomUUID()));
-    socket.write(
-      `HTTP/1.1 ${status} ${title}\r\nconnection: close\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+  // While an answer is under way on the connection, or was given, a second one would be taken for that of another call.
+  const { _httpMessage: underWay } = socket as Socket & { _httpMessage?: unknown };
+  const isFresh = (underWay === undefined || underWay === null) && socket.bytesWritten === 0;
+  if (error.code !== 'ECONNRESET' && socket.writable && isFresh) {
+    const { status, headers, body } = refusal(STATUS_BY_CODE[error.code ?? ''] ?? 400);
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
   }
   socket.destroy(error);
+}
+
+/** Answers an `Expect` header other than `100-continue`, which Node hands to nobody else. */
+export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const { status, headers, body } = refusal(417);
+  response.writeHead(status, headers).end(body);
+}
+
+function refusal(status: number): { status: number; headers: Record<string, string | number>; body: string } {
+  const title = STATUS_CODES[status] ?? 'Bad Request';
+  const slug = title.toLowerCase().replaceAll(' ', '-');
+  const requestId = randomUUID();
+  const body = JSON.stringify(
+    problemOf({ slug, title, status, detail: DETAILS[status] ?? title }, requestId),
+  );
+  return {
+    status,
+    headers: {
+      connection: 'close',
+      'x-request-id': requestId,
+      'content-type': PROBLEM_MEDIA_TYPE,
+      'content-length': Buffer.byteLength(body),
+    },
+    body,
+  };
 }

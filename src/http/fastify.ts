@@ -5,12 +5,17 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { BODY_NOT_UTF8, describeProblem, type ProblemDescription } from '../problems/describe-problem.js';
 import { sendProblem } from '../problems/send-problem.js';
-import { answerClientError } from './client-error.js';
-import { closeConnectionsOnShutdown } from './close-connections.js';
+import { answerClientError, answerExpectation } from './client-error.js';
 
 /** Bytes that a body may have; a sighting has a few hundred at the most. */
 export const BODY_LIMIT = 16 * 1024;
 
+const NO_HOST: ProblemDescription = {
+  slug: 'malformed-request',
+  title: 'Malformed request',
+  status: 400,
+  detail: 'The request has no Host header.',
+};
 const UNSUPPORTED_CHARSET: ProblemDescription = {
   slug: 'unsupported-media-type',
   title: 'Unsupported media type',
@@ -33,10 +38,12 @@ const UNSUPPORTED_ENCODING: ProblemDescription = {
 export function createFastifyAdapter(): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
-    requestTimeout: 10_000,
+    // with the second between two checks, a slow request is cut within 10 s
+    requestTimeout: 9_000,
     // longer than the 60 s after which load balancers drop an idle connection, or they would use one that just closed
     keepAliveTimeout: 72_000,
-    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+    // A missing Host header is refused below, with a problem document.
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, requireHostHeader: false },
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
     genReqId: requestId,
@@ -45,20 +52,23 @@ export function createFastifyAdapter(): FastifyAdapter {
       sendProblem(reply, request.id, describeProblem(error)),
   });
   const fastify = adapter.getInstance();
+  fastify.server.on('checkExpectation', answerExpectation);
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    const refusal = refusalOf(request.headers['content-encoding'], request.headers['content-type']);
+    const refusal = refusalOf(request);
     if (refusal === null) {
       done();
     } else {
       sendProblem(reply, request.id, refusal);
     }
   });
-  closeConnectionsOnShutdown(fastify);
   fastify.removeAllContentTypeParsers();
   const parse = fastify.getDefaultJsonParser('remove', 'remove');
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (isUtf8(body)) {
+    if (body.length === 0) {
+      // Many clients announce JSON with every call, also where they send none.
+      done(null, undefined);
+    } else if (isUtf8(body)) {
       void parse(request, body.toString('utf8'), done);
     } else {
       done(Object.assign(new Error('not UTF-8'), { statusCode: 400, code: BODY_NOT_UTF8 }));
@@ -73,10 +83,18 @@ function requestId(request: IncomingMessage): string {
   return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
 }
 
-function refusalOf(encoding: string | undefined, type: string | undefined): ProblemDescription | null {
-  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') {
+/** What the headers alone tell. Those of a body count only where a body is read. */
+function refusalOf({ method, headers, raw }: FastifyRequest): ProblemDescription | null {
+  if (headers.host === undefined && raw.httpVersion === '1.1') {
+    return NO_HOST;
+  }
+  if (method !== 'POST') {
+    return null;
+  }
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding !== 'identity') {
     return UNSUPPORTED_ENCODING;
   }
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type ?? '')?.[1];
-  return charset === undefined || /^utf-?8$/i.test(charset) ? null : UNSUPPORTED_CHARSET;
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  return /^utf-?8$/i.test(charset) ? null : UNSUPPORTED_CHARSET;
 }

@@ -54,7 +54,11 @@ export class ContactRepository extends EntityRepository<Contact> {
    * As `apply`, but locks rows first and decides on what it reads under the locks: the way out for a decision that
    * has lost several races.
    *
-   * @param lockIds the rows that the last decision rested on; if the new one rests on more, that is a conflict
+   * Who holds the primary of an identity holds the whole of it, since nobody adds to it, merges or deletes from it
+   * without that lock. So it gets its turn even if the identity grew while it waited.
+   *
+   * @param lockIds the rows that earlier decisions rested on; if the new one rests on another identity, that is a
+   *   conflict
    */
   async applyLocked(
     selection: Selection,
@@ -69,8 +73,9 @@ export class ContactRepository extends EntityRepository<Contact> {
           [sql.LOCK, tenantId, lockIds],
           selectionQuery(selection),
         );
-        const writes = decide(identitiesOf(rows));
-        if (!writes.touched.every(({ id }) => lockIds.includes(id))) {
+        const identities = identitiesOf(rows);
+        const writes = decide(identities);
+        if (!isHeld(identities, writes, new Set(lockIds))) {
           return null;
         }
         const [drawn] = await transaction.send([sql.DRAW, writes.newcomers.length]);
@@ -117,6 +122,14 @@ function contactOf(row: Row): ContactRow {
     version: Number(row.version),
     isDeleted: row.is_deleted as boolean,
   };
+}
+
+/** Whether the primaries of all identities that the decision rests on are among the locked rows. */
+function isHeld(identities: readonly Identity[], { touched }: Writes, locked: ReadonlySet<number>): boolean {
+  const touchedIds = new Set(touched.map(({ id }) => id));
+  return identities.every(
+    ({ primaryId, rows }) => locked.has(primaryId) || !rows.some(({ id }) => touchedIds.has(id)),
+  );
 }
 
 /**
@@ -233,10 +246,11 @@ async function unlessConflict<T>(work: () => Promise<T>): Promise<T | null> {
   }
 }
 
+/** Unique violation, serialization failure, deadlock, and a lock that was not to be had in time. */
+const CONFLICTS = new Set(['23505', '40001', '40P01', '55P03']);
+
 function isConflict(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
   // Distributed engines wrap a unique violation in an error of their own, recognisable by its text only.
-  return (
-    code === '23505' || code === '40001' || code === '40P01' || String(message).includes('duplicate key')
-  );
+  return CONFLICTS.has(String(code)) || String(message).includes('duplicate key');
 }

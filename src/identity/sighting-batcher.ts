@@ -1,9 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
+import { ContentionError } from './contention.error.js';
 import type { IdentityView, Sighting } from './domain/contact.js';
 import { ReconciliationService, type Call } from './reconciliation.service.js';
 
+/** How long a sighting waits for its batch at the most; longer, and the caller had better try again elsewhere. */
+const MAX_WAIT_MS = 2_000;
+
 interface Waiting extends Call {
+  readonly since: number;
   readonly fail: (reason: unknown) => void;
 }
 
@@ -27,12 +33,13 @@ export class SightingBatcher {
   /**
    * Reconciles a sighting together with those that arrive at the same time.
    *
-   * @throws whatever made the batch fail; the sighting may be sent again
+   * @throws {DatabaseUnavailableError} if the database can't serve, or did not get to the sighting in time
+   * @throws {ContentionError} if it lost every race; in either case the sighting may be sent again
    */
   identify(tenantId: number, sighting: Sighting): Promise<IdentityView> {
     return new Promise((answer, fail) => {
       const queue = this.queues.get(tenantId) ?? [];
-      queue.push({ sighting, answer, fail });
+      queue.push({ sighting, answer, fail, since: performance.now() });
       this.queues.set(tenantId, queue);
       this.fillLanes();
     });
@@ -56,13 +63,48 @@ export class SightingBatcher {
 
   private async run(tenantId: number, batch: readonly Waiting[]): Promise<void> {
     try {
-      await this.reconciliation.identify(tenantId, batch);
-    } catch (error) {
-      // Calls that were answered before the failure stay answered: a settled promise ignores what comes later.
-      batch.forEach(({ fail }) => fail(error));
+      await this.reconcile(tenantId, inTime(batch));
     } finally {
       this.busyLanes--;
       this.fillLanes();
     }
   }
+
+  private async reconcile(tenantId: number, batch: readonly Waiting[]): Promise<void> {
+    const answered = new Set<Waiting>();
+    const calls = batch.map((waiting) => ({
+      sighting: waiting.sighting,
+      answer: (view: IdentityView) => {
+        answered.add(waiting);
+        waiting.answer(view);
+      },
+    }));
+    try {
+      await this.reconciliation.identify(tenantId, calls);
+    } catch (error) {
+      const left = batch.filter((waiting) => !answered.has(waiting));
+      if (left.length <= 1 || isForAll(error)) {
+        left.forEach(({ fail }) => fail(error));
+        return;
+      }
+      // It is about one of them; alone, each of the others gets its answer.
+      for (const waiting of left) {
+        await this.reconcile(tenantId, [waiting]);
+      }
+    }
+  }
+}
+
+/** Fails what has waited too long, and returns the rest. */
+function inTime(batch: readonly Waiting[]): Waiting[] {
+  const deadline = performance.now() - MAX_WAIT_MS;
+  batch
+    .filter(({ since }) => since < deadline)
+    .forEach(({ fail }) => fail(new DatabaseUnavailableError('the database is too slow for all that wait')));
+  return batch.filter(({ since }) => since >= deadline);
+}
+
+/** Whether an error would meet the sightings of a batch just as well one by one. */
+function isForAll(error: unknown): boolean {
+  return error instanceof DatabaseUnavailableError || error instanceof ContentionError;
 }

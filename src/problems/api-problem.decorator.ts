@@ -1,5 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
 import { ContactNotFoundError } from '../identity/contact-not-found.error.js';
 import { describeProblem, type ProblemDescription } from './describe-problem.js';
 import { InvalidRequestError } from './invalid-request.error.js';
@@ -14,7 +15,7 @@ const EXAMPLES: Readonly<Record<string, ProblemDescription>> = {
   404: describeProblem(new ContactNotFoundError(4711)),
   413: describeProblem({ code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }),
   415: describeProblem({ code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415 }),
-  503: describeProblem({ code: 'ECONNREFUSED' }),
+  503: describeProblem(new DatabaseUnavailableError('the database is not reachable')),
 };
 
 /** Documents that a route answers with problem documents of these statuses, each with what it means there. */

@@ -1,6 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
-import { unavailability } from '../database/unavailable.js';
+import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
 import { ContactNotFoundError } from '../identity/contact-not-found.error.js';
 import { ContentionError } from '../identity/contention.error.js';
 import { InvalidRequestError } from './invalid-request.error.js';
@@ -87,13 +87,12 @@ export function describeProblem(error: unknown): ProblemDescription {
   if (error instanceof HttpException) {
     return describeRefusal(error.cause, error.getStatus());
   }
-  const reason = unavailability(error);
-  if (reason !== null) {
+  if (error instanceof DatabaseUnavailableError) {
     return {
       slug: 'database-unavailable',
       title: 'Database unavailable',
       status: 503,
-      detail: `The call could not be served: ${reason}. Try again.`,
+      detail: `The call could not be served: ${error.message}. Try again.`,
       headers: RETRY,
     };
   }

@@ -3,23 +3,24 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { describeProblem } from './describe-problem.js';
 import { loggable } from './loggable.js';
 import { sendProblem } from './send-problem.js';
+import { TroubleLog } from './trouble-log.js';
 
 /** Turns whatever was thrown into a problem document, and logs what is the service's own fault. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
+  private readonly troubles = new TroubleLog();
 
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const description = describeProblem(error);
-    if (description.status >= 500 && !(error instanceof HttpException)) {
-      const line = { requestId: request.id, route: request.routeOptions.url, error: loggable(error) };
-      if (description.status === 500) {
-        this.logger.error(line);
-      } else {
-        this.logger.warn(line);
-      }
+    const where = { requestId: request.id, route: request.routeOptions.url };
+    if (description.status === 503 && error instanceof Error && !(error instanceof HttpException)) {
+      const { code } = (error.cause ?? {}) as { code?: unknown };
+      this.troubles.warn(error.message, { code, ...where });
+    } else if (description.status >= 500 && !(error instanceof HttpException)) {
+      this.logger.error({ ...where, error: loggable(error) });
     }
     sendProblem(reply, request.id, description);
   }

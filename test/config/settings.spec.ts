@@ -51,6 +51,21 @@ test('an empty variable counts as absent', () => {
   expect(new Settings({ PORT: '', DATABASE_URL: ' ', DEFAULT_PHONE_REGION: '' })).toEqual(new Settings({}));
 });
 
+test('there are no more lanes than connections', () => {
+  expect(new Settings({ BATCH_LANES: '8', DATABASE_POOL_MAX: '3' }).batchLanes).toBe(3);
+});
+
+test.each([
+  'postgres://app@db:5432',
+  'postgres://app@db:5432/',
+  'postgres://%zz@db/identity',
+  'postgres://app@db/identity%zz',
+  'postgres://app@db/identity?sslrootcert=/nowhere/root.crt',
+  'db:5432/identity',
+])('a database URL that the driver could not use is refused: %s', (url) => {
+  expect(() => new Settings({ DATABASE_URL: url })).toThrow(SettingsError);
+});
+
 test('all mistakes are told at once, each with its variable and what it allows, and no value is shown', () => {
   const env = {
     PORT: '70000',

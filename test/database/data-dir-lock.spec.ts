@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DataDirInUseError, holdDataDir } from '../../src/database/data-dir-lock.js';
+import { DataDirError, DataDirInUseError, holdDataDir } from '../../src/database/data-dir-lock.js';
 
 let dataDir: string;
 
@@ -41,4 +41,16 @@ test('a path too long for a socket works too', async () => {
   const release = await holdDataDir(join(dataDir, 'x'.repeat(120)));
   await expect(holdDataDir(join(dataDir, 'x'.repeat(120)))).rejects.toThrow(DataDirInUseError);
   await release();
+});
+
+test('a folder with other things in it, or a file in its place, is refused', async () => {
+  const file = join(dataDir, 'diary.txt');
+  await writeFile(file, 'mine');
+  await expect(holdDataDir(dataDir)).rejects.toThrow(
+    new DataDirError(
+      `The data folder ${dataDir} can't be used: it is not empty, and what is in it is not a database`,
+    ),
+  );
+  await expect(holdDataDir(file)).rejects.toThrow(DataDirError);
+  await expect(holdDataDir(join(file, 'below'))).rejects.toThrow(DataDirError);
 });

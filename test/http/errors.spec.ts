@@ -164,17 +164,20 @@ test('every field at fault is named at once', async () => {
   );
 });
 
-test.each(['[]', '"mcfly"', '7', 'null', 'true'])('a body that is no object is refused: %s', async (body) => {
-  await isProblem(
-    'POST',
-    '/identify',
-    body,
-    {},
-    problem(400, 'invalid-request', [{ field: 'body', message: 'the body must be a JSON object' }]),
-  );
-});
+test.each(['', '[]', '"mcfly"', '7', 'null', 'true'])(
+  'a body that is no object is refused: %s',
+  async (body) => {
+    await isProblem(
+      'POST',
+      '/identify',
+      body,
+      {},
+      problem(400, 'invalid-request', [{ field: 'body', message: 'the body must be a JSON object' }]),
+    );
+  },
+);
 
-test.each(['{', '', '{"email":', '{"email":"a@b.co"}}', "{'email':1}"])(
+test.each(['{', '{"email":', '{"email":"a@b.co"}}', "{'email':1}"])(
   'malformed JSON is refused: %j',
   async (body) => {
     await isProblem('POST', '/identify', body, {}, problem(400, 'malformed-json'));
@@ -276,13 +279,34 @@ test('a path that is not valid or too long is refused', async () => {
   await isProblem('GET', `/contacts/${'1'.repeat(500)}`, undefined, {}, problem(414, 'uri-too-long'));
 });
 
+test('a deletion may announce JSON and send none, as many clients do', async () => {
+  await isProblem(
+    'DELETE',
+    '/contacts/4711',
+    '',
+    { 'content-type': 'application/json' },
+    problem(404, 'contact-not-found'),
+  );
+});
+
+test.each([
+  ['GET /health HTTP/1.1\r\n\r\n', 400, 'malformed-request'],
+  ['GET /health HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n', 417, 'expectation-failed'],
+  [
+    `GET /health HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    431,
+    'request-header-fields-too-large',
+  ],
+])('what is refused before it is routed is a problem document too: %#', async (bytes, status, slug) => {
+  const answer = await exchange(bytes);
+  expect(answer).toMatch(
+    new RegExp(`^HTTP/1\\.1 ${status} [^]*application/problem\\+json[^]*"type":"urn:problem:${slug}"`),
+  );
+  expect(answer).toMatch(/\r\nx-request-id: /i);
+});
+
 test('bytes that are no HTTP request get a problem document too', async () => {
-  const { hostname, port } = new URL(client.url);
-  const answer = await new Promise<string>((resolve) => {
-    let received = '';
-    const socket = connect(Number(port), hostname, () => socket.write('NONSENSE\r\n\r\n'));
-    socket.on('data', (chunk) => (received += chunk.toString())).on('close', () => resolve(received));
-  });
+  const answer = await exchange('NONSENSE\r\n\r\n');
   expect(answer).toMatch(
     /^HTTP\/1\.1 400 Bad Request\r\n[^]*application\/problem\+json[^]*"type":"urn:problem:bad-request"/,
   );
@@ -296,3 +320,17 @@ test('the request id of the caller is taken over if it is decent, and replaced o
   });
   expect(indecent.body).toMatchObject({ requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
 });
+
+/** Everything that the service writes on a connection on which these bytes were sent. */
+function exchange(bytes: string): Promise<string> {
+  const { hostname, port } = new URL(client.url);
+  return new Promise((resolve) => {
+    let received = '';
+    const socket = connect(Number(port), hostname, () => socket.write(bytes));
+    socket.on('data', (chunk) => {
+      received += chunk.toString();
+      socket.end();
+    });
+    socket.on('close', () => resolve(received));
+  });
+}

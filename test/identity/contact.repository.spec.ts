@@ -189,6 +189,51 @@ test('under locks a decision is made on what is stored then, and written only if
   expect(await violations(database)).toEqual({});
 });
 
+test('under the lock of its primary an identity can be merged even if it grew while the lock was waited for', async () => {
+  await write(GEORGE);
+  await write(BIFF);
+  await write({ email: BIFF.email, phoneNumber: '1' });
+  const sightings = [{ email: GEORGE.email, phoneNumber: BIFF.phoneNumber }];
+  const known = [1, 2]; // contact 3 came after the rows to lock were known
+  const written = await contacts.applyLocked(
+    { tenantId: TENANT, sightings },
+    known,
+    (identities) => reconcile(identities, sightings).writes,
+  );
+  expect(written).toEqual([]);
+  expect(await violations(database)).toEqual({});
+  const [identity] = await contacts.load({ tenantId: TENANT, contactId: 3 });
+  expect(identity!.primaryId).toBe(1);
+});
+
+test('an import may make a stored primary secondary, and dates come back as they were given', async () => {
+  await write(GEORGE);
+  await write({ email: GEORGE.email, phoneNumber: '88', createdAt: 1_600_000_000_123_456 });
+  expect(await violations(database)).toEqual({});
+  const [identity] = await contacts.load({ tenantId: TENANT, contactId: 1 });
+  expect(identity).toMatchObject({ primaryId: 2 });
+  expect(identity!.rows.find(({ id }) => id === 2)).toMatchObject({ createdAt: 1_600_000_000_123_456 });
+  await write({ email: null, phoneNumber: GEORGE.phoneNumber, createdAt: 1_500_000_000_000_000 });
+  expect(await violations(database)).toEqual({});
+  const [again] = await contacts.load({ tenantId: TENANT, contactId: 2 });
+  expect(again).toMatchObject({ primaryId: 1 });
+});
+
+test('a lock that is not to be had in time is a conflict, and the server keeps nothing that nobody waits for', async () => {
+  await write(GEORGE);
+  const late = await decide({ email: GEORGE.email, phoneNumber: '1' });
+  const holder = new pg.Client({ connectionString: database.url });
+  await holder.connect();
+  await holder.query('begin; select id from contact for update');
+  expect(await contacts.apply(TENANT, late)).toBeNull();
+  const waiting = await database.query(
+    `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  expect(waiting).toEqual([]);
+  await holder.query('rollback');
+  await holder.end();
+});
+
 test('the database itself refuses a claim on a second identity, a primary with a link and an empty contact', async () => {
   await write(GEORGE, BIFF);
   const insert =

@@ -1,4 +1,6 @@
+import { jest } from '@jest/globals';
 import { Settings } from '../../src/config/settings.js';
+import { DatabaseUnavailableError } from '../../src/database/database-unavailable.error.js';
 import type { Call, ReconciliationService } from '../../src/identity/reconciliation.service.js';
 import { SightingBatcher } from '../../src/identity/sighting-batcher.js';
 
@@ -90,6 +92,47 @@ test('a batch has one tenant, and tenants take turns', async () => {
     { tenantId: 2, phones: ['9'] },
     { tenantId: 1, phones: ['4', '5'] },
   ]);
+});
+
+test('an error about one sighting of a batch fails that one only: the others are reconciled one by one', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  const first = identify('1');
+  const [second, third] = [identify('2'), identify('3')];
+  batches.taken[0]!.end();
+  await first;
+  await settled();
+  batches.taken[1]!.end(new Error('something about 2'));
+  await settled();
+  batches.taken[2]!.end(new Error('something about 2'));
+  await expect(second).rejects.toThrow('something about 2');
+  batches.taken[3]!.end();
+  expect(await third).toEqual(['3']);
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2', '3'], ['2'], ['3']]);
+});
+
+test('an error that would meet each of them fails the whole batch at once', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  const first = identify('1');
+  const waiting = Promise.allSettled([identify('2'), identify('3')]);
+  batches.taken[0]!.end();
+  await first;
+  await settled();
+  batches.taken[1]!.end(new DatabaseUnavailableError('the database is not reachable'));
+  expect((await waiting).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(batches.taken).toHaveLength(2);
+});
+
+test('a sighting that waited too long is refused in place of being reconciled', async () => {
+  jest.useFakeTimers({ now: 0 });
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  const first = identify('1');
+  const late = identify('2');
+  jest.setSystemTime(2_001);
+  jest.advanceTimersByTime(2_001);
+  batches.taken[0]!.end();
+  jest.useRealTimers();
+  await first;
+  await expect(late).rejects.toThrow(DatabaseUnavailableError);
 });
 
 test('a batch that fails fails its own callers, and frees its lane', async () => {

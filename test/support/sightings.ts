@@ -28,18 +28,25 @@ export const aSighting: fc.Arbitrary<Sighting> = fc.oneof(
 
 export const someSightings = fc.array(aSighting, { minLength: 1, maxLength: 40, size: 'max' });
 
-export const aBatch = fc.array(aSighting, { minLength: 1, maxLength: 8, size: 'max' });
-
 /** Less than one, and no share more often than others, as fc.double would have it. */
 export const aShare = fc.noBias(fc.nat({ max: 999 })).map((mille) => mille / 1000);
 
 /** A batch of one to eight sightings; in one step of four a deletion instead. */
-export const aStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ batch: aBatch }) },
-  { weight: 1, arbitrary: fc.record({ deleteAt: aShare }) },
-);
+export function aStepOf(sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Step> {
+  const aBatch = fc.array(sighting, { minLength: 1, maxLength: 8, size: 'max' });
+  return fc.oneof(
+    { weight: 3, arbitrary: fc.record({ batch: aBatch }) },
+    { weight: 1, arbitrary: fc.record({ deleteAt: aShare }) },
+  );
+}
 
-export const aHistory = fc.array(aStep, { minLength: 1, maxLength: 16, size: 'max' });
+export const aStep = aStepOf(aSighting);
+
+export function aHistoryOf(sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Step[]> {
+  return fc.array(aStepOf(sighting), { minLength: 1, maxLength: 16, size: 'max' });
+}
+
+export const aHistory = aHistoryOf(aSighting);
 
 /** Cuts a list into runs whose lengths repeat the given ones; all but the last are full. */
 export function cut<T>(list: readonly T[], lengths: readonly number[]): T[][] {

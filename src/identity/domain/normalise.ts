@@ -1,7 +1,7 @@
 import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js/max';
 
-/** What people put between the digits of a phone number: any kind of space, hyphen, dot, parentheses, slash. */
-const SEPARATORS = /[\p{Zs}\-.()/]/gu;
+/** What stands between the digits of a phone number: any space, hyphen or dash, dot, parentheses, slash, invisible marks. */
+const SEPARATORS = /[\p{Zs}\p{Pd}\p{Cf}.()/]/gu;
 
 /**
  * Brings an email to its one form: trimmed, Unicode NFC, lower case; null if nothing is left.
@@ -44,7 +44,11 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
     return compact;
   }
   const abroad = compact.startsWith('00') ? international(`+${compact.slice(2)}`) : null;
-  return abroad ?? (region === null ? null : national(compact, region)) ?? compact;
+  if (abroad === `+${compact.slice(2)}`) {
+    return abroad;
+  }
+  // 00 and a number only after something was taken away may be another prefix altogether, like 0011 in Australia
+  return (region === null ? null : national(compact, region)) ?? abroad ?? compact;
 }
 
 /** E.164 of a possible international number; a trunk zero as in `+49 (0)30 …` is not part of it. */

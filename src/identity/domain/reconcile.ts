@@ -170,15 +170,38 @@ function add(batch: Batch, identity: Growing, { email, phoneNumber, createdAt }:
   };
   batch.newcomers.push({ contact, identity });
   identity.contacts.push(contact);
-  if (email !== null && !batch.byEmail.has(email)) {
+  const isEmailNews = email !== null && !batch.byEmail.has(email);
+  if (isEmailNews) {
     batch.byEmail.set(email, identity);
     claim(batch, { kind: 'email', value: email, contactId: id, isNews: true });
   }
-  if (phoneNumber !== null && !batch.byPhone.has(phoneNumber)) {
+  const isPhoneNews = phoneNumber !== null && !batch.byPhone.has(phoneNumber);
+  if (isPhoneNews) {
     batch.byPhone.set(phoneNumber, identity);
     claim(batch, { kind: 'phone', value: phoneNumber, contactId: id, isNews: true });
   }
-  return createdAt === undefined ? changed(identity) : reorder(batch, identity, contact);
+  if (createdAt !== undefined) {
+    return reorder(batch, identity, contact);
+  }
+  identity.isChanged = true;
+  identity.view = identity.view && extended(identity.view, contact, isEmailNews, isPhoneNews);
+  return identity;
+}
+
+/** The view with one more contact, the youngest. To build it anew for each of a batch would take long if it is large. */
+function extended(
+  view: IdentityView,
+  { id, email, phoneNumber }: Contact,
+  isEmailNews: boolean,
+  isPhoneNews: boolean,
+): IdentityView {
+  return {
+    ...view,
+    emails: isEmailNews && email !== null ? [...view.emails, email] : view.emails,
+    phoneNumbers:
+      isPhoneNews && phoneNumber !== null ? [...view.phoneNumbers, phoneNumber] : view.phoneNumbers,
+    secondaryContactIds: [...view.secondaryContactIds, id],
+  };
 }
 
 /** Makes the oldest contact that carries one of the identifiers as old as the sighting, if it is younger. */
@@ -292,6 +315,7 @@ function primaryOf(identity: Growing): Contact {
 /** Deleted rows count too: whatever is restored or promoted later must stay older than a newcomer of today. */
 function youngest(identities: readonly Growing[]): number {
   return identities
-    .flatMap(({ stored }) => stored?.rows ?? [])
+    .flatMap(({ stored, contacts }) => [...(stored?.rows ?? []), ...contacts])
+    .filter(({ createdAt }) => createdAt !== Infinity)
     .reduce((latest, { createdAt }) => Math.max(latest, createdAt), 0);
 }

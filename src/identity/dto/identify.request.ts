@@ -3,8 +3,8 @@ import { IsEmail, IsNotEmpty, IsString, Matches, MaxLength, ValidateIf } from 'c
 
 const NOTHING_GIVEN = 'give email, phoneNumber, or both';
 const INVALID_EMAIL = 'email must be a valid email address';
-/** No NUL, which PostgreSQL can't store, and no lone surrogate, which has no UTF-8. */
-const WELL_FORMED = /^[^\0\p{Cs}]*$/u;
+/** No control character, no lone surrogate, and nothing invisible, which would make two people of one. */
+const WELL_FORMED = /^[^\p{Cc}\p{Cs}\p{Cf}]*$/u;
 const isGiven = (value: unknown): boolean => value !== null;
 
 /**

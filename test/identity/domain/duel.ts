@@ -50,7 +50,7 @@ export interface Side {
   readonly answers: readonly IdentityView[];
   readonly awaitsWrite: readonly boolean[];
   /** One a contact, deleted ones included; by arrival, as are the views. */
-  readonly links: readonly { readonly id: number; readonly linkedId: number | null }[];
+  readonly links: readonly Pick<Row, 'id' | 'linkedId' | 'createdAt'>[];
   readonly views: readonly (IdentityView | null)[];
   readonly merges: readonly Merge[];
   readonly partition: readonly (readonly string[])[];
@@ -59,13 +59,15 @@ export interface Side {
 /** The core with its store on one side, the oracle on the other, fed alike. */
 export class Duel {
   private store = new MemoryStore();
+  /** When the contacts of the last batch were made, unless they brought a date. */
+  private now = 0;
   /** Takes ids and times from the store, where every step is made first. */
   private readonly oracle = new Oracle((nth) => {
     const row = this.store.rows[nth - 1];
     if (row === undefined) {
       throw new Error('the oracle adds a contact that the core did not add');
     }
-    return row;
+    return { id: row.id, createdAt: this.now };
   });
 
   constructor(private readonly tally: Tally) {}
@@ -85,6 +87,7 @@ export class Duel {
     this.countMerges(writes);
     const freshIds = batch.map((_, index) => node * 10_000 + before.rows.length + index + 1);
     this.store = before.apply(writes, freshIds, clock);
+    this.now = Math.max(clock, writes.youngestTouched + 1);
 
     const told = answers.map(({ view }) => withRealIds(view, freshIds));
     const expected = batch.map((sighting) => this.oracle.identify(sighting));
@@ -120,7 +123,7 @@ export class Duel {
       core: {
         answers: [],
         awaitsWrite: [],
-        links: store.rows.map(({ id, linkedId }) => ({ id, linkedId })),
+        links: store.rows.map(({ id, linkedId, createdAt }) => ({ id, linkedId, createdAt })),
         views: store.rows.map(({ id }) => store.find(id)),
         merges: store.merges,
         partition: store.partition(),
@@ -128,7 +131,7 @@ export class Duel {
       oracle: {
         answers: [],
         awaitsWrite: [],
-        links: oracle.contacts.map(({ id, linkedId }) => ({ id, linkedId })),
+        links: oracle.contacts.map(({ id, linkedId, createdAt }) => ({ id, linkedId, createdAt })),
         views: oracle.contacts.map(({ id }) => oracle.find(id)),
         merges: oracle.merges,
         partition: oracle.components(),

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
-import { getCountries, getExampleNumber } from 'libphonenumber-js/max';
+import { getCountries, getCountryCallingCode, getExampleNumber } from 'libphonenumber-js/max';
 import type { CountryCode } from 'libphonenumber-js/max';
 import examples from 'libphonenumber-js/mobile/examples';
 import { normaliseEmail, normalisePhone } from '../../../src/identity/domain/normalise.js';
-import { announceSeed, seed } from '../../support/sightings.js';
+import { aShare, announceSeed, seed } from '../../support/sightings.js';
 
 announceSeed('random emails and phone numbers');
 
@@ -71,43 +71,21 @@ const aRegion = fc.constantFrom<CountryCode | null>(null, ...getCountries());
 const digits = (minLength: number, maxLength: number) =>
   fc.string({ unit: fc.constantFrom(...'0123456789'), minLength, maxLength, size: 'max' });
 const aSeparator = fc.constantFrom('', '', '', ' ', '-', '.', '(', ')', '/', '\u00a0', ' (');
-/** Digits after what numbers begin with: +, 00, a country code, a trunk prefix; and numbers that exist. */
-const aNumber = fc.oneof(
-  fc
-    .tuple(
-      fc.constantFrom('', '', '+', '00', '0', '000', '+00', '+0', '011', '8', '1'),
-      fc.constantFrom(
-        '',
-        '',
-        '1',
-        '49',
-        '44',
-        '39',
-        '7',
-        '52',
-        '54',
-        '55',
-        '86',
-        '61',
-        '225',
-        '590',
-        '800',
-        '979',
-        '999',
-      ),
-      fc.constantFrom('', '', '0', '1', '8', '9', '15'),
-      digits(0, 13),
-    )
-    .map((parts) => parts.join('')),
-  fc.constantFrom(...getCountries()).chain((country) => {
-    const number = getExampleNumber(country, examples)!;
-    return fc.constantFrom(
-      number.number,
-      number.format('IDD', { fromCountry: 'DE' }),
-      number.formatNational(),
-    );
-  }),
-);
+const aCallingCode = fc.constantFrom(...getCountries()).map(getCountryCallingCode);
+/** An exit prefix, a country, a trunk prefix also where none belongs and twice, and digits. */
+const aNumberInParts = fc
+  .tuple(
+    fc.constantFrom('', '+', '+', '00', '00', '0', '000', '+00', '+0', '011'),
+    fc.oneof(aCallingCode, fc.constantFrom('', '800', '979', '999')),
+    fc.constantFrom('', '', '0', '00', '000', '1', '11', '8', '88', '9', '15'),
+    digits(0, 13),
+  )
+  .map((parts) => parts.join(''));
+const aNumberThatExists = fc.constantFrom(...getCountries()).chain((country) => {
+  const number = getExampleNumber(country, examples)!;
+  return fc.constantFrom(number.number, `00${number.number.slice(1)}`, number.formatNational());
+});
+const aNumber = fc.oneof(aNumberInParts, aNumberThatExists);
 const aSpelling = fc
   .tuple(aNumber, fc.infiniteStream(aSeparator))
   .map(([number, separators]) => Array.from(number, (sign) => sign + separators.next().value).join(''));
@@ -133,10 +111,12 @@ describe('a normalised phone number', () => {
     );
   });
 
-  it('does not depend on the region if it begins with plus', () => {
+  it('does not depend on the region if it begins with plus, or with 00 and is understood as international', () => {
     fc.assert(
-      fc.property(digits(1, 18), aRegion, (number, region) => {
-        expect(normalisePhone(`+${number}`, region)).toBe(normalisePhone(`+${number}`, null));
+      fc.property(aNumberInParts, aRegion, (number, region) => {
+        const anywhere = normalisePhone(number, null);
+        fc.pre(anywhere?.startsWith('+') === true);
+        expect(normalisePhone(number, region)).toBe(anywhere);
       }),
       { seed, numRuns: 2000 },
     );
@@ -163,9 +143,20 @@ describe('a normalised phone number', () => {
   });
 
   it('keeps every sign that is neither digit nor separator, to be refused for it', () => {
+    const aSpoiledNumber = fc
+      .tuple(
+        aSpelling,
+        fc.oneof(fc.constantFrom('x', 'ext', ';ext=', '#', ',', '~', '٣', '３'), anyText),
+        aShare,
+      )
+      .map(([number, text, share]) => {
+        const at = 1 + Math.trunc(share * number.length);
+        return number.slice(0, at) + text + number.slice(at);
+      });
+
     fc.assert(
-      fc.property(anyText, aRegion, (raw, region) => {
-        const foreign = Array.from(raw.replaceAll(/[\d\s+\-.()/]/g, ''));
+      fc.property(fc.oneof(aSpoiledNumber, anyText), aRegion, (raw, region) => {
+        const foreign = Array.from(raw.replaceAll(/[\d\s+.()/\p{Pd}\p{Cf}]/gu, ''));
         const kept = normalisePhone(raw, region) ?? '';
         expect(foreign.filter((sign) => !kept.includes(sign))).toEqual([]);
       }),

@@ -77,12 +77,26 @@ describe('an international phone number', () => {
     expect(normalisePhone(raw, null)).toBe(raw);
   });
 
-  it.each(['US', 'DE', 'GB'] as const)('is the same whatever the region: %s', (region) => {
-    expect(['+49 (0)30 123456', '0049 30 123456'].map((raw) => normalisePhone(raw, region))).toEqual([
+  // In Singapore, 004 would be the exit prefix of one carrier, and 48 Poland.
+  it.each(['US', 'DE', 'GB', 'SG'] as const)('is the same whatever the region: %s', (region) => {
+    const spellings = ['+49 (0)30 123456', '0049 30 123456', '0044 8569 119423'];
+
+    expect(spellings.map((raw) => normalisePhone(raw, region))).toEqual([
       '+4930123456',
       '+4930123456',
+      '+448569119423',
     ]);
   });
+
+  it.each([
+    ['+43 00 3723', '+43003723'],
+    ['0043 00 3723', '0043003723'],
+  ])(
+    'with two trunk zeros keeps both, since losing one a pass would make three forms of it: %s',
+    (raw, phone) => {
+      expect(normalisePhone(raw, null)).toBe(phone);
+    },
+  );
 });
 
 describe('a national phone number', () => {
@@ -141,6 +155,9 @@ describe('a phone number', () => {
     ['1-800-FLOWERS', '1800FLOWERS'],
     ['(213) 373-4253 ext. 12', '2133734253ext12'],
     ['tel:+49-30-123456', 'tel:+4930123456'],
+    ['+49 30 123456 ext. 5', '+4930123456ext5'],
+    ['+49 30 123456;ext=5', '+4930123456;ext=5'],
+    ['+49 30 12345٣', '+493012345٣'],
     ['++49 30 123456', '++4930123456'],
     ['49+30123456', '49+30123456'],
     ['١٢٣٤٥٦', '١٢٣٤٥٦'],

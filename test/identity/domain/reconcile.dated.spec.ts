@@ -3,7 +3,8 @@ import type { Sighting } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { NO_WRITES, withRealIds } from '../../../src/identity/domain/writes.js';
 import { Oracle } from '../../support/oracle.js';
-import { announceSeed, aSighting, cut, seed } from '../../support/sightings.js';
+import { aHistoryOf, announceSeed, aSighting, cut, seed } from '../../support/sightings.js';
+import { Duel, emptyTally } from './duel.js';
 import { MemoryStore } from './memory-store.js';
 import { contact, identity } from './people.js';
 
@@ -94,6 +95,24 @@ describe('a sighting out of the past', () => {
   });
 });
 
+describe('newcomers without a date', () => {
+  it('are younger than the dated newcomers of their batch that they join, whatever the clock', () => {
+    const { writes } = reconcile(
+      [],
+      [
+        { email: GEORGE, phoneNumber: null, createdAt: 100 },
+        { email: GEORGE, phoneNumber: '919191' },
+      ],
+    );
+
+    const { rows } = new MemoryStore().apply(writes, [1, 2], 50);
+    expect(rows.map(({ id, linkedId, createdAt }) => ({ id, linkedId, createdAt }))).toEqual([
+      { id: 1, linkedId: null, createdAt: 100 },
+      { id: 2, linkedId: 1, createdAt: 101 },
+    ]);
+  });
+});
+
 describe('random sightings, some out of the past, cut into random batches', () => {
   const aDatedSighting: fc.Arbitrary<Sighting> = fc
     .tuple(aSighting, fc.option(fc.integer({ min: 1, max: 30 })))
@@ -129,5 +148,22 @@ describe('random sightings, some out of the past, cut into random batches', () =
       { seed, numRuns: 400 },
     );
     expect(promotions).toBeGreaterThan(100);
+  });
+
+  it('leave what the oracle leaves also with deletions between', () => {
+    const tally = emptyTally();
+    fc.assert(
+      fc.property(aHistoryOf(aDatedSighting), (history) => {
+        const duel = new Duel(tally);
+        for (const [index, step] of history.entries()) {
+          const { core, oracle } = duel.take(step, { clock: 100 + index, node: 0 });
+          // A sighting that only makes a contact older awaits its write, though the view does not show it.
+          expect({ ...core, awaitsWrite: [] }).toEqual({ ...oracle, awaitsWrite: [] });
+        }
+      }),
+      { seed, numRuns: 150 },
+    );
+    expect(tally.merges).toBeGreaterThan(150);
+    expect(tally.primariesDeleted).toBeGreaterThan(15);
   });
 });

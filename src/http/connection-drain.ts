@@ -1,0 +1,84 @@
+import { Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** How long connections that are kept alive may still bring a request, to be told that it is their last. */
+const DRAIN_MS = 1_000;
+/** How long the calls under way may take after that; longer than any of them should. */
+const GRACE_MS = 10_000;
+const CHECK_MS = 25;
+
+/**
+ * Lets a shutdown end without a broken call: every answer from then on closes its connection, connections that idle are
+ * closed only after they had time to bring one more request, and the rest as soon as the calls under way are answered.
+ *
+ * Closing a server alone only stops it from accepting. A client or proxy that is just sending on an idle connection
+ * would see it reset, and one that never sends would hold the process until a timeout.
+ */
+@Injectable()
+export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown {
+  private isDraining = false;
+
+  constructor(private readonly host: HttpAdapterHost) {}
+
+  onModuleInit(): void {
+    const fastify = this.fastify();
+    if (fastify === null) {
+      return;
+    }
+    // A set and no count: what is refused before it is routed gets a response, but never passes the first hook.
+    const underWay = new Set<FastifyRequest>();
+    fastify.addHook('onRequest', (request, _reply, done) => {
+      underWay.add(request);
+      done();
+    });
+    fastify.addHook('onSend', (_request, reply, _payload, done) => {
+      if (this.isDraining) {
+        void reply.header('connection', 'close');
+      }
+      done();
+    });
+    // Runs also for a request whose client went away.
+    fastify.addHook('onResponse', (request, _reply, done) => {
+      underWay.delete(request);
+      done();
+    });
+    fastify.addHook('preClose', (done) => {
+      closeAll(fastify, underWay);
+      done();
+    });
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.isDraining = true;
+    const fastify = this.fastify();
+    const deadline = performance.now() + DRAIN_MS;
+    while (fastify !== null && performance.now() < deadline && (await openConnections(fastify)) > 0) {
+      await sleep(CHECK_MS);
+    }
+  }
+
+  /** The server; none where the application runs without HTTP, as on the command line. */
+  private fastify(): FastifyInstance | null {
+    const { httpAdapter } = this.host;
+    return httpAdapter?.getInstance<FastifyInstance | null>() ?? null;
+  }
+}
+
+function openConnections(fastify: FastifyInstance): Promise<number> {
+  return new Promise((resolve) => {
+    fastify.server.getConnections((error, count) => resolve(error === null ? count : 0));
+  });
+}
+
+function closeAll(fastify: FastifyInstance, underWay: ReadonlySet<FastifyRequest>): void {
+  const deadline = performance.now() + GRACE_MS;
+  const timer = setInterval(() => {
+    fastify.server.closeIdleConnections();
+    if (underWay.size === 0 || performance.now() > deadline) {
+      fastify.server.closeAllConnections();
+      clearInterval(timer);
+    }
+  }, CHECK_MS);
+}
