@@ -13,6 +13,8 @@ import { Contact } from './entities/contact.js';
 const OPTIMISTIC_ATTEMPTS = 3;
 /** A turn under locks loses only to identities that were not involved before; so many would be a storm of merges. */
 const MAX_ATTEMPTS = 40;
+/** No caller is kept waiting for longer than this while the races go on. */
+const DEADLINE_MS = 5_000;
 
 /** A sighting, and where its answer goes. */
 export interface Call {
@@ -100,7 +102,8 @@ export class ReconciliationService {
   ): Promise<number[]> {
     let writes = NO_WRITES;
     const touchedSoFar = new Set<number>();
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    const deadline = performance.now() + DEADLINE_MS;
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS && performance.now() < deadline; attempt++) {
       const selection = select();
       let freshIds: number[] | null;
       if (attempt <= OPTIMISTIC_ATTEMPTS) {

@@ -28,7 +28,8 @@ beforeEach(async () => {
 afterAll(async () => {
   const codes = await Promise.all(services.map((service) => service.end('SIGTERM')));
   const conflicts = services.flatMap(({ output }) => output.match(/Conflict at attempt/g) ?? []).length;
-  process.stdout.write(`concurrency: ${calls} calls, ${conflicts} conflicts\n`);
+  const refusals = services.reduce((sum, { client }) => sum + client.refusals, 0);
+  process.stdout.write(`concurrency: ${calls} calls, ${conflicts} conflicts, ${refusals} refusals\n`);
   await database.drop();
   expect(codes).toEqual([0, 0]);
   // Without conflicts the storms would prove nothing.
@@ -153,7 +154,7 @@ test('deletions among sightings break no invariant, and are acknowledged once', 
         const ids = [primaryContactId, ...secondaryContactIds];
         const id = ids[Math.floor(next() * ids.length)]!;
         const status = await client.delete(id);
-        expect([204, 404]).toContain(status);
+        expect([204, 404, 503]).toContain(status);
         if (status === 204) {
           deleted.push(id);
         }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { IdentityView } from '../../src/identity/domain/contact.js';
 
 /** What a caller sends; also what it should not. */
@@ -15,6 +16,9 @@ export interface Reply<T = unknown> {
 
 /** Calls a running service the way a caller does. */
 export class ServiceClient {
+  /** How often it was asked for patience. */
+  refusals = 0;
+
   constructor(readonly url: string) {}
 
   /** Any request; `body` is sent as it is if it is a string or bytes, and as JSON otherwise. */
@@ -40,9 +44,14 @@ export class ServiceClient {
     };
   }
 
-  /** The identity of a sighting; anything but 200 fails. */
+  /** The identity of a sighting. Repeated while the service asks for patience; any other answer but 200 fails. */
   async identify(body: Body): Promise<IdentityView> {
-    const reply = await this.send<{ contact: IdentityView }>('POST', '/identify', body);
+    let reply = await this.send<{ contact: IdentityView }>('POST', '/identify', body);
+    for (let tries = 1; reply.status === 503 && tries < 10; tries++) {
+      this.refusals++;
+      await sleep(Number(reply.headers.get('retry-after')) * 1000);
+      reply = await this.send('POST', '/identify', body);
+    }
     if (reply.status !== 200) {
       throw new Error(
         `POST /identify ${JSON.stringify(body)}: ${reply.status} ${JSON.stringify(reply.body)}`,
