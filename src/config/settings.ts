@@ -27,6 +27,11 @@ export class Settings {
   /** Batches under way at once; no more than there are connections. */
   readonly batchLanes: number;
 
+  /** Contacts from which on an identity that was read is kept in memory. */
+  readonly identityCacheMinContacts: number;
+  /** Memory for them in bytes, roughly; 0: none is kept. */
+  readonly identityCacheBytes: number;
+
   /**
    * @param env variables by name; an empty one counts as absent, since that is how Compose and CI pass "unset"
    * @throws {SettingsError} naming every wrong variable and what it allows, never its value: it may be a secret
@@ -44,6 +49,8 @@ export class Settings {
     this.batchMax = read.integer('BATCH_MAX', 256, 1, 10_000);
     // A lane without a connection would only wait for one.
     this.batchLanes = Math.min(read.integer('BATCH_LANES', 2, 1, 64), this.databasePoolMax);
+    this.identityCacheMinContacts = read.integer('IDENTITY_CACHE_MIN_CONTACTS', 100, 1, 1_000_000);
+    this.identityCacheBytes = read.integer('IDENTITY_CACHE_MB', 32, 0, 4096) * 1024 * 1024;
     read.finish();
   }
 }

@@ -24,10 +24,15 @@ export type Selection =
 export class ContactRepository extends EntityRepository<Contact> {
   private session: Promise<SqlSession> | null = null;
 
-  /** Reads the selected identities, each with all its rows, from one snapshot. Unknown or deleted: not among them. */
-  async load(selection: Selection): Promise<Identity[]> {
+  /**
+   * Reads the selected identities, each with all its rows, from one snapshot. Unknown or deleted: not among them.
+   *
+   * @param known identities as they were read before: those that are unchanged are returned as they are, and only their
+   *   primary is read
+   */
+  async load(selection: Selection, known: readonly Identity[] = []): Promise<Identity[]> {
     const session = await this.open();
-    return identitiesOf(await session.query(selectionQuery(selection)));
+    return identitiesOf(await session.query(selectionQuery(selection, known)), known);
   }
 
   /**
@@ -71,9 +76,9 @@ export class ContactRepository extends EntityRepository<Contact> {
       session.transaction(async (transaction) => {
         const [, rows = []] = await transaction.send(
           [sql.LOCK, tenantId, lockIds],
-          selectionQuery(selection),
+          selectionQuery(selection, []),
         );
-        const identities = identitiesOf(rows);
+        const identities = identitiesOf(rows, []);
         const writes = decide(identities);
         if (!isHeld(identities, writes, new Set(lockIds))) {
           return null;
@@ -90,27 +95,37 @@ export class ContactRepository extends EntityRepository<Contact> {
   }
 }
 
-function selectionQuery(selection: Selection): Query {
+function selectionQuery(selection: Selection, known: readonly Identity[]): Query {
+  const ids = known.map(({ primaryId }) => primaryId);
+  const versions = known.map(versionOf);
   if ('contactId' in selection) {
-    return [sql.LOAD_BY_CONTACT, selection.tenantId, selection.contactId];
+    return [sql.LOAD_BY_CONTACT, selection.tenantId, selection.contactId, ids, versions];
   }
   const emails = new Set(selection.sightings.flatMap(({ email }) => email ?? []));
   const phoneNumbers = new Set(selection.sightings.flatMap(({ phoneNumber }) => phoneNumber ?? []));
-  return [sql.LOAD, selection.tenantId, [...emails], [...phoneNumbers]];
+  return [sql.LOAD, selection.tenantId, [...emails], [...phoneNumbers], ids, versions];
 }
 
-function identitiesOf(rows: readonly Row[]): Identity[] {
+/** The version of the primary, which counts the changes of the whole identity. */
+function versionOf({ primaryId, rows }: Identity): number {
+  return rows.find(({ id }) => id === primaryId)?.version ?? 0;
+}
+
+function identitiesOf(rows: readonly Row[], known: readonly Identity[]): Identity[] {
+  const unchanged: Identity[] = [];
   const byRoot = new Map<number, ContactRow[]>();
   for (const row of rows) {
     const root = Number(row.root);
-    const known = byRoot.get(root);
-    if (known === undefined) {
+    const members = byRoot.get(root);
+    if (row.is_known === true) {
+      unchanged.push(known.find(({ primaryId }) => primaryId === root)!);
+    } else if (members === undefined) {
       byRoot.set(root, [contactOf(row)]);
     } else {
-      known.push(contactOf(row));
+      members.push(contactOf(row));
     }
   }
-  return [...byRoot].map(([primaryId, members]) => ({ primaryId, rows: members }));
+  return [...unchanged, ...[...byRoot].map(([primaryId, members]) => ({ primaryId, rows: members }))];
 }
 
 function contactOf(row: Row): ContactRow {

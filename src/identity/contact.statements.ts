@@ -4,19 +4,29 @@ import type { Statement } from '../database/sql-session.js';
 // distributed PostgreSQL engines lack: advisory locks, triggers, deferrable constraints, `on conflict`.
 
 /** Times travel as µs since 1970: JavaScript's own dates lose the microseconds that the order of contacts rests on. */
-const ROW = `c.id, r.root, c.email, c.phone_number, (extract(epoch from c.created_at) * 1000000)::bigint as created_at,
-  c.version, c.deleted_at is not null as is_deleted`;
+const MICROSECONDS = `(extract(epoch from created_at) * 1000000)::bigint as created_at`;
 const time = (parameter: string): string =>
   `timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond'`;
 
-/** All rows of the identities in `r`. Two indexed branches: an `or` of both would scan. */
-const ROWS_OF_ROOTS = `
-  select ${ROW} from r join contact c on c.tenant_id = $1 and c.id = r.root
+/**
+ * All rows of the identities in `r`, of which the caller already has some: the primaries by id and version. Of
+ * those that still have that version only the primary comes, marked. Two indexed branches: an `or` would scan.
+ */
+const rowsOfRoots = (ids: string, versions: string): string => `,
+  p as materialized (
+    select r.root, c.id, c.email, c.phone_number, c.created_at, c.version, c.deleted_at, k.id is not null as is_known
+    from r join contact c on c.tenant_id = $1 and c.id = r.root
+      left join unnest(${ids}::bigint[], ${versions}::int[]) k(id, version) on k.id = c.id and k.version = c.version)
+  select root, id, email, phone_number, ${MICROSECONDS}, version, deleted_at is not null as is_deleted, is_known
+    from p
   union all
-  select ${ROW} from r join contact c on c.tenant_id = $1 and c.linked_id = r.root`;
+  select p.root, c.id, c.email, c.phone_number, ${MICROSECONDS.replace('created_at', 'c.created_at')}, c.version,
+      c.deleted_at is not null, false
+    from p join contact c on c.tenant_id = $1 and c.linked_id = p.root where not p.is_known`;
 
 /**
- * $2 emails, $3 phone numbers → every row of every identity that has one of them, all from one snapshot.
+ * $2 emails, $3 phone numbers, $4 primaries that are known, $5 their versions → every row of every identity that has one
+ * of the identifiers, all from one snapshot; of those that are known, the primary.
  *
  * Laterals with a limit keep it at one index probe a value, whatever the planner believes about array lengths.
  */
@@ -31,15 +41,15 @@ export const LOAD: Statement = {
   r as materialized (
     select distinct coalesce(c.linked_id, c.id) as root from b cross join lateral
       (select id, linked_id from contact where tenant_id = $1 and id = b.contact_id limit 1) c)
-  ${ROWS_OF_ROOTS}`,
+  ${rowsOfRoots('$4', '$5')}`,
 };
 
-/** $2 id of a contact → every row of its identity; none if the contact is unknown or deleted. */
+/** $2 id of a contact, $3, $4 as $4, $5 above → every row of its identity; none if it is unknown or deleted. */
 export const LOAD_BY_CONTACT: Statement = {
   name: 'contact_load_by_contact',
   text: `with r as materialized (
     select coalesce(linked_id, id) as root from contact where tenant_id = $1 and id = $2 and deleted_at is null)
-  ${ROWS_OF_ROOTS}`,
+  ${rowsOfRoots('$3', '$4')}`,
 };
 
 /** $2 ids, $3 versions → the ids of the rows that still have their version, locked, always in the same order. */

@@ -1,6 +1,7 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Settings } from '../config/settings.js';
 import { ContactRepository, type Selection } from './contact.repository.js';
 import { ContentionError } from './contention.error.js';
 import { liveContacts, viewOf, type Identity, type IdentityView, type Sighting } from './domain/contact.js';
@@ -8,6 +9,7 @@ import { reconcile, type Outcome } from './domain/reconcile.js';
 import { remove } from './domain/remove.js';
 import { NO_WRITES, isNothing, withRealIds, type Writes } from './domain/writes.js';
 import { Contact } from './entities/contact.js';
+import { IdentityCache } from './identity-cache.js';
 
 /** After so many lost races a decision locks its rows before it is made again. */
 const OPTIMISTIC_ATTEMPTS = 3;
@@ -27,7 +29,14 @@ export interface Call {
 export class ReconciliationService {
   private readonly logger = new Logger('Reconciliation');
 
-  constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
+  private readonly cache: IdentityCache;
+
+  constructor(
+    @InjectRepository(Contact) private readonly contacts: ContactRepository,
+    settings: Settings,
+  ) {
+    this.cache = new IdentityCache(settings.identityCacheMinContacts, settings.identityCacheBytes);
+  }
 
   /**
    * Reconciles sightings as if they came one by one, and answers each as soon as its answer is true: at once if it
@@ -95,6 +104,15 @@ export class ReconciliationService {
     return isFound;
   }
 
+  /** Reads through the cache of large identities. */
+  private async load(selection: Selection): Promise<Identity[]> {
+    const { tenantId } = selection;
+    const known = 'sightings' in selection ? this.cache.candidates(tenantId, selection.sightings) : [];
+    const identities = await this.contacts.load(selection, known);
+    identities.forEach((identity) => this.cache.keep(tenantId, identity));
+    return identities;
+  }
+
   /** Loads, decides and applies until a decision is written or there is nothing to write; returns the fresh ids. */
   private async settle(
     select: () => Selection,
@@ -107,7 +125,7 @@ export class ReconciliationService {
       const selection = select();
       let freshIds: number[] | null;
       if (attempt <= OPTIMISTIC_ATTEMPTS) {
-        writes = decide(await this.contacts.load(selection));
+        writes = decide(await this.load(selection));
         freshIds = isNothing(writes) ? [] : await this.contacts.apply(selection.tenantId, writes);
       } else {
         freshIds = await this.contacts.applyLocked(

@@ -6,8 +6,12 @@ import { ServiceProcess } from '../support/service-process.js';
 import { storm, untrueAnswers, type Acknowledged } from '../support/storm.js';
 import { closure } from '../support/union-find.js';
 
-/** Two processes on one database, and small batches, so that calls meet in the database and not in a queue. */
+/**
+ * Two processes on one database. Small batches let calls meet in the database and not in a queue; in one process every
+ * identity is kept in the cache, so that a stale one would be found.
+ */
 const SETTINGS = { LOG_LEVEL: 'debug', BATCH_MAX: '8', BATCH_LANES: '4' };
+const CACHING = { ...SETTINGS, IDENTITY_CACHE_MIN_CONTACTS: '1' };
 
 let database: TestDatabase;
 let services: ServiceProcess[];
@@ -16,8 +20,11 @@ let calls = 0;
 
 beforeAll(async () => {
   database = await createDatabase();
-  const env = { DATABASE_URL: database.url, ...SETTINGS };
-  services = await Promise.all([ServiceProcess.start(env), ServiceProcess.start(env)]);
+  const env = { DATABASE_URL: database.url };
+  services = await Promise.all([
+    ServiceProcess.start({ ...env, ...SETTINGS }),
+    ServiceProcess.start({ ...env, ...CACHING }),
+  ]);
 });
 
 beforeEach(async () => {

@@ -13,6 +13,8 @@ test('an empty environment gives the defaults: the embedded database, reachable 
     defaultPhoneRegion: null,
     batchMax: 256,
     batchLanes: 2,
+    identityCacheMinContacts: 100,
+    identityCacheBytes: 32 * 1024 * 1024,
   });
 });
 
@@ -28,6 +30,8 @@ test('every variable is read', () => {
     DEFAULT_PHONE_REGION: 'de',
     BATCH_MAX: '64',
     BATCH_LANES: '4',
+    IDENTITY_CACHE_MIN_CONTACTS: '10',
+    IDENTITY_CACHE_MB: '0',
   };
   expect({ ...new Settings(env) }).toEqual({
     host: '0.0.0.0',
@@ -40,6 +44,8 @@ test('every variable is read', () => {
     defaultPhoneRegion: 'DE',
     batchMax: 64,
     batchLanes: 4,
+    identityCacheMinContacts: 10,
+    identityCacheBytes: 0,
   });
 });
 

@@ -9,6 +9,7 @@ import {
   type IdentityView,
   type Sighting,
 } from './contact.js';
+import { factsOf } from './facts.js';
 import type { Merge, Newcomer, TouchedRow, Writes } from './writes.js';
 
 /** What one caller is told. */
@@ -33,7 +34,7 @@ export interface Reconciliation {
 interface Growing {
   readonly stored: Identity | null;
   /** Live contacts, the oldest first. */
-  contacts: Contact[];
+  contacts: readonly Contact[];
   /** Set when it was merged away. */
   absorbedBy: Growing | null;
   isChanged: boolean;
@@ -43,6 +44,8 @@ interface Growing {
 
 interface Batch {
   readonly identities: Growing[];
+  /** Those whose identifiers are not in the maps, because to put them there would take longer than all the rest. */
+  readonly wide: Growing[];
   readonly byEmail: Map<string, Growing>;
   readonly byPhone: Map<string, Growing>;
   readonly newcomers: { readonly contact: Contact; readonly identity: Growing }[];
@@ -81,15 +84,13 @@ export function reconcile(identities: readonly Identity[], sightings: readonly S
   return { answers, outcomes: batch.outcomes, writes: writesOf(batch) };
 }
 
+/** Rows from which on an identity is asked what it carries, with {@link factsOf}, in place of being indexed. */
+const WIDE_ROWS = 64;
+
 function startBatch(identities: readonly Identity[]): Batch {
   const batch: Batch = {
-    identities: identities.map((stored) => ({
-      stored,
-      contacts: liveContacts(stored),
-      absorbedBy: null,
-      isChanged: false,
-      view: null,
-    })),
+    identities: identities.map(startIdentity),
+    wide: [],
     byEmail: new Map(),
     byPhone: new Map(),
     newcomers: [],
@@ -99,6 +100,10 @@ function startBatch(identities: readonly Identity[]): Batch {
     dates: new Map(),
   };
   for (const identity of batch.identities) {
+    if (identity.contacts.length >= WIDE_ROWS) {
+      batch.wide.push(identity);
+      continue;
+    }
     for (const { email, phoneNumber } of identity.contacts) {
       if (email !== null) batch.byEmail.set(email, identity);
       if (phoneNumber !== null) batch.byPhone.set(phoneNumber, identity);
@@ -107,24 +112,43 @@ function startBatch(identities: readonly Identity[]): Batch {
   return batch;
 }
 
+function startIdentity(stored: Identity): Growing {
+  const isWide = stored.rows.length >= WIDE_ROWS;
+  const contacts = isWide ? factsOf(stored).live : liveContacts(stored);
+  const view = isWide ? factsOf(stored).view : null;
+  return { stored, contacts, absorbedBy: null, isChanged: false, view };
+}
+
 /** Applies one sighting and returns the identity it belongs to from then on. */
 function take(batch: Batch, sighting: Sighting): Growing {
-  const ofEmail = sighting.email === null ? null : owner(batch.byEmail, sighting.email);
-  const ofPhone = sighting.phoneNumber === null ? null : owner(batch.byPhone, sighting.phoneNumber);
+  const ofEmail = ownerOfEmail(batch, sighting.email);
+  const ofPhone = ownerOfPhone(batch, sighting.phoneNumber);
   const known = ofEmail ?? ofPhone;
   const isEmailNews = sighting.email !== null && ofEmail === null;
   const isPhoneNews = sighting.phoneNumber !== null && ofPhone === null;
   if (known === null || isEmailNews || isPhoneNews) {
     batch.outcomes.push(known === null ? 'created' : 'linked');
-    return add(batch, known ?? emptyIdentity(batch), sighting);
+    return add(batch, known ?? emptyIdentity(batch), sighting, isEmailNews, isPhoneNews);
   }
   const isJoin = ofEmail !== null && ofPhone !== null && ofEmail !== ofPhone;
   batch.outcomes.push(isJoin ? 'merged' : 'unchanged');
   return backdate(batch, isJoin ? merge(batch, ofEmail, ofPhone, sighting) : known, sighting);
 }
 
-function owner(owners: ReadonlyMap<string, Growing>, value: string): Growing | null {
-  const identity = owners.get(value);
+function ownerOfEmail({ byEmail, wide }: Batch, email: string | null): Growing | null {
+  if (email === null) {
+    return null;
+  }
+  const identity = byEmail.get(email) ?? wide.find(({ stored }) => factsOf(stored!).emails.has(email));
+  return identity === undefined ? null : current(identity);
+}
+
+function ownerOfPhone({ byPhone, wide }: Batch, phoneNumber: string | null): Growing | null {
+  if (phoneNumber === null) {
+    return null;
+  }
+  const identity =
+    byPhone.get(phoneNumber) ?? wide.find(({ stored }) => factsOf(stored!).phoneNumbers.has(phoneNumber));
   return identity === undefined ? null : current(identity);
 }
 
@@ -158,7 +182,13 @@ function emptyIdentity(batch: Batch): Growing {
 }
 
 /** Adds the sighting as a contact, and claims what is new of it. */
-function add(batch: Batch, identity: Growing, { email, phoneNumber, createdAt }: Sighting): Growing {
+function add(
+  batch: Batch,
+  identity: Growing,
+  { email, phoneNumber, createdAt }: Sighting,
+  isEmailNews: boolean,
+  isPhoneNews: boolean,
+): Growing {
   const id = -(batch.newcomers.length + 1);
   const contact: Contact = {
     id,
@@ -169,14 +199,12 @@ function add(batch: Batch, identity: Growing, { email, phoneNumber, createdAt }:
     isDeleted: false,
   };
   batch.newcomers.push({ contact, identity });
-  identity.contacts.push(contact);
-  const isEmailNews = email !== null && !batch.byEmail.has(email);
-  if (isEmailNews) {
+  identity.contacts = [...identity.contacts, contact];
+  if (isEmailNews && email !== null) {
     batch.byEmail.set(email, identity);
     claim(batch, { kind: 'email', value: email, contactId: id, isNews: true });
   }
-  const isPhoneNews = phoneNumber !== null && !batch.byPhone.has(phoneNumber);
-  if (isPhoneNews) {
+  if (isPhoneNews && phoneNumber !== null) {
     batch.byPhone.set(phoneNumber, identity);
     claim(batch, { kind: 'phone', value: phoneNumber, contactId: id, isNews: true });
   }
@@ -216,13 +244,13 @@ function backdate(batch: Batch, identity: Growing, sighting: Sighting): Growing 
   }
   const older = { ...oldest, createdAt: sighting.createdAt };
   batch.dates.set(older.id, older.createdAt);
-  identity.contacts[at] = older;
+  identity.contacts = identity.contacts.with(at, older);
   return reorder(batch, identity, older);
 }
 
 /** Puts a dated contact in its place by age; what it carries is claimed by the oldest that does. */
 function reorder(batch: Batch, identity: Growing, contact: Contact): Growing {
-  identity.contacts.sort(byAge);
+  identity.contacts = identity.contacts.toSorted(byAge);
   const { email, phoneNumber } = contact;
   if (email !== null) {
     const holder = identity.contacts.find((each) => each.email === email);

@@ -1,0 +1,45 @@
+import * as fc from 'fast-check';
+import type { Sighting } from '../../../src/identity/domain/contact.js';
+import { reconcile } from '../../../src/identity/domain/reconcile.js';
+import { withRealIds } from '../../../src/identity/domain/writes.js';
+import { Oracle } from '../../support/oracle.js';
+import { announceSeed, aSighting, cut, EMAILS, seed } from '../../support/sightings.js';
+import { MemoryStore } from './memory-store.js';
+
+announceSeed('wide identities');
+
+/** Two identities so large that they are asked what they carry in place of being indexed. */
+const WIDE: Sighting[] = [EMAILS[0]!, EMAILS[1]!].flatMap((email, which) =>
+  Array.from({ length: 70 }, (_, i) => ({ email, phoneNumber: `${which}${1000 + i}` })),
+);
+const aWidePhone = fc
+  .record({ which: fc.nat({ max: 1 }), nth: fc.nat({ max: 80 }) })
+  .map(({ which, nth }) => `${which}${1000 + nth}`);
+const aWideSighting: fc.Arbitrary<Sighting> = fc.oneof(
+  aSighting,
+  fc.record({ email: fc.constantFrom(...EMAILS, null), phoneNumber: aWidePhone }),
+);
+
+test('random sightings on large identities are answered as the oracle answers them one by one', () => {
+  let merges = 0;
+  fc.assert(
+    fc.property(
+      fc.array(aWideSighting, { minLength: 10, maxLength: 20, size: 'max' }),
+      fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 }),
+      (sightings, lengths) => {
+        let store = new MemoryStore();
+        const oracle = new Oracle((nth) => store.rows[nth - 1]!);
+        for (const batch of [WIDE, ...cut(sightings, lengths)]) {
+          const { answers, writes } = reconcile(store.load(batch), batch);
+          const freshIds = batch.map((_, index) => store.rows.length + index + 1);
+          store = store.apply(writes, freshIds, store.rows.length);
+          const expected = batch.map((sighting) => oracle.identify(sighting));
+          expect(answers.map(({ view }) => withRealIds(view, freshIds))).toEqual(expected);
+          merges += writes.merges.length;
+        }
+      },
+    ),
+    { seed, numRuns: 25 },
+  );
+  expect(merges).toBeGreaterThan(25);
+});
