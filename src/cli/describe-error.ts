@@ -1,0 +1,22 @@
+import { SettingsError } from '../config/settings.js';
+import { DataDirInUseError } from '../database/data-dir-lock.js';
+import { ImportError } from '../import/import.error.js';
+import { troubleOf } from '../import/importer.js';
+import { loggable } from '../problems/loggable.js';
+import { SchemaError } from './open-service.js';
+
+/** What a command that failed says: one sentence if its user can mend it, otherwise the fault itself. */
+export function describeError(error: unknown): string {
+  const mendable = [ImportError, SchemaError, SettingsError, DataDirInUseError];
+  if (mendable.some((kind) => error instanceof kind)) {
+    return (error as Error).message;
+  }
+  const trouble = troubleOf(error);
+  if (trouble !== null) {
+    return `The command failed: ${trouble}.`;
+  }
+  const { syscall, message } = error as NodeJS.ErrnoException;
+  return syscall === undefined
+    ? `The command failed: ${JSON.stringify(loggable(error))}`
+    : `The command failed: ${message}`;
+}

@@ -1,0 +1,49 @@
+import { Command, Option } from 'commander';
+import { loadSettings } from '../config/load-settings.js';
+import { FORMATS, type Format } from '../export/exporter.js';
+import { runExport } from '../export/run-export.js';
+
+interface Flags {
+  readonly format?: Format;
+  readonly excelSafe?: true;
+  readonly quiet?: true;
+}
+
+export function exportCommand(): Command {
+  return new Command('export')
+    .description(
+      'Writes all identities of this moment as NDJSON, one identity a line, or CSV, one contact a row.',
+    )
+    .argument('[file]', 'the file, gzipped if its name ends in .gz; - for the standard output', '-')
+    .addOption(
+      new Option('--format <format>', 'by default the extension tells, else ndjson').choices(FORMATS),
+    )
+    .option(
+      '--excel-safe',
+      'put a quote before values that a spreadsheet would take for a formula, + numbers too (CSV)',
+    )
+    .option('--quiet', 'print no summary')
+    .addHelpText('after', '\nExit codes: 0 done, 2 the export could not run or was stopped.')
+    .action(run);
+}
+
+async function run(path: string, { format, excelSafe, quiet }: Flags): Promise<void> {
+  try {
+    const { identities, contacts } = await runExport(loadSettings(), {
+      path,
+      format: format ?? (/\.csv(\.gz)?$/i.test(path) ? 'csv' : 'ndjson'),
+      isExcelSafe: excelSafe ?? false,
+    });
+    if (!quiet) {
+      process.stderr.write(
+        `Exported ${identities.toLocaleString('en-US')} identities with ${contacts.toLocaleString('en-US')} contacts\n`,
+      );
+    }
+  } catch (error) {
+    // whoever read the output has had enough, as `head` does
+    if (path === '-' && (error as NodeJS.ErrnoException).code === 'EPIPE') {
+      return;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+import { Logger } from '@nestjs/common';
+import { Command, CommanderError } from 'commander';
+import 'reflect-metadata';
+import { VERSION } from '../version.js';
+import { describeError } from './describe-error.js';
+import { exportCommand } from './export.command.js';
+import { importCommand } from './import.command.js';
+
+// Standard output belongs to the results.
+Logger.overrideLogger(false);
+
+const program = new Command('identity-reconciliation')
+  .description(
+    'Identity reconciliation: import and export of people. The service itself starts with `npm start`.',
+  )
+  .version(VERSION)
+  .showHelpAfterError('Give --help for the options.')
+  .addCommand(importCommand())
+  .addCommand(exportCommand())
+  .addHelpText(
+    'after',
+    '\nThe database is the one of the service: DATABASE_URL, or the embedded one in DATA_DIR (default ./data).',
+  );
+for (const command of [program, ...program.commands]) {
+  command.exitOverride();
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) {
+    process.stderr.write(`${describeError(error)}\n`);
+  }
+  process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
+}

@@ -1,0 +1,59 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { openService } from '../cli/open-service.js';
+import type { Settings } from '../config/settings.js';
+import { exportIdentities, type Exported, type Format } from './exporter.js';
+
+export interface ExportOptions {
+  /** A file, or `-` for the standard output */
+  readonly path: string;
+  readonly format: Format;
+  readonly isExcelSafe: boolean;
+}
+
+/**
+ * Exports all identities to a file, gzipped if its name ends in `.gz`. The file appears under its name when it is
+ * complete, and not before.
+ */
+export async function runExport(settings: Settings, options: ExportOptions): Promise<Exported> {
+  const { path, format, isExcelSafe } = options;
+  await using service = await openService(settings, 1);
+  const isFile = path !== '-';
+  const partial = `${path}.partial`;
+  const target: Writable = isFile ? createWriteStream(partial) : process.stdout;
+  const gzip = /\.gz$/i.test(path) ? createGzip() : null;
+  gzip?.pipe(target);
+  const ended = finished(target, { readable: false });
+  // it is waited for below, or the error that broke it comes first
+  ended.catch(() => undefined);
+  try {
+    const exported = await exportIdentities(service.session, format, isExcelSafe, (text) =>
+      put(gzip ?? target, text, ended),
+    );
+    if (gzip !== null || isFile) {
+      (gzip ?? target).end();
+      await ended;
+    }
+    if (isFile) {
+      await rename(partial, path);
+    }
+    return exported;
+  } catch (error) {
+    if (isFile) {
+      target.destroy();
+      await rm(partial, { force: true });
+    }
+    throw error;
+  }
+}
+
+/** Waits while the target takes no more: memory stays bounded however slow it is. */
+async function put(stream: Writable, text: string, ended: Promise<void>): Promise<void> {
+  if (!stream.write(text)) {
+    await Promise.race([once(stream, 'drain'), ended]);
+  }
+}

@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { ImportError } from './import.error.js';
+
+export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1', 'windows-1252'] as const;
+export type Encoding = (typeof ENCODINGS)[number];
+
+/** Bytes read at once. */
+const CHUNK_BYTES = 256 * 1024;
+/** Bytes at the front that tell one file from another. */
+const HEAD_BYTES = 64 * 1024;
+
+/** What a checkpoint knows a file by. */
+export interface FileIdentity {
+  readonly size: number;
+  readonly modifiedMs: number;
+  /** SHA-256 of the first bytes */
+  readonly head: string;
+}
+
+/** Where the rows come from: a file or the standard input. */
+export interface Input {
+  /** null: the standard input, which can't be read again. */
+  readonly file: FileIdentity | null;
+  /** Bytes read so far, of `file.size`. */
+  bytesRead(): number;
+  /** The text, unpacked and decoded, in pieces of any length. */
+  text(): AsyncGenerator<string>;
+}
+
+/**
+ * Opens a file, or the standard input for `-`. Gzip is recognised by its first bytes, the encoding by a byte order mark;
+ * without one it is UTF-8.
+ *
+ * @param encoding null: detected
+ * @throws {ImportError} if the file can't be read
+ */
+export async function openInput(path: string, encoding: Encoding | null): Promise<Input> {
+  const file = path === '-' ? null : await identify(path);
+  let bytes = 0;
+  return {
+    file,
+    bytesRead: () => bytes,
+    text: () =>
+      decode(
+        unpack(
+          count(
+            path === '-' ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES }),
+            (length) => (bytes += length),
+          ),
+        ),
+        encoding,
+      ),
+  };
+}
+
+async function identify(path: string): Promise<FileIdentity> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(path, { end: HEAD_BYTES - 1 })) {
+      hash.update(chunk as Buffer);
+    }
+    return { size, modifiedMs: Math.trunc(mtimeMs), head: hash.digest('hex') };
+  } catch (error) {
+    throw new ImportError(`${path} can't be read: ${reasonOf(error)}`);
+  }
+}
+
+async function* count(chunks: AsyncIterable<Buffer>, add: (bytes: number) => void): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of chunks) {
+      add(chunk.length);
+      yield chunk;
+    }
+  } catch (error) {
+    throw new ImportError(`The file can't be read any further: ${reasonOf(error)}`);
+  }
+}
+
+async function* unpack(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const head = await start(chunks, 4);
+  if (head.length >= 4 && head.readUInt32BE() === 0x504b0304) {
+    throw new ImportError(
+      'This is a ZIP archive or a spreadsheet; save it as CSV, or unpack it, and import that.',
+    );
+  }
+  if (head.length < 2 || head.readUInt16BE() !== 0x1f8b) {
+    yield head;
+    yield* chunks;
+    return;
+  }
+  const packed = Readable.from(after(head, chunks), { objectMode: false });
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
+  packed.on('error', (error) => gunzip.destroy(error)).pipe(gunzip);
+  try {
+    yield* gunzip as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw error instanceof ImportError
+      ? error
+      : new ImportError(`The gzip file is damaged or cut off: ${reasonOf(error)}`);
+  } finally {
+    packed.destroy();
+  }
+}
+
+async function* decode(chunks: AsyncGenerator<Buffer>, given: Encoding | null): AsyncGenerator<string> {
+  const head = await start(chunks, 64);
+  const encoding = given ?? detect(head);
+  // Drops the byte order mark. "latin1" is read as windows-1252, which has it all and the quotes and dashes of Windows.
+  const decoder = new TextDecoder(encoding);
+  yield decoder.decode(head, { stream: true });
+  for await (const chunk of chunks) {
+    yield decoder.decode(chunk, { stream: true });
+  }
+  yield decoder.decode();
+}
+
+function detect(head: Buffer): Encoding {
+  if (head[0] === 0xff && head[1] === 0xfe) {
+    return 'utf-16le';
+  }
+  if (head[0] === 0xfe && head[1] === 0xff) {
+    return 'utf-16be';
+  }
+  if (head.includes(0)) {
+    throw new ImportError('The file is not UTF-8 text. Give its encoding, for example --encoding utf-16le.');
+  }
+  return 'utf-8';
+}
+
+/** The first chunks as one, of at least so many bytes if there are as many: a pipe may deliver single bytes. */
+async function start(chunks: AsyncGenerator<Buffer>, length: number): Promise<Buffer> {
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < length) {
+    const { value, done } = await chunks.next();
+    if (done === true) {
+      break;
+    }
+    head = Buffer.concat([head, value]);
+  }
+  return head;
+}
+
+async function* after(head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield head;
+  yield* chunks;
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const known: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a folder',
+  };
+  return known[String(code)] ?? message;
+}

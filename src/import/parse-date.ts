@@ -1,0 +1,74 @@
+import { Rejection } from './import.error.js';
+
+const ISO =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
+/** Nobody was a customer on a computer before; such a date is a placeholder, and it would make its contact the oldest for good. */
+const FIRST_YEAR = 1900;
+const SECONDS = /^(\d{9,10})(?:\.(\d{1,9}))?$/;
+const MILLISECONDS = /^\d{12,13}$/;
+const HOW = 'the date must be ISO 8601, or Unix seconds (9 or 10 digits) or milliseconds (12 or 13 digits)';
+
+/**
+ * Reads a date: ISO 8601, where a missing zone means UTC, or Unix time. The number of digits tells seconds from
+ * milliseconds; numbers that may as well be written dates, such as 20240131, are refused.
+ *
+ * @param value null and blank: no date
+ * @param now µs since 1970
+ * @returns µs since 1970
+ * @throws {Rejection} if it is no date, or one in the future
+ */
+export function parseDate(value: unknown, now: number): number | null {
+  const text = typeof value === 'number' ? String(value) : (value ?? '');
+  if (typeof text !== 'string') {
+    throw new Rejection(HOW);
+  }
+  const trimmed = text.trim();
+  if (trimmed === '') {
+    return null;
+  }
+  const date = fromUnix(trimmed) ?? fromIso(trimmed);
+  if (date > now) {
+    throw new Rejection('the date is in the future');
+  }
+  return date;
+}
+
+function fromUnix(text: string): number | null {
+  if (MILLISECONDS.test(text)) {
+    return Number(text) * 1000;
+  }
+  const [, seconds, fraction] = SECONDS.exec(text) ?? [];
+  return seconds === undefined ? null : Number(seconds) * 1_000_000 + micros(fraction);
+}
+
+function fromIso(text: string): number {
+  const [, year, month, day, hour, minute, second, fraction, zone] = ISO.exec(text) ?? [];
+  if (year === undefined) {
+    throw new Rejection(HOW);
+  }
+  if (Number(year) < FIRST_YEAR) {
+    throw new Rejection(`the date is before ${FIRST_YEAR}`);
+  }
+  const wall = [hour ?? 0, minute ?? 0, second ?? 0].map(Number) as [number, number, number];
+  const ms = Date.UTC(Number(year), Number(month) - 1, Number(day), ...wall);
+  const isReal =
+    new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  if (!isReal || Number(month) > 12 || wall[0] > 23 || wall[1] > 59 || wall[2] > 59) {
+    throw new Rejection('there is no such date');
+  }
+  return (ms - offsetMs(zone)) * 1000 + micros(fraction);
+}
+
+/** The first six digits of a fraction of a second; what is finer the database does not keep. */
+function micros(fraction: string | undefined): number {
+  return Number((fraction ?? '').padEnd(6, '0').slice(0, 6));
+}
+
+function offsetMs(zone: string | undefined): number {
+  if (zone === undefined || zone.toUpperCase() === 'Z') {
+    return 0;
+  }
+  const hours = Number(zone.slice(1, 3));
+  const minutes = Number(zone.slice(3).replace(':', '') || 0);
+  return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60_000;
+}

@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import type { Writable } from 'node:stream';
+import { openService } from '../cli/open-service.js';
+import type { Settings } from '../config/settings.js';
+import type { SqlSession } from '../database/sql-session.js';
+import { Checkpoint, type Progress } from './checkpoint.js';
+import type { Choice } from './columns.js';
+import { DryRun, readOnly } from './dry-run.js';
+import { ImportError } from './import.error.js';
+import { Importer } from './importer.js';
+import { openInput, type Encoding, type Input } from './input.js';
+import { createJudge } from './judge.js';
+import { showProgress } from './progress.js';
+import { RejectedFile } from './rejected-file.js';
+import { RowReader, type Format } from './row-reader.js';
+import { emptyTally, type Tally } from './tally.js';
+
+export interface ImportOptions {
+  /** A file, or `-` for the standard input */
+  readonly path: string;
+  readonly format: Format;
+  /** null: detected */
+  readonly delimiter: string | null;
+  /** null: detected */
+  readonly encoding: Encoding | null;
+  readonly columns: Choice;
+  readonly batchSize: number;
+  /** null: beside the input */
+  readonly rejectedPath: string | null;
+  /** null: beside the input; of the standard input there is none */
+  readonly checkpointPath: string | null;
+  readonly isRestart: boolean;
+  readonly isDryRun: boolean;
+  readonly retryForMs: number;
+  /** Where progress is shown; null: nowhere */
+  readonly progress: (Writable & { readonly isTTY?: boolean }) | null;
+  readonly stop: AbortSignal;
+}
+
+export interface ImportResult {
+  /** Where the rejected rows are, if there are any */
+  readonly rejectedPath: string;
+  /** Of all runs, if it was resumed */
+  readonly tally: Tally;
+  /** Whether every row was taken or rejected; false: it was stopped on the way */
+  readonly isComplete: boolean;
+  readonly isResumed: boolean;
+  /** Of this run */
+  readonly seconds: number;
+}
+
+/** Connections: one for the batch under way, one to spare; a dry run has one, which its temporary tables are on. */
+const CONNECTIONS = 2;
+
+/**
+ * Imports a file: opens everything, goes on where an earlier import of it was stopped, and closes everything.
+ *
+ * @throws {ImportError} if it can't begin or not go on; what is committed by then stays, and the checkpoint with it
+ */
+export async function runImport(settings: Settings, options: ImportOptions): Promise<ImportResult> {
+  const { path, isDryRun } = options;
+  const rejectedPath = options.rejectedPath ?? `${path === '-' ? 'stdin' : path}.rejected.csv`;
+  if (resolve(rejectedPath) === resolve(path)) {
+    throw new ImportError('The rejected rows would replace the input: give another file for --rejected.');
+  }
+  const input = await openInput(path, options.encoding);
+  await using service = await openService(
+    isDryRun && settings.databaseUrl !== null
+      ? { ...settings, databaseUrl: readOnly(settings.databaseUrl) }
+      : settings,
+    isDryRun ? 1 : CONNECTIONS,
+  );
+  const reader = await RowReader.open(input.text(), {
+    format: options.format,
+    delimiter: options.delimiter,
+    columns: options.columns,
+    judge: createJudge(settings, await clockOf(service.session)),
+  });
+  const checkpoint = checkpointOf(settings, { ...options, rejectedPath }, input);
+  const saved = await resume(options, checkpoint);
+  const rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
+  const tally = { ...(saved?.tally ?? emptyTally()) };
+  const startedAt = performance.now();
+  if (saved !== null) {
+    reader.seek(saved.place);
+  }
+  const shown =
+    options.progress === null
+      ? null
+      : showProgress(options.progress, {
+          tally,
+          bytesRead: () => input.bytesRead(),
+          size: input.file?.size ?? null,
+        });
+  try {
+    const isComplete = await new Importer({
+      reader,
+      reconciliation: service.reconciliation,
+      rejected,
+      checkpoint: isDryRun ? null : checkpoint,
+      dryRun: isDryRun ? await DryRun.start(service.session) : null,
+      tally,
+      batchSize: options.batchSize,
+      patienceMs: options.retryForMs,
+      onWait: (reason) => options.progress?.write(`Waiting: ${reason}\n`),
+      stop: options.stop,
+    }).run();
+    if (isComplete && !isDryRun) {
+      await checkpoint?.remove();
+    }
+    const seconds = (performance.now() - startedAt) / 1000;
+    return { rejectedPath, tally, isComplete, isResumed: saved !== null, seconds };
+  } finally {
+    shown?.stop();
+    await rejected.close();
+  }
+}
+
+function checkpointOf(settings: Settings, options: ImportOptions, { file }: Input): Checkpoint | null {
+  if (file === null) {
+    return null;
+  }
+  const { format, delimiter, encoding, columns, rejectedPath } = options;
+  const phoneRegion = settings.defaultPhoneRegion;
+  return new Checkpoint(options.checkpointPath ?? `${options.path}.checkpoint.json`, {
+    file,
+    options: {
+      format,
+      delimiter,
+      encoding,
+      columns: { ...columns },
+      rejected: rejectedPath,
+      phoneRegion,
+      database: databaseOf(settings),
+    },
+  });
+}
+
+/** Tells one database from another without giving away how to get in. */
+function databaseOf({ databaseUrl, dataDir }: Settings): string {
+  const url = databaseUrl === null ? null : new URL(databaseUrl);
+  const name = url === null ? dataDir : `${url.host}${url.pathname}`;
+  return createHash('sha256').update(name).digest('hex').slice(0, 16);
+}
+
+async function resume(
+  { isDryRun, isRestart, rejectedPath }: ImportOptions,
+  checkpoint: Checkpoint | null,
+): Promise<Progress | null> {
+  if (checkpoint === null) {
+    return null;
+  }
+  if (isDryRun) {
+    if (rejectedPath === null && (await checkpoint.exists())) {
+      throw new ImportError(
+        'An import of this file was stopped on its way, and its rejected rows are kept beside the file. Give the dry run a file of its own with --rejected.',
+      );
+    }
+    return null;
+  }
+  if (isRestart) {
+    await checkpoint.remove();
+  }
+  return checkpoint.load();
+}
+
+/** The time by the clock of the database, in µs since 1970: the clock that contacts without a date are stamped by. */
+async function clockOf(session: SqlSession): Promise<() => number> {
+  const [row] = await session.query([
+    {
+      name: 'import_clock',
+      text: 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now',
+    },
+  ]);
+  const lead = Number(row!.now) - performance.now() * 1000;
+  return () => performance.now() * 1000 + lead;
+}
