@@ -61,6 +61,9 @@ function postgres(settings: Settings, clientUrl: string, purpose: 'serve' | 'mig
       pipeline: true,
       keepAlive: true,
       connectionTimeoutMillis: 2_000,
+      // Planning a statement anew for each length of its arrays took as long as running it: 32 against 24 µs of
+      // PostgreSQL's time for a known sighting in a batch of 32, 31 against 17 µs for a new one.
+      options: '-c plan_cache_mode=force_generic_plan',
       ...(purpose === 'serve' && TIMEOUTS_MS),
     },
   };

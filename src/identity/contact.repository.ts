@@ -45,10 +45,17 @@ export class ContactRepository extends EntityRepository<Contact> {
     const session = await this.open();
     return unlessConflict(() =>
       session.transaction(async (transaction) => {
+        const { touched, newcomers } = writes;
+        const draw: Query = [sql.DRAW, newcomers.length];
+        if (touched.length === 0) {
+          const [drawnAtOnce] = await transaction.send(draw);
+          return commit(transaction, tenantId, writes, drawnAtOnce);
+        }
+        const ids = touched.map(({ id }) => id);
+        const versions = touched.map(({ version }) => version);
         const [locked = [], drawn] = await transaction.send(
-          // prettier-ignore
-          [sql.LOCK_UNCHANGED, tenantId, writes.touched.map(({ id }) => id), writes.touched.map(({ version }) => version)],
-          [sql.DRAW, writes.newcomers.length],
+          [sql.LOCK_UNCHANGED, tenantId, ids, versions],
+          draw,
         );
         return locked.length < writes.touched.length ? null : commit(transaction, tenantId, writes, drawn);
       }),
