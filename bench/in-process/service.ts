@@ -1,0 +1,20 @@
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from '../../src/app.module.js';
+import { Settings } from '../../src/config/settings.js';
+import { SightingBatcher } from '../../src/identity/sighting-batcher.js';
+import { DEFAULT_TENANT_ID } from '../../src/identity/tenant.js';
+import type { Lane } from '../load/closed-loop.js';
+
+/** The service without its HTTP: what the controller calls. */
+export async function openService(url: string): Promise<Lane> {
+  const module = await AppModule.with(new Settings({ DATABASE_URL: url }));
+  const app = await NestFactory.createApplicationContext(module, {
+    logger: ['error', 'warn'],
+    abortOnError: false,
+  });
+  const batcher = app.get(SightingBatcher, { strict: false });
+  return async ({ sighting }) => {
+    const view = await batcher.identify(DEFAULT_TENANT_ID, sighting);
+    return { status: 200, view: () => view };
+  };
+}

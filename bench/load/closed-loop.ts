@@ -1,0 +1,106 @@
+import type { IdentityView } from '../../src/identity/domain/contact.js';
+import { mistakeIn } from '../people/check.js';
+import { callsOf, type Call, type CallSource } from '../people/workload.js';
+
+/** An answer, its body parsed only if asked for. Null: there is none to look at. */
+export interface Answer {
+  readonly status: number;
+  readonly view: (() => IdentityView) | null;
+}
+
+/** Makes one call and waits for its answer; each lane makes one call at a time. */
+export type Lane = (call: Call) => Promise<Answer>;
+
+export interface Limits {
+  readonly maxMs: number;
+  readonly maxCalls: number;
+  /** One answer of so many is compared with what it must be; 0: none. */
+  readonly checkEvery: number;
+}
+
+/** What a slice measured. */
+export interface Measured {
+  readonly calls: number;
+  readonly elapsedMs: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  /** Answers that were compared with what they must be. */
+  readonly checked: number;
+  /** The first answers with another status than 200, or another content than they must have; at most ten. */
+  readonly mistakes: readonly string[];
+  readonly mistakeCount: number;
+  /** CPU time of the process that made the calls. */
+  readonly driverCpuMs: number;
+}
+
+const MISTAKES_SHOWN = 10;
+
+/** A closed loop: every lane makes its next call when its last one was answered, until time, calls or stock are up. */
+export async function closedLoop(
+  lanes: readonly Lane[],
+  source: CallSource,
+  limits: Limits,
+): Promise<Measured> {
+  const next = callsOf(source);
+  const latenciesMs: number[] = [];
+  const mistakes: string[] = [];
+  let mistakeCount = 0;
+  let started = 0;
+  let checked = 0;
+  const cpu = process.cpuUsage();
+  const from = performance.now();
+  const deadline = from + limits.maxMs;
+
+  const note = (mistake: string): void => {
+    mistakeCount++;
+    if (mistakes.length < MISTAKES_SHOWN) {
+      mistakes.push(mistake);
+    }
+  };
+  const work = async (lane: Lane): Promise<void> => {
+    for (let sent = performance.now(); sent < deadline && started < limits.maxCalls;) {
+      const call = next();
+      if (call === null) {
+        return;
+      }
+      const isChecked = started++ % limits.checkEvery === 0;
+      const { status, view } = await lane(call);
+      const answered = performance.now();
+      latenciesMs.push(answered - sent);
+      sent = answered;
+      if (status !== 200) {
+        note(`status ${status} for ${JSON.stringify(call.sighting)}`);
+        continue;
+      }
+      if (view === null) {
+        continue;
+      }
+      if (isChecked) {
+        checked++;
+        const mistake = mistakeIn(view(), call);
+        if (mistake !== null) {
+          note(mistake);
+        }
+      }
+      call.remember?.(view());
+    }
+  };
+  await Promise.all(lanes.map(work));
+
+  const elapsedMs = performance.now() - from;
+  const { user, system } = process.cpuUsage(cpu);
+  const sorted = Float64Array.from(latenciesMs).toSorted();
+  const quantile = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
+  return {
+    calls: sorted.length,
+    elapsedMs,
+    p50Ms: quantile(0.5),
+    p95Ms: quantile(0.95),
+    p99Ms: quantile(0.99),
+    checked,
+    mistakes,
+    mistakeCount,
+    driverCpuMs: (user + system) / 1000,
+  };
+}

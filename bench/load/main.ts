@@ -1,0 +1,36 @@
+import type { IdentityResponse } from '../../src/identity/dto/identity.response.js';
+import { serve } from '../processes/worker-side.js';
+import type { CallSource } from '../people/workload.js';
+import { closedLoop, type Lane, type Limits } from './closed-loop.js';
+import { Connection } from './connection.js';
+import { bodyOf } from './spelling.js';
+
+/** A slice of load over HTTP. */
+export interface LoadOrder {
+  /** Loopback ports of the replicas; connections are dealt out to them in turn. */
+  readonly ports: readonly number[];
+  readonly connections: number;
+  readonly source: CallSource;
+  readonly limits: Limits;
+}
+
+// The load generator: a process of its own, which makes the calls of one slice at a time.
+serve(async ({ ports, connections, source, limits }: LoadOrder) => {
+  const open = await Promise.all(
+    Array.from({ length: connections }, (_, i) => Connection.open(ports[i % ports.length]!)),
+  );
+  try {
+    return await closedLoop(open.map(laneOf), source, limits);
+  } finally {
+    open.forEach((connection) => connection.close());
+  }
+});
+
+let count = 0;
+
+function laneOf(connection: Connection): Lane {
+  return async ({ sighting }) => {
+    const { status, body } = await connection.post('/identify', bodyOf(sighting, count++));
+    return { status, view: () => (JSON.parse(body.toString()) as IdentityResponse).contact };
+  };
+}

@@ -1,0 +1,43 @@
+import type { Measured } from '../load/closed-loop.js';
+
+/** What is compared: it runs for one slice when told to. */
+export interface Contestant {
+  readonly name: string;
+  run(purpose: 'warm-up' | 'slice'): Promise<Slice>;
+}
+
+/** One slice, with the CPU time that others spent on it; null where it can't be known. */
+export interface Slice extends Measured {
+  readonly callsPerSecond: number;
+  readonly serviceCpuMs: number | null;
+  readonly postgresCpuMs: number | null;
+}
+
+/** All slices of a contestant, in order of rounds. */
+export interface Result {
+  readonly name: string;
+  readonly slices: readonly Slice[];
+}
+
+/**
+ * Measures contestants in turn, A B C A B C …, after a warm-up of each: what else happens on the machine meets all of
+ * them alike, and ratios within a round are little touched by it.
+ */
+export async function inRounds(
+  contestants: readonly Contestant[],
+  rounds: number,
+  onSlice: (name: string, slice: Slice) => void,
+): Promise<Result[]> {
+  for (const contestant of contestants) {
+    await contestant.run('warm-up');
+  }
+  const slices = contestants.map((): Slice[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, contestant] of contestants.entries()) {
+      const slice = await contestant.run('slice');
+      slices[i]!.push(slice);
+      onSlice(contestant.name, slice);
+    }
+  }
+  return contestants.map(({ name }, i) => ({ name, slices: slices[i]! }));
+}

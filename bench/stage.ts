@@ -1,0 +1,226 @@
+import type { LoadOrder } from './load/main.js';
+import type { InProcessOrder } from './in-process/main.js';
+import type { Limits, Measured } from './load/closed-loop.js';
+import type { Database } from './database/databases.js';
+import { fill } from './database/fill.js';
+import { addStock, type Store } from './database/stock.js';
+import { cpuMsOf, cpuMsOfServer, postmasterOf } from './measuring/cpu.js';
+import { rssMbOf } from './measuring/memory.js';
+import type { Contestant, Slice } from './measuring/rounds.js';
+import { ORDINALS, populationOf, type Population } from './people/population.js';
+import { STOCK_PER_CALL, TAKES_FRESH, type CallSource, type Workload } from './people/workload.js';
+import { startServer, type ServerProcess } from './processes/server-process.js';
+import { Worker } from './processes/worker.js';
+import type { Options } from './options.js';
+
+/** An answer was not what it must be. Speed does not matter then. */
+export class WrongAnswerError extends Error {}
+
+/** More than any contestant makes in a second; bounds a slice in calls as well as in time. */
+const MAX_CALLS_PER_S = 50_000;
+/** Before a workload was measured. */
+const GUESSED_CALLS_PER_S = 4_000;
+/** A slice ends when its stock does, so there is rather too much. */
+const STOCK_MARGIN = 1.5;
+const MAX_STOCK = 300_000;
+/** Least length of a warm-up: what V8 has not compiled yet is several times as slow. */
+const WARM_UP_MS = 1_200;
+const CHECK_EVERY = 16;
+/** Comparing ten thousand phone numbers would take longer than sending them. */
+const CHECK_BIG_EVERY = 256;
+
+interface HttpSubject {
+  readonly name: string;
+  readonly server: 'service' | 'noop' | 'baseline';
+  readonly workload: Workload;
+  readonly connections: number;
+  readonly replicas?: number;
+  /** In the place of a time: the slice makes so many calls. */
+  readonly calls?: number;
+}
+
+interface InProcessSubject {
+  readonly name: string;
+  readonly subject: InProcessOrder['subject'];
+  readonly workload: Workload;
+  readonly inFlight: number;
+}
+
+/** A filled database, and the processes that are measured on it. */
+export class Stage {
+  /** Memory of the service after each of its slices, MB. */
+  readonly rssMb: number[] = [];
+  /** Wrong answers of the baseline, which are told and not counted against the service. */
+  baselineMistakes = 0;
+  private readonly servers = new Map<string, ServerProcess>();
+  private readonly workers = new Map<string, Worker<InProcessOrder, Measured>>();
+  private readonly ratePerS = new Map<string, number>();
+  private nextOrdinal: number;
+  private seed = 1;
+
+  private constructor(
+    readonly size: number,
+    private readonly options: Options,
+    private readonly population: Population,
+    private readonly database: Database,
+    private readonly postmaster: number | null,
+    private readonly load: Worker<LoadOrder, Measured>,
+    private readonly profileDir: string | null,
+  ) {
+    this.nextOrdinal = population.contacts + population.bigContacts + 1;
+  }
+
+  static async set(
+    database: Database,
+    size: number,
+    options: Options,
+    load: Worker<LoadOrder, Measured>,
+    profileDir: string | null,
+  ): Promise<Stage> {
+    const population = populationOf(size, options.bigContacts);
+    await fill(database.client, population, options.withBaseline);
+    const { rows } = await database.client.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const postmaster = postmasterOf(rows[0]!.pid);
+    return new Stage(size, options, population, database, postmaster, load, profileDir);
+  }
+
+  /** Calls over HTTP. */
+  overHttp(subject: HttpSubject): Contestant {
+    const { name, server, workload, connections, replicas = 1, calls } = subject;
+    const store: Store = server === 'baseline' ? 'baseline' : 'service';
+    return {
+      name,
+      run: async (purpose) => {
+        const targets = await Promise.all(Array.from({ length: replicas }, (_, i) => this.server(server, i)));
+        const limits = {
+          ...this.limits(purpose, workload, calls),
+          ...(server === 'noop' && { checkEvery: 0 }),
+        };
+        const source = await this.source(name, store, workload, limits);
+        const order = { ports: targets.map(({ port }) => port), connections, source, limits };
+        const slice = await this.measure(
+          targets.map(({ pid }) => pid),
+          () => this.load.carryOut(order),
+        );
+        if (server === 'service') {
+          this.rssMb.push(Math.max(...targets.map(({ pid }) => rssMbOf(pid) ?? Number.NaN)));
+        }
+        this.judge(subject, slice);
+        this.ratePerS.set(name, slice.callsPerSecond);
+        return slice;
+      },
+    };
+  }
+
+  /** Calls within one process, without HTTP. */
+  inProcess({ name, subject, workload, inFlight }: InProcessSubject): Contestant {
+    return {
+      name,
+      run: async (purpose) => {
+        const worker = this.worker(subject);
+        const limits = this.limits(purpose, workload);
+        const source = await this.source(name, 'service', workload, limits);
+        const slice = await this.measure([worker.pid], () =>
+          worker.carryOut({ subject, inFlight, source, limits }),
+        );
+        this.judge({ name, server: 'service' }, slice);
+        return slice;
+      },
+    };
+  }
+
+  async strike(): Promise<void> {
+    await Promise.all([...this.servers.values(), ...this.workers.values()].map((process) => process.end()));
+    await this.database.client.end();
+  }
+
+  private async server(name: HttpSubject['server'], replica: number): Promise<ServerProcess> {
+    const key = `${name} ${replica}`;
+    let server = this.servers.get(key);
+    if (server === undefined) {
+      server = await startServer(name, this.database.url, name === 'service' ? this.profileDir : null);
+      this.servers.set(key, server);
+    }
+    return server;
+  }
+
+  private worker(subject: string): Worker<InProcessOrder, Measured> {
+    let worker = this.workers.get(subject);
+    if (worker === undefined) {
+      worker = new Worker(new URL('./in-process/main.js', import.meta.url), {
+        DATABASE_URL: this.database.url,
+        PLAIN_CONNECTIONS: String(this.options.plainConnections),
+      });
+      this.workers.set(subject, worker);
+    }
+    return worker;
+  }
+
+  private limits(purpose: 'warm-up' | 'slice', workload: Workload, calls?: number): Limits {
+    const { sliceMs } = this.options;
+    const maxMs =
+      calls !== undefined ? 60_000 : purpose === 'slice' ? sliceMs : Math.max(sliceMs / 2, WARM_UP_MS);
+    return {
+      maxMs,
+      maxCalls:
+        calls === undefined ? Math.ceil((MAX_CALLS_PER_S * maxMs) / 1000) : purpose === 'slice' ? calls : 100,
+      checkEvery: workload === 'big' ? CHECK_BIG_EVERY : CHECK_EVERY,
+    };
+  }
+
+  private async source(name: string, store: Store, workload: Workload, limits: Limits): Promise<CallSource> {
+    const rate = this.ratePerS.get(name) ?? GUESSED_CALLS_PER_S;
+    const stockSize = Math.min(
+      MAX_STOCK,
+      Math.ceil((STOCK_PER_CALL[workload] * rate * STOCK_MARGIN * limits.maxMs) / 2000) * 2,
+    );
+    const stock = await addStock(this.database.client, store, this.ordinals(stockSize), stockSize);
+    const { population } = this;
+    return {
+      workload,
+      population,
+      stock,
+      freshFrom: this.ordinals(TAKES_FRESH[workload] ? limits.maxCalls + 1 : 0),
+      seed: this.seed++,
+    };
+  }
+
+  /** Takes so many ordinals that were never used; returns the first. */
+  private ordinals(count: number): number {
+    const first = this.nextOrdinal;
+    this.nextOrdinal += count;
+    if (this.nextOrdinal > ORDINALS) {
+      throw new Error('the run is too long: every email and phone number there is was used');
+    }
+    return first;
+  }
+
+  private async measure(pids: readonly number[], run: () => Promise<Measured>): Promise<Slice> {
+    const service = cpuMsOf(pids);
+    const postgres = this.postmaster === null ? null : cpuMsOfServer(this.postmaster);
+    const measured = await run();
+    return {
+      ...measured,
+      callsPerSecond: (measured.calls / measured.elapsedMs) * 1000,
+      serviceCpuMs: since(service, cpuMsOf(pids)),
+      postgresCpuMs: since(postgres, this.postmaster === null ? null : cpuMsOfServer(this.postmaster)),
+    };
+  }
+
+  private judge({ name, server }: Pick<HttpSubject, 'name' | 'server'>, slice: Slice): void {
+    if (slice.mistakeCount === 0 && slice.calls > 0) {
+      return;
+    }
+    if (server === 'baseline') {
+      this.baselineMistakes += slice.mistakeCount;
+      return;
+    }
+    throw new WrongAnswerError(
+      `${name}: ${slice.mistakeCount} of ${slice.calls} answers are wrong\n  ${slice.mistakes.join('\n  ')}`,
+    );
+  }
+}
+
+function since(before: number | null, now: number | null): number | null {
+  return before === null || now === null ? null : now - before;
+}
