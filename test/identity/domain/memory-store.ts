@@ -23,17 +23,23 @@ export class Conflict extends Error {}
  * A write that breaks one throws and changes nothing.
  */
 export class MemoryStore {
+  private readonly byId: ReadonlyMap<number, Row>;
+  private readonly byPrimaryId: ReadonlyMap<number, readonly Row[]>;
+  private readonly byValue: ReadonlyMap<string, Claim>;
+
   constructor(
     readonly rows: readonly Row[] = [],
     readonly claims: readonly Claim[] = [],
     readonly merges: readonly Merge[] = [],
-  ) {}
+  ) {
+    this.byId = new Map(rows.map((row) => [row.id, row]));
+    this.byPrimaryId = Map.groupBy(rows, ({ id, linkedId }) => linkedId ?? id);
+    this.byValue = new Map(claims.map((claim) => [nameOf(claim), claim]));
+  }
 
   /** Every identity that a claim leads to; youngest rows first, since the order means nothing. */
   load(sightings: readonly Sighting[]): Identity[] {
-    const claimed = this.claims.filter(({ kind, value }) =>
-      sightings.some(({ email, phoneNumber }) => value === (kind === 'email' ? email : phoneNumber)),
-    );
+    const claimed = sightings.flatMap(namesOf).flatMap((name) => this.byValue.get(name) ?? []);
     const primaryIds = new Set(claimed.map(({ contactId }) => this.primaryIdOf(contactId)));
     return [...primaryIds].toReversed().map((primaryId) => this.identity(primaryId));
   }
@@ -50,7 +56,7 @@ export class MemoryStore {
   partition(): string[][] {
     const groups = Map.groupBy(this.claims, ({ contactId }) => this.primaryIdOf(contactId));
     return [...groups.values()]
-      .map((claims) => claims.map(({ kind, value }) => `${kind}:${value}`).toSorted())
+      .map((claims) => claims.map(nameOf).toSorted())
       .toSorted((a, b) => ((a[0] ?? '') < (b[0] ?? '') ? -1 : 1));
   }
 
@@ -97,7 +103,7 @@ export class MemoryStore {
   }
 
   private identity(primaryId: number): Identity {
-    const rows = this.rows.filter(({ id, linkedId }) => (linkedId ?? id) === primaryId);
+    const rows = this.byPrimaryId.get(primaryId) ?? [];
     return deepFreeze({ primaryId, rows: rows.toReversed().map(withoutLink) });
   }
 
@@ -106,7 +112,7 @@ export class MemoryStore {
   }
 
   private row(id: number): Row {
-    const row = this.rows.find((each) => each.id === id);
+    const row = this.byId.get(id);
     if (row === undefined) {
       throw new Error(`foreign key: there is no contact ${id}`);
     }
@@ -139,56 +145,61 @@ export class MemoryStore {
   private keptClaims(movedClaims: readonly Claim[], deletion: Deletion | null): Claim[] {
     const leaving = [...movedClaims, ...(deletion?.freedClaims ?? [])];
     for (const { kind, value } of leaving) {
-      const claim = this.claims.find((each) => each.kind === kind && each.value === value);
+      const claim = this.byValue.get(nameOf({ kind, value }));
       ensure(claim !== undefined, `${kind} ${value} is not claimed`);
       ensure(
         deletion === null || claim?.contactId === deletion.contactId,
         `${kind} ${value} is not claimed by what is deleted`,
       );
     }
-    const staying = this.claims.filter((claim) => !leaving.some((each) => isSameValue(each, claim)));
+    const names = new Set(leaving.map(nameOf));
+    const staying = this.claims.filter((claim) => !names.has(nameOf(claim)));
     return [...staying, ...movedClaims];
   }
 
   private check(): void {
-    ensure(new Set(this.rows.map(({ id }) => id)).size === this.rows.length, 'primary key of contacts');
-    for (const claim of this.claims) {
-      if (this.claims.some((each) => each !== claim && isSameValue(each, claim))) {
-        throw new Conflict(`primary key of identifiers: ${claim.kind} ${claim.value}`);
-      }
+    ensure(this.byId.size === this.rows.length, 'primary key of contacts');
+    if (this.byValue.size !== this.claims.length) {
+      throw new Conflict('primary key of identifiers');
     }
     for (const row of this.rows) {
-      this.checkRow(row);
+      checkShape(row);
+      ensure(
+        row.linkedId === null || this.row(row.linkedId).linkedId === null,
+        `contact ${row.id} links to a secondary`,
+      );
     }
-    for (const { kind, value, contactId } of this.claims) {
-      const { rows } = this.identityOf(contactId);
-      const first = liveAndOldestFirst(rows).find((row) => carries(row, kind, value));
-      ensure(first?.id === contactId, `the claim on ${value} does not name the oldest live carrier`);
-    }
+    const claimed = [...this.byPrimaryId].flatMap(([primaryId, rows]) => this.checkIdentity(primaryId, rows));
+    ensure(claimed.length === this.claims.length, 'a claim on what no live contact carries');
     for (const { survivorId, mergedId } of this.merges) {
       ensure(this.row(survivorId) !== this.row(mergedId), 'a contact merged with itself');
     }
   }
 
-  private checkRow({ id, email, phoneNumber, linkedId, isDeleted }: Row): void {
-    ensure(email !== null || phoneNumber !== null, `contact ${id} has no identifier`);
-    ensure(linkedId === null || this.row(linkedId).linkedId === null, `contact ${id} links to a secondary`);
-    ensure(linkedId !== id, `contact ${id} links to itself`);
-    if (isDeleted) {
-      return;
-    }
-    const primaryId = linkedId ?? id;
-    const { rows } = this.identityOf(id);
+  /** Checks who is primary and that the oldest live carrier of each value claims it; returns the values. */
+  private checkIdentity(primaryId: number, rows: readonly Row[]): string[] {
+    const live = rows
+      .filter(({ isDeleted }) => !isDeleted)
+      .toSorted((a, b) => a.createdAt - b.createdAt || a.id - b.id);
     ensure(
-      liveAndOldestFirst(rows)[0]?.id === primaryId,
+      (live[0]?.id ?? primaryId) === primaryId,
       `primary ${primaryId} is not the oldest of its identity`,
     );
-    for (const [kind, value] of [['email', email] as const, ['phone', phoneNumber] as const]) {
-      const claim = this.claims.find((each) => each.kind === kind && each.value === value);
-      const isHere = claim !== undefined && this.primaryIdOf(claim.contactId) === primaryId;
-      ensure(value === null || isHere, `${kind} ${value} of contact ${id} is not claimed in its identity`);
+    const carriers = Map.groupBy(
+      live.flatMap((row) => namesOf(row).map((name) => ({ name, row }))),
+      ({ name }) => name,
+    );
+    for (const [name, [oldest]] of carriers) {
+      const holder = this.byValue.get(name)?.contactId;
+      ensure(holder === oldest?.row.id, `${name} is claimed by ${holder}, not by its oldest live carrier`);
     }
+    return [...carriers.keys()];
   }
+}
+
+function checkShape({ id, email, phoneNumber, linkedId }: Row): void {
+  ensure(email !== null || phoneNumber !== null, `contact ${id} has no identifier`);
+  ensure(linkedId !== id, `contact ${id} links to itself`);
 }
 
 function ensure(holds: boolean, problem: string): void {
@@ -201,16 +212,13 @@ function withoutLink({ id, email, phoneNumber, createdAt, version, isDeleted }: 
   return { id, email, phoneNumber, createdAt, version, isDeleted };
 }
 
-function isSameValue(a: Pick<Claim, 'kind' | 'value'>, b: Pick<Claim, 'kind' | 'value'>): boolean {
-  return a.kind === b.kind && a.value === b.value;
+function nameOf({ kind, value }: Pick<Claim, 'kind' | 'value'>): string {
+  return `${kind}:${value}`;
 }
 
-function carries(row: Contact, kind: Claim['kind'], value: string): boolean {
-  return value === (kind === 'email' ? row.email : row.phoneNumber);
-}
-
-function liveAndOldestFirst(rows: readonly Contact[]): Contact[] {
-  return rows
-    .filter(({ isDeleted }) => !isDeleted)
-    .toSorted((a, b) => a.createdAt - b.createdAt || a.id - b.id);
+function namesOf({ email, phoneNumber }: Sighting): string[] {
+  return [
+    ...(email === null ? [] : [`email:${email}`]),
+    ...(phoneNumber === null ? [] : [`phone:${phoneNumber}`]),
+  ];
 }

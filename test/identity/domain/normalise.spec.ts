@@ -42,6 +42,8 @@ describe('an international phone number', () => {
     ['+49.30.123456', '+4930123456'],
     ['\u00a0+49\u00a030\u2009123\u202f456 ', '+4930123456'],
     ['+ 49 30 123456', '+4930123456'],
+    ['+49\u201130\u2013123456', '+4930123456'],
+    ['\u202a+49\u200b30\u00ad123456\u202c', '+4930123456'],
   ])('is plus and digits: %j', (raw, phoneNumber) => {
     expect(normalisePhone(raw, null)).toBe(phoneNumber);
   });
@@ -111,6 +113,8 @@ describe('a national phone number', () => {
     ['020 7031 3000', 'GB', '+442070313000'],
     ['07400 123456', 'GB', '+447400123456'],
     ['06 698 82019', 'IT', '+390669882019'],
+    // The exit prefix of Australia begins with 00 as well.
+    ['0011 49 30 123456', 'AU', '+4930123456'],
   ] as const)('that is valid in the region becomes international: %s in %s', (raw, region, phoneNumber) => {
     expect(normalisePhone(raw, region)).toBe(phoneNumber);
   });

@@ -1,4 +1,5 @@
 import { BIFF, GEORGE, LORRAINE, MCFLY, contact, decide, identity, sighting, view } from './people.js';
+import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { NO_WRITES, isNothing, realId, withRealIds } from '../../../src/identity/domain/writes.js';
 
 describe('a batch', () => {
@@ -51,6 +52,25 @@ describe('a batch', () => {
       { view: view(-1, [LORRAINE], ['123456'], []), awaitsWrite: true },
     ]);
     expect(writes.newcomers).toEqual([{ id: -1, email: LORRAINE, phoneNumber: '123456', linkedId: null }]);
+  });
+
+  it('tells what became of each sighting, whatever those before it did', () => {
+    const lorraine = identity(contact(1, LORRAINE, '123456'));
+
+    const { outcomes } = reconcile(
+      [lorraine],
+      [
+        sighting(LORRAINE, '123456'),
+        sighting(MCFLY, '123456'),
+        sighting(GEORGE, null),
+        sighting(GEORGE, '919191'),
+        sighting(MCFLY, '919191'),
+        sighting(MCFLY, '919191'),
+        sighting(BIFF, null),
+      ],
+    );
+
+    expect(outcomes).toEqual(['unchanged', 'linked', 'created', 'linked', 'merged', 'unchanged', 'created']);
   });
 
   it('leaves identities that gain nothing untouched, and asks nobody to be younger than they are', () => {

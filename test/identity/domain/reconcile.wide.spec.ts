@@ -41,5 +41,5 @@ test('random sightings on large identities are answered as the oracle answers th
     ),
     { seed, numRuns: 25 },
   );
-  expect(merges).toBeGreaterThan(25);
+  expect(merges).toBeGreaterThan(10);
 });
