@@ -5,7 +5,7 @@ import { Settings } from '../config/settings.js';
 import { ContactRepository, type Selection } from './contact.repository.js';
 import { ContentionError } from './contention.error.js';
 import { liveContacts, viewOf, type Identity, type IdentityView, type Sighting } from './domain/contact.js';
-import { reconcile, type Outcome } from './domain/reconcile.js';
+import { reconcile, type Outcome, type Reconciliation } from './domain/reconcile.js';
 import { remove } from './domain/remove.js';
 import { NO_WRITES, isNothing, withRealIds, type Writes } from './domain/writes.js';
 import { Contact } from './entities/contact.js';
@@ -22,6 +22,12 @@ const DEADLINE_MS = 5_000;
 export interface Call {
   readonly sighting: Sighting;
   readonly answer: (view: IdentityView) => void;
+}
+
+/** A decision made ahead of its turn, and the identities that it rests on. */
+export interface Prepared {
+  readonly identities: readonly Identity[];
+  readonly decision: Reconciliation;
 }
 
 /** The shell around the pure core: load, decide, apply, and once more if another process was faster. */
@@ -62,20 +68,34 @@ export class ReconciliationService {
     waiting.forEach(({ answer }, i) => answer(withRealIds(views[i]!, freshIds)));
   }
 
+  /** Decides on sightings before it is their turn, for {@link reconcileAll}. Writes nothing. */
+  async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<Prepared> {
+    const identities = await this.load({ tenantId, sightings });
+    return { identities, decision: reconcile(identities, sightings) };
+  }
+
   /**
    * Reconciles sightings as if they came one by one, all in one transaction, and tells what became of each.
    *
+   * @param prepared a decision on the same sightings to try first; if it is out of date that is a conflict like any other
    * @throws {ContentionError} if it lost every race; nothing was changed
    */
-  async reconcileAll(tenantId: number, sightings: readonly Sighting[]): Promise<readonly Outcome[]> {
+  async reconcileAll(
+    tenantId: number,
+    sightings: readonly Sighting[],
+    prepared: Prepared | null = null,
+  ): Promise<readonly Outcome[]> {
     let outcomes: readonly Outcome[] = [];
+    let ahead = prepared;
     await this.settle(
       () => ({ tenantId, sightings }),
       (identities) => {
-        const decision = reconcile(identities, sightings);
+        const decision = ahead?.decision ?? reconcile(identities, sightings);
+        ahead = null;
         outcomes = decision.outcomes;
         return decision.writes;
       },
+      prepared?.identities,
     );
     return outcomes;
   }
@@ -117,6 +137,7 @@ export class ReconciliationService {
   private async settle(
     select: () => Selection,
     decide: (identities: Identity[]) => Writes,
+    loaded: readonly Identity[] | null = null,
   ): Promise<number[]> {
     let writes = NO_WRITES;
     const touchedSoFar = new Set<number>();
@@ -125,7 +146,8 @@ export class ReconciliationService {
       const selection = select();
       let freshIds: number[] | null;
       if (attempt <= OPTIMISTIC_ATTEMPTS) {
-        writes = decide(await this.load(selection));
+        const isLoaded = attempt === 1 && loaded !== null;
+        writes = decide(isLoaded ? [...loaded] : await this.load(selection));
         freshIds = isNothing(writes) ? [] : await this.contacts.apply(selection.tenantId, writes);
       } else {
         freshIds = await this.contacts.applyLocked(

@@ -45,7 +45,8 @@ export class CsvParser implements RecordParser {
     const { window } = this;
     while (this.faulty === null && window.at < window.text.length) {
       const scan = this.scan(isEnd);
-      if (scan === 'open' && window.text.length - window.at <= RECORD_MAX) {
+      const isOpen = scan === 'open' || ('fault' in scan && window.lineEnd(window.at, isEnd) === -1);
+      if (isOpen && window.text.length - window.at <= RECORD_MAX) {
         return null;
       }
       if (scan === 'open' || 'fault' in scan) {

@@ -3,7 +3,7 @@ import { unavailability } from '../database/unavailable.js';
 import { ContentionError } from '../identity/contention.error.js';
 import type { Sighting } from '../identity/domain/contact.js';
 import type { Outcome } from '../identity/domain/reconcile.js';
-import type { ReconciliationService } from '../identity/reconciliation.service.js';
+import type { Prepared, ReconciliationService } from '../identity/reconciliation.service.js';
 import { DEFAULT_TENANT_ID } from '../identity/tenant.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { DryRun } from './dry-run.js';
@@ -39,9 +39,21 @@ interface Step {
   readonly sighting: Sighting;
 }
 
+/** A batch with all that can be done before its turn comes. */
+interface Turn {
+  readonly batch: RowBatch;
+  readonly steps: readonly Step[];
+  /** null: it is decided when its turn comes */
+  readonly prepared: Prepared | null;
+}
+
 /**
  * Takes the rows of an input, batch by batch: all of a batch in one transaction, in the order of the rows, as if each
- * had come through the API. While the database works on a batch the next one is read.
+ * had come through the API.
+ *
+ * While a batch is written, the next one is read, loaded and decided on another connection. Where it concerns
+ * identities or identifiers of the one being written that decision is dropped; where it is out of date without that
+ * being seen, the write protocol finds it.
  *
  * After each batch the file of rejected rows and then the checkpoint are brought up to date. A batch that is committed
  * but not in the checkpoint is taken again after a crash, which changes nothing.
@@ -53,46 +65,61 @@ export class Importer {
 
   /** @returns whether the input came to its end; false: it was stopped */
   async run(): Promise<boolean> {
-    const { reader, batchSize, stop } = this.parts;
-    let batch = await reader.read(batchSize);
-    while (batch !== null && !stop.aborted) {
-      const writing = this.take(batch);
-      const reading = reader.read(batchSize);
+    const { stop, tally } = this.parts;
+    let turn = await this.ready();
+    while (turn !== null && !stop.aborted) {
       // Both must have ended before an error is passed on, or the other one's would be nobody's.
-      const [written, read] = await Promise.allSettled([writing, reading]);
-      for (const { reason } of [written, read].filter((result) => result.status === 'rejected')) {
-        throw reason;
+      const [written, next] = await Promise.allSettled([this.take(turn), this.ready()]);
+      if (written.status === 'rejected' || next.status === 'rejected') {
+        throw written.status === 'rejected' ? written.reason : (next as PromiseRejectedResult).reason;
       }
-      batch = read.status === 'fulfilled' ? read.value : null;
+      turn =
+        next.value !== null && isConcerned(next.value, turn) ? { ...next.value, prepared: null } : next.value;
     }
-    if (batch === null) {
+    if (turn === null) {
       this.joiner.finish();
-      this.parts.tally.apart += this.joiner.apart;
+      tally.apart += this.joiner.apart;
     }
-    return batch === null;
+    return turn === null;
   }
 
-  private async take({ rows, end, isResumable }: RowBatch): Promise<void> {
-    const { rejected, checkpoint, tally } = this.parts;
-    const steps = rows.flatMap((row): Step[] => [
+  private async ready(): Promise<Turn | null> {
+    const { reader, batchSize, dryRun, reconciliation } = this.parts;
+    const batch = await reader.read(batchSize);
+    if (batch === null) {
+      return null;
+    }
+    const steps = batch.rows.flatMap((row): Step[] => [
       ...(row.sighting === null ? [] : [{ row, sighting: row.sighting }]),
       ...this.joiner.joinsAfter(row).map((sighting) => ({ row: null, sighting })),
     ]);
+    // A dry run has one connection. Whatever fails here is met again when the turn comes.
+    const prepared =
+      dryRun === null && steps.length > 0
+        ? await reconciliation.prepare(DEFAULT_TENANT_ID, sightingsOf(steps)).catch(() => null)
+        : null;
+    return { batch, steps, prepared };
+  }
+
+  private async take({ batch, steps, prepared }: Turn): Promise<void> {
+    const { rejected, checkpoint, tally } = this.parts;
     const refused = new Map<Row, string>();
-    const outcomes = await this.settle(steps, refused);
+    const outcomes = await this.settle(steps, prepared, refused);
     steps.forEach(({ row }, i) => {
       const outcome = outcomes[i]!;
-      if (outcome !== null) {
-        tally[row === null ? 'joined' : outcome] += row === null && outcome !== 'merged' ? 0 : 1;
+      if (row !== null && outcome !== null) {
+        tally[outcome]++;
+      } else if (outcome === 'merged') {
+        tally.joined++;
       }
     });
-    const bad = rows
+    const bad = batch.rows
       .filter((row) => row.reason !== null || refused.has(row))
       .map((row) => ({ ...row, reason: row.reason ?? refused.get(row)! }));
     tally.rejected += bad.length;
     await rejected.add(bad);
-    if (isResumable) {
-      await checkpoint?.save({ place: end, tally, rejectedBytes: rejected.bytes });
+    if (batch.isResumable) {
+      await checkpoint?.save({ place: batch.end, tally, rejectedBytes: rejected.bytes });
     }
   }
 
@@ -103,12 +130,16 @@ export class Importer {
    * @param refused is given the rows that the database refuses
    * @returns one outcome a step; null: refused
    */
-  private async settle(steps: readonly Step[], refused: Map<Row, string>): Promise<(Outcome | null)[]> {
+  private async settle(
+    steps: readonly Step[],
+    prepared: Prepared | null,
+    refused: Map<Row, string>,
+  ): Promise<(Outcome | null)[]> {
     if (steps.length === 0) {
       return [];
     }
     try {
-      return [...(await this.patiently(steps.map(({ sighting }) => sighting)))];
+      return [...(await this.patiently(sightingsOf(steps), prepared))];
     } catch (error) {
       const code = refusalCode(error);
       if (code === null && !(error instanceof ContentionError)) {
@@ -117,8 +148,8 @@ export class Importer {
       if (steps.length > 1) {
         const middle = Math.floor(steps.length / 2);
         return [
-          ...(await this.settle(steps.slice(0, middle), refused)),
-          ...(await this.settle(steps.slice(middle), refused)),
+          ...(await this.settle(steps.slice(0, middle), null, refused)),
+          ...(await this.settle(steps.slice(middle), null, refused)),
         ];
       }
       const { row } = steps[0]!;
@@ -130,13 +161,16 @@ export class Importer {
   }
 
   /** Tries again for a while if the database can't serve: whatever of it was written, repeating it is safe. */
-  private async patiently(sightings: readonly Sighting[]): Promise<readonly Outcome[]> {
+  private async patiently(
+    sightings: readonly Sighting[],
+    prepared: Prepared | null,
+  ): Promise<readonly Outcome[]> {
     const { dryRun, reconciliation, patienceMs, onWait, stop } = this.parts;
     const giveUpAt = performance.now() + patienceMs;
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       try {
         await dryRun?.prepare(DEFAULT_TENANT_ID, sightings);
-        return await reconciliation.reconcileAll(DEFAULT_TENANT_ID, sightings);
+        return await reconciliation.reconcileAll(DEFAULT_TENANT_ID, sightings, prepared);
       } catch (error) {
         // Fewer sightings have better chances than another try of all.
         const isContended = error instanceof ContentionError && sightings.length === 1;
@@ -155,6 +189,23 @@ export class Importer {
       }
     }
   }
+}
+
+function sightingsOf(steps: readonly Step[]): Sighting[] {
+  return steps.map(({ sighting }) => sighting);
+}
+
+/** Whether a batch has to do with what the one before it writes. */
+function isConcerned(next: Turn, before: Turn): boolean {
+  const emails = new Set(before.steps.map(({ sighting }) => sighting.email));
+  const phoneNumbers = new Set(before.steps.map(({ sighting }) => sighting.phoneNumber));
+  const identities = new Set(before.prepared?.identities.map(({ primaryId }) => primaryId));
+  return (
+    next.steps.some(
+      ({ sighting: { email, phoneNumber } }) =>
+        (email !== null && emails.has(email)) || (phoneNumber !== null && phoneNumbers.has(phoneNumber)),
+    ) || next.prepared?.identities.some(({ primaryId }) => identities.has(primaryId)) === true
+  );
 }
 
 /** Why the database can't serve; null: the error is something else. */

@@ -49,19 +49,30 @@ function fromIso(text: string): number {
   if (Number(year) < FIRST_YEAR) {
     throw new Rejection(`the date is before ${FIRST_YEAR}`);
   }
-  const wall = [hour ?? 0, minute ?? 0, second ?? 0].map(Number) as [number, number, number];
-  const ms = Date.UTC(Number(year), Number(month) - 1, Number(day), ...wall);
-  const isReal =
-    new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
-  if (!isReal || Number(month) > 12 || wall[0] > 23 || wall[1] > 59 || wall[2] > 59) {
+  const at = [month, day, hour, minute, second].map((part) => Number(part ?? 0)) as DateParts;
+  if (!isReal(Number(year), at)) {
     throw new Rejection('there is no such date');
   }
+  const ms = Date.UTC(Number(year), at[0] - 1, at[1], at[2], at[3], at[4]);
   return (ms - offsetMs(zone)) * 1000 + micros(fraction);
 }
 
+type DateParts = [month: number, day: number, hour: number, minute: number, second: number];
+
+function isReal(year: number, [month, day, hour, minute, second]: DateParts): boolean {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const days = month === 2 && isLeap ? 29 : (DAYS[month - 1] ?? 0);
+  return day >= 1 && day <= days && hour <= 23 && minute <= 59 && second <= 59;
+}
+
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
 /** The first six digits of a fraction of a second; what is finer the database does not keep. */
 function micros(fraction: string | undefined): number {
-  return Number((fraction ?? '').padEnd(6, '0').slice(0, 6));
+  if (fraction === undefined) {
+    return 0;
+  }
+  return Number(fraction.padEnd(6, '0').slice(0, 6));
 }
 
 function offsetMs(zone: string | undefined): number {
