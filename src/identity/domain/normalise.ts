@@ -36,7 +36,7 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
     return null;
   }
   // nothing but separators is no blank: it stays as it is, and is refused where it came in
-  const compact = trimmed.replace(SEPARATORS, '') || trimmed;
+  const compact = trimmed.replace(SEPARATORS, '').trim() || trimmed;
   if (/^\+\d{1,20}$/.test(compact)) {
     return international(compact) ?? compact;
   }
