@@ -44,8 +44,8 @@ test('callers on connections kept alive see no broken call while the service shu
     while (!isRefused) {
       await get(agent, Number(port), `/contacts/${index + 1}`).catch((error: NodeJS.ErrnoException) => {
         isRefused = true;
-        // refused is not broken: nobody listens any more
-        if (error.code !== 'ECONNREFUSED') {
+        // A connection of its own that is not taken any more is refused, not broken.
+        if (error.cause === 'reused') {
           broken.push(error.code);
         }
       });
@@ -102,6 +102,10 @@ function get(agent: Agent, port: number, path: string): Promise<void> {
     const call = request({ agent, port, path, host: '127.0.0.1' }, (response) => {
       response.resume().once('end', resolve).once('error', reject);
     });
-    call.once('error', reject).end();
+    call
+      .once('error', (error) =>
+        reject(Object.assign(error, { cause: call.reusedSocket ? 'reused' : 'fresh' })),
+      )
+      .end();
   });
 }
