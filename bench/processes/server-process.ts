@@ -21,6 +21,8 @@ const PROGRAMS = {
   noop: new URL('../noop/main.js', import.meta.url),
   baseline: new URL('../baseline/main.js', import.meta.url),
 };
+/** As `npm start` and the container image run it. */
+const SERVICE_FLAGS = ['--max-semi-space-size=8'];
 const START_MS = 30_000;
 
 /**
@@ -37,7 +39,10 @@ export async function startServer(
   return start({
     script: PROGRAMS[name],
     env: { PORT: '0', DATABASE_URL: databaseUrl },
-    nodeFlags: profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`],
+    nodeFlags: [
+      ...(name === 'baseline' ? [] : SERVICE_FLAGS),
+      ...(profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]),
+    ],
   });
 }
 
