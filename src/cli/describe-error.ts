@@ -16,7 +16,10 @@ export function describeError(error: unknown): string {
     return `The command failed: ${trouble}.`;
   }
   const { syscall, message } = error as NodeJS.ErrnoException;
-  return syscall === undefined
-    ? `The command failed: ${JSON.stringify(loggable(error))}`
-    : `The command failed: ${message}`;
+  if (syscall !== undefined) {
+    return `The command failed: ${message}`;
+  }
+  // what is left is a fault of ours; of an error of PostgreSQL only what quotes no value
+  const { stack: _, ...known } = loggable(error);
+  return `The command failed, which it should not: ${JSON.stringify(known)}`;
 }

@@ -1,7 +1,5 @@
 import { Command, Option } from 'commander';
-import { loadSettings } from '../config/load-settings.js';
-import { FORMATS, type Format } from '../export/exporter.js';
-import { runExport } from '../export/run-export.js';
+import { FORMATS, type Format } from '../export/format.js';
 
 interface Flags {
   readonly format?: Format;
@@ -29,6 +27,9 @@ export function exportCommand(): Command {
 
 async function run(path: string, { format, excelSafe, quiet }: Flags): Promise<void> {
   try {
+    // Only now: the ORM and the framework take a second to load.
+    const { loadSettings } = await import('../config/load-settings.js');
+    const { runExport } = await import('../export/run-export.js');
     const { identities, contacts } = await runExport(loadSettings(), {
       path,
       format: format ?? (/\.csv(\.gz)?$/i.test(path) ? 'csv' : 'ndjson'),

@@ -1,10 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { loadSettings } from '../config/load-settings.js';
 import { ImportError } from '../import/import.error.js';
-import { ENCODINGS, type Encoding } from '../import/input.js';
-import { DELIMITERS, FORMATS, type Format } from '../import/row-reader.js';
+import { DELIMITERS, ENCODINGS, FORMATS, type Encoding, type Format } from '../import/format.js';
 import { rowsOf } from '../import/tally.js';
-import { runImport, type ImportOptions, type ImportResult } from '../import/run-import.js';
+import type { ImportOptions, ImportResult } from '../import/run-import.js';
 import { duration, number } from '../import/progress.js';
 import { wholeNumber } from './numbers.js';
 
@@ -86,7 +84,11 @@ async function run(path: string, flags: Flags): Promise<void> {
   // Once: the second signal has its usual effect.
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
-    const result = await runImport(loadSettings(), optionsOf(path, flags, stopping.signal));
+    const options = optionsOf(path, flags, stopping.signal);
+    // Only now: the ORM and the framework take a second to load, which neither --help nor a wrong option needs.
+    const { loadSettings } = await import('../config/load-settings.js');
+    const { runImport } = await import('../import/run-import.js');
+    const result = await runImport(loadSettings(), options);
     process.stdout.write(
       flags.json ? `${JSON.stringify(summary(result, flags))}\n` : describe(result, flags),
     );

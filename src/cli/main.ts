@@ -1,15 +1,9 @@
 #!/usr/bin/env node
-import { Logger } from '@nestjs/common';
 import { Command, CommanderError } from 'commander';
 import { setFlagsFromString } from 'node:v8';
-import 'reflect-metadata';
 import { VERSION } from '../version.js';
-import { describeError } from './describe-error.js';
 import { exportCommand } from './export.command.js';
 import { importCommand } from './import.command.js';
-
-// Standard output belongs to the results.
-Logger.overrideLogger(false);
 
 // Some 40 MB are alive at any time, but V8 lets the heap grow fourfold before it looks: 380 MB at the peak of an import,
 // and 275 MB this way.
@@ -20,7 +14,6 @@ const program = new Command('identity-reconciliation')
     'Identity reconciliation: import and export of people. The service itself starts with `npm start`.',
   )
   .version(VERSION)
-  .showHelpAfterError('Give --help for the options.')
   .addCommand(importCommand())
   .addCommand(exportCommand())
   .addHelpText(
@@ -28,13 +21,14 @@ const program = new Command('identity-reconciliation')
     '\nThe database is the one of the service: DATABASE_URL, or the embedded one in DATA_DIR (default ./data).',
   );
 for (const command of [program, ...program.commands]) {
-  command.exitOverride();
+  command.exitOverride().showHelpAfterError('Give --help for the options.');
 }
 
 try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) {
+    const { describeError } = await import('./describe-error.js');
     process.stderr.write(`${describeError(error)}\n`);
   }
   process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;

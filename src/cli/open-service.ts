@@ -1,7 +1,8 @@
 import { MikroORM } from '@mikro-orm/core';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import type { SqlEntityManager } from '@mikro-orm/sql';
-import { Module, type DynamicModule } from '@nestjs/common';
+import 'reflect-metadata';
+import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { ConfigModule } from '../config/config.module.js';
@@ -54,6 +55,8 @@ class CommandModule {
  * @throws {SchemaError} if the schema is not up to date
  */
 export async function openService(settings: Settings, connections: number): Promise<OpenService> {
+  // Standard output belongs to the results.
+  Logger.overrideLogger(false);
   const release = settings.databaseUrl === null ? await holdDataDir(settings.dataDir) : async () => undefined;
   const app = await NestFactory.createApplicationContext(CommandModule.with(settings, connections), {
     logger: false,

@@ -3,9 +3,7 @@ import { viewOf, type Contact } from '../identity/domain/contact.js';
 import { DEFAULT_TENANT_ID } from '../identity/tenant.js';
 import { csvLine } from './csv-line.js';
 import { PAGE, SNAPSHOT } from './export.statements.js';
-
-export const FORMATS = ['ndjson', 'csv'] as const;
-export type Format = (typeof FORMATS)[number];
+import type { Format } from './format.js';
 
 /** Identities read at once; the memory that an export takes. */
 const PAGE_SIZE = 1000;
@@ -31,10 +29,11 @@ export async function exportIdentities(
   const text = format === 'csv' ? (identity: Identity) => csvOf(identity, isExcelSafe) : ndjsonOf;
   await session.transaction(async (transaction) => {
     await transaction.send([SNAPSHOT]);
+    // the snapshot is that of the first page
+    let page = await pageAfter(transaction, 0);
     if (format === 'csv') {
       await write(csvLine(['primaryContactId', 'contactId', 'email', 'phoneNumber', 'createdAt']));
     }
-    let page = await pageAfter(transaction, 0);
     while (page.length > 0) {
       const following = pageAfter(transaction, page.at(-1)!.primaryId);
       const written = write(page.map(text).join(''));

@@ -6,7 +6,8 @@ import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { openService } from '../cli/open-service.js';
 import type { Settings } from '../config/settings.js';
-import { exportIdentities, type Exported, type Format } from './exporter.js';
+import { exportIdentities, type Exported } from './exporter.js';
+import type { Format } from './format.js';
 
 export interface ExportOptions {
   /** A file, or `-` for the standard output */

@@ -33,8 +33,11 @@ export class DryRun {
   }
 }
 
-/** The URL with which the server refuses to write anything but temporary tables. */
-export function readOnly(databaseUrl: string): string {
+/** The URL with which the server refuses to write anything but temporary tables; null (the embedded database) stays. */
+export function readOnly(databaseUrl: string | null): string | null {
+  if (databaseUrl === null) {
+    return null;
+  }
   const url = new URL(databaseUrl);
   const given = url.searchParams.get('options');
   url.searchParams.set('options', `${given ?? ''} -c default_transaction_read_only=on`.trim());

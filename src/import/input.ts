@@ -3,10 +3,8 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import type { Encoding } from './format.js';
 import { ImportError } from './import.error.js';
-
-export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1', 'windows-1252'] as const;
-export type Encoding = (typeof ENCODINGS)[number];
 
 /** Bytes read at once. */
 const CHUNK_BYTES = 256 * 1024;
@@ -83,6 +81,15 @@ async function* count(chunks: AsyncIterable<Buffer>, add: (bytes: number) => voi
 
 async function* unpack(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   const head = await start(chunks, 4);
+  try {
+    yield* unpackAfter(head, chunks);
+  } finally {
+    // also where nobody wants the rest: an open standard input keeps the process alive
+    await chunks.return(undefined);
+  }
+}
+
+async function* unpackAfter(head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   if (head.length >= 4 && head.readUInt32BE() === 0x504b0304) {
     throw new ImportError(
       'This is a ZIP archive or a spreadsheet; save it as CSV, or unpack it, and import that.',
@@ -108,15 +115,18 @@ async function* unpack(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
 }
 
 async function* decode(chunks: AsyncGenerator<Buffer>, given: Encoding | null): AsyncGenerator<string> {
-  const head = await start(chunks, 64);
-  const encoding = given ?? detect(head);
-  // Drops the byte order mark. "latin1" is read as windows-1252, which has it all and the quotes and dashes of Windows.
-  const decoder = new TextDecoder(encoding);
-  yield decoder.decode(head, { stream: true });
-  for await (const chunk of chunks) {
-    yield decoder.decode(chunk, { stream: true });
+  try {
+    const head = await start(chunks, 64);
+    // Drops the byte order mark. "latin1" is read as windows-1252, which has all of its text.
+    const decoder = new TextDecoder(given ?? detect(head));
+    yield decoder.decode(head, { stream: true });
+    for await (const chunk of chunks) {
+      yield decoder.decode(chunk, { stream: true });
+    }
+    yield decoder.decode();
+  } finally {
+    await chunks.return(undefined);
   }
-  yield decoder.decode();
 }
 
 function detect(head: Buffer): Encoding {

@@ -6,12 +6,15 @@ import { SightingPipe } from '../identity/dto/sighting.pipe.js';
 import { parseDate } from './parse-date.js';
 import type { Given } from './row-reader.js';
 
+/** Turns what a row says into a sighting. @throws {Rejection | InvalidRequestError} with the reason */
+export type Judge = (given: Given) => Sighting;
+
 /**
  * Makes what turns the values of a row into a sighting, by the rules of `POST /identify`: its own pipe does it.
  *
  * @param now µs since 1970, by the clock of the database
  */
-export function createJudge(settings: Settings, now: () => number): (given: Given) => Sighting {
+export function createJudge(settings: Settings, now: () => number): Judge {
   const pipe = new SightingPipe(settings);
   return ({ email, phoneNumber, createdAt }) => {
     const sighting =

@@ -5,17 +5,25 @@ import { rowsOf, type Tally } from './tally.js';
 const REDRAW_MS = 200;
 const LINE_MS = 5_000;
 
-/** What is shown while an import runs; `stop` leaves the last state standing. */
-export interface ProgressReport {
-  stop(): void;
+/** Where progress is shown, such as the standard error. */
+export type Screen = Writable & { readonly isTTY?: boolean };
+
+/** Progress as it is shown; disposing of it leaves the last state of the bar standing. */
+export interface Shown extends Disposable {
+  /** Puts in a line of its own. */
+  say(text: string): void;
 }
 
 /**
  * Shows how far an import has come: a bar on a terminal, elsewhere a line every few seconds.
  *
+ * @param out null: nothing is shown
  * @param state read whenever something is shown
  */
-export function showProgress(out: Writable & { readonly isTTY?: boolean }, state: State): ProgressReport {
+export function showProgress(out: Screen | null, state: State): Shown {
+  if (out === null) {
+    return { say: () => undefined, [Symbol.dispose]: () => undefined };
+  }
   const start = { rows: rowsOf(state.tally), at: performance.now() };
   let seekShare: number | null = null;
   const describe = (): Payload => {
@@ -27,7 +35,7 @@ export function showProgress(out: Writable & { readonly isTTY?: boolean }, state
   };
   if (out.isTTY !== true) {
     const timer = setInterval(() => out.write(`${line(describe())}\n`), LINE_MS);
-    return { stop: () => clearInterval(timer) };
+    return { say: (text) => out.write(`${text}\n`), [Symbol.dispose]: () => clearInterval(timer) };
   }
   const bar = new SingleBar(
     {
@@ -46,7 +54,9 @@ export function showProgress(out: Writable & { readonly isTTY?: boolean }, state
   bar.start(state.size ?? 0, 0, { text: '' });
   const timer = setInterval(refresh, REDRAW_MS);
   return {
-    stop: () => {
+    // the bar is drawn anew on the line below
+    say: (text) => out.write(`\r\u001B[K${text}\n`),
+    [Symbol.dispose]: () => {
       clearInterval(timer);
       refresh();
       bar.stop();

@@ -47,7 +47,7 @@ export class RejectedFile {
     this.length += bytesWritten;
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.file?.close();
   }
 }

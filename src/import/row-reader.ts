@@ -4,12 +4,9 @@ import type { Sighting } from '../identity/domain/contact.js';
 import { findColumns, type Choice, type Columns } from './columns.js';
 import { CsvParser } from './csv-parser.js';
 import { ImportError, Rejection } from './import.error.js';
+import { DELIMITERS, type Format } from './format.js';
 import { LineParser } from './line-parser.js';
 import type { RecordParser, TextRecord } from './record.js';
-
-export const FORMATS = ['csv', 'ndjson'] as const;
-export type Format = (typeof FORMATS)[number];
-export const DELIMITERS = [',', ';', '\t', '|'] as const;
 
 /** What a row says, before it is judged. */
 export interface Given {
@@ -60,6 +57,8 @@ const OVERRUN = 4;
 /** Reads the rows of an input in batches, in memory that does not grow with it. */
 export class RowReader {
   private isEnd = false;
+  /** A record that was looked at for the header, and is to be read yet. */
+  private first: TextRecord | null = null;
   /** Rows read that are in no batch yet, and the record they are of. */
   private held: { readonly rows: readonly Row[]; readonly record: TextRecord } | null = null;
   private end: Place = { position: 0, line: 1 };
@@ -101,6 +100,7 @@ export class RowReader {
 
   /** Goes on at a place that a batch ended at. */
   seek(place: Place): void {
+    this.first = null;
     this.held = null;
     this.end = place;
     this.parser.seek(place.position, place.line);
@@ -129,6 +129,11 @@ export class RowReader {
     }
   }
 
+  /** Lets go of the input. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.text.return(undefined);
+  }
+
   private async readHeader(): Promise<void> {
     const first = await this.record();
     if (first === null) {
@@ -146,7 +151,7 @@ export class RowReader {
     if (object !== null && !isExported(object)) {
       findColumns(Object.keys(object), this.options.columns, true);
     }
-    this.held = { rows: this.rowsOf(first), record: first };
+    this.first = first;
   }
 
   private async next(): Promise<{ rows: readonly Row[]; record: TextRecord } | null> {
@@ -156,7 +161,8 @@ export class RowReader {
 
   private async record(): Promise<TextRecord | null> {
     for (;;) {
-      const record = this.parser.next(this.isEnd);
+      const record = this.first ?? this.parser.next(this.isEnd);
+      this.first = null;
       if (record !== null || this.isEnd) {
         return record;
       }

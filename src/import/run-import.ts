@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import type { Writable } from 'node:stream';
 import { openService } from '../cli/open-service.js';
 import type { Settings } from '../config/settings.js';
 import type { SqlSession } from '../database/sql-session.js';
@@ -9,11 +8,12 @@ import type { Choice } from './columns.js';
 import { DryRun, readOnly } from './dry-run.js';
 import { ImportError } from './import.error.js';
 import { Importer } from './importer.js';
-import { openInput, type Encoding, type Input } from './input.js';
-import { createJudge } from './judge.js';
-import { showProgress } from './progress.js';
+import type { Encoding, Format } from './format.js';
+import { openInput, type Input } from './input.js';
+import { createJudge, type Judge } from './judge.js';
+import { showProgress, type Screen } from './progress.js';
 import { RejectedFile } from './rejected-file.js';
-import { RowReader, type Format } from './row-reader.js';
+import { RowReader } from './row-reader.js';
 import { emptyTally, type Tally } from './tally.js';
 
 export interface ImportOptions {
@@ -34,7 +34,7 @@ export interface ImportOptions {
   readonly isDryRun: boolean;
   readonly retryForMs: number;
   /** Where progress is shown; null: nowhere */
-  readonly progress: (Writable & { readonly isTTY?: boolean }) | null;
+  readonly progress: Screen | null;
   readonly stop: AbortSignal;
 }
 
@@ -54,7 +54,8 @@ export interface ImportResult {
 const CONNECTIONS = 2;
 
 /**
- * Imports a file: opens everything, goes on where an earlier import of it was stopped, and closes everything.
+ * Imports a file: opens everything, goes on where an earlier import of it was stopped, and closes everything. What is
+ * wrong with the file or its checkpoint is told before the database is opened.
  *
  * @throws {ImportError} if it can't begin or not go on; what is committed by then stays, and the checkpoint with it
  */
@@ -64,57 +65,49 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   if (resolve(rejectedPath) === resolve(path)) {
     throw new ImportError('The rejected rows would replace the input: give another file for --rejected.');
   }
+  const startedAt = performance.now();
+  let judge: Judge | null = null;
   const input = await openInput(path, options.encoding);
-  await using service = await openService(
-    isDryRun && settings.databaseUrl !== null
-      ? { ...settings, databaseUrl: readOnly(settings.databaseUrl) }
-      : settings,
-    isDryRun ? 1 : CONNECTIONS,
-  );
-  const reader = await RowReader.open(input.text(), {
+  await using reader = await RowReader.open(input.text(), {
     format: options.format,
     delimiter: options.delimiter,
     columns: options.columns,
-    judge: createJudge(settings, await clockOf(service.session)),
+    judge: (given) => judge!(given),
   });
   const checkpoint = checkpointOf(settings, { ...options, rejectedPath }, input);
   const saved = await resume(options, checkpoint);
-  const rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
-  const tally = { ...(saved?.tally ?? emptyTally()) };
-  const startedAt = performance.now();
+  await using service = await openService(
+    isDryRun ? { ...settings, databaseUrl: readOnly(settings.databaseUrl) } : settings,
+    isDryRun ? 1 : CONNECTIONS,
+  );
+  judge = createJudge(settings, await clockOf(service.session));
+  await using rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
   if (saved !== null) {
     reader.seek(saved.place);
   }
-  const shown =
-    options.progress === null
-      ? null
-      : showProgress(options.progress, {
-          tally,
-          bytesRead: () => input.bytesRead(),
-          size: input.file?.size ?? null,
-        });
-  try {
-    const isComplete = await new Importer({
-      reader,
-      reconciliation: service.reconciliation,
-      rejected,
-      checkpoint: isDryRun ? null : checkpoint,
-      dryRun: isDryRun ? await DryRun.start(service.session) : null,
-      tally,
-      batchSize: options.batchSize,
-      patienceMs: options.retryForMs,
-      onWait: (reason) => options.progress?.write(`Waiting: ${reason}\n`),
-      stop: options.stop,
-    }).run();
-    if (isComplete && !isDryRun) {
-      await checkpoint?.remove();
-    }
-    const seconds = (performance.now() - startedAt) / 1000;
-    return { rejectedPath, tally, isComplete, isResumed: saved !== null, seconds };
-  } finally {
-    shown?.stop();
-    await rejected.close();
+  const tally = { ...(saved?.tally ?? emptyTally()) };
+  using shown = showProgress(options.progress, {
+    tally,
+    bytesRead: () => input.bytesRead(),
+    size: input.file?.size ?? null,
+  });
+  const isComplete = await new Importer({
+    reader,
+    reconciliation: service.reconciliation,
+    rejected,
+    checkpoint: isDryRun ? null : checkpoint,
+    dryRun: isDryRun ? await DryRun.start(service.session) : null,
+    tally,
+    batchSize: options.batchSize,
+    patienceMs: options.retryForMs,
+    onWait: (reason) => shown.say(`Waiting: ${reason}`),
+    stop: options.stop,
+  }).run();
+  if (isComplete && !isDryRun) {
+    await checkpoint?.remove();
   }
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { rejectedPath, tally, isComplete, isResumed: saved !== null, seconds };
 }
 
 function checkpointOf(settings: Settings, options: ImportOptions, { file }: Input): Checkpoint | null {

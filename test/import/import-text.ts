@@ -20,6 +20,16 @@ const DEFAULTS = {
   progress: null,
 } as const;
 
+/** Imports a file in this process, with the defaults of the command line. */
+export function importFile(
+  env: Readonly<Record<string, string>>,
+  path: string,
+  options: Partial<ImportOptions> = {},
+): Promise<ImportResult> {
+  const stop = new AbortController().signal;
+  return runImport(new Settings(env), { ...DEFAULTS, stop, path, ...options });
+}
+
 /** Imports a file of this content in this process; returns the result with the file of rejected rows. */
 export async function importText(
   database: TestDatabase,
@@ -30,12 +40,7 @@ export async function importText(
   const path = join(folder, 'people');
   await writeFile(path, content);
   try {
-    const result = await runImport(new Settings({ DATABASE_URL: database.url }), {
-      ...DEFAULTS,
-      stop: new AbortController().signal,
-      path,
-      ...options,
-    });
+    const result = await importFile({ DATABASE_URL: database.url }, path, options);
     const isRejected = existsSync(result.rejectedPath);
     return { ...result, rejected: isRejected ? await readFile(result.rejectedPath, 'utf8') : null };
   } finally {

@@ -260,7 +260,7 @@ describe('a dry run', () => {
     const { readOnly } = await import('../../src/import/dry-run.js');
     const { openService } = await import('../../src/cli/open-service.js');
     const { Settings } = await import('../../src/config/settings.js');
-    const settings = new Settings({ DATABASE_URL: readOnly(database.url) });
+    const settings = new Settings({ DATABASE_URL: readOnly(database.url)! });
     await using service = await openService(settings, 1);
     await expect(
       service.reconciliation.reconcileAll(1, [{ email: 'mcfly@hillvalley.edu', phoneNumber: null }]),
