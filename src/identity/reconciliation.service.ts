@@ -48,9 +48,10 @@ export class ReconciliationService {
    * Reconciles sightings as if they came one by one, and answers each as soon as its answer is true: at once if it
    * rests on what is stored, otherwise when the batch is committed.
    *
+   * @param onDecided told when the identities are read and the first decision on them is made
    * @throws {ContentionError} if it lost every race; calls not answered by then have changed nothing
    */
-  async identify(tenantId: number, calls: readonly Call[]): Promise<void> {
+  async identify(tenantId: number, calls: readonly Call[], onDecided?: () => void): Promise<void> {
     let waiting = calls;
     let views: IdentityView[] = [];
     const select = (): Selection => ({ tenantId, sightings: waiting.map(({ sighting }) => sighting) });
@@ -62,6 +63,7 @@ export class ReconciliationService {
       waiting.forEach(({ answer }, i) => answers[i]!.awaitsWrite || answer(answers[i]!.view));
       waiting = waiting.filter((_, i) => answers[i]!.awaitsWrite);
       views = answers.flatMap(({ awaitsWrite, view }) => (awaitsWrite ? [view] : []));
+      onDecided?.();
       return writes;
     };
     const freshIds = await this.settle(select, decide);

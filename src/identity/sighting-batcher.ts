@@ -8,6 +8,9 @@ import { ReconciliationService, type Call } from './reconciliation.service.js';
 /** How long a sighting waits for its batch at the most; longer, and the caller had better try again elsewhere. */
 const MAX_WAIT_MS = 2_000;
 
+/** So many must wait for a batch to be read beside another that is being read. */
+const MIN_BESIDE = 16;
+
 interface Waiting extends Call {
   readonly since: number;
   readonly fail: (reason: unknown) => void;
@@ -24,6 +27,8 @@ export class SightingBatcher {
   /** By tenant, in order of arrival; a batch never mixes tenants. */
   private readonly queues = new Map<number, Waiting[]>();
   private busyLanes = 0;
+  /** How many of the batches under way are not decided yet; the others write. */
+  private undecided = 0;
 
   constructor(
     private readonly reconciliation: ReconciliationService,
@@ -47,7 +52,7 @@ export class SightingBatcher {
 
   private fillLanes(): void {
     for (const [tenantId, queue] of this.queues) {
-      if (this.busyLanes >= this.settings.batchLanes) {
+      if (!this.isLaneFree(queue.length)) {
         return;
       }
       // Taken out and, if more wait, put back last: tenants take turns.
@@ -57,20 +62,40 @@ export class SightingBatcher {
         this.queues.set(tenantId, queue);
       }
       this.busyLanes++;
+      this.undecided++;
       void this.run(tenantId, batch);
     }
   }
 
+  /**
+   * While one batch reads, another pays only if it is large: each costs as much as reading a dozen sightings. While one
+   * writes, the other lanes are free to all, so that what is known does not wait for a disk.
+   */
+  private isLaneFree(waiting: number): boolean {
+    const { batchLanes } = this.settings;
+    return this.busyLanes < batchLanes && (this.undecided === 0 || waiting >= MIN_BESIDE);
+  }
+
   private async run(tenantId: number, batch: readonly Waiting[]): Promise<void> {
+    let isDecided = false;
+    const onDecided = (): void => {
+      if (!isDecided) {
+        isDecided = true;
+        this.undecided--;
+        // Not at once: what decides in the middle of its own work would start another batch within it.
+        queueMicrotask(() => this.fillLanes());
+      }
+    };
     try {
-      await this.reconcile(tenantId, inTime(batch));
+      await this.reconcile(tenantId, inTime(batch), onDecided);
     } finally {
+      onDecided();
       this.busyLanes--;
       this.fillLanes();
     }
   }
 
-  private async reconcile(tenantId: number, batch: readonly Waiting[]): Promise<void> {
+  private async reconcile(tenantId: number, batch: readonly Waiting[], onDecided: () => void): Promise<void> {
     const answered = new Set<Waiting>();
     const calls = batch.map((waiting) => ({
       sighting: waiting.sighting,
@@ -80,7 +105,7 @@ export class SightingBatcher {
       },
     }));
     try {
-      await this.reconciliation.identify(tenantId, calls);
+      await this.reconciliation.identify(tenantId, calls, onDecided);
     } catch (error) {
       const left = batch.filter((waiting) => !answered.has(waiting));
       if (left.length <= 1 || isForAll(error)) {
@@ -89,7 +114,7 @@ export class SightingBatcher {
       }
       // It is about one of them; alone, each of the others gets its answer.
       for (const waiting of left) {
-        await this.reconcile(tenantId, [waiting]);
+        await this.reconcile(tenantId, [waiting], onDecided);
       }
     }
   }

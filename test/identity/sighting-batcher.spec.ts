@@ -6,9 +6,14 @@ import { SightingBatcher } from '../../src/identity/sighting-batcher.js';
 
 /** Stands for the database work: records the batches, and ends them when told to. */
 class Batches {
-  readonly taken: { tenantId: number; phones: (string | null)[]; end: (error?: Error) => void }[] = [];
+  readonly taken: {
+    tenantId: number;
+    phones: (string | null)[];
+    decide: () => void;
+    end: (error?: Error) => void;
+  }[] = [];
 
-  identify(tenantId: number, calls: readonly Call[]): Promise<void> {
+  identify(tenantId: number, calls: readonly Call[], decide: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (error?: Error): void => {
         if (error !== undefined) {
@@ -25,7 +30,7 @@ class Batches {
         }
         resolve();
       };
-      this.taken.push({ tenantId, phones: calls.map(({ sighting }) => sighting.phoneNumber), end });
+      this.taken.push({ tenantId, phones: calls.map(({ sighting }) => sighting.phoneNumber), decide, end });
     });
   }
 }
@@ -72,10 +77,41 @@ test('a batch takes no more than its limit, and the rest follows', async () => {
   expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2', '3'], ['4']]);
 });
 
-test('no more batches are under way than there are lanes', () => {
+test('few wait while a batch reads, and take the next lane when it writes', async () => {
   const { batches, identify } = batcher({ BATCH_LANES: '2' });
-  ['1', '2', '3', '4'].forEach((phone) => void identify(phone));
+  ['1', '2', '3'].forEach((phone) => void identify(phone));
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1']]);
+  batches.taken[0]!.decide();
+  await settled();
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2', '3']]);
+});
+
+test('many do not wait while a batch reads', () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '2' });
+  Array.from({ length: 17 }, (_, i) => void identify(String(i)));
+  expect(batches.taken.map(({ phones }) => phones.length)).toEqual([1, 16]);
+});
+
+test('no more batches are under way than there are lanes', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '2' });
+  for (const phone of ['1', '2', '3']) {
+    void identify(phone);
+    batches.taken.at(-1)!.decide();
+    await settled();
+  }
+  Array.from({ length: 20 }, () => void identify('4'));
   expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2']]);
+});
+
+test('a batch that fails before it has decided does not keep the others waiting', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '2' });
+  const first = identify('1');
+  const second = identify('2');
+  batches.taken[0]!.end(new DatabaseUnavailableError('gone'));
+  await expect(first).rejects.toThrow('gone');
+  await settled();
+  batches.taken[1]!.end();
+  expect(await second).toEqual(['2']);
 });
 
 test('a batch has one tenant, and tenants take turns', async () => {

@@ -3,6 +3,9 @@ import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js/
 /** What stands between the digits of a phone number: any space, hyphen or dash, dot, parentheses, slash, invisible marks. */
 const SEPARATORS = /[\p{Zs}\p{Pd}\p{Cf}.()/]/gu;
 
+/** `+` and the 15 digits that E.164 allows; some national numbers that count as valid would come out longer. */
+const E164_MAX_LENGTH = 16;
+
 /**
  * Brings an email to its one form: trimmed, Unicode NFC, lower case; null if nothing is left.
  *
@@ -54,16 +57,17 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
 /** E.164 of a possible international number; a trunk zero as in `+49 (0)30 …` is not part of it. */
 function international(digits: string): string | null {
   const parsed = parsePhoneNumberFromString(digits, { extract: false });
-  return parsed?.isPossible() === true ? settled(parsed.number) : null;
+  if (parsed?.isPossible() !== true) {
+    return null;
+  }
+  // what comes out as it went in has had its second pass: most numbers are stored and sent in this form
+  return parsed.number === digits && digits.length <= E164_MAX_LENGTH ? digits : settled(parsed.number);
 }
 
 function national(digits: string, defaultCountry: CountryCode): string | null {
   const parsed = parsePhoneNumberFromString(digits, { defaultCountry, extract: false });
   return parsed?.isValid() === true ? settled(parsed.number) : null;
 }
-
-/** `+` and the 15 digits that E.164 allows; some national numbers that count as valid would come out longer. */
-const E164_MAX_LENGTH = 16;
 
 /** Refuses a form that a second pass would change again: two forms of one number would be two identifiers. */
 function settled(number: string): string | null {
