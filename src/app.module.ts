@@ -1,4 +1,5 @@
 import { Logger, Module, type BeforeApplicationShutdown, type DynamicModule } from '@nestjs/common';
+import { AuthModule } from './auth/auth.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -8,7 +9,7 @@ import { HttpModule } from './http/http.module.js';
 import { IdentityModule } from './identity/identity.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
 
-@Module({ imports: [IdentityModule, HealthModule, DocsModule, HttpModule, ProblemsModule] })
+@Module({ imports: [AuthModule, IdentityModule, HealthModule, DocsModule, HttpModule, ProblemsModule] })
 export class AppModule implements BeforeApplicationShutdown {
   static async with(settings: Settings): Promise<DynamicModule> {
     return { module: AppModule, imports: [ConfigModule.with(settings), await DatabaseModule.with(settings)] };

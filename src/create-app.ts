@@ -4,6 +4,7 @@ import { AppModule } from './app.module.js';
 import type { Settings } from './config/settings.js';
 import { DocsModule } from './docs/docs.module.js';
 import { createFastifyAdapter } from './http/fastify.js';
+import { shedLoad } from './limits/load-shedding.js';
 import { createLogger } from './logger.js';
 
 /** Puts the application together, ready to listen. */
@@ -33,6 +34,7 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
     // a promise for the whole domain, which only those who end TLS can make
     strictTransportSecurity: false,
   });
+  await shedLoad(app, settings.maxEventLoopDelayMs);
   DocsModule.mount(app);
   return app;
 }

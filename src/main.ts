@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { requireAuth } from './auth/require-auth.js';
 import { loadSettings } from './config/load-settings.js';
 import { createApp } from './create-app.js';
 import { describeFailure } from './describe-failure.js';
@@ -14,6 +15,7 @@ SIGNALS.forEach((signal) => process.once(signal, quit));
 
 try {
   const settings = loadSettings();
+  requireAuth(settings, process.env);
   const app = await createApp(settings);
   app.enableShutdownHooks([...SIGNALS], { useProcessExit: true });
   SIGNALS.forEach((signal) => process.removeListener(signal, quit));

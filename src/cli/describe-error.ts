@@ -1,13 +1,14 @@
+import { AdministrationError } from '../auth/administration.error.js';
 import { SettingsError } from '../config/settings.js';
 import { DataDirInUseError } from '../database/data-dir-lock.js';
 import { ImportError } from '../import/import.error.js';
 import { troubleOf } from '../import/importer.js';
 import { loggable } from '../problems/loggable.js';
-import { SchemaError } from './open-service.js';
+import { SchemaError } from './require-schema.js';
 
 /** What a command that failed says: one sentence if its user can mend it, otherwise the fault itself. */
 export function describeError(error: unknown): string {
-  const mendable = [ImportError, SchemaError, SettingsError, DataDirInUseError];
+  const mendable = [AdministrationError, ImportError, SchemaError, SettingsError, DataDirInUseError];
   if (mendable.some((kind) => error instanceof kind)) {
     return (error as Error).message;
   }

@@ -4,6 +4,7 @@ import { FORMATS, type Format } from '../export/format.js';
 interface Flags {
   readonly format?: Format;
   readonly excelSafe?: true;
+  readonly tenant?: string;
   readonly quiet?: true;
 }
 
@@ -20,12 +21,13 @@ export function exportCommand(): Command {
       '--excel-safe',
       'put a quote before values that a spreadsheet would take for a formula, + numbers too (CSV)',
     )
+    .option('--tenant <name>', 'whose identities (default: the only tenant there is)')
     .option('--quiet', 'print no summary')
     .addHelpText('after', '\nExit codes: 0 done, 2 the export could not run or was stopped.')
     .action(run);
 }
 
-async function run(path: string, { format, excelSafe, quiet }: Flags): Promise<void> {
+async function run(path: string, { format, excelSafe, tenant, quiet }: Flags): Promise<void> {
   try {
     // Only now: the ORM and the framework take a second to load.
     const { loadSettings } = await import('../config/load-settings.js');
@@ -34,6 +36,7 @@ async function run(path: string, { format, excelSafe, quiet }: Flags): Promise<v
       path,
       format: format ?? (/\.csv(\.gz)?$/i.test(path) ? 'csv' : 'ndjson'),
       isExcelSafe: excelSafe ?? false,
+      tenant: tenant ?? null,
     });
     if (!quiet) {
       process.stderr.write(

@@ -23,6 +23,7 @@ interface Flags {
   readonly restart?: true;
   readonly dryRun?: true;
   readonly retryFor: number;
+  readonly tenant?: string;
   readonly quiet?: true;
   readonly json?: true;
 }
@@ -66,6 +67,7 @@ export function importCommand(): Command {
       wholeNumber(0, 86_400),
       300,
     )
+    .option('--tenant <name>', 'whose people they are (default: the only tenant there is)')
     .option('--quiet', 'show no progress')
     .option('--json', 'print the summary as JSON')
     .addHelpText(
@@ -119,6 +121,7 @@ function optionsOf(path: string, flags: Flags, stop: AbortSignal): ImportOptions
     checkpointPath: flags.checkpoint ?? null,
     isRestart: flags.restart ?? false,
     isDryRun: flags.dryRun ?? false,
+    tenant: flags.tenant ?? null,
     retryForMs: flags.retryFor * 1000,
     progress: flags.quiet ? null : process.stderr,
     stop,

@@ -4,6 +4,8 @@ import { setFlagsFromString } from 'node:v8';
 import { VERSION } from '../version.js';
 import { exportCommand } from './export.command.js';
 import { importCommand } from './import.command.js';
+import { keysCommand } from './keys.command.js';
+import { tenantsCommand } from './tenants.command.js';
 
 // Some 40 MB are alive at any time, but V8 lets the heap grow fourfold before it looks: 380 MB at the peak of an import,
 // and 275 MB this way.
@@ -11,16 +13,22 @@ setFlagsFromString('--heap-growing-percent=50');
 
 const program = new Command('identity-reconciliation')
   .description(
-    'Identity reconciliation: import and export of people. The service itself starts with `npm start`.',
+    'Identity reconciliation: import and export of people, tenants and their API keys. The service itself starts with `npm start`.',
   )
   .version(VERSION)
   .addCommand(importCommand())
   .addCommand(exportCommand())
+  .addCommand(keysCommand())
+  .addCommand(tenantsCommand())
   .addHelpText(
     'after',
     '\nThe database is the one of the service: DATABASE_URL, or the embedded one in DATA_DIR (default ./data).',
   );
-for (const command of [program, ...program.commands]) {
+for (const command of [
+  program,
+  ...program.commands,
+  ...program.commands.flatMap(({ commands }) => commands),
+]) {
   command.exitOverride().showHelpAfterError('Give --help for the options.');
 }
 

@@ -5,24 +5,22 @@ import 'reflect-metadata';
 import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ormOptions } from '../../mikro-orm.config.js';
+import { chosenTenant } from '../auth/chosen-tenant.js';
 import { ConfigModule } from '../config/config.module.js';
 import type { Settings } from '../config/settings.js';
 import { holdDataDir } from '../database/data-dir-lock.js';
 import { openSession } from '../database/open-session.js';
-import { missingMigrations } from '../database/schema-version.js';
 import type { SqlSession } from '../database/sql-session.js';
 import { IdentityModule } from '../identity/identity.module.js';
 import { ReconciliationService } from '../identity/reconciliation.service.js';
+import { requireSchema } from './require-schema.js';
 
 /** What a command works with: the service without HTTP. */
 export interface OpenService extends AsyncDisposable {
+  /** The tenant that was asked for */
+  readonly tenantId: number;
   readonly reconciliation: ReconciliationService;
   readonly session: SqlSession;
-}
-
-/** The schema is not what this build needs. */
-export class SchemaError extends Error {
-  override readonly name = 'SchemaError';
 }
 
 /** The service's own modules, without what only serves HTTP and without migrations at start. */
@@ -52,9 +50,15 @@ class CommandModule {
  * Opens the service for a command.
  *
  * @throws {DataDirInUseError} if the embedded database is open in another process
+ * @param tenant name of a tenant; null: the only one there is
  * @throws {SchemaError} if the schema is not up to date
+ * @throws {AdministrationError} if there is no such tenant, or more than one and none is named
  */
-export async function openService(settings: Settings, connections: number): Promise<OpenService> {
+export async function openService(
+  settings: Settings,
+  connections: number,
+  tenant: string | null,
+): Promise<OpenService> {
   // Standard output belongs to the results.
   Logger.overrideLogger(false);
   const release = settings.databaseUrl === null ? await holdDataDir(settings.dataDir) : async () => undefined;
@@ -68,15 +72,12 @@ export async function openService(settings: Settings, connections: number): Prom
   };
   try {
     const orm = app.get<MikroORM>(MikroORM);
-    const missing = await missingMigrations(orm);
-    if (missing.length > 0) {
-      throw new SchemaError(
-        `The schema is not up to date (missing: ${missing.join(', ')}): run \`npm run migration:up\` first.`,
-      );
-    }
+    await requireSchema(orm);
+    const em = orm.em.fork() as SqlEntityManager;
     return {
+      tenantId: await chosenTenant(em, tenant),
       reconciliation: app.get(ReconciliationService),
-      session: await openSession(orm.em.fork() as SqlEntityManager),
+      session: await openSession(em),
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {

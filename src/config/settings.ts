@@ -3,6 +3,10 @@ import { resolve } from 'node:path';
 import { parse } from 'pg-connection-string';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const AUTH_MODES = ['none', 'api-key'] as const;
+export type AuthMode = (typeof AUTH_MODES)[number];
+const POOLERS = ['none', 'transaction'] as const;
+export type Pooler = (typeof POOLERS)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Everything the environment decides, parsed and validated once. Injected wherever a setting is needed. */
@@ -14,8 +18,20 @@ export class Settings {
   readonly logLevel: LogLevel;
   /** PostgreSQL connection URL; null: the embedded database in `dataDir`. */
   readonly databaseUrl: string | null;
+  /** What is between the service and PostgreSQL: nothing, or a pooler that gives out connections by transaction. */
+  readonly databasePooler: Pooler;
   /** Connections that this process opens at the most, the one of the readiness check aside. */
   readonly databasePoolMax: number;
+  /** Whether callers show an API key; with `none` all are of one tenant. */
+  readonly authMode: AuthMode;
+  /** Whether the calls of a key are limited. */
+  readonly isRateLimited: boolean;
+  /** Calls that a key may make in a minute, unless it has a limit of its own. */
+  readonly callsPerMinute: number;
+  /** Sightings that may wait for a batch; with more, callers are asked to come again. */
+  readonly queueMax: number;
+  /** Ms that the event loop may lag behind before calls are turned away; 0: they never are. */
+  readonly maxEventLoopDelayMs: number;
   /** Absolute path of the embedded database's folder; used without `databaseUrl` only. */
   readonly dataDir: string;
   /** Whether the service brings the schema up to date when it starts. */
@@ -42,7 +58,13 @@ export class Settings {
     this.port = read.integer('PORT', 3000, 0, 65_535);
     this.logLevel = read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info');
     this.databaseUrl = read.postgresUrl('DATABASE_URL');
+    this.databasePooler = read.oneOf('DATABASE_POOLER', POOLERS, 'none');
     this.databasePoolMax = read.integer('DATABASE_POOL_MAX', 10, 1, 1000);
+    this.authMode = read.oneOf('AUTH_MODE', AUTH_MODES, 'none');
+    this.isRateLimited = read.flag('RATE_LIMIT_ENABLED', this.authMode === 'api-key');
+    this.callsPerMinute = read.integer('RATE_LIMIT_PER_MINUTE', 60_000, 1, 1_000_000_000);
+    this.queueMax = read.integer('QUEUE_MAX', 4096, 1, 1_000_000);
+    this.maxEventLoopDelayMs = read.integer('MAX_EVENT_LOOP_DELAY_MS', 1000, 0, 60_000);
     this.dataDir = resolve(read.text('DATA_DIR', './data'));
     this.migrateOnStart = read.flag('MIGRATE_ON_START', this.databaseUrl === null);
     this.defaultPhoneRegion = read.country('DEFAULT_PHONE_REGION');
@@ -51,6 +73,10 @@ export class Settings {
     this.batchLanes = Math.min(read.integer('BATCH_LANES', 2, 1, 64), this.databasePoolMax);
     this.identityCacheMinContacts = read.integer('IDENTITY_CACHE_MIN_CONTACTS', 100, 1, 1_000_000);
     this.identityCacheBytes = read.integer('IDENTITY_CACHE_MB', 32, 0, 4096) * 1024 * 1024;
+    read.refuseIf(
+      this.isRateLimited && this.authMode === 'none',
+      'RATE_LIMIT_ENABLED counts by API key: it needs AUTH_MODE=api-key',
+    );
     read.finish();
   }
 }
@@ -111,6 +137,12 @@ class Reader {
     }
     this.mistakes.push(`${name} must be a URL of the form postgres://user:password@host:5432/database`);
     return null;
+  }
+
+  refuseIf(isWrong: boolean, mistake: string): void {
+    if (isWrong) {
+      this.mistakes.push(mistake);
+    }
   }
 
   finish(): void {

@@ -4,7 +4,7 @@ import type { SqlEntityManager } from '@mikro-orm/sql';
 import { DatabaseUnavailableError } from './database-unavailable.error.js';
 import { PgSession } from './pg-session.js';
 import { PgliteSession } from './pglite-session.js';
-import type { SqlSession } from './sql-session.js';
+import type { SessionOptions, SqlSession } from './sql-session.js';
 import { unavailability } from './unavailable.js';
 
 /**
@@ -18,15 +18,16 @@ export async function openSession(em: SqlEntityManager): Promise<SqlSession> {
     return guarded(new PgliteSession(await connection.getNativeClient()));
   }
   if (connection instanceof PostgreSqlConnection) {
-    return guarded(new PgSession(await connection.getNativeClient()));
+    const { session } = em.config.get('driverOptions') as { session: SessionOptions };
+    return guarded(new PgSession(await connection.getNativeClient(), session));
   }
   throw new Error('the database is neither PostgreSQL nor the embedded one');
 }
 
 function guarded(session: SqlSession): SqlSession {
   return {
-    query: (query) => session.query(query).catch(explain),
-    transaction: (work) => session.transaction(work).catch(explain),
+    query: (query, tenantId) => session.query(query, tenantId).catch(explain),
+    transaction: (work, tenantId) => session.transaction(work, tenantId).catch(explain),
   };
 }
 

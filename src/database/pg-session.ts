@@ -1,17 +1,32 @@
-import type { Pool, PoolClient, QueryResult } from 'pg';
-import type { Query, Row, SqlSession, Transaction } from './sql-session.js';
+import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
+import type { Query, Row, SessionOptions, SqlSession, Transaction } from './sql-session.js';
+import { TENANT_SETTING } from './tenant-policy.js';
 
-/** On PostgreSQL: named prepared statements, and several statements a round trip. */
+/**
+ * On PostgreSQL: prepared statements, and several statements a round trip.
+ *
+ * The tenant is named in the transaction, never for longer: a pooler may give the connection to anybody after it. Where
+ * there is but one tenant the connections name it from the start, and a single statement needs no transaction.
+ */
 export class PgSession implements SqlSession {
-  constructor(private readonly pool: Pool) {}
+  constructor(
+    private readonly pool: Pool,
+    private readonly options: SessionOptions,
+  ) {}
 
-  async query(query: Query): Promise<Row[]> {
-    return (await this.pool.query(prepared(query))).rows as Row[];
+  async query(query: Query, tenantId: number | null): Promise<Row[]> {
+    if (this.isNamed(tenantId)) {
+      return (await this.pool.query(this.prepared(query))).rows as Row[];
+    }
+    return this.transaction(async (transaction) => (await transaction.commit(query))[0]!, tenantId);
   }
 
-  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (transaction: Transaction) => Promise<T>, tenantId: number | null): Promise<T> {
+    const begin = this.isNamed(tenantId)
+      ? 'begin'
+      : `begin; set local ${TENANT_SETTING} = ${Number(tenantId)}`;
     const client = await this.pool.connect();
-    const transaction = new PgTransaction(client);
+    const transaction = new PgTransaction(client, begin, (query) => this.prepared(query));
     try {
       return await work(transaction);
     } finally {
@@ -20,18 +35,35 @@ export class PgSession implements SqlSession {
       client.release(!isUsable);
     }
   }
+
+  /** Whether nothing has to be said about the tenant any more. */
+  private isNamed(tenantId: number | null): boolean {
+    const { fixedTenantId } = this.options;
+    if (tenantId !== null && fixedTenantId !== null && tenantId !== fixedTenantId) {
+      throw new Error(`the connections belong to tenant ${fixedTenantId}`);
+    }
+    return tenantId === null || fixedTenantId !== null;
+  }
+
+  private prepared([{ name, text }, ...values]: Query): QueryConfig {
+    return this.options.keepsPrepared ? { name, text, values } : { text, values };
+  }
 }
 
 class PgTransaction implements Transaction {
   private state: 'new' | 'open' | 'ended' | 'broken' = 'new';
 
-  constructor(private readonly client: PoolClient) {}
+  constructor(
+    private readonly client: PoolClient,
+    private readonly begin: string,
+    private readonly prepared: (query: Query) => QueryConfig,
+  ) {}
 
   async send(...queries: Query[]): Promise<Row[][]> {
     return (await this.pipeline(queries)).map(({ rows }) => rows as Row[]);
   }
 
-  async commit(...queries: Query[]): Promise<void> {
+  async commit(...queries: Query[]): Promise<Row[][]> {
     const results = await this.pipeline(queries, 'commit');
     this.state = 'ended';
     // The server answers COMMIT of a failed transaction with success and the tag ROLLBACK.
@@ -39,6 +71,7 @@ class PgTransaction implements Transaction {
     if (tag !== 'COMMIT') {
       throw new Error(`the transaction ended with ${String(tag)} in place of COMMIT`);
     }
+    return results.slice(0, -1).map(({ rows }) => rows as Row[]);
   }
 
   async end(): Promise<boolean> {
@@ -54,11 +87,11 @@ class PgTransaction implements Transaction {
   private async pipeline(queries: Query[], last?: 'commit'): Promise<QueryResult[]> {
     const sent: Promise<QueryResult>[] = [];
     if (this.state === 'new') {
-      sent.push(this.client.query('begin'));
+      sent.push(this.client.query(this.begin));
       this.state = 'open';
     }
     const own = sent.length;
-    sent.push(...queries.map((query) => this.client.query(prepared(query))));
+    sent.push(...queries.map((query) => this.client.query(this.prepared(query))));
     if (last !== undefined) {
       sent.push(this.client.query(last));
     }
@@ -74,8 +107,4 @@ class PgTransaction implements Transaction {
     }
     return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])).slice(own);
   }
-}
-
-function prepared([{ name, text }, ...values]: Query): { name: string; text: string; values: unknown[] } {
-  return { name, text, values };
 }

@@ -1,7 +1,10 @@
 import type { PGlite, Transaction as PgliteTransaction } from '@electric-sql/pglite';
 import type { Query, Row, SqlSession, Transaction } from './sql-session.js';
 
-/** On the embedded database: in process, one connection, transactions one after another. */
+/**
+ * On the embedded database: in process, one connection, transactions one after another. It knows no tenants beside the
+ * statements' own: the only user of the embedded database is a superuser, whom row level security does not bind.
+ */
 export class PgliteSession implements SqlSession {
   constructor(private readonly database: PGlite) {}
 
@@ -15,8 +18,9 @@ export class PgliteSession implements SqlSession {
       const result = await work({
         send: (...queries) => inOrder(transaction, queries),
         commit: async (...queries) => {
-          await inOrder(transaction, queries);
+          const results = await inOrder(transaction, queries);
           isCommitted = true;
+          return results;
         },
       });
       if (!isCommitted) {

@@ -1,5 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { API_KEY_HEADER, BEARER } from '../auth/access.js';
+import { Settings } from '../config/settings.js';
 import { VERSION } from '../version.js';
 
 const DESCRIPTION = `Links the emails and phone numbers that a customer gives at different times to one identity.
@@ -19,6 +21,26 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('identity', 'Linking identifiers to identities')
     .addTag('contacts', 'Looking up and deleting contacts')
     .addTag('health', 'Probes for Kubernetes and load balancers')
+    .addBearerAuth({ type: 'http', description: 'An API key' }, BEARER)
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' }, API_KEY_HEADER)
     .build();
-  return SwaggerModule.createDocument(app, config);
+  const document = SwaggerModule.createDocument(app, config);
+  return app.get(Settings).authMode === 'none' ? withoutKeys(document) : document;
+}
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+/** What only a caller with a key can meet. */
+const STATUSES_OF_KEYS = ['401', '403', '429'];
+
+/** The document of a service that asks for no key. */
+function withoutKeys(document: OpenAPIObject): OpenAPIObject {
+  delete document.components?.securitySchemes;
+  for (const operation of Object.values(document.paths).flatMap(
+    (path) => Object.values(path) as Operation[],
+  )) {
+    delete operation.security;
+    STATUSES_OF_KEYS.forEach((status) => delete operation.responses[status]);
+  }
+  return document;
 }

@@ -1,6 +1,5 @@
 import type { Row, SqlSession, Transaction } from '../database/sql-session.js';
 import { viewOf, type Contact } from '../identity/domain/contact.js';
-import { DEFAULT_TENANT_ID } from '../identity/tenant.js';
 import { csvLine } from './csv-line.js';
 import { PAGE, SNAPSHOT } from './export.statements.js';
 import type { Format } from './format.js';
@@ -15,12 +14,13 @@ export interface Exported {
 }
 
 /**
- * Passes on all identities of one moment as text, in order of their primary contact.
+ * Passes on all identities of a tenant at one moment as text, in order of their primary contact.
  *
  * @param write takes a piece of the text; the next page is read meanwhile, and passed on when it is done
  */
 export async function exportIdentities(
   session: SqlSession,
+  tenantId: number,
   format: Format,
   isExcelSafe: boolean,
   write: (text: string) => Promise<void>,
@@ -30,12 +30,12 @@ export async function exportIdentities(
   await session.transaction(async (transaction) => {
     await transaction.send([SNAPSHOT]);
     // the snapshot is that of the first page
-    let page = await pageAfter(transaction, 0);
+    let page = await pageAfter(transaction, tenantId, 0);
     if (format === 'csv') {
       await write(csvLine(['primaryContactId', 'contactId', 'email', 'phoneNumber', 'createdAt']));
     }
     while (page.length > 0) {
-      const following = pageAfter(transaction, page.at(-1)!.primaryId);
+      const following = pageAfter(transaction, tenantId, page.at(-1)!.primaryId);
       const written = write(page.map(text).join(''));
       const [next, done] = await Promise.allSettled([following, written]);
       if (done.status === 'rejected' || next.status === 'rejected') {
@@ -45,7 +45,7 @@ export async function exportIdentities(
       exported.contacts += page.reduce((sum, { contacts }) => sum + contacts.length, 0);
       page = next.value;
     }
-  });
+  }, tenantId);
   return exported;
 }
 
@@ -55,8 +55,8 @@ interface Identity {
   readonly contacts: readonly Contact[];
 }
 
-async function pageAfter(transaction: Transaction, primaryId: number): Promise<Identity[]> {
-  const [rows = []] = await transaction.send([PAGE, DEFAULT_TENANT_ID, primaryId, PAGE_SIZE]);
+async function pageAfter(transaction: Transaction, tenantId: number, primaryId: number): Promise<Identity[]> {
+  const [rows = []] = await transaction.send([PAGE, tenantId, primaryId, PAGE_SIZE]);
   const identities: { primaryId: number; contacts: Contact[] }[] = [];
   for (const row of rows) {
     const root = Number(row.root);

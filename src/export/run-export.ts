@@ -14,6 +14,8 @@ export interface ExportOptions {
   readonly path: string;
   readonly format: Format;
   readonly isExcelSafe: boolean;
+  /** Name of a tenant; null: the only one there is */
+  readonly tenant: string | null;
 }
 
 /**
@@ -21,8 +23,8 @@ export interface ExportOptions {
  * complete, and not before.
  */
 export async function runExport(settings: Settings, options: ExportOptions): Promise<Exported> {
-  const { path, format, isExcelSafe } = options;
-  await using service = await openService(settings, 1);
+  const { path, format, isExcelSafe, tenant } = options;
+  await using service = await openService(settings, 1, tenant);
   const isFile = path !== '-';
   const partial = `${path}.partial`;
   const target: Writable = isFile ? createWriteStream(partial) : process.stdout;
@@ -32,7 +34,7 @@ export async function runExport(settings: Settings, options: ExportOptions): Pro
   // it is waited for below, or the error that broke it comes first
   ended.catch(() => undefined);
   try {
-    const exported = await exportIdentities(service.session, format, isExcelSafe, (text) =>
+    const exported = await exportIdentities(service.session, service.tenantId, format, isExcelSafe, (text) =>
       put(gzip ?? target, text, ended),
     );
     if (gzip !== null || isFile) {

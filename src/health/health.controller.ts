@@ -14,6 +14,7 @@ import {
   type HealthIndicatorFunction,
 } from '@nestjs/terminus';
 import type { FastifyReply } from 'fastify';
+import { OpenToAll } from '../auth/access.js';
 import { DatabaseProbe } from './database-probe.js';
 import { HealthResponse } from './health.response.js';
 
@@ -22,6 +23,7 @@ const DOWN = { type: HealthResponse, description: 'Not now; `error` names what i
 
 /** The probes of Kubernetes and load balancers. */
 @ApiTags('health')
+@OpenToAll()
 @Controller('health')
 export class HealthController implements BeforeApplicationShutdown {
   private isDraining = false;

@@ -32,7 +32,7 @@ export class ContactRepository extends EntityRepository<Contact> {
    */
   async load(selection: Selection, known: readonly Identity[] = []): Promise<Identity[]> {
     const session = await this.open();
-    return identitiesOf(await session.query(selectionQuery(selection, known)), known);
+    return identitiesOf(await session.query(selectionQuery(selection, known), selection.tenantId), known);
   }
 
   /**
@@ -58,7 +58,7 @@ export class ContactRepository extends EntityRepository<Contact> {
           draw,
         );
         return locked.length < writes.touched.length ? null : commit(transaction, tenantId, writes, drawn);
-      }),
+      }, tenantId),
     );
   }
 
@@ -92,7 +92,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         }
         const [drawn] = await transaction.send([sql.DRAW, writes.newcomers.length]);
         return commit(transaction, tenantId, writes, drawn);
-      }),
+      }, tenantId),
     );
   }
 

@@ -1,11 +1,12 @@
 import { Controller, Delete, Get, HttpCode, Param } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { RequiresScope } from '../auth/access.js';
+import { TenantId } from '../auth/caller.js';
 import { ApiProblems } from '../problems/api-problem.decorator.js';
 import { ContactNotFoundError } from './contact-not-found.error.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { ReconciliationService } from './reconciliation.service.js';
-import { DEFAULT_TENANT_ID } from './tenant.js';
 
 const ID = {
   name: 'id',
@@ -15,7 +16,10 @@ const ID = {
 } as const;
 const PROBLEMS = {
   400: 'The id is not a whole number of at least 1.',
+  401: 'The API key is missing or not valid.',
+  403: 'The API key lacks the scope.',
   404: 'There is no such contact, or it was deleted.',
+  429: 'The API key has made all its calls of the minute.',
   503: 'The database is not available. Safe to repeat.',
 };
 
@@ -25,6 +29,7 @@ export class ContactsController {
   constructor(private readonly reconciliation: ReconciliationService) {}
 
   @Get(':id')
+  @RequiresScope('read')
   @ApiOperation({
     summary: 'Get the identity that a contact belongs to',
     description: 'Today’s identity, also for a contact that was merged into another one.',
@@ -32,8 +37,11 @@ export class ContactsController {
   @ApiParam(ID)
   @ApiOkResponse({ type: IdentityResponse, description: 'The identity of the contact.' })
   @ApiProblems(PROBLEMS)
-  async find(@Param('id', ContactIdPipe) id: number): Promise<IdentityResponse> {
-    const view = await this.reconciliation.find(DEFAULT_TENANT_ID, id);
+  async find(
+    @TenantId() tenantId: number,
+    @Param('id', ContactIdPipe) id: number,
+  ): Promise<IdentityResponse> {
+    const view = await this.reconciliation.find(tenantId, id);
     if (view === null) {
       throw new ContactNotFoundError(id);
     }
@@ -41,6 +49,7 @@ export class ContactsController {
   }
 
   @Delete(':id')
+  @RequiresScope('delete')
   @HttpCode(204)
   @ApiOperation({
     summary: 'Delete a contact',
@@ -50,8 +59,8 @@ export class ContactsController {
   @ApiParam(ID)
   @ApiNoContentResponse({ description: 'The contact is deleted.' })
   @ApiProblems(PROBLEMS)
-  async delete(@Param('id', ContactIdPipe) id: number): Promise<void> {
-    if (!(await this.reconciliation.delete(DEFAULT_TENANT_ID, id))) {
+  async delete(@TenantId() tenantId: number, @Param('id', ContactIdPipe) id: number): Promise<void> {
+    if (!(await this.reconciliation.delete(tenantId, id))) {
       throw new ContactNotFoundError(id);
     }
   }

@@ -7,13 +7,14 @@ import {
   ApiTags,
   getSchemaPath,
 } from '@nestjs/swagger';
+import { RequiresScope } from '../auth/access.js';
+import { TenantId } from '../auth/caller.js';
 import { ApiProblems } from '../problems/api-problem.decorator.js';
 import type { Sighting } from './domain/contact.js';
 import { IdentifyRequest } from './dto/identify.request.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { SightingPipe } from './dto/sighting.pipe.js';
 import { SightingBatcher } from './sighting-batcher.js';
-import { DEFAULT_TENANT_ID } from './tenant.js';
 
 /** The one rule that concerns two fields, and so has no place in the request's own schema. */
 const AT_LEAST_ONE = {
@@ -32,6 +33,7 @@ export class IdentityController {
   constructor(private readonly batcher: SightingBatcher) {}
 
   @Post('identify')
+  @RequiresScope('identify')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Link identifiers to one identity, and get the whole of it',
@@ -43,12 +45,18 @@ export class IdentityController {
   @ApiOkResponse({ type: IdentityResponse, description: 'The identity that the identifiers belong to.' })
   @ApiProblems({
     400: 'The body is malformed, or a field is invalid.',
+    401: 'The API key is missing or not valid.',
+    403: 'The API key lacks the scope identify.',
     413: 'The body is larger than 16 KiB.',
     415: 'The body is not JSON in UTF-8, or is encoded.',
+    429: 'The API key has made all its calls of the minute.',
     503: 'The database is not available, or too many calls change the identity at once. Safe to repeat.',
   })
-  async identify(@Body(SightingPipe) sighting: Sighting): Promise<IdentityResponse> {
-    return new IdentityResponse(await this.batcher.identify(DEFAULT_TENANT_ID, sighting));
+  async identify(
+    @TenantId() tenantId: number,
+    @Body(SightingPipe) sighting: Sighting,
+  ): Promise<IdentityResponse> {
+    return new IdentityResponse(await this.batcher.identify(tenantId, sighting));
   }
 }
 

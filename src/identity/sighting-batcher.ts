@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
 import { ContentionError } from './contention.error.js';
+import { OverloadedError } from '../limits/overloaded.error.js';
 import type { IdentityView, Sighting } from './domain/contact.js';
 import { ReconciliationService, type Call } from './reconciliation.service.js';
 
@@ -26,6 +27,7 @@ interface Waiting extends Call {
 export class SightingBatcher {
   /** By tenant, in order of arrival; a batch never mixes tenants. */
   private readonly queues = new Map<number, Waiting[]>();
+  private waiting = 0;
   private busyLanes = 0;
   /** How many of the batches under way are not decided yet; the others write. */
   private undecided = 0;
@@ -38,16 +40,28 @@ export class SightingBatcher {
   /**
    * Reconciles a sighting together with those that arrive at the same time.
    *
+   * @throws {OverloadedError} if too many wait already
    * @throws {DatabaseUnavailableError} if the database can't serve, or did not get to the sighting in time
    * @throws {ContentionError} if it lost every race; in either case the sighting may be sent again
    */
   identify(tenantId: number, sighting: Sighting): Promise<IdentityView> {
     return new Promise((answer, fail) => {
       const queue = this.queues.get(tenantId) ?? [];
+      if (!this.hasRoom(queue.length)) {
+        fail(new OverloadedError('too many calls wait already'));
+        return;
+      }
+      this.waiting++;
       queue.push({ sighting, answer, fail, since: performance.now() });
       this.queues.set(tenantId, queue);
       this.fillLanes();
     });
+  }
+
+  /** Whether one more may wait. In a full house, those may still come whose tenant has less than its share of it. */
+  private hasRoom(ofTenant: number): boolean {
+    const { queueMax } = this.settings;
+    return this.waiting < queueMax || ofTenant < queueMax / (this.queues.size + 1);
   }
 
   private fillLanes(): void {
@@ -58,6 +72,7 @@ export class SightingBatcher {
       // Taken out and, if more wait, put back last: tenants take turns.
       this.queues.delete(tenantId);
       const batch = queue.splice(0, this.settings.batchMax);
+      this.waiting -= batch.length;
       if (queue.length > 0) {
         this.queues.set(tenantId, queue);
       }

@@ -15,13 +15,13 @@ export class DryRun {
   ) {}
 
   static async start(session: SqlSession): Promise<DryRun> {
-    const [row] = await session.query([SCHEMA]);
+    const [row] = await session.query([SCHEMA], null);
     const schema = String(row!.schema);
     await session.transaction(async (transaction) => {
       await transaction.commit(
         ...shadows(schema).map((text, i) => [{ name: `dry_run_${i}`, text }] as const),
       );
-    });
+    }, null);
     return new DryRun(session, { name: 'dry_run_copy_in', text: copyIn(schema) });
   }
 
@@ -29,7 +29,7 @@ export class DryRun {
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<void> {
     const emails = new Set(sightings.flatMap(({ email }) => email ?? []));
     const phoneNumbers = new Set(sightings.flatMap(({ phoneNumber }) => phoneNumber ?? []));
-    await this.session.query([this.copying, tenantId, [...emails], [...phoneNumbers]]);
+    await this.session.query([this.copying, tenantId, [...emails], [...phoneNumbers]], tenantId);
   }
 }
 

@@ -4,7 +4,6 @@ import { ContentionError } from '../identity/contention.error.js';
 import type { Sighting } from '../identity/domain/contact.js';
 import type { Outcome } from '../identity/domain/reconcile.js';
 import type { Prepared, ReconciliationService } from '../identity/reconciliation.service.js';
-import { DEFAULT_TENANT_ID } from '../identity/tenant.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { DryRun } from './dry-run.js';
 import { IdentityJoiner } from './identity-joiner.js';
@@ -18,6 +17,7 @@ const LONGEST_WAIT_MS = 10_000;
 
 export interface Parts {
   readonly reader: RowReader;
+  readonly tenantId: number;
   readonly reconciliation: ReconciliationService;
   readonly rejected: RejectedFile;
   /** null: this import can't be resumed */
@@ -96,7 +96,7 @@ export class Importer {
     // A dry run has one connection. Whatever fails here is met again when the turn comes.
     const prepared =
       dryRun === null && steps.length > 0
-        ? await reconciliation.prepare(DEFAULT_TENANT_ID, sightingsOf(steps)).catch(() => null)
+        ? await reconciliation.prepare(this.parts.tenantId, sightingsOf(steps)).catch(() => null)
         : null;
     return { batch, steps, prepared };
   }
@@ -169,8 +169,8 @@ export class Importer {
     const giveUpAt = performance.now() + patienceMs;
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       try {
-        await dryRun?.prepare(DEFAULT_TENANT_ID, sightings);
-        return await reconciliation.reconcileAll(DEFAULT_TENANT_ID, sightings, prepared);
+        await dryRun?.prepare(this.parts.tenantId, sightings);
+        return await reconciliation.reconcileAll(this.parts.tenantId, sightings, prepared);
       } catch (error) {
         // Fewer sightings have better chances than another try of all.
         const isContended = error instanceof ContentionError && sightings.length === 1;

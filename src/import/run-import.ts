@@ -32,6 +32,8 @@ export interface ImportOptions {
   readonly checkpointPath: string | null;
   readonly isRestart: boolean;
   readonly isDryRun: boolean;
+  /** Name of a tenant; null: the only one there is */
+  readonly tenant: string | null;
   readonly retryForMs: number;
   /** Where progress is shown; null: nowhere */
   readonly progress: Screen | null;
@@ -79,6 +81,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   await using service = await openService(
     isDryRun ? { ...settings, databaseUrl: readOnly(settings.databaseUrl) } : settings,
     isDryRun ? 1 : CONNECTIONS,
+    options.tenant,
   );
   judge = createJudge(settings, await clockOf(service.session));
   await using rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
@@ -93,6 +96,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   });
   const isComplete = await new Importer({
     reader,
+    tenantId: service.tenantId,
     reconciliation: service.reconciliation,
     rejected,
     checkpoint: isDryRun ? null : checkpoint,
@@ -126,6 +130,7 @@ function checkpointOf(settings: Settings, options: ImportOptions, { file }: Inpu
       rejected: rejectedPath,
       phoneRegion,
       database: databaseOf(settings),
+      tenant: options.tenant,
     },
   });
 }
@@ -160,12 +165,15 @@ async function resume(
 
 /** The time by the clock of the database, in µs since 1970: the clock that contacts without a date are stamped by. */
 async function clockOf(session: SqlSession): Promise<() => number> {
-  const [row] = await session.query([
-    {
-      name: 'import_clock',
-      text: 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now',
-    },
-  ]);
+  const [row] = await session.query(
+    [
+      {
+        name: 'import_clock',
+        text: 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now',
+      },
+    ],
+    null,
+  );
   const lead = Number(row!.now) - performance.now() * 1000;
   return () => performance.now() * 1000 + lead;
 }

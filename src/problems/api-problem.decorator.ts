@@ -1,7 +1,10 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { ForbiddenError } from '../auth/forbidden.error.js';
+import { UnauthorizedError } from '../auth/unauthorized.error.js';
 import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
 import { ContactNotFoundError } from '../identity/contact-not-found.error.js';
+import { TooManyCallsError } from '../limits/too-many-calls.error.js';
 import { describeProblem, type ProblemDescription } from './describe-problem.js';
 import { InvalidRequestError } from './invalid-request.error.js';
 import { Problem } from './problem.js';
@@ -12,9 +15,12 @@ const EXAMPLES: Readonly<Record<string, ProblemDescription>> = {
   400: describeProblem(
     new InvalidRequestError([{ field: 'email', message: 'email must be a valid email address' }]),
   ),
+  401: describeProblem(new UnauthorizedError(false)),
+  403: describeProblem(new ForbiddenError('read')),
   404: describeProblem(new ContactNotFoundError(4711)),
   413: describeProblem({ code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }),
   415: describeProblem({ code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415 }),
+  429: describeProblem(new TooManyCallsError(6000, 17)),
   503: describeProblem(new DatabaseUnavailableError('the database is not reachable')),
 };
 
@@ -26,7 +32,7 @@ export function ApiProblems(problems: Readonly<Record<number, string>>): MethodD
       ApiResponse({
         status: Number(status),
         description,
-        ...(status === '503' && {
+        ...(['429', '503'].includes(status) && {
           headers: {
             'Retry-After': {
               description: 'Seconds to wait before the next try.',

@@ -1,8 +1,12 @@
 import { HttpException } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
+import { ForbiddenError } from '../auth/forbidden.error.js';
+import { UnauthorizedError } from '../auth/unauthorized.error.js';
 import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
 import { ContactNotFoundError } from '../identity/contact-not-found.error.js';
 import { ContentionError } from '../identity/contention.error.js';
+import { OverloadedError } from '../limits/overloaded.error.js';
+import { TooManyCallsError } from '../limits/too-many-calls.error.js';
 import { InvalidRequestError } from './invalid-request.error.js';
 import type { FieldError } from './problem.js';
 
@@ -83,6 +87,38 @@ export function describeProblem(error: unknown): ProblemDescription {
   }
   if (error instanceof ContactNotFoundError) {
     return { slug: 'contact-not-found', title: 'Contact not found', status: 404, detail: error.message };
+  }
+  if (error instanceof UnauthorizedError) {
+    return {
+      slug: 'unauthorized',
+      title: 'Unauthorized',
+      status: 401,
+      detail: error.message,
+      headers: {
+        'www-authenticate': `Bearer realm="identity-reconciliation"${error.isMissing ? '' : ', error="invalid_token"'}`,
+      },
+    };
+  }
+  if (error instanceof ForbiddenError) {
+    return { slug: 'forbidden', title: 'Forbidden', status: 403, detail: error.message };
+  }
+  if (error instanceof TooManyCallsError) {
+    return {
+      slug: 'too-many-calls',
+      title: 'Too many calls',
+      status: 429,
+      detail: error.message,
+      headers: { 'retry-after': String(error.retryAfterSeconds) },
+    };
+  }
+  if (error instanceof OverloadedError) {
+    return {
+      slug: 'overloaded',
+      title: 'Overloaded',
+      status: 503,
+      detail: `The call was not begun: ${error.message}. Try again.`,
+      headers: RETRY,
+    };
   }
   if (error instanceof HttpException) {
     return describeRefusal(error.cause, error.getStatus());

@@ -45,6 +45,7 @@ async function exported(name: string, options: Partial<ExportOptions> = {}): Pro
     path,
     format,
     isExcelSafe: false,
+    tenant: null,
     ...options,
   });
   const content = await readFile(path);
@@ -121,7 +122,7 @@ test('an export shows one moment, whatever is written while it passes page by pa
   const path = join(folder, 'many.csv');
   await writeFile(path, `email,phone\n${rows.join('\n')}\n`);
   await importFile({ DATABASE_URL: database.url }, path);
-  await using service = await openService(new Settings({ DATABASE_URL: database.url }), 1);
+  await using service = await openService(new Settings({ DATABASE_URL: database.url }), 1, null);
   let text = '';
   let pieces = 0;
   const write = async (piece: string): Promise<void> => {
@@ -132,7 +133,7 @@ test('an export shows one moment, whatever is written while it passes page by pa
     await app.client.identify({ email: 'doc@hillvalley.edu' });
     await app.client.delete(2000);
   };
-  expect(await exportIdentities(service.session, 'csv', false, write)).toEqual({
+  expect(await exportIdentities(service.session, service.tenantId, 'csv', false, write)).toEqual({
     identities: 2500,
     contacts: 2500,
   });

@@ -16,6 +16,7 @@ const DEFAULTS = {
   checkpointPath: null,
   isRestart: false,
   isDryRun: false,
+  tenant: null,
   retryForMs: 0,
   progress: null,
 } as const;

@@ -261,7 +261,7 @@ describe('a dry run', () => {
     const { openService } = await import('../../src/cli/open-service.js');
     const { Settings } = await import('../../src/config/settings.js');
     const settings = new Settings({ DATABASE_URL: readOnly(database.url)! });
-    await using service = await openService(settings, 1);
+    await using service = await openService(settings, 1, null);
     await expect(
       service.reconciliation.reconcileAll(1, [{ email: 'mcfly@hillvalley.edu', phoneNumber: null }]),
     ).rejects.toThrow();

@@ -1,9 +1,11 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import { tenantPolicy } from '../../database/tenant-policy.js';
 import { ContactRepository } from '../contact.repository.js';
 
 const ContactSchema = defineEntity({
   name: 'Contact',
   tableName: 'contact',
+  ...tenantPolicy('contact'),
   repository: () => ContactRepository,
   properties: {
     tenantId: p.integer().primary(),

@@ -1,9 +1,11 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import { tenantPolicy } from '../../database/tenant-policy.js';
 import { Contact } from './contact.js';
 
 const IdentifierSchema = defineEntity({
   name: 'Identifier',
   tableName: 'identifier',
+  ...tenantPolicy('identifier'),
   properties: {
     tenantId: p.integer().primary(),
     kind: p.smallint().primary(),

@@ -1,9 +1,11 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import { tenantPolicy } from '../../database/tenant-policy.js';
 import { Contact } from './contact.js';
 
 const IdentityMergeSchema = defineEntity({
   name: 'IdentityMerge',
   tableName: 'identity_merge',
+  ...tenantPolicy('identity_merge'),
   properties: {
     tenantId: p.integer().primary(),
     id: p.bigint('number').primary().autoincrement(false),

@@ -1,0 +1,42 @@
+import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+
+const ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const ID_LENGTH = 12;
+const SECRET_BYTES = 32;
+const FORM = /^idr_([a-z0-9]{12})_([\w-]{43})$/;
+
+/** An API key as its holder has it: `idr_`, a public id, and a secret of 256 random bits. */
+export interface ApiKeyText {
+  readonly id: string;
+  readonly secret: string;
+}
+
+/** Makes a new key. Its prefix and form let secret scanners recognise it. */
+export function generateApiKey(): ApiKeyText {
+  const id = Array.from({ length: ID_LENGTH }, () => ID_ALPHABET[randomInt(ID_ALPHABET.length)]).join('');
+  return { id, secret: randomBytes(SECRET_BYTES).toString('base64url') };
+}
+
+export function formatApiKey({ id, secret }: ApiKeyText): string {
+  return `idr_${id}_${secret}`;
+}
+
+/** The parts of a key, or null if the text does not have the form of one. */
+export function parseApiKey(text: string): ApiKeyText | null {
+  const [, id, secret] = FORM.exec(text) ?? [];
+  return id === undefined || secret === undefined ? null : { id, secret };
+}
+
+/**
+ * What is stored of a secret. A plain hash is enough: there is nothing to guess in 256 random bits, and a slow password
+ * hash would let anybody keep the service busy.
+ */
+export function hashSecret(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
+
+/** Compares in a time that tells nothing about the stored hash. */
+export function isSecretOf(secret: string, hash: Uint8Array): boolean {
+  const given = hashSecret(secret);
+  return given.length === hash.length && timingSafeEqual(given, hash);
+}

@@ -1,0 +1,84 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { Settings } from '../config/settings.js';
+import { DEFAULT_TENANT_ID } from '../identity/tenant.js';
+import { ACCESS } from './access.js';
+import { hashSecret, isSecretOf, parseApiKey } from './api-key-text.js';
+import type { KnownKey } from './api-key.repository.js';
+import { setCaller } from './caller.js';
+import { ForbiddenError } from './forbidden.error.js';
+import { KeyDirectory } from './key-directory.js';
+import { allows, type Scope } from './scope.js';
+import { UnauthorizedError } from './unauthorized.error.js';
+
+/** What the secret of a key that does not exist is compared with, so that it takes as long as with one that does. */
+const NO_HASH = hashSecret('');
+
+/**
+ * Lets a call pass if its key is valid and has the scope that the route asks for.
+ *
+ * Whatever is wrong with a key, unknown, wrong secret, revoked or expired, the answer is the same: it does not tell
+ * which keys there are.
+ */
+@Injectable()
+export class ApiKeyGuard implements CanActivate {
+  constructor(
+    private readonly settings: Settings,
+    private readonly reflector: Reflector,
+    private readonly directory: KeyDirectory,
+  ) {}
+
+  /**
+   * @throws {UnauthorizedError} without a valid key
+   * @throws {ForbiddenError} if the key lacks the scope
+   */
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const access = this.reflector.getAllAndOverride<Scope | 'all' | undefined>(ACCESS, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (access === 'all') {
+      return true;
+    }
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (this.settings.authMode === 'none') {
+      setCaller(request, { tenantId: DEFAULT_TENANT_ID, keyId: null, callsPerMinute: null });
+      return true;
+    }
+    const text = sentKey(request);
+    if (text === null) {
+      throw new UnauthorizedError(true);
+    }
+    const parsed = parseApiKey(text);
+    if (parsed === null) {
+      throw new UnauthorizedError(false);
+    }
+    const admit = (key: KnownKey | null): boolean => this.admit(request, key, parsed.secret, access ?? null);
+    const key = this.directory.find(parsed.id);
+    return key instanceof Promise ? key.then(admit) : admit(key);
+  }
+
+  private admit(request: FastifyRequest, key: KnownKey | null, secret: string, scope: Scope | null): boolean {
+    const isRight = isSecretOf(secret, key?.hash ?? NO_HASH);
+    if (key === null || !isRight || key.isRevoked || key.expiresAt <= Date.now()) {
+      throw new UnauthorizedError(false);
+    }
+    this.directory.noteUse(key.id);
+    if (scope === null || !allows(key.scopes, scope)) {
+      throw new ForbiddenError(scope);
+    }
+    setCaller(request, { tenantId: key.tenantId, keyId: key.id, callsPerMinute: key.callsPerMinute });
+    return true;
+  }
+}
+
+/** The key as it was sent, null if none was; `Authorization` goes before `X-API-Key`. */
+function sentKey({ headers }: FastifyRequest): string | null {
+  const { authorization } = headers;
+  if (authorization !== undefined) {
+    return /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? '';
+  }
+  const header = headers['x-api-key'];
+  return typeof header === 'string' ? header : null;
+}

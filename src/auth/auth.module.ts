@@ -1,0 +1,32 @@
+import { MikroOrmModule } from '@mikro-orm/nestjs';
+import { Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { Settings } from '../config/settings.js';
+import { RateLimitGuard } from '../limits/rate-limit.guard.js';
+import { RateLimiter } from '../limits/rate-limiter.js';
+import { ApiKeyGuard } from './api-key.guard.js';
+import { ApiKey } from './entities/api-key.js';
+import { KeyDirectory } from './key-directory.js';
+
+/** Who may call what, and how often. */
+@Module({
+  imports: [MikroOrmModule.forFeature([ApiKey])],
+  providers: [
+    KeyDirectory,
+    RateLimiter,
+    // In this order: what is counted is counted for a key.
+    { provide: APP_GUARD, useClass: ApiKeyGuard },
+    { provide: APP_GUARD, useClass: RateLimitGuard },
+  ],
+})
+export class AuthModule implements OnApplicationBootstrap {
+  constructor(private readonly settings: Settings) {}
+
+  onApplicationBootstrap(): void {
+    if (this.settings.authMode === 'none') {
+      new Logger('Auth').warn(
+        'AUTH_MODE=none: whoever reaches this port reads and changes everything. Set AUTH_MODE=api-key before you let others in.',
+      );
+    }
+  }
+}

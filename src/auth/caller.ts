@@ -1,0 +1,31 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+
+/** Who makes a call, as far as the service knows. */
+export interface Caller {
+  readonly tenantId: number;
+  /** null where callers don't authenticate. */
+  readonly keyId: string | null;
+  /** Calls a minute that the key may make, if other than the service's own limit. */
+  readonly callsPerMinute: number | null;
+}
+
+const callers = new WeakMap<FastifyRequest, Caller>();
+
+export function setCaller(request: FastifyRequest, caller: Caller): void {
+  callers.set(request, caller);
+}
+
+/** The caller of a request that passed the guard; undefined for a route that is open to all. */
+export function callerOf(request: FastifyRequest): Caller | undefined {
+  return callers.get(request);
+}
+
+/** The tenant that a call belongs to, as a parameter of a route. */
+export const TenantId = createParamDecorator((_: unknown, context: ExecutionContext): number => {
+  const caller = callerOf(context.switchToHttp().getRequest<FastifyRequest>());
+  if (caller === undefined) {
+    throw new Error('a route that belongs to a tenant was reached without a caller');
+  }
+  return caller.tenantId;
+});

@@ -1,0 +1,147 @@
+import { LockMode, type EntityManager } from '@mikro-orm/core';
+import type { SqlEntityManager } from '@mikro-orm/sql';
+import { formatApiKey, generateApiKey, hashSecret } from './api-key-text.js';
+import { AdministrationError } from './administration.error.js';
+import { ApiKey } from './entities/api-key.js';
+import { Tenant } from './entities/tenant.js';
+import type { Scope } from './scope.js';
+
+export interface NewKey {
+  readonly tenant: string;
+  /** What it is for, in the operator's words. */
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly callsPerMinute: number | null;
+  /** null: never */
+  readonly expiresAt: Date | null;
+}
+
+/** A key that was just made. Its text is shown to the operator once and kept nowhere. */
+export interface MadeKey {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** What operators do about tenants and their keys. */
+export class KeyAdministration {
+  constructor(private readonly em: SqlEntityManager) {}
+
+  tenants(): Promise<Tenant[]> {
+    return this.em.find(Tenant, {}, { orderBy: { id: 'asc' } });
+  }
+
+  /** @throws {AdministrationError} if there is one of that name */
+  async createTenant(name: string): Promise<Tenant> {
+    if ((await this.em.count(Tenant, { name })) > 0) {
+      throw new AdministrationError(`There is a tenant ${JSON.stringify(name)} already.`);
+    }
+    const [row] = await this.em.execute<{ id: number }[]>(`select nextval('tenant_id_seq')::int as id`);
+    const tenant = this.em.create(Tenant, { id: row!.id, name, createdAt: new Date(), disabledAt: null });
+    await this.em.flush();
+    return tenant;
+  }
+
+  /**
+   * Disables a tenant, so that none of its keys works, or enables it again. Its identities stay.
+   *
+   * @throws {AdministrationError} if there is none of that name
+   */
+  async setTenantEnabled(name: string, isEnabled: boolean): Promise<void> {
+    const tenant = await this.tenant(this.em, name);
+    tenant.disabledAt = isEnabled ? null : (tenant.disabledAt ?? new Date());
+    await this.em.flush();
+  }
+
+  /** @param tenant name of a tenant; null: of all */
+  async keys(tenant: string | null): Promise<ApiKey[]> {
+    const where = tenant === null ? {} : { tenant: (await this.tenant(this.em, tenant)).id };
+    return this.em.find(ApiKey, where, {
+      populate: ['tenant'],
+      orderBy: { tenant: 'asc', createdAt: 'asc' },
+    });
+  }
+
+  /** @throws {AdministrationError} if there is no such tenant */
+  async createKey({ tenant, name, scopes, callsPerMinute, expiresAt }: NewKey): Promise<MadeKey> {
+    const owner = await this.tenant(this.em, tenant);
+    return this.make(this.em, { tenant: owner, name, scopes: [...scopes], callsPerMinute, expiresAt });
+  }
+
+  /**
+   * Makes a key like another, which ends after a while, so that its holder can change from one to the other.
+   *
+   * @param graceMs for how long the old key still works, unless it expires before
+   * @throws {AdministrationError} if there is no such key, or it does not work any more
+   */
+  async rotateKey(id: string, graceMs: number): Promise<MadeKey> {
+    return this.em.transactional(async (em) => {
+      const old = await this.key(em, id);
+      const now = new Date();
+      if (old.revokedAt !== null || (old.expiresAt !== null && old.expiresAt <= now)) {
+        throw new AdministrationError(`The key ${id} does not work any more: make a new one.`);
+      }
+      const { tenant, name, scopes, callsPerMinute, expiresAt } = old;
+      const made = await this.make(em, { tenant, name, scopes, callsPerMinute, expiresAt });
+      const end = new Date(now.getTime() + graceMs);
+      old.expiresAt = old.expiresAt !== null && old.expiresAt < end ? old.expiresAt : end;
+      return made;
+    });
+  }
+
+  /**
+   * Revokes a key. It can't be undone.
+   *
+   * @throws {AdministrationError} if there is no such key
+   */
+  async revokeKey(id: string): Promise<void> {
+    const key = await this.key(this.em, id);
+    key.revokedAt ??= new Date();
+    await this.em.flush();
+  }
+
+  private async make(
+    em: EntityManager,
+    {
+      tenant,
+      name,
+      scopes,
+      callsPerMinute,
+      expiresAt,
+    }: Pick<ApiKey, 'tenant' | 'name' | 'scopes' | 'callsPerMinute' | 'expiresAt'>,
+  ): Promise<MadeKey> {
+    const made = generateApiKey();
+    em.create(ApiKey, {
+      id: made.id,
+      tenant,
+      name,
+      hash: hashSecret(made.secret),
+      scopes,
+      callsPerMinute,
+      createdAt: new Date(),
+      expiresAt,
+      revokedAt: null,
+      lastUsedAt: null,
+    });
+    await em.flush();
+    return { id: made.id, text: formatApiKey(made) };
+  }
+
+  private async tenant(em: EntityManager, name: string): Promise<Tenant> {
+    const tenant = await em.findOne(Tenant, { name });
+    if (tenant === null) {
+      throw new AdministrationError(
+        `There is no tenant ${JSON.stringify(name)}: \`tenants list\` shows them all.`,
+      );
+    }
+    return tenant;
+  }
+
+  private async key(em: EntityManager, id: string): Promise<ApiKey> {
+    const isLocked = em.isInTransaction();
+    const key = await em.findOne(ApiKey, { id }, isLocked ? { lockMode: LockMode.PESSIMISTIC_WRITE } : {});
+    if (key === null) {
+      throw new AdministrationError(`There is no key ${JSON.stringify(id)}: \`keys list\` shows their ids.`);
+    }
+    return key;
+  }
+}

@@ -1,0 +1,12 @@
+import { InvalidArgumentError } from 'commander';
+
+const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Reads an option such as `30m`, `24h` or `90d`; in ms. */
+export function duration(text: string): number {
+  const [, number, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
+  if (number === undefined) {
+    throw new InvalidArgumentError('It must be a number of minutes, hours or days, such as 30m, 24h or 90d.');
+  }
+  return Number(number) * UNIT_MS[unit as keyof typeof UNIT_MS];
+}

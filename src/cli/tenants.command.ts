@@ -1,0 +1,61 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { minute, table } from './table.js';
+
+export function tenantsCommand(): Command {
+  return new Command('tenants')
+    .description('Tenants: each has identities of its own, which no other sees.')
+    .addCommand(
+      new Command('create')
+        .description('Creates a tenant.')
+        .argument('<name>', 'letters, digits, dots, dashes and underscores', readName)
+        .action(async (name: string) => {
+          const { administer } = await import('./open-administration.js');
+          const { id } = await administer((administration) => administration.createTenant(name));
+          process.stdout.write(`Created tenant ${name} (${id})\n`);
+        }),
+    )
+    .addCommand(
+      new Command('list')
+        .description('Lists all tenants.')
+        .option('--json', 'as JSON')
+        .action(async ({ json }: { json?: true }) => {
+          const { administer } = await import('./open-administration.js');
+          const tenants = await administer((administration) => administration.tenants());
+          process.stdout.write(
+            json
+              ? `${JSON.stringify(tenants.map(({ id, name, createdAt, disabledAt }) => ({ id, name, createdAt, disabledAt })))}\n`
+              : table([
+                  ['ID', 'NAME', 'CREATED', 'STATE'],
+                  ...tenants.map(({ id, name, createdAt, disabledAt }) => [
+                    String(id),
+                    name,
+                    minute(createdAt),
+                    disabledAt === null ? 'enabled' : `disabled ${minute(disabledAt)}`,
+                  ]),
+                ]),
+          );
+        }),
+    )
+    .addCommand(
+      switching('disable', 'Disables a tenant: within seconds none of its keys works. Its identities stay.'),
+    )
+    .addCommand(switching('enable', 'Enables a tenant again.'));
+}
+
+function switching(name: 'enable' | 'disable', description: string): Command {
+  return new Command(name)
+    .description(description)
+    .argument('<name>', 'the tenant')
+    .action(async (tenant: string) => {
+      const { administer } = await import('./open-administration.js');
+      await administer((administration) => administration.setTenantEnabled(tenant, name === 'enable'));
+      process.stdout.write(`Tenant ${tenant} is ${name}d\n`);
+    });
+}
+
+function readName(text: string): string {
+  if (!/^[\w.-]{1,64}$/.test(text)) {
+    throw new InvalidArgumentError('It must be 1 to 64 letters, digits, dots, dashes or underscores.');
+  }
+  return text;
+}

@@ -1,0 +1,35 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callerOf } from '../auth/caller.js';
+import { Settings } from '../config/settings.js';
+import { RateLimiter } from './rate-limiter.js';
+
+/** Counts the calls of each key, and tells its holder what is left. */
+@Injectable()
+export class RateLimitGuard implements CanActivate {
+  constructor(
+    private readonly settings: Settings,
+    private readonly limiter: RateLimiter,
+  ) {}
+
+  /** @throws {TooManyCallsError} if the key has made all its calls */
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const http = context.switchToHttp();
+    const caller = callerOf(http.getRequest<FastifyRequest>());
+    return !this.settings.isRateLimited || caller === undefined || caller.keyId === null
+      ? true
+      : this.count(
+          http.getResponse<FastifyReply>(),
+          caller.keyId,
+          caller.callsPerMinute ?? this.settings.callsPerMinute,
+        );
+  }
+
+  private async count(reply: FastifyReply, keyId: string, callsPerMinute: number): Promise<boolean> {
+    const { remaining, resetSeconds } = await this.limiter.take(keyId, callsPerMinute);
+    // The fields of draft-ietf-httpapi-ratelimit-headers.
+    reply.header('ratelimit-policy', `"key";q=${callsPerMinute};w=60`);
+    reply.header('ratelimit', `"key";r=${remaining};t=${resetSeconds}`);
+    return true;
+  }
+}

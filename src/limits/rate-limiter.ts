@@ -1,0 +1,116 @@
+import { MikroORM } from '@mikro-orm/core';
+import type { SqlEntityManager } from '@mikro-orm/sql';
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { RateLimiterPostgres } from 'rate-limiter-flexible';
+import { openSession } from '../database/open-session.js';
+import type { SqlSession } from '../database/sql-session.js';
+import { TooManyCallsError } from './too-many-calls.error.js';
+
+const WINDOW_SECONDS = 60;
+/** A replica takes calls from the common count by so large a part of the limit: 20 writes a minute, not one a call. */
+const PART = 1 / 20;
+const MAX_KEYS = 20_000;
+
+/** What a key may still do in the window under way. */
+export interface Allowance {
+  readonly callsPerMinute: number;
+  /** As far as this replica knows. */
+  readonly remaining: number;
+  readonly resetSeconds: number;
+}
+
+/** What this replica has taken from the common count of a key. */
+interface Lease {
+  /** Calls taken and not made yet. */
+  left: number;
+  /** Of the common count, when it was last asked; 0: the key is refused until the window ends. */
+  remaining: number;
+  /** End of the window in ms since 1970; what is left by then is void. */
+  until: number;
+  /** The next block, while it is on its way. */
+  renewal: Promise<void> | null;
+}
+
+/**
+ * Counts calls by key across all replicas, in windows of a minute that begin with the first call.
+ *
+ * The count is in the database, but a replica takes calls from it by the block: a twentieth of the limit. Never more
+ * calls are made in a window than the limit says. Fewer may be, by what other replicas have taken and not used: at most
+ * one block each. The clocks of the replicas bound the windows, so they should agree within seconds.
+ */
+@Injectable()
+export class RateLimiter {
+  private readonly leases = new LRUCache<string, Lease>({ max: MAX_KEYS });
+  private readonly count: RateLimiterPostgres;
+  private session: Promise<SqlSession> | null = null;
+
+  constructor(private readonly orm: MikroORM) {
+    this.count = new RateLimiterPostgres({
+      storeClient: { query: (query: LimiterQuery) => this.query(query) },
+      storeType: 'pool',
+      tableName: 'rate_limit',
+      tableCreated: true,
+      keyPrefix: '',
+      // Limits are of keys: they are compared here.
+      points: Number.MAX_SAFE_INTEGER,
+      duration: WINDOW_SECONDS,
+    });
+  }
+
+  /**
+   * Counts one call; at once, unless a block has to be taken first.
+   *
+   * @throws {TooManyCallsError} if the key has made all its calls
+   */
+  async take(keyId: string, callsPerMinute: number): Promise<Allowance> {
+    let lease = this.leases.get(keyId);
+    if (lease === undefined) {
+      lease = { left: 0, remaining: 0, until: 0, renewal: null };
+      this.leases.set(keyId, lease);
+    }
+    // More than once if others were faster to use up what was taken.
+    while (lease.left <= 0 || lease.until <= Date.now()) {
+      if (lease.left <= 0 && lease.remaining <= 0 && lease.until > Date.now()) {
+        throw new TooManyCallsError(callsPerMinute, Math.max(1, secondsUntil(lease.until)));
+      }
+      lease.renewal ??= this.renew(keyId, callsPerMinute, lease);
+      await lease.renewal;
+    }
+    lease.left--;
+    return {
+      callsPerMinute,
+      remaining: lease.left + lease.remaining,
+      resetSeconds: secondsUntil(lease.until),
+    };
+  }
+
+  /** Takes a block, or what remains if that is less. */
+  private async renew(keyId: string, callsPerMinute: number, lease: Lease): Promise<void> {
+    try {
+      const block = Math.max(1, Math.floor(callsPerMinute * PART));
+      const { consumedPoints, msBeforeNext } = await this.count.penalty(keyId, block);
+      const before = consumedPoints - block;
+      lease.left = Math.max(0, Math.min(block, callsPerMinute - before));
+      lease.remaining = Math.max(0, callsPerMinute - consumedPoints);
+      lease.until = Date.now() + msBeforeNext;
+    } finally {
+      lease.renewal = null;
+    }
+  }
+
+  private async query({ name = '', text, values }: LimiterQuery): Promise<{ rows: object[] }> {
+    this.session ??= openSession(this.orm.em as SqlEntityManager);
+    return { rows: await (await this.session).query([{ name, text }, ...values], null) };
+  }
+}
+
+interface LimiterQuery {
+  readonly name?: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+function secondsUntil(time: number): number {
+  return Math.max(0, Math.ceil((time - Date.now()) / 1000));
+}
