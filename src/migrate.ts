@@ -16,7 +16,7 @@ try {
   if (settings.databaseUrl === null) {
     await holdDataDir(settings.dataDir);
   }
-  const applied = await migrate(ormOptions(settings, 'migrate'));
+  const applied = await migrate(ormOptions(settings, 'migrate'), settings.databaseServiceRole);
   logger.log(applied.length === 0 ? 'The schema is up to date' : `Applied ${applied.join(', ')}`);
 } catch (error) {
   const reason = unavailability(error);

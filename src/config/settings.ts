@@ -20,6 +20,8 @@ export class Settings {
   readonly databaseUrl: string | null;
   /** What is between the service and PostgreSQL: nothing, or a pooler that gives out connections by transaction. */
   readonly databasePooler: Pooler;
+  /** Role that `migration:up` grants what replicas need; null: they connect as the owner of the tables. */
+  readonly databaseServiceRole: string | null;
   /** Connections that this process opens at the most, the one of the readiness check aside. */
   readonly databasePoolMax: number;
   /** Whether callers show an API key; with `none` all are of one tenant. */
@@ -59,6 +61,7 @@ export class Settings {
     this.logLevel = read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info');
     this.databaseUrl = read.postgresUrl('DATABASE_URL');
     this.databasePooler = read.oneOf('DATABASE_POOLER', POOLERS, 'none');
+    this.databaseServiceRole = read.role('DATABASE_SERVICE_ROLE');
     this.databasePoolMax = read.integer('DATABASE_POOL_MAX', 10, 1, 1000);
     this.authMode = read.oneOf('AUTH_MODE', AUTH_MODES, 'none');
     this.isRateLimited = read.flag('RATE_LIMIT_ENABLED', this.authMode === 'api-key');
@@ -127,6 +130,15 @@ class Reader {
       return value;
     }
     this.mistakes.push(`${name} must be a two-letter country code such as US, GB or DE (ISO 3166-1 alpha-2)`);
+    return null;
+  }
+
+  role(name: string): string | null {
+    const value = this.given(name);
+    if (value === null || /^[a-z_][a-z0-9_]{0,62}$/.test(value)) {
+      return value;
+    }
+    this.mistakes.push(`${name} must be the name of a role: lower case letters, digits and underscores`);
     return null;
   }
 

@@ -1,19 +1,28 @@
 import { MikroORM, type Options } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import { Logger } from '@nestjs/common';
+import { grantService } from './grants.js';
 
 /**
  * Applies the migrations that the database lacks. Any number of processes may do so at once: each waits for the one
  * before it, and applies what is still missing then. All of a run is applied, or none of it.
  *
  * @param options the ORM's options for the purpose `migrate`
+ * @param serviceRole role that is granted what replicas need; null: none
  * @returns the names of the migrations that were applied
  */
-export async function migrate(options: Partial<Options>): Promise<string[]> {
+export async function migrate(
+  options: Partial<Options>,
+  serviceRole: string | null = null,
+): Promise<string[]> {
   const logger = new Logger('Migration');
   const orm = await MikroORM.init({ ...options, colors: false, logger: (message) => logger.debug(message) });
   try {
-    return await migrateWith(orm);
+    const applied = await migrateWith(orm);
+    if (serviceRole !== null) {
+      await grantService(orm, serviceRole);
+    }
+    return applied;
   } finally {
     await orm.close();
   }

@@ -75,7 +75,9 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
   /** Returns what is in the way, or null once the schema is what this build needs. */
   private async tryToPrepare(): Promise<string | null> {
     try {
-      const applied = this.settings.migrateOnStart ? await migrate(ormOptions(this.settings, 'migrate')) : [];
+      const applied = this.settings.migrateOnStart
+        ? await migrate(ormOptions(this.settings, 'migrate'), this.settings.databaseServiceRole)
+        : [];
       const missing = await missingMigrations(this.orm);
       if (missing.length > 0) {
         return schemaAdvice(missing);

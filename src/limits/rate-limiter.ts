@@ -1,8 +1,9 @@
 import { MikroORM } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { RateLimiterPostgres } from 'rate-limiter-flexible';
+import { Settings } from '../config/settings.js';
 import { openSession } from '../database/open-session.js';
 import type { SqlSession } from '../database/sql-session.js';
 import { TooManyCallsError } from './too-many-calls.error.js';
@@ -10,7 +11,10 @@ import { TooManyCallsError } from './too-many-calls.error.js';
 const WINDOW_SECONDS = 60;
 /** A replica takes calls from the common count by so large a part of the limit: 20 writes a minute, not one a call. */
 const PART = 1 / 20;
+const SWEEP_MS = 600_000;
 const MAX_KEYS = 20_000;
+
+const DELETE_EXPIRED = { name: 'rate_limit_sweep', text: 'delete from rate_limit where expire < $1' };
 
 /** What a key may still do in the window under way. */
 export interface Allowance {
@@ -40,22 +44,39 @@ interface Lease {
  * one block each. The clocks of the replicas bound the windows, so they should agree within seconds.
  */
 @Injectable()
-export class RateLimiter {
+export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly leases = new LRUCache<string, Lease>({ max: MAX_KEYS });
   private readonly count: RateLimiterPostgres;
   private session: Promise<SqlSession> | null = null;
 
-  constructor(private readonly orm: MikroORM) {
+  private sweeping: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly orm: MikroORM,
+    private readonly settings: Settings,
+  ) {
     this.count = new RateLimiterPostgres({
       storeClient: { query: (query: LimiterQuery) => this.query(query) },
       storeType: 'pool',
       tableName: 'rate_limit',
       tableCreated: true,
+      // Its own timer can't be ended.
+      clearExpiredByTimeout: false,
       keyPrefix: '',
       // Limits are of keys: they are compared here.
       points: Number.MAX_SAFE_INTEGER,
       duration: WINDOW_SECONDS,
     });
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.settings.isRateLimited) {
+      this.sweeping = setInterval(() => void this.sweep(), SWEEP_MS).unref();
+    }
+  }
+
+  beforeApplicationShutdown(): void {
+    clearInterval(this.sweeping ?? undefined);
   }
 
   /**
@@ -97,6 +118,11 @@ export class RateLimiter {
     } finally {
       lease.renewal = null;
     }
+  }
+
+  /** There is a row a key; what can't be deleted now is deleted the next time. */
+  private async sweep(): Promise<void> {
+    await this.query({ ...DELETE_EXPIRED, values: [Date.now()] }).catch(() => undefined);
   }
 
   private async query({ name = '', text, values }: LimiterQuery): Promise<{ rows: object[] }> {

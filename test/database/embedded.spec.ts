@@ -39,7 +39,7 @@ test('the embedded database serves the whole job, and its data survives a restar
     secondaryContactIds: [3],
   });
   expect(await third.end('SIGTERM')).toBe(0);
-}, 60_000);
+}, 180_000);
 
 test('a second process on the same folder is refused with a sentence, and the first goes on', async () => {
   const first = await ServiceProcess.start({ DATA_DIR: dataDir });
@@ -49,7 +49,7 @@ test('a second process on the same folder is refused with a sentence, and the fi
   expect(output).not.toMatch(/\n\s+at /);
   expect(await first.client.identify({ phoneNumber: '1' })).toMatchObject({ primaryContactId: 1 });
   await first.end('SIGTERM');
-}, 60_000);
+}, 180_000);
 
 test('random sightings at once get true answers from the embedded database too', async () => {
   await using app = await startApp({ DATA_DIR: dataDir, BATCH_MAX: '4' });
@@ -61,4 +61,4 @@ test('random sightings at once get true answers from the embedded database too',
   const acknowledged = await storm([app.client], sightings, 16, []);
   expect(acknowledged).toHaveLength(150);
   expect(untrueAnswers(acknowledged)).toEqual([]);
-}, 60_000);
+}, 180_000);

@@ -23,7 +23,7 @@ let contacts: ContactRepository;
 beforeAll(async () => {
   database = await createDatabase();
   orm = await MikroORM.init({
-    ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'serve'),
+    ...ormOptions(new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' }), 'serve'),
     logger: () => undefined,
   });
   contacts = orm.em.getRepository(Contact);
@@ -263,6 +263,16 @@ test('tenants share nothing, not even the same identifier', async () => {
   expect(await contacts.load({ tenantId: 2, sightings: [GEORGE] })).toEqual([]);
   expect(await contacts.apply(2, reconcile([], [GEORGE]).writes)).toEqual([2]);
   expect(await contacts.load({ tenantId: 2, contactId: 1 })).toEqual([]);
+});
+
+test('connections of one tenant serve no other', async () => {
+  const settings = new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'none' });
+  const ofOne = await MikroORM.init({ ...ormOptions(settings, 'serve'), logger: () => undefined });
+  const repository = ofOne.em.getRepository(Contact);
+  await expect(repository.load({ tenantId: 2, sightings: [GEORGE] })).rejects.toThrow(
+    'the connections belong to tenant 1',
+  );
+  await ofOne.close();
 });
 
 /** Makes the table large enough for the planner to use its indexes. */

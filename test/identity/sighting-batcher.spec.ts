@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { Settings } from '../../src/config/settings.js';
 import { DatabaseUnavailableError } from '../../src/database/database-unavailable.error.js';
+import { OverloadedError } from '../../src/limits/overloaded.error.js';
 import type { Call, ReconciliationService } from '../../src/identity/reconciliation.service.js';
 import { SightingBatcher } from '../../src/identity/sighting-batcher.js';
 
@@ -103,6 +104,35 @@ test('no more batches are under way than there are lanes', async () => {
   expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2']]);
 });
 
+test('with more waiting than there may be, a sighting is refused at once', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1', QUEUE_MAX: '2' });
+  const answers = ['1', '2', '3'].map((phone) => identify(phone));
+  await expect(identify('4')).rejects.toThrow(OverloadedError);
+  batches.taken[0]!.end();
+  await settled();
+  batches.taken[1]!.end();
+  expect(await Promise.all(answers)).toEqual([['1'], ['2'], ['3']]);
+});
+
+test('a flood of one tenant leaves room and turns for the others', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1', BATCH_MAX: '5', QUEUE_MAX: '20' });
+  const flood = Array.from({ length: 100 }, (_, i) => identify(String(i), 1).catch(() => null));
+  const calm = identify('calm', 2);
+  batches.taken[0]!.end();
+  await settled();
+  batches.taken[1]!.end();
+  await settled();
+  expect(batches.taken.map(({ tenantId }) => tenantId)).toEqual([1, 1, 2]);
+  batches.taken[2]!.end();
+  expect(await calm).toEqual(['calm']);
+  await settled();
+  for (let i = 3; i < batches.taken.length; i++) {
+    batches.taken[i]!.end();
+    await settled();
+  }
+  expect((await Promise.all(flood)).filter((answer) => answer === null)).toHaveLength(100 - 21);
+});
+
 test('a batch that fails before it has decided does not keep the others waiting', async () => {
   const { batches, identify } = batcher({ BATCH_LANES: '2' });
   const first = identify('1');
@@ -159,16 +189,17 @@ test('an error that would meet each of them fails the whole batch at once', asyn
 });
 
 test('a sighting that waited too long is refused in place of being reconciled', async () => {
-  jest.useFakeTimers({ now: 0 });
+  jest.useFakeTimers({ now: 0, doNotFake: ['queueMicrotask', 'nextTick', 'setImmediate'] });
   const { batches, identify } = batcher({ BATCH_LANES: '1' });
   const first = identify('1');
   const late = identify('2');
   jest.setSystemTime(2_001);
   jest.advanceTimersByTime(2_001);
+  const refused = expect(late).rejects.toThrow(DatabaseUnavailableError);
   batches.taken[0]!.end();
-  jest.useRealTimers();
   await first;
-  await expect(late).rejects.toThrow(DatabaseUnavailableError);
+  await refused;
+  jest.useRealTimers();
 });
 
 test('a batch that fails fails its own callers, and frees its lane', async () => {

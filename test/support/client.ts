@@ -45,12 +45,12 @@ export class ServiceClient {
   }
 
   /** The identity of a sighting. Repeated while the service asks for patience; any other answer but 200 fails. */
-  async identify(body: Body): Promise<IdentityView> {
-    let reply = await this.send<{ contact: IdentityView }>('POST', '/identify', body);
+  async identify(body: Body, headers: Record<string, string> = {}): Promise<IdentityView> {
+    let reply = await this.send<{ contact: IdentityView }>('POST', '/identify', body, headers);
     for (let tries = 1; reply.status === 503 && tries < 10; tries++) {
       this.refusals++;
       await sleep(Number(reply.headers.get('retry-after')) * 1000);
-      reply = await this.send('POST', '/identify', body);
+      reply = await this.send('POST', '/identify', body, headers);
     }
     if (reply.status !== 200) {
       throw new Error(

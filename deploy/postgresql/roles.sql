@@ -1,0 +1,26 @@
+-- The two roles of the database, and what each may do. Run it once, as a superuser or as whoever may create roles, in the
+-- database of the service and before the first migration:
+--
+--   psql "$ADMIN_URL" -v database=identity -v owner_password="'…'" -v service_password="'…'" -f roles.sql
+--
+-- identity_owner   owns the tables. Migrations, tenants, keys, import and export use it.
+-- identity_service what the replicas connect as. It owns nothing, changes no schema, makes no keys, and row level
+--                  security shows it the rows of the tenant that its transaction names and no others. What it may read and
+--                  write is granted by each `npm run migration:up` with DATABASE_SERVICE_ROLE=identity_service.
+
+create role identity_owner login password :owner_password;
+create role identity_service login password :service_password connection limit 100;
+
+-- The service does not depend on what the connection asks for: through a pooler these are the only limits.
+alter role identity_service set statement_timeout = '3s';
+alter role identity_service set lock_timeout = '1s';
+alter role identity_service set idle_in_transaction_session_timeout = '5s';
+alter role identity_service set plan_cache_mode = 'force_generic_plan';
+
+revoke all on database :"database" from public;
+grant connect on database :"database" to identity_owner, identity_service;
+grant temporary on database :"database" to identity_owner; -- the dry run of an import
+
+revoke all on schema public from public;
+grant usage, create on schema public to identity_owner;
+grant usage on schema public to identity_service;

@@ -1,0 +1,101 @@
+import pg from 'pg';
+import { startApp } from '../support/app.js';
+import { administerKeys } from '../support/keys.js';
+import { createGuardedDatabase, type GuardedDatabase } from '../support/roles.js';
+
+// The second wall: what the database shows whoever gets past the service, or finds a statement without its tenant.
+
+const TABLES = ['contact', 'identifier', 'identity_merge'] as const;
+
+let guarded: GuardedDatabase;
+
+beforeAll(async () => {
+  guarded = await createGuardedDatabase();
+  const keys = await administerKeys(guarded.ownerUrl);
+  await keys.createTenant('hill-valley');
+  const [ours, theirs] = [await keys.make(), await keys.make({ tenant: 'hill-valley' })];
+  await keys.close();
+  await using app = await startApp({ DATABASE_URL: guarded.serviceUrl, AUTH_MODE: 'api-key' });
+  for (const key of [ours, theirs]) {
+    for (const body of [
+      { email: 'lorraine@hillvalley.edu' },
+      { phoneNumber: '123456' },
+      { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' },
+    ]) {
+      await app.client.identify(body, { 'x-api-key': key });
+    }
+  }
+});
+
+afterAll(() => guarded.drop());
+
+async function as<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+const tenantsIn = async (client: pg.Client, table: string): Promise<unknown[]> =>
+  (await client.query(`select distinct tenant_id from ${table}`)).rows.map(
+    (row: { tenant_id: number }) => row.tenant_id,
+  );
+
+describe.each(['serviceUrl', 'ownerUrl'] as const)('as the role of %s', (role) => {
+  test.each(TABLES)('%s shows no row without a tenant, and those of a tenant with it', async (table) => {
+    await as(guarded[role], async (client) => {
+      expect(await tenantsIn(client, table)).toEqual([]);
+      await client.query('begin; set local identity.tenant_id = 2');
+      expect(await tenantsIn(client, table)).toEqual([2]);
+      await client.query('commit');
+      // the setting is empty now, not absent
+      expect(await tenantsIn(client, table)).toEqual([]);
+    });
+  });
+
+  test('rows of another tenant can be neither written nor taken', async () => {
+    await as(guarded[role], async (client) => {
+      await client.query('begin; set local identity.tenant_id = 2');
+      await expect(
+        client.query(`insert into identifier (tenant_id, kind, value, contact_id) values (1, 0, 'x', 1)`),
+      ).rejects.toMatchObject({ code: '42501' });
+      await client.query('rollback; begin; set local identity.tenant_id = 2');
+      expect(
+        (await client.query('update contact set version = version + 1 where tenant_id = 1')).rowCount,
+      ).toBe(0);
+      await expect(client.query('update contact set tenant_id = 1')).rejects.toMatchObject({ code: '42501' });
+      await client.query('rollback');
+    });
+  });
+});
+
+test.each([
+  "insert into api_key (id, tenant_id, name, hash, scopes) values (1, 1, 1, decode(repeat('00', 32), 'hex'), array['admin'])",
+  `update api_key set scopes = array['admin']`,
+  'update api_key set revoked_at = null',
+  'delete from api_key',
+  `insert into tenant (id, name) values (9, 'x')`,
+  'delete from contact',
+  'truncate contact',
+  'alter table contact no force row level security',
+  'drop policy contact_of_tenant on contact',
+  'create table x (y int)',
+  'delete from mikro_orm_migrations',
+])('the service may not: %s', async (statement) => {
+  await as(guarded.serviceUrl, async (client) => {
+    await client.query('begin; set local identity.tenant_id = 1');
+    await expect(client.query(statement)).rejects.toMatchObject({ code: '42501' });
+  });
+});
+
+test('the tables of tenants have a policy, all of them', async () => {
+  const rows = await guarded.database.query<{ name: string }>(`
+    select distinct c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
+    where c.relkind = 'r' and a.attname = 'tenant_id' and c.relnamespace = 'public'::regnamespace
+      and not (c.relrowsecurity and c.relforcerowsecurity) order by 1`);
+  // Keys are looked up before the tenant is known.
+  expect(rows).toEqual([{ name: 'api_key' }]);
+});

@@ -1,0 +1,133 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { startApp } from '../support/app.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase();
+});
+
+afterAll(() => database.drop());
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function cli(env: Record<string, string>, ...args: string[]): Promise<Result> {
+  const options = { env: { PATH: process.env.PATH, ...env } };
+  try {
+    const { stdout, stderr } = await promisify(execFile)(
+      process.execPath,
+      [resolve('dist/src/cli/main.js'), ...args],
+      options,
+    );
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    return error as Result;
+  }
+}
+
+const run = (...args: string[]): Promise<Result> => cli({ DATABASE_URL: database.url }, ...args);
+
+test('tenants and keys from their making to their end', async () => {
+  expect(await run('tenants', 'create', 'hill-valley')).toMatchObject({
+    code: 0,
+    stdout: 'Created tenant hill-valley (2)\n',
+  });
+  expect(await run('tenants', 'create', 'hill-valley')).toMatchObject({
+    code: 2,
+    stderr: 'There is a tenant "hill-valley" already.\n',
+  });
+  const made = await run(
+    'keys',
+    'create',
+    'crm',
+    '--tenant',
+    'hill-valley',
+    '--scope',
+    'identify',
+    'read',
+    '--expires-in',
+    '90d',
+  );
+  expect(made.stdout).toMatch(/^idr_[a-z0-9]{12}_[\w-]{43}\n$/);
+  const key = made.stdout.trim();
+  const id = key.slice(4, 16);
+  expect(made.stderr).toBe(`Key ${id}, shown this once:\n`);
+
+  await using app = await startApp({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
+  const status = async (text: string): Promise<number> =>
+    (await app.client.send('POST', '/identify', { email: 'doc@hillvalley.edu' }, { 'x-api-key': text }))
+      .status;
+  expect(await status(key)).toBe(200);
+
+  const list = await run('keys', 'list');
+  expect(list.stdout).toMatch(/^ID +TENANT +NAME +SCOPES +CREATED +LAST USED +STATE\n/);
+  expect(list.stdout).toMatch(
+    new RegExp(`^${id}  hill-valley  crm   identify,read  .* -  +valid until `, 'm'),
+  );
+  expect(list.stdout).not.toContain(key.slice(17));
+
+  const rotated = await run('keys', 'rotate', id, '--grace', '1h');
+  const successor = rotated.stdout.trim();
+  expect(await status(successor)).toBe(200);
+  expect(await status(key)).toBe(200);
+  // a whole key is understood where its id is asked for
+  expect(await run('keys', 'revoke', successor)).toMatchObject({
+    code: 0,
+    stdout: `Revoked ${successor.slice(4, 16)}\n`,
+  });
+  const rows = JSON.parse((await run('keys', 'list', '--tenant', 'hill-valley', '--json')).stdout) as {
+    id: string;
+    revokedAt: string | null;
+  }[];
+  expect(rows.map(({ revokedAt }) => revokedAt !== null)).toEqual([false, true]);
+
+  expect((await run('tenants', 'disable', 'hill-valley')).stdout).toBe('Tenant hill-valley is disabled\n');
+  expect((await run('tenants', 'list')).stdout).toMatch(/^2 +hill-valley .* disabled /m);
+  expect((await run('tenants', 'enable', 'hill-valley')).code).toBe(0);
+}, 120_000);
+
+test.each([
+  [['keys', 'create', 'x', '--tenant', 'nobody'], 'There is no tenant "nobody"'],
+  [['keys', 'create', 'x', '--scope', 'everything'], 'Allowed choices are identify, read, delete, admin'],
+  [['keys', 'create', 'x', '--expires-in', 'soon'], 'such as 30m, 24h or 90d'],
+  [['keys', 'create', ' '], 'It must be 1 to 100 characters'],
+  [['keys', 'create'], "missing required argument 'name'"],
+  [['keys', 'revoke', 'nothing'], 'There is no key "nothing"'],
+  [['tenants', 'create', 'a b'], '1 to 64 letters'],
+  [['tenants', 'disable', 'nobody'], 'There is no tenant "nobody"'],
+  [['keys', 'destroy'], "unknown command 'destroy'"],
+])('%j is refused with a reason', async (args, reason) => {
+  const result = await run(...args);
+  expect(result.code).toBe(2);
+  expect(result.stderr).toContain(reason);
+});
+
+test('imports and exports are of one tenant', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'identity-tenants-'));
+  try {
+    await run('tenants', 'create', 'mill');
+    const file = join(folder, 'people.csv');
+    await import('node:fs/promises').then(({ writeFile }) =>
+      writeFile(file, 'email,phone\nbiff@hillvalley.edu,717171\n'),
+    );
+    expect(await run('import', file)).toMatchObject({
+      code: 2,
+      stderr: 'There is more than one tenant: give --tenant.\n',
+    });
+    expect((await run('import', file, '--tenant', 'mill', '--quiet')).code).toBe(0);
+    expect((await run('export', '--tenant', 'mill')).stdout).toContain('biff@hillvalley.edu');
+    expect((await run('export', '--tenant', 'default')).stdout).not.toContain('biff');
+    expect(await run('export', '--tenant', 'nobody')).toMatchObject({ code: 2 });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 120_000);

@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { ormOptions } from '../../mikro-orm.config.js';
+import { Settings } from '../../src/config/settings.js';
+import { migrate } from '../../src/database/migrate.js';
+import { createDatabase, type TestDatabase } from './database.js';
+
+/** A database set up as for production, by `deploy/postgresql/roles.sql`. */
+export interface GuardedDatabase {
+  /** As a superuser. */
+  readonly database: TestDatabase;
+  /** As the owner of the tables. */
+  readonly ownerUrl: string;
+  /** As the role that replicas connect as. */
+  readonly serviceUrl: string;
+  drop(): Promise<void>;
+}
+
+/** Creates and migrates a database with an owner and a service role of its own. */
+export async function createGuardedDatabase(): Promise<GuardedDatabase> {
+  const database = await createDatabase({ isMigrated: false });
+  const suffix = randomBytes(4).toString('hex');
+  const [owner, service] = [`identity_owner_${suffix}`, `identity_service_${suffix}`];
+  const script = (await readFile('deploy/postgresql/roles.sql', 'utf8'))
+    .replaceAll('identity_owner', owner)
+    .replaceAll('identity_service', service)
+    .replaceAll(':owner_password', `'secret'`)
+    .replaceAll(':service_password', `'secret'`)
+    .replaceAll(':"database"', new URL(database.url).pathname.slice(1));
+  await database.query(script);
+  const as = (username: string): string =>
+    Object.assign(new URL(database.url), { username, password: 'secret' }).href;
+  await migrate(ormOptions(new Settings({ DATABASE_URL: as(owner) }), 'migrate'), service);
+  return {
+    database,
+    ownerUrl: as(owner),
+    serviceUrl: as(service),
+    drop: async () => {
+      await database.query(`drop owned by ${owner} cascade`);
+      await database.query(`drop owned by ${service} cascade`);
+      await database.drop();
+    },
+  };
+}
