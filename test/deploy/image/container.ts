@@ -10,7 +10,6 @@ const isRoot = process.getuid?.() === 0;
  */
 const READ_ONLY = `
 set -e
-mount --make-rprivate /
 mount --bind "$1" "$1"
 while read -r _ point _; do
   [ "$point" = "$1" ] || mount -o remount,bind,ro "$point" 2>/dev/null || true
@@ -80,7 +79,7 @@ export class Container {
 
 function maySetMounts(): boolean {
   try {
-    execFileSync('unshare', ['--mount', 'sh', '-ec', 'mount --make-rprivate /; mount --bind /tmp /tmp'], {
+    execFileSync('unshare', ['--mount', 'sh', '-ec', 'mount --bind /tmp /tmp'], {
       stdio: 'ignore',
     });
     execFileSync('setpriv', ['--version'], { stdio: 'ignore' });

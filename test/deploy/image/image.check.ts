@@ -17,9 +17,9 @@ const GUARDS = {
 
 /** Tries to write to each folder that it is given; prints the ones that let it. */
 const WRITES = `
-const { writeFileSync } = require('node:fs');
+const { rmSync, writeFileSync } = require('node:fs');
 const canWrite = (folder) => {
-  try { writeFileSync(folder + '/trace', ''); return true; } catch { return false; }
+  try { writeFileSync(folder + '/trace', ''); rmSync(folder + '/trace'); return true; } catch { return false; }
 };
 console.log(JSON.stringify(process.argv.slice(1).filter(canWrite)));
 `;
@@ -30,7 +30,8 @@ let env: Record<string, string>;
 let before: string[];
 
 beforeAll(async () => {
-  [image, database] = await Promise.all([Image.build(), createDatabase({ isMigrated: false })]);
+  database = await createDatabase({ isMigrated: false });
+  image = await Image.build();
   env = {
     DATABASE_URL: database.url,
     PORT: String(await freePort()),

@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,7 +43,8 @@ export class Image {
 
   /** Carries out the whole Dockerfile; the result is its last stage. */
   static async build(): Promise<Image> {
-    const work = await mkdtemp(join(tmpdir(), 'identity-image-'));
+    // Without links, since permissions are compared by path.
+    const work = await realpath(await mkdtemp(join(tmpdir(), 'identity-image-')));
     // Another user than the one that builds it will run it.
     await chmod(work, 0o755);
     const bin = await programs(work);
@@ -42,7 +54,14 @@ export class Image {
     for (const [index, stage] of stages.entries()) {
       built.set(stage.name ?? 'last', Image.buildStage(stage, join(work, `stage-${index}`), bin, built));
     }
-    return (await Promise.all(built.values())).at(-1)!;
+    // All of them settled, so that none goes on in a folder that is removed.
+    const results = await Promise.allSettled(built.values());
+    const failure = results.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    if (failure !== undefined) {
+      await rm(work, { recursive: true, force: true });
+      throw failure.reason;
+    }
+    return (results.at(-1) as PromiseFulfilledResult<Image>).value;
   }
 
   /** The folder that stands for an absolute path, or for one below the working directory. */
