@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseEnv } from 'node:util';
 import { ServiceClient } from '../../support/client.js';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { freePort } from '../../support/postgres-server.js';
 import { installedPackages, productionPackages } from '../production-packages.js';
 import { Container, guard } from './container.js';
 import { Image } from './image.js';
+import { createDatabaseWithRoles, type DatabaseWithRoles } from './roles.js';
 
 const isRoot = process.getuid?.() === 0;
 const GUARDS = {
@@ -25,18 +26,18 @@ console.log(JSON.stringify(process.argv.slice(1).filter(canWrite)));
 `;
 
 let image: Image;
-let database: TestDatabase;
+let database: DatabaseWithRoles;
 let env: Record<string, string>;
 let before: string[];
 
 beforeAll(async () => {
-  database = await createDatabase({ isMigrated: false });
+  database = await createDatabaseWithRoles();
   image = await Image.build();
   env = {
-    DATABASE_URL: database.url,
+    ...(parseEnv(readFileSync('deploy/kubernetes/base/settings.env', 'utf8')) as Record<string, string>),
+    DATABASE_URL: database.serviceUrl,
+    // Those of the manifests may be taken here.
     PORT: String(await freePort()),
-    // There are no keys yet, and the port of the metrics may be taken by a service that runs already.
-    ALLOW_NO_AUTH: 'true',
     METRICS_PORT: '0',
   };
   before = await listing(image.root);
@@ -74,13 +75,15 @@ test(`its processes can write to the temporary folder only, held by ${GUARDS[gua
   });
 });
 
-test('it migrates an empty database', async () => {
-  const container = Container.start(image, ['node', 'dist/src/migrate.js'], env);
+test('it migrates an empty database, as the role that owns the tables then', async () => {
+  const container = Container.start(image, ['node', 'dist/src/migrate.js'], {
+    DATABASE_URL: database.ownerUrl,
+  });
   expect(await container.exitCode()).toBe(0);
   expect(container.output).toContain('Applied');
 });
 
-test('it starts, is no root, answers, is found healthy, and ends with 0 within 5 s of SIGTERM', async () => {
+test('it starts with the settings of Kubernetes, is no root, answers, is healthy, and ends with 0 on SIGTERM', async () => {
   const container = Container.start(image, image.command, env);
   const client = new ServiceClient(`http://127.0.0.1:${env.PORT}`);
   try {
@@ -88,11 +91,19 @@ test('it starts, is no root, answers, is found healthy, and ends with 0 within 5
     expect(rights(container.child.pid!)).toEqual(expectedRights());
     expect((await client.send('GET', '/health/live')).status).toBe(200);
     expect((await client.send('GET', '/health/startup')).status).toBe(200);
-    expect(await client.identify({ email: 'lorraine@hillvalley.edu', phoneNumber: '123456' })).toEqual({
-      primaryContactId: 1,
-      emails: ['lorraine@hillvalley.edu'],
-      phoneNumbers: ['123456'],
-      secondaryContactIds: [],
+    const call = { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' };
+    expect((await client.send('POST', '/identify', call)).status).toBe(401);
+    const authorization = `Bearer ${await createKey()}`;
+    expect(await client.send('POST', '/identify', call, { authorization })).toMatchObject({
+      status: 200,
+      body: {
+        contact: {
+          primaryContactId: 1,
+          emails: ['lorraine@hillvalley.edu'],
+          phoneNumbers: ['123456'],
+          secondaryContactIds: [],
+        },
+      },
     });
     expect(await Container.start(image, image.healthcheck, env).exitCode()).toBe(0);
   } finally {
@@ -102,11 +113,18 @@ test('it starts, is no root, answers, is found healthy, and ends with 0 within 5
   expect(await container.exitCode()).toBe(0);
   expect(performance.now() - started).toBeLessThan(5000);
   expect(await Container.start(image, image.healthcheck, env).exitCode()).toBe(1);
-});
+}, 120_000);
 
 test('nothing in it has changed since it was built', async () => {
   expect(await listing(image.root)).toEqual(before);
 });
+
+/** As one would with `kubectl exec`. */
+async function createKey(): Promise<string> {
+  const container = Container.start(image, ['node', 'dist/src/cli/main.js', 'keys', 'create', 'till'], env);
+  expect(await container.exitCode()).toBe(0);
+  return /idr_\S+/.exec(container.output)![0];
+}
 
 async function ready(client: ServiceClient, container: Container): Promise<void> {
   for (let tries = 0; tries < 300 && container.isRunning; tries++) {

@@ -50,8 +50,8 @@ export const configRules: Rule[] = [
   },
 ];
 
-/** Read by parts of the service that are switched on by them. */
-const READ_ELSEWHERE = ['AUTH_MODE', 'METRICS_PORT', 'RATE_LIMIT_ENABLED'];
+/** Read by the part of the service that it switches on. */
+const READ_ELSEWHERE = ['METRICS_PORT'];
 
 function knownSettings(): Set<string> {
   const source = readFileSync('src/config/settings.ts', 'utf8');
