@@ -84,7 +84,8 @@ async function run(command: string, args: string[], user: { uid?: number; gid?: 
   }
 }
 
-async function freePort(): Promise<number> {
+/** A TCP port of this machine that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
   const { port } = probe.address() as AddressInfo;
