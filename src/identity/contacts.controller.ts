@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { ApiProblems } from '../problems/api-problem.decorator.js';
+import { answerInTime } from './answer-in-time.js';
 import { ContactNotFoundError } from './contact-not-found.error.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';
@@ -33,7 +34,7 @@ export class ContactsController {
   @ApiOkResponse({ type: IdentityResponse, description: 'The identity of the contact.' })
   @ApiProblems(PROBLEMS)
   async find(@Param('id', ContactIdPipe) id: number): Promise<IdentityResponse> {
-    const view = await this.reconciliation.find(DEFAULT_TENANT_ID, id);
+    const view = await answerInTime(this.reconciliation.find(DEFAULT_TENANT_ID, id));
     if (view === null) {
       throw new ContactNotFoundError(id);
     }
@@ -51,7 +52,7 @@ export class ContactsController {
   @ApiNoContentResponse({ description: 'The contact is deleted.' })
   @ApiProblems(PROBLEMS)
   async delete(@Param('id', ContactIdPipe) id: number): Promise<void> {
-    if (!(await this.reconciliation.delete(DEFAULT_TENANT_ID, id))) {
+    if (!(await answerInTime(this.reconciliation.delete(DEFAULT_TENANT_ID, id)))) {
       throw new ContactNotFoundError(id);
     }
   }

@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
+import { ANSWER_WITHIN_MS, tooSlow } from './answer-in-time.js';
 import { ContentionError } from './contention.error.js';
 import type { IdentityView, Sighting } from './domain/contact.js';
 import { ReconciliationService, type Call } from './reconciliation.service.js';
 
 /** How long a sighting waits for its batch at the most; longer, and the caller had better try again elsewhere. */
-const MAX_WAIT_MS = 2_000;
+const MAX_WAIT_MS = 1_500;
+const SWEEP_MS = 100;
 
 interface Waiting extends Call {
   readonly since: number;
@@ -24,6 +26,9 @@ export class SightingBatcher {
   /** By tenant, in order of arrival; a batch never mixes tenants. */
   private readonly queues = new Map<number, Waiting[]>();
   private busyLanes = 0;
+  /** Batches under way, whose callers may not have been answered yet. */
+  private readonly underWay = new Set<readonly Waiting[]>();
+  private sweeper: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly reconciliation: ReconciliationService,
@@ -42,7 +47,35 @@ export class SightingBatcher {
       queue.push({ sighting, answer, fail, since: performance.now() });
       this.queues.set(tenantId, queue);
       this.fillLanes();
+      this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS);
     });
+  }
+
+  /**
+   * Answers those that wait for too long, whatever holds up the lanes: a database that has stopped to answer would hold
+   * them for as long as a statement may take, and a connection after it. One timer for all, because one each would cost
+   * every call.
+   */
+  private sweep(): void {
+    for (const [tenantId, queue] of this.queues) {
+      const late = queue.findIndex(({ since }) => !isOver(since, MAX_WAIT_MS));
+      queue
+        .splice(0, late === -1 ? queue.length : late)
+        .forEach(({ fail }) =>
+          fail(new DatabaseUnavailableError('the database is too slow for all that wait')),
+        );
+      if (queue.length === 0) {
+        this.queues.delete(tenantId);
+      }
+    }
+    // The work goes on, and may still be written: safe, because a repeated sighting is.
+    for (const batch of this.underWay) {
+      batch.filter(({ since }) => isOver(since, ANSWER_WITHIN_MS)).forEach(({ fail }) => fail(tooSlow()));
+    }
+    if (this.queues.size === 0 && this.underWay.size === 0 && this.sweeper !== null) {
+      clearInterval(this.sweeper);
+      this.sweeper = null;
+    }
   }
 
   private fillLanes(): void {
@@ -62,9 +95,11 @@ export class SightingBatcher {
   }
 
   private async run(tenantId: number, batch: readonly Waiting[]): Promise<void> {
+    this.underWay.add(batch);
     try {
-      await this.reconcile(tenantId, inTime(batch));
+      await this.reconcile(tenantId, batch);
     } finally {
+      this.underWay.delete(batch);
       this.busyLanes--;
       this.fillLanes();
     }
@@ -95,13 +130,8 @@ export class SightingBatcher {
   }
 }
 
-/** Fails what has waited too long, and returns the rest. */
-function inTime(batch: readonly Waiting[]): Waiting[] {
-  const deadline = performance.now() - MAX_WAIT_MS;
-  batch
-    .filter(({ since }) => since < deadline)
-    .forEach(({ fail }) => fail(new DatabaseUnavailableError('the database is too slow for all that wait')));
-  return batch.filter(({ since }) => since >= deadline);
+function isOver(since: number, limitMs: number): boolean {
+  return performance.now() - since > limitMs;
 }
 
 /** Whether an error would meet the sightings of a batch just as well one by one. */
