@@ -1,10 +1,4 @@
-import {
-  Controller,
-  Get,
-  Res,
-  ServiceUnavailableException,
-  type BeforeApplicationShutdown,
-} from '@nestjs/common';
+import { Controller, Get, Res, ServiceUnavailableException, type OnModuleDestroy } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import {
   HealthCheck,
@@ -23,7 +17,7 @@ const DOWN = { type: HealthResponse, description: 'Not now; `error` names what i
 /** The probes of Kubernetes and load balancers. */
 @ApiTags('health')
 @Controller('health')
-export class HealthController implements BeforeApplicationShutdown {
+export class HealthController implements OnModuleDestroy {
   private isDraining = false;
   private hasStarted = false;
 
@@ -33,7 +27,8 @@ export class HealthController implements BeforeApplicationShutdown {
     private readonly database: DatabaseProbe,
   ) {}
 
-  beforeApplicationShutdown(): void {
+  /** The first hook of a shutdown: those of the next stage run one module after the other, and the drain is among them. */
+  onModuleDestroy(): void {
     this.isDraining = true;
   }
 
