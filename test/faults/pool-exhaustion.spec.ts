@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { random, seedOf } from '../support/random.js';
+import { ServiceProcess } from '../support/service-process.js';
+import { Caller, improper, slowestMs, tally, type Outcome } from './harness/caller.js';
+import { audit, SOUND } from './harness/ledger.js';
+import { report, seconds } from './harness/report.js';
+import { LONG_MS, scaled } from './harness/scale.js';
+import { crowd, Traffic } from './harness/traffic.js';
+
+const CLIENTS = 200;
+const ANSWERED_WITHIN_MS = 2_500;
+const LASTS_MS = scaled(60_000, 10_000);
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  // every write takes 400 ms, as on a disk that is overwhelmed
+  await database.query(`create function dawdle() returns trigger language plpgsql as
+    $$ begin perform pg_sleep(0.4); return null; end $$`);
+  await database.query(
+    'create trigger dawdle before insert on contact for each statement execute function dawdle()',
+  );
+});
+
+afterAll(() => database.drop());
+
+test(
+  'with one connection, slow queries and 200 callers everyone is answered soon, and the process lives',
+  async () => {
+    const service = await ServiceProcess.start({
+      DATABASE_URL: database.url,
+      DATABASE_POOL_MAX: '1',
+      // so that one batch does not serve them all
+      BATCH_MAX: '8',
+    });
+    const caller = new Caller(service.client.url);
+    const prober = new Caller(service.client.url);
+    const next = random(seedOf('pool exhaustion'));
+    const traffic = new Traffic(CLIENTS, () => caller, crowd(next, 100_000, 'clara'));
+    const probes: Outcome[] = [];
+    for (const end = performance.now() + LASTS_MS; performance.now() < end;) {
+      probes.push(await prober.send('GET', '/health/live'));
+      await sleep(100);
+    }
+    const calls = await traffic.stop();
+    const dead = probes.filter(({ status }) => status !== 200);
+    report(
+      'pool exhaustion is not an outage',
+      'pool of 1, 200 clients, slow queries: all answered ≤ 2.5 s, liveness 200',
+      `${calls.length} calls: ${tally(calls)}, slowest ${seconds(slowestMs(calls))}; ${probes.length} probes: ${tally(probes)}`,
+    );
+    expect(improper(calls)).toEqual([]);
+    expect(slowestMs(calls)).toBeLessThanOrEqual(ANSWERED_WITHIN_MS);
+    expect(dead).toEqual([]);
+    // otherwise the pool was not exhausted, or nobody was served
+    expect(calls.filter(({ status }) => status === 503).length).toBeGreaterThan(0);
+    expect(calls.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
+    expect(await audit(database, calls)).toEqual(SOUND);
+    caller.close();
+    prober.close();
+    expect(await service.end('SIGTERM')).toBe(0);
+  },
+  LONG_MS,
+);
