@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sighting } from '../../../src/identity/domain/contact.js';
 import type { Caller, Outcome } from './caller.js';
 
+const PAUSE_AFTER_FAILURE_MS = 200;
+
 /** A call with its sighting, and how it ended. */
 export interface Identified extends Outcome {
   readonly sighting: Sighting;
@@ -49,7 +51,7 @@ export class Traffic {
       const sighting = this.sighting();
       const outcome = await this.callerFor(index).identify(sighting);
       this.outcomes.push({ ...outcome, sighting });
-      const pauseMs = outcome.status === 200 ? this.pauseMs : this.pauseMs + 50;
+      const pauseMs = outcome.status === 200 ? this.pauseMs : this.pauseMs + PAUSE_AFTER_FAILURE_MS;
       if (pauseMs > 0) {
         await sleep(pauseMs);
       }
