@@ -7,6 +7,7 @@ import { Caller, improper, slowestMs, tally } from './harness/caller.js';
 import { audit, isWholeAfterRepetition, SOUND } from './harness/ledger.js';
 import { progress, report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { fair, watchStalls } from './harness/stalls.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
 const KILLS = scaled(20, 2);
@@ -36,6 +37,7 @@ test(
     const callers = services.map(({ client }) => new Caller(client.url));
     const traffic = new Traffic(16, (index) => callers[index % 2]!, crowd(next, 4_000, 'goldie'));
     const healedMs: number[] = [];
+    watchStalls();
     for (let kill = 1; kill <= KILLS; kill++) {
       await traffic.more(200 + Math.floor(next() * 200));
       await server.kill();
@@ -65,10 +67,10 @@ test(
     );
     expect(found).toEqual(SOUND);
     expect(isWhole).toBe(true);
-    expect(Math.max(...healedMs)).toBeLessThanOrEqual(HEALED_WITHIN_MS);
+    expect(Math.max(...healedMs)).toBeLessThanOrEqual(fair(HEALED_WITHIN_MS));
     expect(same).toBe(2);
     expect(improper(calls)).toEqual([]);
-    expect(slowestMs(calls)).toBeLessThanOrEqual(ANSWERED_WITHIN_MS);
+    expect(slowestMs(calls)).toBeLessThanOrEqual(fair(ANSWERED_WITHIN_MS));
     callers.forEach((caller) => caller.close());
     expect(await Promise.all(services.map((service) => service.end('SIGTERM')))).toEqual([0, 0]);
   },

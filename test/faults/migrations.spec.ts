@@ -15,6 +15,7 @@ import { ServiceProcess } from '../support/service-process.js';
 import { Caller, slowestMs, tally } from './harness/caller.js';
 import { report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { fair, watchStalls } from './harness/stalls.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
 const RUNNERS = 10;
@@ -138,6 +139,7 @@ test(
     const next = random(seedOf('migrations'));
     const traffic = new Traffic(16, () => caller, crowd(next, 2_000, 'marvin'), 5);
     await traffic.more(200);
+    watchStalls();
     const reader = new pg.Client({ connectionString: database.url });
     await reader.connect();
     await reader.query('begin; select from contact limit 1');
@@ -164,7 +166,7 @@ test(
     );
     expect(wasEarly).toBe(false);
     expect(calls.filter(({ status }) => status !== 200).slice(0, 3)).toEqual([]);
-    expect(slowestMs(calls)).toBeLessThanOrEqual(HELD_AT_MOST_MS);
+    expect(slowestMs(calls)).toBeLessThanOrEqual(fair(HELD_AT_MOST_MS));
     caller.close();
     expect(await service.end('SIGTERM')).toBe(0);
   },

@@ -7,11 +7,12 @@ import { audit, SOUND } from './harness/ledger.js';
 import { residentMb } from './harness/memory.js';
 import { report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { fair, watchStalls } from './harness/stalls.js';
 import { TcpProxy } from './harness/tcp-proxy.js';
 import { crowd, Traffic, type Identified } from './harness/traffic.js';
 
 const ANSWERED_WITHIN_MS = 5_000;
-const BLACK_HOLE_MS = scaled(60_000, 8_000);
+const BLACK_HOLE_MS = scaled(60_000, 6_000);
 const ROUNDS = scaled(20, 3);
 /** More than a service may grow in any of the tests; it holds some 150 MB, and its young generation comes and goes. */
 const FLAT_MB = 60;
@@ -57,6 +58,7 @@ async function during(weather: () => Promise<void>): Promise<{
   await traffic.more(4_000);
   const before = await residentMb(service.pid);
   const others: Outcome[] = [];
+  watchStalls();
   let isOver = false;
   const reader = async (): Promise<void> => {
     while (!isOver) {
@@ -86,7 +88,7 @@ async function judge(
     `${all.length} calls: ${tally(all)}, slowest ${seconds(slowestMs(all))}, ${improper(all).length} improper, memory ${grownMb < 0 ? '' : '+'}${grownMb} MB`,
   );
   expect(improper(all)).toEqual([]);
-  expect(slowestMs(all)).toBeLessThanOrEqual(ANSWERED_WITHIN_MS);
+  expect(slowestMs(all)).toBeLessThanOrEqual(fair(ANSWERED_WITHIN_MS));
   expect(await audit(database, identified)).toEqual(SOUND);
   expect(grownMb).toBeLessThan(FLAT_MB);
 }
@@ -96,7 +98,7 @@ test(
   async () => {
     const outcome = await during(async () => {
       proxy.latencyMs = 250;
-      await sleep(scaled(30_000, 6_000));
+      await sleep(scaled(30_000, 4_000));
       proxy.latencyMs = 0;
     });
     await judge('latency of 500 ms', outcome);

@@ -6,13 +6,14 @@ import { Caller, identityOf, improper, slowestMs, tally, type Outcome } from './
 import { audit, SOUND } from './harness/ledger.js';
 import { report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { fair, watchStalls } from './harness/stalls.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
 const CLIENTS = 200;
 /** Those among them who only read. */
 const READERS = 40;
 const ANSWERED_WITHIN_MS = 2_500;
-const LASTS_MS = scaled(60_000, 10_000);
+const LASTS_MS = scaled(60_000, 6_000);
 
 let database: TestDatabase;
 
@@ -54,6 +55,7 @@ test(
       }
     });
     const probes: Outcome[] = [];
+    watchStalls();
     for (const end = performance.now() + LASTS_MS; performance.now() < end;) {
       probes.push(await prober.send('GET', '/health/live'));
       await sleep(100);
@@ -69,7 +71,7 @@ test(
       `${calls.length} calls: ${tally(calls)}, slowest ${seconds(slowestMs(calls))}; ${probes.length} probes: ${tally(probes)}`,
     );
     expect(improper(calls)).toEqual([]);
-    expect(slowestMs(calls)).toBeLessThanOrEqual(ANSWERED_WITHIN_MS);
+    expect(slowestMs(calls)).toBeLessThanOrEqual(fair(ANSWERED_WITHIN_MS));
     expect(dead).toEqual([]);
     // otherwise the pool was not exhausted, or nobody was served
     expect(identified.filter(({ status }) => status === 503).length).toBeGreaterThan(0);

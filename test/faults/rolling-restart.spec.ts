@@ -9,7 +9,7 @@ import { progress, report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
-const ROLLS = scaled(20, 2);
+const ROLLS = scaled(20, 1);
 const REPLICAS = 3;
 const GRACE_MS = 45_000;
 

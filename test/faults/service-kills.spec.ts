@@ -8,8 +8,8 @@ import { progress, report } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
-const KILLS = scaled(100, 4);
-const CALLS = scaled(50_000, 2_000);
+const KILLS = scaled(100, 3);
+const CALLS = scaled(50_000, 1_500);
 const REPLICAS = 3;
 
 let database: TestDatabase;
