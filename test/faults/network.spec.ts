@@ -34,6 +34,8 @@ beforeEach(async () => {
   proxy = await TcpProxy.start(database.url);
   service = await ServiceProcess.start({
     DATABASE_URL: proxy.through(database.url),
+    // small, so that some callers wait for their turn
+    BATCH_MAX: '8',
     // as `npm start` and the image run it
     NODE_OPTIONS: '--max-semi-space-size=8',
   });
