@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { PostgresServer } from '../support/postgres-server.js';
 import { random, seedOf } from '../support/random.js';
-import { ServiceProcess } from '../support/service-process.js';
 import { Caller, improper, slowestMs, tally } from './harness/caller.js';
 import { audit, isWholeAfterRepetition, SOUND } from './harness/ledger.js';
 import { progress, report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { killServices, startService } from './harness/services.js';
 import { fair, watchStalls } from './harness/stalls.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
@@ -23,6 +23,7 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
+  await killServices();
   await database.drop();
   await server.stop();
 });
@@ -32,7 +33,7 @@ test(
   async () => {
     const next = random(seedOf('database kills'));
     const services = await Promise.all(
-      [1, 2].map(() => ServiceProcess.start({ DATABASE_URL: database.url, BATCH_MAX: '16' })),
+      [1, 2].map(() => startService({ DATABASE_URL: database.url, BATCH_MAX: '16' })),
     );
     const callers = services.map(({ client }) => new Caller(client.url));
     const traffic = new Traffic(16, (index) => callers[index % 2]!, crowd(next, 4_000, 'goldie'));

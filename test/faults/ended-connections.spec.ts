@@ -5,11 +5,11 @@ import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { random, seedOf } from '../support/random.js';
-import { ServiceProcess } from '../support/service-process.js';
 import { Caller, tally } from './harness/caller.js';
 import { audit, SOUND } from './harness/ledger.js';
 import { report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { killServices, startService } from './harness/services.js';
 import { fair, watchStalls } from './harness/stalls.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
@@ -23,7 +23,10 @@ beforeAll(async () => {
   database = await createDatabase();
 });
 
-afterAll(() => database.drop());
+afterAll(async () => {
+  await killServices();
+  await database.drop();
+});
 
 /** Ends every connection of the service but those of its readiness check; returns how many. */
 async function endConnections(): Promise<number> {
@@ -46,7 +49,7 @@ test(
   'a failover costs no caller an error, and the pool is full again at once',
   async () => {
     const next = random(seedOf('ended connections'));
-    const service = await ServiceProcess.start({
+    const service = await startService({
       DATABASE_URL: database.url,
       DATABASE_POOL_MAX: String(POOL),
       BATCH_LANES: String(POOL),

@@ -3,13 +3,14 @@ import type { IdentityView, Sighting } from '../../src/identity/domain/contact.j
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { violations } from '../support/invariants.js';
 import { random, seedOf } from '../support/random.js';
-import { ServiceProcess } from '../support/service-process.js';
+import type { ServiceProcess } from '../support/service-process.js';
 import { aShare, aSighting, pick } from '../support/sightings.js';
 import { storm, untrueAnswers } from '../support/storm.js';
 import { Caller, identityOf, type Outcome } from './harness/caller.js';
 import { linearization, type Call, type Event, type StoredContact } from './harness/linearizable.js';
 import { report } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { killServices, startService } from './harness/services.js';
 
 const HISTORIES = scaled(1_000, 120);
 const HISTORIES_WITH_FAULTS = scaled(200, 20);
@@ -53,7 +54,7 @@ beforeAll(async () => {
   database = await createDatabase();
   // small batches, so that calls meet in the database and not in a queue
   const env = { DATABASE_URL: database.url, BATCH_MAX: '2', IDENTITY_CACHE_MIN_CONTACTS: '1' };
-  services = await Promise.all(Array.from({ length: REPLICAS }, () => ServiceProcess.start(env)));
+  services = await Promise.all(Array.from({ length: REPLICAS }, () => startService(env)));
   callers = services.map(({ client }) => new Caller(client.url));
   seed = seedOf('linearizable');
 });
@@ -61,6 +62,7 @@ beforeAll(async () => {
 afterAll(async () => {
   callers.forEach((caller) => caller.close());
   await Promise.all(services.map((service) => service.end('SIGTERM')));
+  await killServices();
   await database.drop();
 });
 

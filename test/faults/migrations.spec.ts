@@ -11,10 +11,10 @@ import { migrate } from '../../src/database/migrate.js';
 import { missingMigrations } from '../../src/database/schema-version.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { random, seedOf } from '../support/random.js';
-import { ServiceProcess } from '../support/service-process.js';
 import { Caller, slowestMs, tally } from './harness/caller.js';
 import { report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { killServices, startService } from './harness/services.js';
 import { fair, watchStalls } from './harness/stalls.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
@@ -30,7 +30,10 @@ beforeEach(async () => {
   database = await createDatabase({ isMigrated: false });
 });
 
-afterEach(() => database.drop());
+afterEach(async () => {
+  await killServices();
+  await database.drop();
+});
 
 /** `npm run migration:up`, as a process that was built. */
 function startRunner(): { child: ChildProcess; exit: Promise<number | null> } {
@@ -134,7 +137,7 @@ test(
   'a migration that must wait for a busy table holds nobody up for long, and is applied once the table is free',
   async () => {
     await migrate(options());
-    const service = await ServiceProcess.start({ DATABASE_URL: database.url });
+    const service = await startService({ DATABASE_URL: database.url });
     const caller = new Caller(service.client.url);
     const next = random(seedOf('migrations'));
     const traffic = new Traffic(16, () => caller, crowd(next, 2_000, 'marvin'), 5);

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { random, seedOf } from '../support/random.js';
-import { ServiceProcess } from '../support/service-process.js';
+import type { ServiceProcess } from '../support/service-process.js';
 import { Caller, improper, slowestMs, tally, type Outcome } from './harness/caller.js';
 import { audit, SOUND } from './harness/ledger.js';
 import { residentMb } from './harness/memory.js';
 import { report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { killServices, startService } from './harness/services.js';
 import { fair, watchStalls } from './harness/stalls.js';
 import { TcpProxy } from './harness/tcp-proxy.js';
 import { crowd, Traffic, type Identified } from './harness/traffic.js';
@@ -32,7 +33,7 @@ beforeEach(async () => {
   await database.query('truncate contact, identifier, identity_merge');
   await database.query('alter sequence contact_id_seq restart');
   proxy = await TcpProxy.start(database.url);
-  service = await ServiceProcess.start({
+  service = await startService({
     DATABASE_URL: proxy.through(database.url),
     // small, so that some callers wait for their turn
     BATCH_MAX: '8',
@@ -48,7 +49,10 @@ afterEach(async () => {
   await proxy.close();
 });
 
-afterAll(() => database.drop());
+afterAll(async () => {
+  await killServices();
+  await database.drop();
+});
 
 /** Calls of every kind while `weather` lasts, and after it until all is well again. */
 async function during(weather: () => Promise<void>): Promise<{

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { random, seedOf } from '../support/random.js';
-import { ServiceProcess } from '../support/service-process.js';
 import { Caller, identityOf, improper, slowestMs, tally, type Outcome } from './harness/caller.js';
 import { audit, SOUND } from './harness/ledger.js';
 import { report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { killServices, startService } from './harness/services.js';
 import { fair, watchStalls } from './harness/stalls.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
@@ -27,12 +27,15 @@ beforeAll(async () => {
   );
 });
 
-afterAll(() => database.drop());
+afterAll(async () => {
+  await killServices();
+  await database.drop();
+});
 
 test(
   'with one connection, slow queries and 200 callers everyone is answered soon, and the process lives',
   async () => {
-    const service = await ServiceProcess.start({
+    const service = await startService({
       DATABASE_URL: database.url,
       DATABASE_POOL_MAX: '1',
       // so that one batch does not serve them all

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { random, seedOf } from '../support/random.js';
-import { ServiceProcess } from '../support/service-process.js';
+import type { ServiceProcess } from '../support/service-process.js';
 import { Balancer } from './harness/balancer.js';
 import { Caller, slowestMs, tally } from './harness/caller.js';
 import { audit, SOUND } from './harness/ledger.js';
 import { progress, report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { killServices, startService } from './harness/services.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
 const ROLLS = scaled(20, 1);
@@ -19,14 +20,17 @@ beforeAll(async () => {
   database = await createDatabase();
 });
 
-afterAll(() => database.drop());
+afterAll(async () => {
+  await killServices();
+  await database.drop();
+});
 
 test(
   'rolling restarts behind a balancer that polls readiness fail no call',
   async () => {
     const balancer = await Balancer.start();
     const start = async (): Promise<ServiceProcess> => {
-      const service = await ServiceProcess.start({ DATABASE_URL: database.url });
+      const service = await startService({ DATABASE_URL: database.url });
       balancer.add(service.client.url);
       return service;
     };

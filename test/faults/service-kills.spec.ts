@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { random, seedOf } from '../support/random.js';
-import { ServiceProcess } from '../support/service-process.js';
+import type { ServiceProcess } from '../support/service-process.js';
 import { Caller, tally } from './harness/caller.js';
 import { audit, isWholeAfterRepetition, SOUND } from './harness/ledger.js';
 import { progress, report } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { killServices, startService } from './harness/services.js';
 import { crowd, Traffic } from './harness/traffic.js';
 
 const KILLS = scaled(100, 3);
@@ -18,14 +19,17 @@ beforeAll(async () => {
   database = await createDatabase();
 });
 
-afterAll(() => database.drop());
+afterAll(async () => {
+  await killServices();
+  await database.drop();
+});
 
 test(
   'replicas that are killed again and again lose nothing that was acknowledged',
   async () => {
     const next = random(seedOf('service kills'));
     const start = async (): Promise<{ service: ServiceProcess; caller: Caller }> => {
-      const service = await ServiceProcess.start({ DATABASE_URL: database.url, BATCH_MAX: '16' });
+      const service = await startService({ DATABASE_URL: database.url, BATCH_MAX: '16' });
       return { service, caller: new Caller(service.client.url) };
     };
     const replicas = await Promise.all(Array.from({ length: REPLICAS }, start));

@@ -1,9 +1,10 @@
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { violations } from '../support/invariants.js';
-import { ServiceProcess } from '../support/service-process.js';
+import type { ServiceProcess } from '../support/service-process.js';
 import { Caller, identityOf, improper, slowestMs, tally, type Outcome } from './harness/caller.js';
 import { report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
+import { killServices, startService } from './harness/services.js';
 import { TcpProxy } from './harness/tcp-proxy.js';
 
 const ROUNDS = scaled(100, 10);
@@ -16,7 +17,7 @@ let caller: Caller;
 beforeAll(async () => {
   database = await createDatabase();
   proxy = await TcpProxy.start(database.url);
-  service = await ServiceProcess.start({ DATABASE_URL: proxy.through(database.url), BATCH_LANES: '1' });
+  service = await startService({ DATABASE_URL: proxy.through(database.url), BATCH_LANES: '1' });
   caller = new Caller(service.client.url);
 });
 
@@ -24,6 +25,7 @@ afterAll(async () => {
   caller.close();
   await service.end('SIGTERM');
   await proxy.close();
+  await killServices();
   await database.drop();
 });
 
