@@ -3,6 +3,8 @@ import type { Config } from 'jest';
 const config: Config = {
   roots: ['<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
+  // They kill servers and measure times: `npm run test:faults` runs them, one after the other.
+  testPathIgnorePatterns: ['/node_modules/', ...(process.env.FAULTS === undefined ? ['/test/faults/'] : [])],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {

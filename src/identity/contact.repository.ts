@@ -1,4 +1,5 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
+import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
 import { openSession } from '../database/open-session.js';
 import type { Query, Row, SqlSession, Statement, Transaction } from '../database/sql-session.js';
 import * as sql from './contact.statements.js';
@@ -272,7 +273,10 @@ async function unlessConflict<T>(work: () => Promise<T>): Promise<T | null> {
 const CONFLICTS = new Set(['23505', '40001', '40P01', '55P03']);
 
 function isConflict(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
+  const { code, message } = (error instanceof DatabaseUnavailableError ? error.cause : error) as {
+    code?: unknown;
+    message?: unknown;
+  };
   // Distributed engines wrap a unique violation in an error of their own, recognisable by its text only.
   return CONFLICTS.has(String(code)) || String(message).includes('duplicate key');
 }

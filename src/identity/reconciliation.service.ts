@@ -2,6 +2,7 @@ import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Settings } from '../config/settings.js';
+import { retryUnavailable } from '../database/retry.js';
 import { ContactRepository, type Selection } from './contact.repository.js';
 import { ContentionError } from './contention.error.js';
 import { liveContacts, viewOf, type Identity, type IdentityView, type Sighting } from './domain/contact.js';
@@ -66,7 +67,8 @@ export class ReconciliationService {
       onDecided?.();
       return writes;
     };
-    const freshIds = await this.settle(select, decide);
+    // Safe to repeat though the outcome be unknown: sightings that were written are known by then, and write nothing.
+    const freshIds = await retryUnavailable(() => this.settle(select, decide));
     waiting.forEach(({ answer }, i) => answer(withRealIds(views[i]!, freshIds)));
   }
 
@@ -104,7 +106,7 @@ export class ReconciliationService {
 
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */
   async find(tenantId: number, contactId: number): Promise<IdentityView | null> {
-    const [identity] = await this.contacts.load({ tenantId, contactId });
+    const [identity] = await retryUnavailable(() => this.contacts.load({ tenantId, contactId }));
     return identity === undefined ? null : viewOf(liveContacts(identity));
   }
 
@@ -116,12 +118,16 @@ export class ReconciliationService {
    */
   async delete(tenantId: number, contactId: number): Promise<boolean> {
     let isFound = false;
-    await this.settle(
-      () => ({ tenantId, contactId }),
-      ([identity]) => {
-        isFound = identity !== undefined;
-        return identity === undefined ? NO_WRITES : remove(identity, contactId);
-      },
+    let isDecided = false;
+    const decide = ([identity]: Identity[]): Writes => {
+      isDecided = true;
+      isFound = identity !== undefined;
+      return identity === undefined ? NO_WRITES : remove(identity, contactId);
+    };
+    // Once a deletion may have been written, a repetition could only find the contact gone and call it unknown.
+    await retryUnavailable(
+      () => this.settle(() => ({ tenantId, contactId }), decide),
+      () => !isDecided,
     );
     return isFound;
   }

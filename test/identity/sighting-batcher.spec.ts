@@ -44,9 +44,14 @@ function batcher(env: Record<string, string>): {
   const sut = new SightingBatcher(batches as unknown as ReconciliationService, new Settings(env));
   return {
     batches,
-    identify: async (phoneNumber, tenantId = 1) => [
-      ...(await sut.identify(tenantId, { email: null, phoneNumber })).phoneNumbers,
-    ],
+    identify: (phoneNumber, tenantId = 1) => {
+      const answer = sut
+        .identify(tenantId, { email: null, phoneNumber })
+        .then(({ phoneNumbers }) => [...phoneNumbers]);
+      // Some tests end before their batches do, and those are refused one day.
+      answer.catch(() => undefined);
+      return answer;
+    },
   };
 }
 
@@ -188,18 +193,41 @@ test('an error that would meet each of them fails the whole batch at once', asyn
   expect(batches.taken).toHaveLength(2);
 });
 
-test('a sighting that waited too long is refused in place of being reconciled', async () => {
-  jest.useFakeTimers({ now: 0, doNotFake: ['queueMicrotask', 'nextTick', 'setImmediate'] });
-  const { batches, identify } = batcher({ BATCH_LANES: '1' });
-  const first = identify('1');
-  const late = identify('2');
-  jest.setSystemTime(2_001);
-  jest.advanceTimersByTime(2_001);
-  const refusal = late.catch((error: unknown) => error);
-  batches.taken[0]!.end();
-  await first;
-  expect(await refusal).toBeInstanceOf(DatabaseUnavailableError);
-  jest.useRealTimers();
+describe('while the database keeps a lane', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: 0, doNotFake: ['queueMicrotask', 'nextTick', 'setImmediate'] });
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('a sighting that waits too long is refused, and not reconciled later', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const first = identify('1');
+    const late = Promise.allSettled([identify('2')]);
+    jest.advanceTimersByTime(1_700);
+    expect(await late).toMatchObject([{ reason: { name: 'DatabaseUnavailableError' } }]);
+    batches.taken[0]!.end();
+    expect(await first).toEqual(['1']);
+    expect(batches.taken).toHaveLength(1);
+  });
+
+  test('a caller whose batch does not end is refused in time', async () => {
+    const { identify } = batcher({ BATCH_LANES: '1' });
+    const first = Promise.allSettled([identify('1')]);
+    jest.advanceTimersByTime(4_400);
+    expect(await first).toMatchObject([{ reason: { message: 'the database takes too long to answer' } }]);
+  });
+
+  test('an idle batcher leaves no timer behind', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const first = identify('1');
+    batches.taken[0]!.end();
+    await first;
+    await jest.advanceTimersByTimeAsync(200);
+    expect(jest.getTimerCount()).toBe(0);
+  });
 });
 
 test('a batch that fails fails its own callers, and frees its lane', async () => {

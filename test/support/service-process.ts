@@ -12,6 +12,15 @@ export class ServiceProcess {
     private readonly lines: string[],
   ) {}
 
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** Whether it has not ended by itself or been killed. */
+  get isRunning(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
   /** Everything that the process has printed. */
   get output(): string {
     return this.lines.join('');
@@ -44,7 +53,7 @@ export class ServiceProcess {
 
   /** Sends a signal and waits for the end; returns the exit code, null if the signal killed it. */
   async end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | null> {
-    if (this.child.exitCode !== null) {
+    if (!this.isRunning) {
       return this.child.exitCode;
     }
     const closed = once(this.child, 'close') as Promise<[number | null]>;
