@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
+import { IdentityMetrics } from '../metrics/identity-metrics.js';
+import { activeSpan, inBatchSpan, type Traced } from '../tracing/tracing.js';
 import { ContentionError } from './contention.error.js';
 import { OverloadedError } from '../limits/overloaded.error.js';
 import type { IdentityView, Sighting } from './domain/contact.js';
@@ -12,7 +14,7 @@ const MAX_WAIT_MS = 2_000;
 /** So many must wait for a batch to be read beside another that is being read. */
 const MIN_BESIDE = 16;
 
-interface Waiting extends Call {
+interface Waiting extends Call, Traced {
   readonly since: number;
   readonly fail: (reason: unknown) => void;
 }
@@ -35,7 +37,10 @@ export class SightingBatcher {
   constructor(
     private readonly reconciliation: ReconciliationService,
     private readonly settings: Settings,
-  ) {}
+    private readonly metrics: IdentityMetrics,
+  ) {
+    metrics.watch(() => ({ waiting: this.waiting, busyLanes: this.busyLanes }));
+  }
 
   /**
    * Reconciles a sighting together with those that arrive at the same time.
@@ -52,7 +57,7 @@ export class SightingBatcher {
         return;
       }
       this.waiting++;
-      queue.push({ sighting, answer, fail, since: performance.now() });
+      queue.push({ sighting, answer, fail, since: performance.now(), span: activeSpan() });
       this.queues.set(tenantId, queue);
       this.fillLanes();
     });
@@ -78,7 +83,7 @@ export class SightingBatcher {
       }
       this.busyLanes++;
       this.undecided++;
-      void this.run(tenantId, batch);
+      void this.metrics.batch(batch, () => inBatchSpan(batch, () => this.run(tenantId, batch)));
     }
   }
 
@@ -117,6 +122,7 @@ export class SightingBatcher {
       answer: (view: IdentityView) => {
         answered.add(waiting);
         waiting.answer(view);
+        this.metrics.answered(view);
       },
     }));
     try {
