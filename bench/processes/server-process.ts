@@ -38,7 +38,7 @@ export async function startServer(
 ): Promise<ServerProcess> {
   return start({
     script: PROGRAMS[name],
-    env: { PORT: '0', DATABASE_URL: databaseUrl },
+    env: { PORT: '0', METRICS_PORT: '0', DATABASE_URL: databaseUrl },
     nodeFlags: [
       ...(name === 'baseline' ? [] : SERVICE_FLAGS),
       ...(profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]),

@@ -3,6 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Settings } from '../config/settings.js';
 import { retryUnavailable } from '../database/retry.js';
+import { IdentityMetrics } from '../metrics/identity-metrics.js';
 import { ContactRepository, type Selection } from './contact.repository.js';
 import { ContentionError } from './contention.error.js';
 import { liveContacts, viewOf, type Identity, type IdentityView, type Sighting } from './domain/contact.js';
@@ -41,7 +42,9 @@ export class ReconciliationService {
   constructor(
     @InjectRepository(Contact) private readonly contacts: ContactRepository,
     settings: Settings,
+    private readonly metrics: IdentityMetrics,
   ) {
+    contacts.onConflict = (cause) => metrics.conflict(cause);
     this.cache = new IdentityCache(settings.identityCacheMinContacts, settings.identityCacheBytes);
   }
 
@@ -165,12 +168,14 @@ export class ReconciliationService {
         );
       }
       if (freshIds !== null) {
+        this.metrics.settled(attempt, writes);
         return freshIds;
       }
       writes.touched.forEach(({ id }) => touchedSoFar.add(id));
       this.logger.debug(`Conflict at attempt ${attempt}: another writer was faster`);
       await sleep(Math.random() * Math.min(2 ** attempt, 50));
     }
+    this.metrics.gaveUp();
     throw new ContentionError();
   }
 }

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
 import { OverloadedError } from '../limits/overloaded.error.js';
+import { IdentityMetrics } from '../metrics/identity-metrics.js';
+import { activeSpan, inBatchSpan, type Traced } from '../tracing/tracing.js';
 import { ANSWER_WITHIN_MS, tooSlow } from './answer-in-time.js';
 import { ContentionError } from './contention.error.js';
 import type { IdentityView, Sighting } from './domain/contact.js';
@@ -14,7 +16,7 @@ const SWEEP_MS = 100;
 /** So many must wait for a batch to be read beside another that is being read. */
 const MIN_BESIDE = 16;
 
-interface Waiting extends Call {
+interface Waiting extends Call, Traced {
   readonly since: number;
   readonly fail: (reason: unknown) => void;
 }
@@ -40,7 +42,10 @@ export class SightingBatcher {
   constructor(
     private readonly reconciliation: ReconciliationService,
     private readonly settings: Settings,
-  ) {}
+    private readonly metrics: IdentityMetrics,
+  ) {
+    metrics.watch(() => ({ waiting: this.waiting, busyLanes: this.busyLanes }));
+  }
 
   /**
    * Reconciles a sighting together with those that arrive at the same time.
@@ -57,7 +62,7 @@ export class SightingBatcher {
         return;
       }
       this.waiting++;
-      queue.push({ sighting, answer, fail, since: performance.now() });
+      queue.push({ sighting, answer, fail, since: performance.now(), span: activeSpan() });
       this.queues.set(tenantId, queue);
       this.fillLanes();
       this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS);
@@ -111,7 +116,7 @@ export class SightingBatcher {
       }
       this.busyLanes++;
       this.undecided++;
-      void this.run(tenantId, batch);
+      void this.metrics.batch(batch, () => inBatchSpan(batch, () => this.run(tenantId, batch)));
     }
   }
 
@@ -152,6 +157,7 @@ export class SightingBatcher {
       answer: (view: IdentityView) => {
         answered.add(waiting);
         waiting.answer(view);
+        this.metrics.answered(view);
       },
     }));
     try {

@@ -1,9 +1,11 @@
 import { jest } from '@jest/globals';
+import { Registry } from 'prom-client';
 import { Settings } from '../../src/config/settings.js';
 import { DatabaseUnavailableError } from '../../src/database/database-unavailable.error.js';
 import { OverloadedError } from '../../src/limits/overloaded.error.js';
 import type { Call, ReconciliationService } from '../../src/identity/reconciliation.service.js';
 import { SightingBatcher } from '../../src/identity/sighting-batcher.js';
+import { IdentityMetrics } from '../../src/metrics/identity-metrics.js';
 
 /** Stands for the database work: records the batches, and ends them when told to. */
 class Batches {
@@ -41,7 +43,9 @@ function batcher(env: Record<string, string>): {
   identify: (phone: string, tenantId?: number) => Promise<string[]>;
 } {
   const batches = new Batches();
-  const sut = new SightingBatcher(batches as unknown as ReconciliationService, new Settings(env));
+  const settings = new Settings(env);
+  const metrics = new IdentityMetrics(settings, new Registry());
+  const sut = new SightingBatcher(batches as unknown as ReconciliationService, settings, metrics);
   return {
     batches,
     identify: (phoneNumber, tenantId = 1) => {

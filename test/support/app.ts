@@ -10,7 +10,7 @@ export interface RunningApp extends AsyncDisposable {
 
 /** Starts the application on a free port. */
 export async function startApp(env: Readonly<Record<string, string>>): Promise<RunningApp> {
-  const app = await createApp(new Settings({ LOG_LEVEL: 'silent', PORT: '0', ...env }));
+  const app = await createApp(new Settings({ LOG_LEVEL: 'silent', PORT: '0', METRICS_PORT: 'off', ...env }));
   await app.listen(0, '127.0.0.1');
   const close = (): Promise<void> => app.close();
   return { client: new ServiceClient(await app.getUrl()), close, [Symbol.asyncDispose]: close };

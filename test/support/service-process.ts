@@ -64,7 +64,7 @@ export class ServiceProcess {
 
 function launch(env: Readonly<Record<string, string>>, lines: string[]): ChildProcess {
   const child = spawn(process.execPath, [resolve('dist/src/main.js')], {
-    env: { PATH: process.env.PATH, NO_COLOR: '1', PORT: '0', ...env },
+    env: { PATH: process.env.PATH, NO_COLOR: '1', PORT: '0', METRICS_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.on('data', (chunk: Buffer) => lines.push(chunk.toString()));

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Unpacks a package of Debian into node_modules/.cache and prints the folder, without root and whatever release this
-# machine runs: `.ci/debian-package kustomize`. apt verifies it with Debian's keys. Dependencies are not followed.
+# machine runs: `scripts/debian-package.sh kustomize`, or of another release than the one named here. apt verifies it with Debian's keys. Dependencies are not followed.
 set -euo pipefail
 package=$1
-release=trixie
+release=${2:-trixie}
 
 cache=$(cd "$(dirname "$0")/.." && pwd)/node_modules/.cache/debian-$release
 target=$cache/$package
