@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
 import { ServiceClient } from '../../support/client.js';
 import { freePort } from '../../support/postgres-server.js';
+import { createGuardedDatabase, type GuardedDatabase } from '../../support/roles.js';
 import { installedPackages, productionPackages } from '../production-packages.js';
 import { Container, guard } from './container.js';
 import { Image } from './image.js';
-import { createDatabaseWithRoles, type DatabaseWithRoles } from './roles.js';
 
 const isRoot = process.getuid?.() === 0;
 const GUARDS = {
@@ -26,12 +26,12 @@ console.log(JSON.stringify(process.argv.slice(1).filter(canWrite)));
 `;
 
 let image: Image;
-let database: DatabaseWithRoles;
+let database: GuardedDatabase;
 let env: Record<string, string>;
 let before: string[];
 
 beforeAll(async () => {
-  database = await createDatabaseWithRoles();
+  database = await createGuardedDatabase({ isMigrated: false });
   image = await Image.build();
   env = {
     ...(parseEnv(readFileSync('deploy/kubernetes/base/settings.env', 'utf8')) as Record<string, string>),
@@ -78,6 +78,7 @@ test(`its processes can write to the temporary folder only, held by ${GUARDS[gua
 test('it migrates an empty database, as the role that owns the tables then', async () => {
   const container = Container.start(image, ['node', 'dist/src/migrate.js'], {
     DATABASE_URL: database.ownerUrl,
+    DATABASE_SERVICE_ROLE: new URL(database.serviceUrl).username,
   });
   expect(await container.exitCode()).toBe(0);
   expect(container.output).toContain('Applied');
@@ -119,9 +120,11 @@ test('nothing in it has changed since it was built', async () => {
   expect(await listing(image.root)).toEqual(before);
 });
 
-/** As one would with `kubectl exec`. */
+/** As the owner of the tables, because the service's role makes no keys. */
 async function createKey(): Promise<string> {
-  const container = Container.start(image, ['node', 'dist/src/cli/main.js', 'keys', 'create', 'till'], env);
+  const container = Container.start(image, ['node', 'dist/src/cli/main.js', 'keys', 'create', 'till'], {
+    DATABASE_URL: database.ownerUrl,
+  });
   expect(await container.exitCode()).toBe(0);
   return /idr_\S+/.exec(container.output)![0];
 }

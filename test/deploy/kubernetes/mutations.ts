@@ -86,6 +86,7 @@ const BY_RULE: Record<string, Record<string, Mutation['apply']>> = {
       everyContainer(r, (container) => (container.image = 'identity-reconciliation:latest')),
     "the service's role": (r) =>
       (migration(r).containers[0]!.env![0]!.valueFrom!.secretKeyRef!.key = 'DATABASE_URL'),
+    'nothing granted to the service': (r) => migration(r).containers[0]!.env!.pop(),
     'replicas that migrate as well': (r) => (r.settings().MIGRATE_ON_START = 'true'),
     'settings whose name changes': (r) =>
       (migration(r).containers[0]!.envFrom = [{ configMapRef: { name: 'x' } }]),

@@ -114,7 +114,13 @@ export const rolloutRules: Rule[] = [
         ...differs(
           'environment',
           [migration!.env, migration!.envFrom],
-          [databaseUrl('MIGRATION_DATABASE_URL'), null],
+          [
+            [
+              ...databaseUrl('MIGRATION_DATABASE_URL'),
+              { name: 'DATABASE_SERVICE_ROLE', value: 'identity_service' },
+            ],
+            null,
+          ],
         ),
         ...differs('restarts', restartPolicy, 'Never'),
         ...unless((spec!.backoffLimit ?? 6) >= 3, 'a lock that was not free is hardly tried again'),
@@ -124,7 +130,7 @@ export const rolloutRules: Rule[] = [
   },
 ];
 
-/** The only variable that comes from the Secret. */
+/** The variable that comes from the Secret. */
 export function databaseUrl(key: string): object[] {
   return [{ name: 'DATABASE_URL', valueFrom: { secretKeyRef: { key, name: 'database' } } }];
 }
