@@ -1,6 +1,7 @@
 import { Settings } from '../../src/config/settings.js';
 import { createApp } from '../../src/create-app.js';
 import { ServiceClient } from './client.js';
+import { variant } from './variant.js';
 
 /** The application running in this process, and a client for it. */
 export interface RunningApp extends AsyncDisposable {
@@ -10,7 +11,9 @@ export interface RunningApp extends AsyncDisposable {
 
 /** Starts the application on a free port. */
 export async function startApp(env: Readonly<Record<string, string>>): Promise<RunningApp> {
-  const app = await createApp(new Settings({ LOG_LEVEL: 'silent', PORT: '0', METRICS_PORT: 'off', ...env }));
+  const app = await createApp(
+    new Settings({ LOG_LEVEL: 'silent', PORT: '0', METRICS_PORT: 'off', ...env, ...variant() }),
+  );
   await app.listen(0, '127.0.0.1');
   const close = (): Promise<void> => app.close();
   return { client: new ServiceClient(await app.getUrl()), close, [Symbol.asyncDispose]: close };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceClient } from './client.js';
+import { variant } from './variant.js';
 
 /** The built service in a process of its own, as it runs in production. */
 export class ServiceProcess {
@@ -64,7 +65,7 @@ export class ServiceProcess {
 
 function launch(env: Readonly<Record<string, string>>, lines: string[]): ChildProcess {
   const child = spawn(process.execPath, [resolve('dist/src/main.js')], {
-    env: { PATH: process.env.PATH, NO_COLOR: '1', PORT: '0', METRICS_PORT: '0', ...env },
+    env: { PATH: process.env.PATH, NO_COLOR: '1', PORT: '0', METRICS_PORT: '0', ...env, ...variant() },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.on('data', (chunk: Buffer) => lines.push(chunk.toString()));

@@ -39,7 +39,10 @@ function isInstalled(program: string): boolean {
 
 function debianPackage(): string {
   try {
-    return execFileSync('scripts/debian-package.sh', ['kustomize'], { encoding: 'utf8', timeout: 180_000 }).trim();
+    return execFileSync('scripts/debian-package.sh', ['kustomize'], {
+      encoding: 'utf8',
+      timeout: 180_000,
+    }).trim();
   } catch (error) {
     throw new Error(
       'put kustomize or kubectl on the PATH; only Debian and its kin can fetch it by themselves',
