@@ -63,7 +63,7 @@ test(
     report(
       'deploys are invisible',
       'SIGTERM rolling restart of 3 replicas ×20: 0 failed, exit 0 within the grace',
-      `×${ROLLS}, ${calls.length} calls: ${failures.length} failed, slowest ${seconds(slowestMs(calls))}; ${codes.filter((code) => code === 0).length} of ${codes.length} exits with 0, ≤ ${seconds(Math.max(...tookMs))}`,
+      `×${ROLLS}, ${calls.length} calls (${tally(calls)}): ${failures.length} failed, slowest ${seconds(slowestMs(calls))}; ${codes.filter((code) => code === 0).length} of ${codes.length} exits with 0, ≤ ${seconds(Math.max(...tookMs))}`,
     );
     expect(failures.slice(0, 3)).toEqual([]);
     expect(codes.every((code) => code === 0)).toBe(true);
