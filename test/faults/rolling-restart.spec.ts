@@ -3,7 +3,7 @@ import { createDatabase, type TestDatabase } from '../support/database.js';
 import { random, seedOf } from '../support/random.js';
 import type { ServiceProcess } from '../support/service-process.js';
 import { Balancer } from './harness/balancer.js';
-import { Caller, slowestMs, tally } from './harness/caller.js';
+import { Caller, failed, slowestMs, tally } from './harness/caller.js';
 import { audit, SOUND } from './harness/ledger.js';
 import { progress, report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
@@ -59,13 +59,13 @@ test(
       progress(`roll ${roll}: ${traffic.outcomes.length} calls, ${tally(traffic.outcomes)}`);
     }
     const calls = await traffic.stop();
-    const failed = calls.filter(({ status }) => status !== 200);
+    const failures = failed(calls);
     report(
       'deploys are invisible',
       'SIGTERM rolling restart of 3 replicas ×20: 0 failed, exit 0 within the grace',
-      `×${ROLLS}, ${calls.length} calls: ${failed.length} failed, slowest ${seconds(slowestMs(calls))}; ${codes.filter((code) => code === 0).length} of ${codes.length} exits with 0, ≤ ${seconds(Math.max(...tookMs))}`,
+      `×${ROLLS}, ${calls.length} calls (${tally(calls)}): ${failures.length} failed, slowest ${seconds(slowestMs(calls))}; ${codes.filter((code) => code === 0).length} of ${codes.length} exits with 0, ≤ ${seconds(Math.max(...tookMs))}`,
     );
-    expect(failed.slice(0, 3)).toEqual([]);
+    expect(failures.slice(0, 3)).toEqual([]);
     expect(codes.every((code) => code === 0)).toBe(true);
     expect(Math.max(...tookMs)).toBeLessThan(GRACE_MS);
     expect(await audit(database, calls)).toEqual(SOUND);

@@ -34,7 +34,7 @@ export class ServiceProcess {
   static async start(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
     const lines: string[] = [];
     const child = launch(env, lines);
-    for (let tries = 0; tries < 300 && child.exitCode === null; tries++) {
+    for (let tries = 0; tries < 900 && child.exitCode === null; tries++) {
       const url = /Listening on (http:\/\/[^\s,]+)/.exec(lines.join(''))?.[1];
       if (url !== undefined) {
         return new ServiceProcess(new ServiceClient(url), child, lines);

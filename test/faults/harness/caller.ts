@@ -81,6 +81,15 @@ export function improper(outcomes: readonly Outcome[]): Outcome[] {
   );
 }
 
+/** Those that failed for another reason than that more calls waited than a busy machine could serve. */
+export function failed<T extends Outcome>(outcomes: readonly T[]): T[] {
+  return outcomes.filter(
+    ({ status, body }) =>
+      status !== 200 &&
+      !(status === 503 && (body as { detail: string }).detail.includes('too slow for all that wait')),
+  );
+}
+
 /** How many calls ended with which status, as in `200×513 503×2`. */
 export function tally(outcomes: readonly Outcome[]): string {
   const groups = [...Map.groupBy(outcomes, ({ status }) => status)].toSorted(([a], [b]) => a - b);
