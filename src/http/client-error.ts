@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { PROBLEM_MEDIA_TYPE, problemOf } from '../problems/send-problem.js';
+import { PROBLEM_HEADERS, problemOf } from '../problems/send-problem.js';
 
 const DETAILS: Readonly<Record<number, string>> = {
   400: 'The bytes that were received are not an HTTP request.',
@@ -30,7 +30,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
  */
 function awaitsFirstAnswer(socket: Socket): boolean {
   const { _httpMessage: underWay } = socket as Socket & { _httpMessage?: ServerResponse | null };
-  return socket.bytesWritten === 0 && (underWay?.req.complete ?? false) === false;
+  return socket.bytesWritten === 0 && !(underWay?.req.complete ?? false);
 }
 
 /** Answers an `Expect` header other than `100-continue`, which Node hands to nobody else. */
@@ -51,7 +51,7 @@ function refusal(status: number): { status: number; headers: Record<string, stri
     headers: {
       connection: 'close',
       'x-request-id': requestId,
-      'content-type': PROBLEM_MEDIA_TYPE,
+      ...PROBLEM_HEADERS,
       'content-length': Buffer.byteLength(body),
     },
     body,

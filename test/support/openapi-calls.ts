@@ -153,7 +153,7 @@ function pathOf(document: OpenApiDocument, path: string, { parameters = [] }: Op
   const values = parameters.map(({ schema }) =>
     fc.oneof(
       // small ones exist
-      { weight: 3, arbitrary: fc.integer({ min: 1, max: 30 }).map(String) },
+      { weight: 3, arbitrary: fc.integer({ min: 1, max: 12 }).map(String) },
       { weight: 2, arbitrary: valueOf(document, schema).map(String) },
       { weight: 2, arbitrary: hostileText.map(encoded) },
       {
