@@ -28,6 +28,8 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
       : postgres(settings, settings.databaseUrl, purpose)),
     entities: [Contact, Identifier, IdentityMerge, Tenant, ApiKey],
     extensions: [Migrator],
+    // Where the database is not there yet the ORM would close its pool, which is in use, and try to create the database.
+    ensureDatabase: false,
     migrations: {
       path: fileURLToPath(new URL('./migrations', import.meta.url)),
       // where `migration:create` writes, also when it runs from what was built

@@ -88,7 +88,8 @@ export class KeyDirectory implements OnApplicationBootstrap, BeforeApplicationSh
         found.forEach((key, id) => this.kept.set(id, key));
         batch.forEach(({ id, answer }) => answer(found.get(id) ?? null));
       } catch (error) {
-        batch.forEach(({ fail }) => fail(error));
+        // Who came meanwhile would only wait for the same to happen, one query after the other.
+        [...batch, ...this.waiting.splice(0)].forEach(({ fail }) => fail(error));
       }
     }
     this.isAsking = false;

@@ -84,7 +84,6 @@ export class HealthController implements OnModuleDestroy {
   }
 
   private async answer(reply: FastifyReply, checks: HealthIndicatorFunction[]): Promise<HealthCheckResult> {
-    void reply.header('cache-control', 'no-store');
     try {
       return await this.health.check(checks);
     } catch (error) {

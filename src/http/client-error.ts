@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { PROBLEM_MEDIA_TYPE, problemOf } from '../problems/send-problem.js';
+import { PROBLEM_HEADERS, problemOf } from '../problems/send-problem.js';
 
 const DETAILS: Readonly<Record<number, string>> = {
   400: 'The bytes that were received are not an HTTP request.',
@@ -16,15 +16,21 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
 
 /** Answers what Node's HTTP parser refuses. There is no request yet, so the bytes are written by hand. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  // While an answer is under way on the connection, or was given, a second one would be taken for that of another call.
-  const { _httpMessage: underWay } = socket as Socket & { _httpMessage?: unknown };
-  const isFresh = (underWay === undefined || underWay === null) && socket.bytesWritten === 0;
-  if (error.code !== 'ECONNRESET' && socket.writable && isFresh) {
+  if (error.code !== 'ECONNRESET' && socket.writable && awaitsFirstAnswer(socket)) {
     const { status, headers, body } = refusal(STATUS_BY_CODE[error.code ?? ''] ?? 400);
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
   }
   socket.destroy(error);
+}
+
+/**
+ * Whether an answer now would be taken for that of the call at fault: nothing was answered on the connection, and if a
+ * call is under way on it, it is this one, whose body has not come to its end.
+ */
+function awaitsFirstAnswer(socket: Socket): boolean {
+  const { _httpMessage: underWay } = socket as Socket & { _httpMessage?: ServerResponse | null };
+  return socket.bytesWritten === 0 && !(underWay?.req.complete ?? false);
 }
 
 /** Answers an `Expect` header other than `100-continue`, which Node hands to nobody else. */
@@ -45,7 +51,7 @@ function refusal(status: number): { status: number; headers: Record<string, stri
     headers: {
       connection: 'close',
       'x-request-id': requestId,
-      'content-type': PROBLEM_MEDIA_TYPE,
+      ...PROBLEM_HEADERS,
       'content-length': Buffer.byteLength(body),
     },
     body,

@@ -54,7 +54,8 @@ export function createFastifyAdapter(): FastifyAdapter {
   const fastify = adapter.getInstance();
   fastify.server.on('checkExpectation', answerExpectation);
   fastify.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
+    // An answer may hold personal data, and a cache does not know that it was given for an X-API-Key.
+    reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
     const refusal = refusalOf(request);
     if (refusal === null) {
       done();

@@ -59,7 +59,12 @@ export class ContactsController {
   })
   @ApiParam(ID)
   @ApiNoContentResponse({ description: 'The contact is deleted.' })
-  @ApiProblems(PROBLEMS)
+  @ApiProblems({
+    ...PROBLEMS,
+    // It takes no body, but one that is sent is read before anyone asks for the route.
+    413: 'The body, of which none is needed, is larger than 16 KiB.',
+    415: 'The body, of which none is needed, is not JSON.',
+  })
   async delete(@TenantId() tenantId: number, @Param('id', ContactIdPipe) id: number): Promise<void> {
     if (!(await answerInTime(this.reconciliation.delete(tenantId, id)))) {
       throw new ContactNotFoundError(id);

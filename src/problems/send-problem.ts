@@ -4,6 +4,13 @@ import type { Problem } from './problem.js';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
+/** Of every problem document, also of those that are sent before the hooks of the server have run. */
+export const PROBLEM_HEADERS = {
+  'content-type': PROBLEM_MEDIA_TYPE,
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+} as const;
+
 /** The document that goes over the wire. */
 export function problemOf(
   { slug, title, status, detail, errors }: ProblemDescription,
@@ -16,6 +23,6 @@ export function problemOf(
 export function sendProblem(reply: FastifyReply, requestId: string, description: ProblemDescription): void {
   void reply
     .status(description.status)
-    .headers({ ...description.headers, 'x-request-id': requestId, 'content-type': PROBLEM_MEDIA_TYPE })
+    .headers({ ...description.headers, ...PROBLEM_HEADERS, 'x-request-id': requestId })
     .send(JSON.stringify(problemOf(description, requestId)));
 }

@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { Agent } from 'node:http';
+import { startApp } from '../support/app.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { violations } from '../support/invariants.js';
+import { administerKeys } from '../support/keys.js';
+import { callsOf } from '../support/openapi-calls.js';
+import { Contract, type OpenApiDocument } from '../support/openapi.js';
+import { seedOf } from '../support/random.js';
+import { sendRaw, type RawCall } from '../support/raw-call.js';
+
+/** Of both ways to authenticate together; `npm run test:fuzz` makes more. */
+const CALLS = Number(process.env.FUZZ_CALLS ?? 1500);
+
+/** So many calls delete most of the few contacts whose ids they know. */
+const RENEWED_AFTER = 200;
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase();
+});
+
+afterAll(async () => {
+  await database.drop();
+});
+
+/** Begins again with no contact, after a look at those that are there. */
+async function renew(): Promise<void> {
+  expect(await violations(database)).toEqual({});
+  await database.query('truncate contact, identifier, identity_merge');
+  await database.query('alter sequence contact_id_seq restart');
+}
+
+/** Some that may do everything, and one each that may only read, is used up, revoked, of another tenant, or invented. */
+async function someKeys(): Promise<string[]> {
+  const keys = await administerKeys(database.url);
+  await keys.createTenant('hill-valley');
+  const revoked = await keys.make();
+  await keys.revokeKey(revoked.slice(4, 16));
+  const good = await keys.make();
+  const made = [
+    ...Array.from({ length: 8 }, () => good),
+    await keys.make({ scopes: ['read'] }),
+    await keys.make({ callsPerMinute: 1 }),
+    await keys.make({ tenant: 'hill-valley' }),
+    revoked,
+    `idr_aaaaaaaaaaaa_${'A'.repeat(43)}`,
+    'secret',
+  ];
+  await keys.close();
+  return made;
+}
+
+test.each([
+  ['none', ['200', '204', '400', '404', '413', '415']],
+  ['api-key', ['200', '204', '400', '401', '403', '404', '413', '415', '429']],
+])(
+  'every answer is one that the OpenAPI document tells of, and none a server error: keys %s',
+  async (mode, expected) => {
+    const agent = new Agent({ keepAlive: true });
+    const keys = await (mode === 'none' ? ['secret'] : someKeys());
+    // A busy machine that runs tests must not be taken for a service that is overloaded.
+    await using app = await startApp({
+      DATABASE_URL: database.url,
+      AUTH_MODE: mode,
+      MAX_EVENT_LOOP_DELAY_MS: '0',
+    });
+    const { body: document } = await app.client.send<OpenApiDocument>('GET', '/openapi.json');
+    const contract = new Contract(document);
+    const seen = new Map<string, number>();
+    let sent = 0;
+    await fc.assert(
+      fc.asyncProperty(callsOf(document, keys), async (call) => {
+        if (sent++ % RENEWED_AFTER === 0) {
+          await renew();
+        }
+        const reply = await sendRaw(agent, app.client.url, call);
+        expect(reply === null ? 'no answer' : breachOf(contract, call, reply)).toBeNull();
+        const what = `${contract.operationOf(call) ?? 'no operation'}: ${reply!.status}`;
+        seen.set(what, (seen.get(what) ?? 0) + 1);
+      }),
+      { numRuns: Math.ceil(CALLS / 2), seed: seedOf('openapi-fuzz') },
+    );
+    agent.destroy();
+    process.stdout.write(
+      `openapi-fuzz, keys ${mode}: ${JSON.stringify(Object.fromEntries([...seen].toSorted(([a], [b]) => a.localeCompare(b))))}\n`,
+    );
+    // Otherwise the calls are too tame to prove anything.
+    const statuses = new Set([...seen.keys()].map((what) => what.split(': ')[1]));
+    expect([...statuses]).toEqual(expect.arrayContaining(expected));
+    for (const served of ['post /identify: 200', 'get /contacts/{id}: 200', 'delete /contacts/{id}: 204']) {
+      expect([served, seen.get(served)]).toEqual([served, expect.any(Number)]);
+    }
+    expect(await violations(database)).toEqual({});
+  },
+  60_000 + CALLS * 60,
+);
+
+/** Swagger UI and the document are no operations of the API; for them it is enough not to fail. */
+function breachOf(
+  contract: Contract,
+  call: RawCall,
+  reply: Parameters<Contract['breach']>[1],
+): string | null {
+  return call.path.startsWith('/docs') && reply.status < 500 ? null : contract.breach(call, reply);
+}

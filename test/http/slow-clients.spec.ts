@@ -1,0 +1,106 @@
+import type { Socket } from 'node:net';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { openSocket } from '../support/raw-socket.js';
+import { ServiceProcess } from '../support/service-process.js';
+
+/** How long a client that does not get on is borne with. */
+const CUT_WITHIN_MS = 10_000;
+/** What a machine that is busy with other tests may add. */
+const SLACK_MS = 3_000;
+const DRIP_MS = 200;
+const SLOW_SOCKETS = 500;
+const CALLS = 300;
+const CALLS_MS = 4_000;
+
+const HEADERS = 'POST /identify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
+
+let database: TestDatabase;
+let service: ServiceProcess;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  service = await ServiceProcess.start({ DATABASE_URL: database.url });
+});
+
+afterAll(async () => {
+  expect(await service.end('SIGTERM')).toBe(0);
+  await database.drop();
+});
+
+/** Each begins with some bytes, and goes on with the same few every 200 ms. */
+const SLOW: Readonly<Record<string, readonly [begin: string, drip: string]>> = {
+  idle: ['', ''],
+  'in the middle of the request line': ['POST /iden', ''],
+  'with a header a drip': [HEADERS, 'X-Drip: 1\r\n'],
+  'with a header that does not end': [`${HEADERS}X-Drip: `, 'x'],
+  'with a body a drip': [`${HEADERS}Content-Length: 5000\r\n\r\n{"email":"`, 'x'],
+  'with a chunked body a drip': [`${HEADERS}Transfer-Encoding: chunked\r\n\r\n`, '1\r\nx\r\n'],
+  'with a body that never comes': [`${HEADERS}Content-Length: 10\r\n\r\n`, ''],
+};
+
+test('a client that does not get on is cut, and told why', async () => {
+  const all = await Promise.all(
+    Object.entries(SLOW).map(async ([how, [begin, drip]]) => {
+      const startedAt = performance.now();
+      return { how, ...(await borne(await openSocket(service.client.url, begin), drip, startedAt)) };
+    }),
+  );
+  for (const { how, answer, cutAfterMs } of all) {
+    process.stdout.write(`slow clients: cut after ${(cutAfterMs / 1000).toFixed(1)} s: ${how}\n`);
+    expect([how, answer]).toEqual([
+      how,
+      expect.stringMatching(/^HTTP\/1\.1 408 [^]*application\/problem\+json[^]*"status":408/),
+    ]);
+    expect([how, cutAfterMs < CUT_WITHIN_MS + SLACK_MS]).toEqual([how, true]);
+  }
+});
+
+test('while hundreds of slow clients hang on, all others are served', async () => {
+  const before = await latencies();
+  const [begin] = SLOW['with a body that never comes']!;
+  const slow = await Promise.all(
+    Array.from({ length: SLOW_SOCKETS }, () => openSocket(service.client.url, begin)),
+  );
+  const beside = await latencies();
+  const open = slow.filter(({ closed, readableLength }) => !closed && readableLength === 0).length;
+  slow.forEach((socket) => socket.destroy());
+  const [alone, among] = [p99(before), p99(beside)];
+  process.stdout.write(
+    `slow clients: p99 ${alone.toFixed(1)} ms alone, ${among.toFixed(1)} ms beside ${open}: × ${(among / alone).toFixed(2)}\n`,
+  );
+  expect(open).toBeGreaterThan(SLOW_SOCKETS / 2);
+});
+
+/** Drips until the service ends the connection. */
+function borne(
+  socket: Socket,
+  drip: string,
+  startedAt: number,
+): Promise<{ answer: string; cutAfterMs: number }> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const timer = setInterval(() => drip === '' || socket.write(drip), DRIP_MS);
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.on('close', () => {
+      clearInterval(timer);
+      resolve({ answer, cutAfterMs: performance.now() - startedAt });
+    });
+  });
+}
+
+/** Of calls one after the other, in ms; each is answered. They end while the slow ones are still there. */
+async function latencies(): Promise<number[]> {
+  const found: number[] = [];
+  const end = performance.now() + CALLS_MS;
+  for (let i = 0; i < CALLS && performance.now() < end; i++) {
+    const startedAt = performance.now();
+    const { status } = await service.client.send('POST', '/identify', { phoneNumber: `${i}` });
+    found.push(performance.now() - startedAt);
+    expect(status).toBe(200);
+  }
+  return found;
+}
+
+function p99(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)]!;
+}

@@ -1,0 +1,272 @@
+import fc, { type Arbitrary } from 'fast-check';
+import { hostileJson, hostileText, hostileValue } from './hostile.js';
+import type { OpenApiDocument, Operation, Schema } from './openapi.js';
+import type { RawCall } from './raw-call.js';
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'SEARCH'];
+const PATHS = [
+  '/',
+  '//identify',
+  '/identify/',
+  '/identify/..',
+  '/./identify',
+  '/IDENTIFY',
+  '/identify%00',
+  '/identify;a=b',
+  '/%69dentify',
+  '/contacts',
+  '/contacts/',
+  '/contacts/1/',
+  '/contacts/1/2',
+  '/contacts/../identify',
+  '/contacts/%2e%2e/identify',
+  '/docs/..%2f..%2fpackage.json',
+  '/docs/%2e%2e/%2e%2e/package.json',
+  '/health/live/..',
+  'http://elsewhere/identify',
+  '*',
+];
+const TYPES = [
+  'application/json',
+  'application/json; charset=utf-8',
+  'application/json;charset=utf-16',
+  'application/json, application/json',
+  'application/problem+json',
+  'APPLICATION/JSON',
+  'application/json; __proto__=1',
+  'application/x-www-form-urlencoded',
+  'multipart/form-data; boundary=x',
+  'text/plain',
+  'text/',
+  '/',
+  '',
+  '*/*',
+];
+const ODD_HEADERS: [string, string][] = [
+  ['content-encoding', 'gzip'],
+  ['content-encoding', 'identity, br'],
+  ['accept', 'text/html'],
+  ['accept', 'application/xml;q=1'],
+  ['accept-version', '9'],
+  ['origin', 'https://elsewhere.example'],
+  ['x-http-method-override', 'DELETE'],
+  ['x-forwarded-for', '127.0.0.1'],
+  ['x-forwarded-host', 'elsewhere.example'],
+  ['x-original-url', '/contacts/1'],
+  ['if-none-match', '*'],
+  ['if-modified-since', 'never'],
+  ['range', 'bytes=0-'],
+  ['range', 'bytes=9-1'],
+  ['cookie', '__proto__=1; a=%zz'],
+  ['upgrade', 'h2c'],
+  ['upgrade', 'websocket'],
+  ['expect', '100-continue'],
+  ['x-request-id', 'a'.repeat(128)],
+  ['x-request-id', '\u00ff <script>'],
+  ['x-pad', 'x'.repeat(8000)],
+  ['__proto__', 'x'],
+  ['constructor', 'x'],
+];
+
+/**
+ * Calls made from an OpenAPI document: of every operation what it asks for, and what it does not expect.
+ *
+ * @param keys values of `X-API-Key` that callers send, valid and not
+ */
+export function callsOf(document: OpenApiDocument, keys: readonly string[]): Arbitrary<RawCall> {
+  const operations = Object.entries(document.paths).flatMap(([path, verbs]) =>
+    Object.entries(verbs).map(([verb, operation]) => ({ path, verb, operation })),
+  );
+  // Probes take nothing: one of them is called as often as any other operation.
+  const weighted = operations.map(({ path, verb, operation }) => ({
+    weight: path.startsWith('/health') ? 1 : 8,
+    arbitrary: callOf(document, path, verb.toUpperCase(), operation),
+  }));
+  const keyHeaders = fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom(...keys).map((key) => [['x-api-key', key]] as const) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(...keys).map((key) => [['authorization', `Bearer ${key}`]] as const),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(...keys).map(
+        (key) =>
+          [
+            ['authorization', key],
+            ['x-api-key', key],
+          ] as const,
+      ),
+    },
+    { weight: 1, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: headerText.map((text) => [['authorization', `Bearer ${text}`]] as const) },
+  );
+  return fc
+    .tuple(
+      fc.oneof(...weighted),
+      keyHeaders,
+      fc.array(fc.constantFrom(...ODD_HEADERS), { maxLength: 2 }),
+      fc.nat(4),
+    )
+    .map(([call, key, odd, luck]) => ({
+      ...call,
+      headers: [...call.headers, ...key, ...(luck === 0 ? odd : [])],
+    }));
+}
+
+/** What a header may consist of: Node's client sends no other bytes. */
+const headerText = fc
+  .array(
+    fc.integer({ min: 0x20, max: 0xff }).filter((byte) => byte !== 0x7f),
+    { maxLength: 300 },
+  )
+  .map((bytes) => String.fromCharCode(...bytes));
+
+function callOf(
+  document: OpenApiDocument,
+  path: string,
+  method: string,
+  operation: Operation,
+): Arbitrary<RawCall> {
+  const { schema } = Object.values(operation.requestBody?.content ?? {})[0] ?? {};
+  const body = fc.oneof(
+    { weight: 6, arbitrary: schema ? valueOf(document, schema).map(JSON.stringify) : fc.constant(null) },
+    { weight: 3, arbitrary: schema ? distorted(document, schema) : hostileJson },
+    { weight: 1, arbitrary: hostileJson },
+  );
+  return fc.record({
+    method: mostly(fc.constant(method), fc.constantFrom(...METHODS)),
+    path: mostly(pathOf(document, path, operation), fc.constantFrom(...PATHS)),
+    headers: mostly(fc.constant('application/json'), fc.constantFrom(...TYPES)).map(
+      (type) => [['content-type', type]] as const,
+    ),
+    body: body.map((text) => (text === null ? null : Buffer.from(text))),
+  });
+}
+
+function mostly<T>(usual: Arbitrary<T>, other: Arbitrary<T>): Arbitrary<T> {
+  return fc.oneof({ weight: 11, arbitrary: usual }, { weight: 1, arbitrary: other });
+}
+
+/** The path with its parameters, and now and then a query, which no operation takes. */
+function pathOf(document: OpenApiDocument, path: string, { parameters = [] }: Operation): Arbitrary<string> {
+  const values = parameters.map(({ schema }) =>
+    fc.oneof(
+      // small ones exist
+      { weight: 3, arbitrary: fc.integer({ min: 1, max: 12 }).map(String) },
+      { weight: 2, arbitrary: valueOf(document, schema).map(String) },
+      { weight: 2, arbitrary: hostileText.map(encoded) },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom('%', '%zz', '%c0%ae', '%00', '1%0a', '+1', '1.0', '1e3', '-0', '0x1'),
+      },
+    ),
+  );
+  return fc
+    .tuple(
+      fc.tuple(...values),
+      mostly(
+        fc.constant(''),
+        hostileText.map((text) => `?id=2&a[]=${encoded(text)}`),
+      ),
+    )
+    .map(
+      ([found, query]) =>
+        parameters.reduce((filled, { name }, i) => filled.replace(`{${name}}`, () => found[i]!), path) +
+        query,
+    );
+}
+
+/** Encoded for a path; surrogates, which have no encoding, as the bytes that they would be. */
+function encoded(text: string): string {
+  return text.isWellFormed() ? encodeURIComponent(text) : '%ed%a0%80';
+}
+
+/** JSON that a schema allows. */
+function valueOf(document: OpenApiDocument, schema: Schema): Arbitrary<unknown> {
+  const { $ref, allOf, anyOf, oneOf, type, properties } = schema;
+  if ($ref !== undefined) {
+    return valueOf(document, document.components.schemas[$ref.split('/').at(-1)!]!);
+  }
+  if (allOf !== undefined) {
+    // Of the alternatives beside it each says what must be there: what they say is laid over what all have in common.
+    const over =
+      anyOf === undefined
+        ? fc.constant({})
+        : fc.oneof(...anyOf.map((each) => requiredOf(document, allOf, each)));
+    return fc
+      .tuple(...allOf.map((each) => valueOf(document, each)), over)
+      .map((parts) => Object.assign({}, ...parts) as object);
+  }
+  const alternatives =
+    anyOf ?? oneOf ?? (Array.isArray(type) ? type.map((each: string) => ({ ...schema, type: each })) : null);
+  if (alternatives !== null) {
+    return fc.oneof(...alternatives.map((each) => valueOf(document, each)));
+  }
+  if (type === 'object' || properties !== undefined) {
+    const fields = Object.entries(properties ?? {}).map(
+      ([name, each]) => [name, valueOf(document, each)] as const,
+    );
+    return fc.record(Object.fromEntries(fields), { requiredKeys: [...(schema.required ?? [])] });
+  }
+  return scalarOf(schema);
+}
+
+/** The properties that one alternative asks for, as the common schemas allow them, though never null. */
+function requiredOf(
+  document: OpenApiDocument,
+  common: readonly Schema[],
+  { required = [] }: Schema,
+): Arbitrary<object> {
+  const fields = required.map((name) => {
+    const resolved = common.map(({ $ref }) => document.components.schemas[$ref!.split('/').at(-1)!]!);
+    const property = resolved.find(({ properties }) => name in (properties ?? {}))!.properties![name]!;
+    return [name, valueOf(document, property).filter((value) => value !== null)] as const;
+  });
+  return fc.record(Object.fromEntries(fields));
+}
+
+const aPhoneNumber = fc.stringMatching(/^(\+[1-9]|0)?\d{3,12}$/);
+
+function scalarOf({ type, format, minimum, maximum, minLength = 0 }: Schema): Arbitrary<unknown> {
+  switch (String(type)) {
+    case 'null':
+      return fc.constant(null);
+    case 'boolean':
+      return fc.boolean();
+    case 'integer':
+      return fc.oneof(
+        fc
+          .maxSafeInteger()
+          .filter((value) => value >= (minimum ?? -Infinity) && value <= (maximum ?? Infinity)),
+        fc.constantFrom(...[minimum, maximum].filter((bound) => bound !== undefined), 123_456),
+      );
+    case 'string':
+      // few, so that identities meet
+      return format === 'email'
+        ? fc.oneof(fc.constantFrom('lorraine@hillvalley.edu', 'mcfly@hillvalley.edu'), fc.emailAddress())
+        : fc.oneof(fc.constantFrom('123456', '919191'), aPhoneNumber, fc.string({ minLength }));
+    default:
+      throw new Error(`nobody generates values of the type ${String(type)}`);
+  }
+}
+
+/** A body that a schema allows, with a field replaced, repeated or added. */
+function distorted(document: OpenApiDocument, schema: Schema): Arbitrary<string> {
+  return fc
+    .tuple(
+      valueOf(document, schema),
+      fc.constantFrom('email', 'phoneNumber', '__proto__', 'constructor', 'toString', 'tenantId', ''),
+      hostileValue,
+      fc.boolean(),
+    )
+    .map(([value, name, odd, isRepeated]) =>
+      isRepeated
+        ? JSON.stringify(value)
+            .replace(/\}$/, `,${JSON.stringify(name)}:${odd}}`)
+            .replace('{,', '{')
+        : JSON.stringify(value)
+            .replace('{', `{${JSON.stringify(name)}:${odd},`)
+            .replace(',}', '}'),
+    );
+}
