@@ -63,7 +63,7 @@ export class IdentityMetrics {
     });
     this.batchWait = new Histogram({
       name: 'identity_batch_wait_seconds',
-      help: 'Time that a sighting waited for its batch; after 2 s it is answered with 503',
+      help: 'Time that a sighting waited for its batch; after 1.5 s it is answered with 503',
       buckets: SECONDS,
       registers,
     });
