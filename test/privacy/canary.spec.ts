@@ -12,7 +12,7 @@ import { ServiceProcess } from '../support/service-process.js';
 import { TraceReceiver } from '../support/trace-receiver.js';
 
 /** Several processes, one after another. */
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 /** A value that the database itself refuses, so that its error quotes the whole row. */
 const REFUSED = `refused.${EMAIL}`;
 /** One that its own functions complain of, in words of their own. */

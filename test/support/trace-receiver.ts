@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A span as it was exported. */
 export interface ReceivedSpan {
@@ -52,6 +53,13 @@ export class TraceReceiver implements AsyncDisposable {
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_BSP_SCHEDULE_DELAY: '100',
     };
+  }
+
+  /** Waits for what must come; the time limit of the test ends it. */
+  async until(isThere: () => boolean): Promise<void> {
+    while (!isThere()) {
+      await sleep(50);
+    }
   }
 
   get spans(): ReceivedSpan[] {

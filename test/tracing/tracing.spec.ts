@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { Scrape } from '../support/metrics.js';
 import { ServiceProcess } from '../support/service-process.js';
 import { TraceReceiver, type ReceivedSpan } from '../support/trace-receiver.js';
 
@@ -23,13 +24,16 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 test('a call that writes is one trace: the request, its batch, and every statement by name', async () => {
-  const spans = await spansOf({}, (service) =>
-    service.client.send(
-      'POST',
-      '/identify',
-      { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' },
-      { traceparent: SAMPLED },
-    ),
+  const spans = await spansOf(
+    {},
+    (service) =>
+      service.client.send(
+        'POST',
+        '/identify',
+        { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' },
+        { traceparent: SAMPLED },
+      ),
+    (received) => received.length >= 6,
   );
   const request = spans.find(({ name }) => name === 'POST /identify');
   expect(request).toMatchObject({ traceId: TRACE_ID, parentSpanId: PARENT_ID });
@@ -56,18 +60,24 @@ test('a call that writes is one trace: the request, its batch, and every stateme
 });
 
 test('calls that wait for one batch are linked with it, and it stands in the trace of the first', async () => {
-  const spans = await spansOf({ BATCH_LANES: '1' }, async (service) => {
-    const locker = new pg.Client({ connectionString: database.url });
-    await locker.connect();
-    await locker.query('begin; lock table identifier in access exclusive mode');
-    const calls = Array.from({ length: 6 }, (_, i) => service.client.identify({ phoneNumber: `700${i}` }));
-    await sleep(300);
-    await locker.query('commit');
-    await locker.end();
-    await Promise.all(calls);
-  });
+  const spans = await spansOf(
+    { BATCH_LANES: '1' },
+    async (service) => {
+      const locker = new pg.Client({ connectionString: database.url });
+      await locker.connect();
+      await locker.query('begin; lock table identifier in access exclusive mode');
+      const calls = Array.from({ length: 6 }, (_, i) => service.client.identify({ phoneNumber: `700${i}` }));
+      while ((await Scrape.of(service)).value('identity_sightings_waiting') < 5) {
+        await sleep(50);
+      }
+      await locker.query('commit');
+      await locker.end();
+      await Promise.all(calls);
+    },
+    hasBatchOfFive,
+  );
   const requests = spans.filter(({ name }) => name === 'POST /identify');
-  const batch = spans.find((span) => attributesOf(span)['identity.batch.size'] === '5')!;
+  const batch = spans.find(isBatchOfFive)!;
   const others = batch.links.map(({ spanId }) => spanId);
   expect(others).toHaveLength(4);
   expect(requests.map(({ spanId }) => spanId)).toEqual(
@@ -95,8 +105,10 @@ test('the standard variable decides what share is sampled', async () => {
 
 test('a statement that fails is marked with its code and nothing else', async () => {
   const empty = await createDatabase({ isMigrated: false });
-  const spans = await spansOf({ DATABASE_URL: empty.url, MIGRATE_ON_START: 'false' }, ({ client }) =>
-    client.send('GET', '/contacts/1'),
+  const spans = await spansOf(
+    { DATABASE_URL: empty.url, MIGRATE_ON_START: 'false' },
+    ({ client }) => client.send('GET', '/contacts/1'),
+    (received) => received.length >= 2,
   );
   await empty.drop();
   expect(spans.map((span) => [span.name, span.status, attributesOf(span)['error.type']])).toEqual([
@@ -126,6 +138,7 @@ test('without a protocol named, traces are sent as the specification has it: pro
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=hill-valley',
   });
   await service.client.find(1);
+  await receiver.until(() => receiver.bodies.length > 0);
   await service.end('SIGTERM');
   const [body] = receiver.bodies;
   expect(body).not.toMatch(/^\{/);
@@ -174,16 +187,27 @@ test.each([
   expect(service.output).not.toMatch(/@opentelemetry\/(sdk|exporter|resources|core|otlp)/);
 });
 
-/** Everything that a service exports of what is done with it. */
+/** Everything that a service exports of what is done with it. `isAll`: whether all is there that must come. */
 async function spansOf(
   env: Record<string, string>,
   work: (service: ServiceProcess) => Promise<unknown>,
+  isAll: (spans: readonly ReceivedSpan[]) => boolean = () => true,
 ): Promise<ReceivedSpan[]> {
   await using receiver = await TraceReceiver.start();
   const service = await ServiceProcess.start({ DATABASE_URL: database.url, ...receiver.env, ...env });
   await work(service);
+  // what is left at the end is exported too, but a shutdown does not wait for long
+  await receiver.until(() => isAll(receiver.spans));
   await service.end('SIGTERM');
   return receiver.spans;
+}
+
+function isBatchOfFive(span: ReceivedSpan): boolean {
+  return attributesOf(span)['identity.batch.size'] === '5';
+}
+
+function hasBatchOfFive(spans: readonly ReceivedSpan[]): boolean {
+  return spans.some(isBatchOfFive) && spans.filter(({ name }) => name === 'POST /identify').length === 6;
 }
 
 function attributesOf({ attributes }: ReceivedSpan): Record<string, string> {
