@@ -5,6 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceClient } from './client.js';
 import { variant } from './variant.js';
 
+/** Ports that are free, and no call turned away because the machine is busy with tests. */
+const DEFAULTS = { NO_COLOR: '1', PORT: '0', METRICS_PORT: '0', MAX_EVENT_LOOP_DELAY_MS: '0' };
+
 /** The built service in a process of its own, as it runs in production. */
 export class ServiceProcess {
   private constructor(
@@ -65,7 +68,7 @@ export class ServiceProcess {
 
 function launch(env: Readonly<Record<string, string>>, lines: string[]): ChildProcess {
   const child = spawn(process.execPath, [resolve('dist/src/main.js')], {
-    env: { PATH: process.env.PATH, NO_COLOR: '1', PORT: '0', METRICS_PORT: '0', ...env, ...variant() },
+    env: { PATH: process.env.PATH, ...DEFAULTS, ...env, ...variant() },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.on('data', (chunk: Buffer) => lines.push(chunk.toString()));
