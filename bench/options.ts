@@ -8,6 +8,7 @@ export const SUITES = [
   'hot',
   'identity-size',
   'sizes',
+  'production',
 ] as const;
 /** A group of measurements that belong together. */
 export type Suite = (typeof SUITES)[number];

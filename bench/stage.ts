@@ -1,6 +1,7 @@
 import type { LoadOrder } from './load/main.js';
 import type { InProcessOrder } from './in-process/main.js';
 import type { Limits, Measured } from './load/closed-loop.js';
+import { openAccess, type Access } from './database/access.js';
 import type { Database } from './database/databases.js';
 import { fill } from './database/fill.js';
 import { addStock, type Store } from './database/stock.js';
@@ -9,7 +10,8 @@ import { rssMbOf } from './measuring/memory.js';
 import type { Contestant, Slice } from './measuring/rounds.js';
 import { ORDINALS, populationOf, type Population } from './people/population.js';
 import { STOCK_PER_CALL, TAKES_FRESH, type CallSource, type Workload } from './people/workload.js';
-import { startServer, type ServerProcess } from './processes/server-process.js';
+import { startServer, type ServerName, type ServerProcess } from './processes/server-process.js';
+import { TraceSink } from './processes/trace-sink.js';
 import { Worker } from './processes/worker.js';
 import type { Options } from './options.js';
 
@@ -29,9 +31,17 @@ const CHECK_EVERY = 16;
 /** Comparing ten thousand phone numbers would take longer than sending them. */
 const CHECK_BIG_EVERY = 256;
 
+/** A limit that is counted and not reached, and traces by chance as one would have them. */
+const AS_IN_PRODUCTION = {
+  AUTH_MODE: 'api-key',
+  RATE_LIMIT_PER_MINUTE: '6000000',
+  OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+  OTEL_TRACES_SAMPLER_ARG: '0.01',
+};
+
 interface HttpSubject {
   readonly name: string;
-  readonly server: 'service' | 'noop' | 'baseline';
+  readonly server: ServerName;
   readonly workload: Workload;
   readonly connections: number;
   readonly replicas?: number;
@@ -55,6 +65,9 @@ export class Stage {
   private readonly servers = new Map<string, ServerProcess>();
   private readonly workers = new Map<string, Worker<InProcessOrder, Measured>>();
   private readonly ratePerS = new Map<string, number>();
+  private traceSink: TraceSink | null = null;
+  private opened: Promise<Access> | null = null;
+  private readonly cleanups: (() => Promise<void>)[] = [];
   private nextOrdinal: number;
   private seed = 1;
 
@@ -97,7 +110,8 @@ export class Stage {
           ...(server === 'noop' && { checkEvery: 0 }),
         };
         const source = await this.source(name, store, workload, limits);
-        const order = { ports: targets.map(({ port }) => port), connections, source, limits };
+        const key = server === 'guarded' ? (await this.access()).key : null;
+        const order = { ports: targets.map(({ port }) => port), connections, key, source, limits };
         const slice = await this.measure(
           targets.map(({ pid }) => pid),
           () => this.load.carryOut(order),
@@ -130,7 +144,11 @@ export class Stage {
   }
 
   async strike(): Promise<void> {
+    this.traceSink?.close();
     await Promise.all([...this.servers.values(), ...this.workers.values()].map((process) => process.end()));
+    for (const undo of this.cleanups) {
+      await undo();
+    }
     await this.database.client.end();
   }
 
@@ -138,10 +156,30 @@ export class Stage {
     const key = `${name} ${replica}`;
     let server = this.servers.get(key);
     if (server === undefined) {
-      server = await startServer(name, this.database.url, name === 'service' ? this.profileDir : null);
+      server = await this.start(name);
       this.servers.set(key, server);
     }
     return server;
+  }
+
+  private async start(name: ServerName): Promise<ServerProcess> {
+    const { url } = this.database;
+    if (name === 'plain') {
+      return startServer(name, url, { METRICS_PORT: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' });
+    }
+    if (name === 'guarded') {
+      this.traceSink ??= await TraceSink.open();
+      return startServer(name, (await this.access()).serviceUrl, {
+        ...AS_IN_PRODUCTION,
+        OTEL_EXPORTER_OTLP_ENDPOINT: this.traceSink.url,
+      });
+    }
+    return startServer(name, url, {}, name === 'service' ? this.profileDir : null);
+  }
+
+  private async access(): Promise<Access> {
+    this.opened ??= openAccess(this.database.url, (drop) => void this.cleanups.push(drop));
+    return this.opened;
   }
 
   private worker(subject: string): Worker<InProcessOrder, Measured> {
@@ -149,6 +187,7 @@ export class Stage {
     if (worker === undefined) {
       worker = new Worker(new URL('./in-process/main.js', import.meta.url), {
         DATABASE_URL: this.database.url,
+        METRICS_PORT: 'off',
         PLAIN_CONNECTIONS: String(this.options.plainConnections),
       });
       this.workers.set(subject, worker);

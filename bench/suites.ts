@@ -26,6 +26,8 @@ export const NAME = {
   hot: 'one hot email',
   three: 'identity of 3',
   big: (contacts: number) => `identity of ${contacts.toLocaleString('en')}`,
+  plain: (workload: string) => `${workload}, all off`,
+  guarded: (workload: string) => `${workload}, all on`,
   size: (contacts: number) => `known at ${contacts.toLocaleString('en')} contacts`,
 };
 
@@ -118,6 +120,21 @@ export async function runSuites(
         replicas: other,
       },
       overHttp(stage, { ...options, withBaseline: false, workloads: ['known', 'mix'] }, connections, other),
+    );
+  }
+  if (has('production')) {
+    await add(
+      {
+        suite: 'production',
+        title: 'As in production',
+        note: 'All on: API keys, limits of calls, row level security as a role that owns nothing, metrics, load shedding, 1 % of traces sent. All off: none of it.',
+        connections,
+        replicas: 1,
+      },
+      (['known', 'mix'] as const).flatMap((workload) => [
+        stage.overHttp({ name: NAME.plain(workload), server: 'plain', workload, connections }),
+        stage.overHttp({ name: NAME.guarded(workload), server: 'guarded', workload, connections }),
+      ]),
     );
   }
   if (has('identity-size')) {

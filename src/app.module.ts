@@ -7,9 +7,24 @@ import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
 import { IdentityModule } from './identity/identity.module.js';
+import { LoggingModule } from './logging/logging.module.js';
+import { MonitoringModule } from './metrics/monitoring.module.js';
 import { ProblemsModule } from './problems/problems.module.js';
+import { TracingModule } from './tracing/tracing.module.js';
 
-@Module({ imports: [AuthModule, IdentityModule, HealthModule, DocsModule, HttpModule, ProblemsModule] })
+@Module({
+  imports: [
+    TracingModule,
+    AuthModule,
+    IdentityModule,
+    HealthModule,
+    DocsModule,
+    HttpModule,
+    ProblemsModule,
+    MonitoringModule,
+    LoggingModule,
+  ],
+})
 export class AppModule implements BeforeApplicationShutdown {
   static async with(settings: Settings): Promise<DynamicModule> {
     return { module: AppModule, imports: [ConfigModule.with(settings), await DatabaseModule.with(settings)] };

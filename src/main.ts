@@ -3,12 +3,15 @@ import { requireAuth } from './auth/require-auth.js';
 import { loadSettings } from './config/load-settings.js';
 import { createApp } from './create-app.js';
 import { describeFailure } from './describe-failure.js';
-import { createLogger } from './logger.js';
+import { createLogger } from './logging/create-logger.js';
+import { installLastWords } from './logging/last-words.js';
+import { startTracing } from './tracing/start-tracing.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 Logger.overrideLogger(createLogger('info'));
 const logger = new Logger('Service');
+installLastWords((error) => logger.fatal({ cause: 'an error that nothing handled', error }), 1);
 // Until the application handles them itself: as the first process of a container it would not even be ended by them.
 const quit = (): never => process.exit(0);
 SIGNALS.forEach((signal) => process.once(signal, quit));
@@ -16,6 +19,7 @@ SIGNALS.forEach((signal) => process.once(signal, quit));
 try {
   const settings = loadSettings();
   requireAuth(settings, process.env);
+  await startTracing(process.env);
   const app = await createApp(settings);
   app.enableShutdownHooks([...SIGNALS], { useProcessExit: true });
   SIGNALS.forEach((signal) => process.removeListener(signal, quit));

@@ -5,11 +5,13 @@ import { holdDataDir } from './database/data-dir-lock.js';
 import { migrate } from './database/migrate.js';
 import { unavailability } from './database/unavailable.js';
 import { describeFailure } from './describe-failure.js';
-import { createLogger } from './logger.js';
+import { createLogger } from './logging/create-logger.js';
+import { installLastWords } from './logging/last-words.js';
 
 // `npm run migration:up`: brings the schema up to date and ends, with 0 if it is. Any number may run at once.
 Logger.overrideLogger(createLogger('info'));
 const logger = new Logger('Migration');
+installLastWords((error) => logger.fatal({ cause: 'an error that nothing handled', error }), 1);
 
 try {
   const settings = loadSettings();

@@ -59,6 +59,22 @@ test('callers on connections kept alive see no broken call while the service shu
   expect(broken).toEqual([]);
 });
 
+test('readiness tells of a shutdown before the port is closed, in time for a balancer that asks twice a second', async () => {
+  const service = await ServiceProcess.start({ DATABASE_URL: database.url });
+  const ask = async (path: string): Promise<number> =>
+    (await service.client.send('GET', path, undefined, { connection: 'close' })).status;
+  while ((await ask('/health/ready')) !== 200) {
+    await sleep(50);
+  }
+  const exit = service.end('SIGTERM');
+  while ((await ask('/health/ready')) === 200) {
+    await sleep(10);
+  }
+  await sleep(500);
+  expect(await ask('/health/live')).toBe(200);
+  expect(await exit).toBe(0);
+});
+
 test('an idle keep-alive connection does not delay the shutdown', async () => {
   const service = await ServiceProcess.start({ DATABASE_URL: database.url });
   const { port } = new URL(service.client.url);

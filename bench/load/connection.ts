@@ -21,12 +21,15 @@ export class Connection {
   /** Length of the whole answer; null until its headers are complete. */
   private wanted: number | null = null;
   private bodyAt = 0;
+  private readonly authorization: string;
   private settle: { answer: (raw: RawAnswer) => void; fail: (error: Error) => void } | null = null;
 
   private constructor(
     private readonly socket: Socket,
     private readonly host: string,
+    key: string | null,
   ) {
+    this.authorization = key === null ? '' : `Authorization: Bearer ${key}\r\n`;
     socket.setNoDelay(true);
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
     socket.on('data', (chunk) => this.take(chunk));
@@ -34,10 +37,11 @@ export class Connection {
     socket.on('close', () => this.fail(new Error('the service closed the connection')));
   }
 
-  static async open(port: number): Promise<Connection> {
+  /** @param key API key to show; null: none */
+  static async open(port: number, key: string | null = null): Promise<Connection> {
     const socket = connect(port, '127.0.0.1');
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-    return new Connection(socket, `127.0.0.1:${port}`);
+    return new Connection(socket, `127.0.0.1:${port}`, key);
   }
 
   /** @throws if the connection breaks before the whole answer is there */
@@ -46,7 +50,7 @@ export class Connection {
       this.settle = { answer, fail };
       // Bodies are ASCII, so that their length is their length in bytes.
       this.socket.write(
-        `POST ${path} HTTP/1.1\r\nHost: ${this.host}\r\nContent-Type: application/json\r\n` +
+        `POST ${path} HTTP/1.1\r\nHost: ${this.host}\r\n${this.authorization}Content-Type: application/json\r\n` +
           `Content-Length: ${body.length}${HEADERS_END}${body}`,
         'latin1',
       );

@@ -10,14 +10,16 @@ export interface LoadOrder {
   /** Loopback ports of the replicas; connections are dealt out to them in turn. */
   readonly ports: readonly number[];
   readonly connections: number;
+  /** Shown with each call; null: none. */
+  readonly key: string | null;
   readonly source: CallSource;
   readonly limits: Limits;
 }
 
 // The load generator: a process of its own, which makes the calls of one slice at a time.
-serve(async ({ ports, connections, source, limits }: LoadOrder) => {
+serve(async ({ ports, connections, key, source, limits }: LoadOrder) => {
   const open = await Promise.all(
-    Array.from({ length: connections }, (_, i) => Connection.open(ports[i % ports.length]!)),
+    Array.from({ length: connections }, (_, i) => Connection.open(ports[i % ports.length]!, key)),
   );
   try {
     return await closedLoop(open.map(laneOf), source, limits);

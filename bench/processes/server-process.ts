@@ -18,9 +18,13 @@ interface Program {
 const PROGRAMS = {
   /** The service as it is built for production. */
   service: new URL('../../src/main.js', import.meta.url),
+  plain: new URL('../../src/main.js', import.meta.url),
+  guarded: new URL('../../src/main.js', import.meta.url),
   noop: new URL('../noop/main.js', import.meta.url),
   baseline: new URL('../baseline/main.js', import.meta.url),
 };
+export type ServerName = keyof typeof PROGRAMS;
+
 /** As `npm start` and the container image run it. */
 const SERVICE_FLAGS = ['--max-semi-space-size=8'];
 const START_MS = 30_000;
@@ -29,16 +33,18 @@ const START_MS = 30_000;
  * Starts a server and waits until it answers.
  *
  * @param databaseUrl a database that is filled already
+ * @param extra environment beside that
  * @param profileDir where a CPU profile is written when it ends; null: none
  */
 export async function startServer(
-  name: keyof typeof PROGRAMS,
+  name: ServerName,
   databaseUrl: string,
+  extra: Readonly<Record<string, string>> = {},
   profileDir: string | null = null,
 ): Promise<ServerProcess> {
   return start({
     script: PROGRAMS[name],
-    env: { PORT: '0', DATABASE_URL: databaseUrl },
+    env: { PORT: '0', METRICS_PORT: '0', ALLOW_NO_AUTH: 'true', DATABASE_URL: databaseUrl, ...extra },
     nodeFlags: [
       ...(name === 'baseline' ? [] : SERVICE_FLAGS),
       ...(profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]),

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { setFlagsFromString } from 'node:v8';
+import { installLastWords } from '../logging/last-words.js';
 import { VERSION } from '../version.js';
 import { exportCommand } from './export.command.js';
 import { importCommand } from './import.command.js';
@@ -10,6 +11,10 @@ import { tenantsCommand } from './tenants.command.js';
 // Some 40 MB are alive at any time, but V8 lets the heap grow fourfold before it looks: 380 MB at the peak of an import,
 // and 275 MB this way.
 setFlagsFromString('--heap-growing-percent=50');
+
+installLastWords((error) => {
+  process.stderr.write(`The command failed, which it should not: ${JSON.stringify(error)}\n`);
+}, 2);
 
 const program = new Command('identity-reconciliation')
   .description(

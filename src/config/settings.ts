@@ -16,6 +16,10 @@ export class Settings {
   /** TCP port, 0 to 65535; 0 lets the system choose. */
   readonly port: number;
   readonly logLevel: LogLevel;
+  /** TCP port of the metrics, 0 to 65535; 0 lets the system choose; null: no metrics are kept or served. */
+  readonly metricsPort: number | null;
+  /** Address that the metrics listen on. */
+  readonly metricsHost: string;
   /** PostgreSQL connection URL; null: the embedded database in `dataDir`. */
   readonly databaseUrl: string | null;
   /** What is between the service and PostgreSQL: nothing, or a pooler that gives out connections by transaction. */
@@ -59,6 +63,8 @@ export class Settings {
     this.host = read.text('HOST', '127.0.0.1');
     this.port = read.integer('PORT', 3000, 0, 65_535);
     this.logLevel = read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info');
+    this.metricsPort = read.integerOrOff('METRICS_PORT', 9464, 0, 65_535);
+    this.metricsHost = read.text('METRICS_HOST', this.host);
     this.databaseUrl = read.postgresUrl('DATABASE_URL');
     this.databasePooler = read.oneOf('DATABASE_POOLER', POOLERS, 'none');
     this.databaseServiceRole = read.role('DATABASE_SERVICE_ROLE');
@@ -98,17 +104,22 @@ class Reader {
     return this.given(name) ?? fallback;
   }
 
-  integer(name: string, fallback: number, min: number, max: number): number {
+  integer(name: string, fallback: number, min: number, max: number, orElse = ''): number {
     const value = this.given(name);
     if (value === null) {
       return fallback;
     }
     const number = Number(value);
     if (!/^\d{1,10}$/.test(value) || number < min || number > max) {
-      this.mistakes.push(`${name} must be a whole number from ${min} to ${max}`);
+      this.mistakes.push(`${name} must be a whole number from ${min} to ${max}${orElse}`);
       return fallback;
     }
     return number;
+  }
+
+  integerOrOff(name: string, fallback: number, min: number, max: number): number | null {
+    const isOff = this.given(name)?.toLowerCase() === 'off';
+    return isOff ? null : this.integer(name, fallback, min, max, ', or off');
   }
 
   flag(name: string, fallback: boolean): boolean {

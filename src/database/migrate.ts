@@ -1,6 +1,7 @@
 import { MikroORM, type Options } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import { Logger } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { grantService } from './grants.js';
 
 /**
@@ -28,12 +29,36 @@ export async function migrate(
   }
 }
 
+/**
+ * Behind a migration that waits for a lock on a table, everyone else who wants that table waits too. So it gives up soon,
+ * lets them pass, and tries again.
+ */
+const LOCK_WAIT_MS = 500;
+const LONGEST_PAUSE_MS = 1_000;
+const RETRY_FOR_MS = 120_000;
+const NO_LOCK = '55P03';
+
 /** As {@link migrate}, on a connection that is open already. */
 export async function migrateWith(orm: MikroORM): Promise<string[]> {
   await ensureMigrationTable(orm);
+  const deadline = performance.now() + RETRY_FOR_MS;
+  for (;;) {
+    try {
+      return await applyMissing(orm);
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== NO_LOCK || performance.now() > deadline) {
+        throw error;
+      }
+      await sleep(Math.random() * LONGEST_PAUSE_MS);
+    }
+  }
+}
+
+function applyMissing(orm: MikroORM): Promise<string[]> {
   return (orm.em.fork() as SqlEntityManager).transactional(async (em) => {
     // The lock makes runners take turns: pending migrations are looked up only once it is held.
     await em.execute('lock table mikro_orm_migrations in share row exclusive mode');
+    await em.execute(`set local lock_timeout = ${LOCK_WAIT_MS}`);
     const applied = await orm.migrator.up({ transaction: em.getTransactionContext()! });
     return applied.map(({ name }) => name);
   });

@@ -1,10 +1,12 @@
 import { PgliteConnection } from '@mikro-orm/pglite';
 import { PostgreSqlConnection } from '@mikro-orm/postgresql';
 import type { SqlEntityManager } from '@mikro-orm/sql';
+import { startedTracing } from '../tracing/tracing.js';
 import { DatabaseUnavailableError } from './database-unavailable.error.js';
 import { PgSession } from './pg-session.js';
 import { PgliteSession } from './pglite-session.js';
 import type { SessionOptions, SqlSession } from './sql-session.js';
+import { TracedSession } from './traced-session.js';
 import { unavailability } from './unavailable.js';
 
 /**
@@ -24,7 +26,9 @@ export async function openSession(em: SqlEntityManager): Promise<SqlSession> {
   throw new Error('the database is neither PostgreSQL nor the embedded one');
 }
 
-function guarded(session: SqlSession): SqlSession {
+function guarded(native: SqlSession): SqlSession {
+  const tracing = startedTracing();
+  const session = tracing === null ? native : new TracedSession(native, tracing);
   return {
     query: (query, tenantId) => session.query(query, tenantId).catch(explain),
     transaction: (work, tenantId) => session.transaction(work, tenantId).catch(explain),

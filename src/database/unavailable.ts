@@ -1,5 +1,5 @@
-/** Conditions of PostgreSQL that pass: connection lost, shutting down, too many clients, out of memory. */
-const PASSING = /^(08...|57P0[1-5]|53...)$/;
+/** Conditions of PostgreSQL that pass: connection lost, shutting down, too many clients, out of memory, tables locked. */
+const PASSING = /^(08...|57P0[1-5]|53...|40001|40P01|55P03)$/;
 /** The server ended a statement that took too long, or a transaction that did nothing for too long. */
 const TOO_SLOW = /^(57014|25P03|25P04)$/;
 /** A table or column is missing: this build's migrations have not been applied yet. */
@@ -19,7 +19,10 @@ const NETWORK = new Set([
 ]);
 /** The driver reports some losses of a connection by their text alone. */
 const LOST =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|The server does not support SSL)/;
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|The server does not support SSL|Cannot use a pool after calling end)/;
+
+/** Losses of one connection or of a race, and refusals while the server starts, stops, fails over or has no place left. */
+const OF_A_MOMENT = /^(08...|57P0[1-35]|25P03|53300|40001|40P01|55P03)$/;
 
 /**
  * Says in a few words why the database could not serve, or null if the error is something else.
@@ -45,4 +48,21 @@ export function unavailability(error: unknown): string | null {
     return 'the database is not reachable';
   }
   return error instanceof AggregateError && error.errors.length > 0 ? unavailability(error.errors[0]) : null;
+}
+
+/**
+ * Whether the same work may well succeed a moment later on another connection. Not so after a wait for a free connection
+ * of the pool: it was long already, and another one would be as long.
+ */
+export function isOfAMoment(error: unknown): boolean {
+  const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown };
+  const text = String(message);
+  if (OF_A_MOMENT.test(String(code)) || NETWORK.has(String(code)) || text === 'Query read timeout') {
+    return true;
+  }
+  if (LOST.test(text)) {
+    return !/^(timeout exceeded|The server does not support|Cannot use a pool)/.test(text);
+  }
+  const inner = error instanceof AggregateError ? error.errors[0] : cause;
+  return inner !== undefined && isOfAMoment(inner);
 }

@@ -23,7 +23,7 @@ export class DatabaseProbe implements OnApplicationShutdown {
     settings: Settings,
     private readonly orm: MikroORM,
   ) {
-    this.pool = settings.databaseUrl === null ? null : ownConnection(settings.databaseUrl);
+    this.pool = settings.databaseUrl === null ? null : ownConnection(orm);
   }
 
   /** What keeps the database from serving, in words that name no host, user or statement; null if nothing does. */
@@ -55,9 +55,10 @@ export class DatabaseProbe implements OnApplicationShutdown {
   }
 }
 
-function ownConnection(connectionString: string): pg.Pool {
+/** Opened like those that serve: a pooler or a server that refuses their settings lets no call be served. */
+function ownConnection(orm: MikroORM): pg.Pool {
   const pool = new pg.Pool({
-    connectionString,
+    ...orm.config.get('driverOptions'),
     max: 1,
     application_name: 'identity-reconciliation health',
     connectionTimeoutMillis: TIMEOUT_MS,

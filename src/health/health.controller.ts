@@ -1,10 +1,4 @@
-import {
-  Controller,
-  Get,
-  Res,
-  ServiceUnavailableException,
-  type BeforeApplicationShutdown,
-} from '@nestjs/common';
+import { Controller, Get, Res, ServiceUnavailableException, type OnModuleDestroy } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import {
   HealthCheck,
@@ -25,7 +19,7 @@ const DOWN = { type: HealthResponse, description: 'Not now; `error` names what i
 @ApiTags('health')
 @OpenToAll()
 @Controller('health')
-export class HealthController implements BeforeApplicationShutdown {
+export class HealthController implements OnModuleDestroy {
   private isDraining = false;
   private hasStarted = false;
 
@@ -35,7 +29,8 @@ export class HealthController implements BeforeApplicationShutdown {
     private readonly database: DatabaseProbe,
   ) {}
 
-  beforeApplicationShutdown(): void {
+  /** The first hook of a shutdown: those of the next stage run one module after the other, and the drain is among them. */
+  onModuleDestroy(): void {
     this.isDraining = true;
   }
 

@@ -8,5 +8,6 @@ import { HealthController } from './health.controller.js';
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController],
   providers: [DatabaseProbe],
+  exports: [DatabaseProbe],
 })
 export class HealthModule {}

@@ -3,7 +3,10 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long connections that are kept alive may still bring a request, to be told that it is their last. */
+/**
+ * How long connections that are kept alive may still bring a request, to be told that it is their last; and how long new
+ * ones are still taken, so that a balancer that polls readiness twice a second learns of the end before it comes.
+ */
 const DRAIN_MS = 1_000;
 /** How long the calls under way may take after that; longer than any of them should. */
 const GRACE_MS = 10_000;
@@ -50,11 +53,17 @@ export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown 
     });
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
+  async beforeApplicationShutdown(signal?: string): Promise<void> {
     this.isDraining = true;
     const fastify = this.fastify();
     const deadline = performance.now() + DRAIN_MS;
-    while (fastify !== null && performance.now() < deadline && (await openConnections(fastify)) > 0) {
+    // Without a signal it is its own process that closes it, and sends nothing more.
+    const isAnnounced = signal !== undefined;
+    while (
+      fastify !== null &&
+      performance.now() < deadline &&
+      (isAnnounced || (await openConnections(fastify)) > 0)
+    ) {
       await sleep(CHECK_MS);
     }
   }

@@ -1,6 +1,8 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
+import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
 import { openSession } from '../database/open-session.js';
 import type { Query, Row, SqlSession, Statement, Transaction } from '../database/sql-session.js';
+import type { ConflictCause } from '../metrics/identity-metrics.js';
 import * as sql from './contact.statements.js';
 import type { Claim, Contact as ContactRow, Identity, IdentifierKind, Sighting } from './domain/contact.js';
 import {
@@ -22,6 +24,8 @@ export type Selection =
 
 /** Every access to contacts and their identifiers goes through here; its statements are in the file beside it. */
 export class ContactRepository extends EntityRepository<Contact> {
+  /** Told why a decision could not be written, each time. */
+  onConflict: (cause: ConflictCause) => void = () => undefined;
   private session: Promise<SqlSession> | null = null;
 
   /**
@@ -43,7 +47,7 @@ export class ContactRepository extends EntityRepository<Contact> {
    */
   async apply(tenantId: number, writes: Writes): Promise<number[] | null> {
     const session = await this.open();
-    return unlessConflict(() =>
+    return this.unlessConflict(() =>
       session.transaction(async (transaction) => {
         const { touched, newcomers } = writes;
         const draw: Query = [sql.DRAW, newcomers.length];
@@ -57,7 +61,9 @@ export class ContactRepository extends EntityRepository<Contact> {
           [sql.LOCK_UNCHANGED, tenantId, ids, versions],
           draw,
         );
-        return locked.length < writes.touched.length ? null : commit(transaction, tenantId, writes, drawn);
+        return locked.length < writes.touched.length
+          ? this.lost('changed')
+          : commit(transaction, tenantId, writes, drawn);
       }, tenantId),
     );
   }
@@ -79,7 +85,7 @@ export class ContactRepository extends EntityRepository<Contact> {
   ): Promise<number[] | null> {
     const { tenantId } = selection;
     const session = await this.open();
-    return unlessConflict(() =>
+    return this.unlessConflict(() =>
       session.transaction(async (transaction) => {
         const [, rows = []] = await transaction.send(
           [sql.LOCK, tenantId, lockIds],
@@ -88,12 +94,30 @@ export class ContactRepository extends EntityRepository<Contact> {
         const identities = identitiesOf(rows, []);
         const writes = decide(identities);
         if (!isHeld(identities, writes, new Set(lockIds))) {
-          return null;
+          return this.lost('not_held');
         }
         const [drawn] = await transaction.send([sql.DRAW, writes.newcomers.length]);
         return commit(transaction, tenantId, writes, drawn);
       }, tenantId),
     );
+  }
+
+  /** Runs `work`; null if it lost a race: to a claim on the same identifier, or as the victim of a deadlock. */
+  private async unlessConflict<T>(work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work();
+    } catch (error) {
+      const cause = conflictOf(error);
+      if (cause === null) {
+        throw error;
+      }
+      return this.lost(cause);
+    }
+  }
+
+  private lost(cause: ConflictCause): null {
+    this.onConflict(cause);
+    return null;
   }
 
   private open(): Promise<SqlSession> {
@@ -256,23 +280,19 @@ function columns(claims: readonly Pick<Claim, 'kind' | 'value'>[]): [number[], s
   return [claims.map(({ kind }) => KIND[kind]), claims.map(({ value }) => value)];
 }
 
-/** Runs `work`; null if it lost a race: to a claim on the same identifier, or as the victim of a deadlock. */
-async function unlessConflict<T>(work: () => Promise<T>): Promise<T | null> {
-  try {
-    return await work();
-  } catch (error) {
-    if (isConflict(error)) {
-      return null;
-    }
-    throw error;
-  }
-}
-
 /** Unique violation, serialization failure, deadlock, and a lock that was not to be had in time. */
-const CONFLICTS = new Set(['23505', '40001', '40P01', '55P03']);
+const CONFLICTS: Readonly<Record<string, ConflictCause>> = {
+  23505: 'claimed',
+  40001: 'serialization',
+  '40P01': 'deadlock',
+  '55P03': 'lock_timeout',
+};
 
-function isConflict(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
+function conflictOf(error: unknown): ConflictCause | null {
+  const { code, message } = (error instanceof DatabaseUnavailableError ? error.cause : error) as {
+    code?: unknown;
+    message?: unknown;
+  };
   // Distributed engines wrap a unique violation in an error of their own, recognisable by its text only.
-  return CONFLICTS.has(String(code)) || String(message).includes('duplicate key');
+  return CONFLICTS[String(code)] ?? (String(message).includes('duplicate key') ? 'claimed' : null);
 }

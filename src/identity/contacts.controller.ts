@@ -3,6 +3,7 @@ import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } 
 import { RequiresScope } from '../auth/access.js';
 import { TenantId } from '../auth/caller.js';
 import { ApiProblems } from '../problems/api-problem.decorator.js';
+import { answerInTime } from './answer-in-time.js';
 import { ContactNotFoundError } from './contact-not-found.error.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';
@@ -41,7 +42,7 @@ export class ContactsController {
     @TenantId() tenantId: number,
     @Param('id', ContactIdPipe) id: number,
   ): Promise<IdentityResponse> {
-    const view = await this.reconciliation.find(tenantId, id);
+    const view = await answerInTime(this.reconciliation.find(tenantId, id));
     if (view === null) {
       throw new ContactNotFoundError(id);
     }
@@ -65,7 +66,7 @@ export class ContactsController {
     415: 'The body, of which none is needed, is not JSON.',
   })
   async delete(@TenantId() tenantId: number, @Param('id', ContactIdPipe) id: number): Promise<void> {
-    if (!(await this.reconciliation.delete(tenantId, id))) {
+    if (!(await answerInTime(this.reconciliation.delete(tenantId, id)))) {
       throw new ContactNotFoundError(id);
     }
   }

@@ -2,10 +2,13 @@ import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Settings } from '../config/settings.js';
+import { retryUnavailable } from '../database/retry.js';
+import { IdentityMetrics } from '../metrics/identity-metrics.js';
 import { ContactRepository, type Selection } from './contact.repository.js';
 import { ContentionError } from './contention.error.js';
 import { liveContacts, viewOf, type Identity, type IdentityView, type Sighting } from './domain/contact.js';
-import { reconcile, type Outcome, type Reconciliation } from './domain/reconcile.js';
+import type { Outcome } from './domain/batch.js';
+import { reconcile, type Reconciliation } from './domain/reconcile.js';
 import { remove } from './domain/remove.js';
 import { NO_WRITES, isNothing, withRealIds, type Writes } from './domain/writes.js';
 import { Contact } from './entities/contact.js';
@@ -40,7 +43,9 @@ export class ReconciliationService {
   constructor(
     @InjectRepository(Contact) private readonly contacts: ContactRepository,
     settings: Settings,
+    private readonly metrics: IdentityMetrics,
   ) {
+    contacts.onConflict = (cause) => metrics.conflict(cause);
     this.cache = new IdentityCache(settings.identityCacheMinContacts, settings.identityCacheBytes);
   }
 
@@ -66,7 +71,8 @@ export class ReconciliationService {
       onDecided?.();
       return writes;
     };
-    const freshIds = await this.settle(select, decide);
+    // Safe to repeat though the outcome be unknown: sightings that were written are known by then, and write nothing.
+    const freshIds = await retryUnavailable(() => this.settle(select, decide));
     waiting.forEach(({ answer }, i) => answer(withRealIds(views[i]!, freshIds)));
   }
 
@@ -104,7 +110,7 @@ export class ReconciliationService {
 
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */
   async find(tenantId: number, contactId: number): Promise<IdentityView | null> {
-    const [identity] = await this.contacts.load({ tenantId, contactId });
+    const [identity] = await retryUnavailable(() => this.contacts.load({ tenantId, contactId }));
     return identity === undefined ? null : viewOf(liveContacts(identity));
   }
 
@@ -116,12 +122,16 @@ export class ReconciliationService {
    */
   async delete(tenantId: number, contactId: number): Promise<boolean> {
     let isFound = false;
-    await this.settle(
-      () => ({ tenantId, contactId }),
-      ([identity]) => {
-        isFound = identity !== undefined;
-        return identity === undefined ? NO_WRITES : remove(identity, contactId);
-      },
+    let isDecided = false;
+    const decide = ([identity]: Identity[]): Writes => {
+      isDecided = true;
+      isFound = identity !== undefined;
+      return identity === undefined ? NO_WRITES : remove(identity, contactId);
+    };
+    // Once a deletion may have been written, a repetition could only find the contact gone and call it unknown.
+    await retryUnavailable(
+      () => this.settle(() => ({ tenantId, contactId }), decide),
+      () => !isDecided,
     );
     return isFound;
   }
@@ -159,12 +169,14 @@ export class ReconciliationService {
         );
       }
       if (freshIds !== null) {
+        this.metrics.settled(attempt, writes);
         return freshIds;
       }
       writes.touched.forEach(({ id }) => touchedSoFar.add(id));
       this.logger.debug(`Conflict at attempt ${attempt}: another writer was faster`);
       await sleep(Math.random() * Math.min(2 ** attempt, 50));
     }
+    this.metrics.gaveUp();
     throw new ContentionError();
   }
 }

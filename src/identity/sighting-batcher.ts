@@ -1,18 +1,22 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
-import { ContentionError } from './contention.error.js';
 import { OverloadedError } from '../limits/overloaded.error.js';
+import { IdentityMetrics } from '../metrics/identity-metrics.js';
+import { activeSpan, inBatchSpan, type Traced } from '../tracing/tracing.js';
+import { ANSWER_WITHIN_MS, tooSlow } from './answer-in-time.js';
+import { ContentionError } from './contention.error.js';
 import type { IdentityView, Sighting } from './domain/contact.js';
 import { ReconciliationService, type Call } from './reconciliation.service.js';
 
 /** How long a sighting waits for its batch at the most; longer, and the caller had better try again elsewhere. */
-const MAX_WAIT_MS = 2_000;
+const MAX_WAIT_MS = 1_500;
+const SWEEP_MS = 100;
 
 /** So many must wait for a batch to be read beside another that is being read. */
 const MIN_BESIDE = 16;
 
-interface Waiting extends Call {
+interface Waiting extends Call, Traced {
   readonly since: number;
   readonly fail: (reason: unknown) => void;
 }
@@ -31,11 +35,17 @@ export class SightingBatcher {
   private busyLanes = 0;
   /** How many of the batches under way are not decided yet; the others write. */
   private undecided = 0;
+  /** Batches under way, whose callers may not have been answered yet. */
+  private readonly underWay = new Set<readonly Waiting[]>();
+  private sweeper: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly reconciliation: ReconciliationService,
     private readonly settings: Settings,
-  ) {}
+    private readonly metrics: IdentityMetrics,
+  ) {
+    metrics.watch(() => ({ waiting: this.waiting, busyLanes: this.busyLanes }));
+  }
 
   /**
    * Reconciles a sighting together with those that arrive at the same time.
@@ -52,9 +62,10 @@ export class SightingBatcher {
         return;
       }
       this.waiting++;
-      queue.push({ sighting, answer, fail, since: performance.now() });
+      queue.push({ sighting, answer, fail, since: performance.now(), span: activeSpan() });
       this.queues.set(tenantId, queue);
       this.fillLanes();
+      this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS);
     });
   }
 
@@ -62,6 +73,33 @@ export class SightingBatcher {
   private hasRoom(ofTenant: number): boolean {
     const { queueMax } = this.settings;
     return this.waiting < queueMax || ofTenant < queueMax / (this.queues.size + 1);
+  }
+
+  /**
+   * Answers those that wait for too long, whatever holds up the lanes: a database that has stopped to answer would hold
+   * them for as long as a statement may take, and a connection after it. One timer for all, because one each would cost
+   * every call.
+   */
+  private sweep(): void {
+    for (const [tenantId, queue] of this.queues) {
+      const late = queue.findIndex(({ since }) => !isOver(since, MAX_WAIT_MS));
+      const refused = queue.splice(0, late === -1 ? queue.length : late);
+      this.waiting -= refused.length;
+      refused.forEach(({ fail }) =>
+        fail(new DatabaseUnavailableError('the database is too slow for all that wait')),
+      );
+      if (queue.length === 0) {
+        this.queues.delete(tenantId);
+      }
+    }
+    // The work goes on, and may still be written: safe, because a repeated sighting is.
+    for (const batch of this.underWay) {
+      batch.filter(({ since }) => isOver(since, ANSWER_WITHIN_MS)).forEach(({ fail }) => fail(tooSlow()));
+    }
+    if (this.queues.size === 0 && this.underWay.size === 0 && this.sweeper !== null) {
+      clearInterval(this.sweeper);
+      this.sweeper = null;
+    }
   }
 
   private fillLanes(): void {
@@ -78,7 +116,7 @@ export class SightingBatcher {
       }
       this.busyLanes++;
       this.undecided++;
-      void this.run(tenantId, batch);
+      void this.metrics.batch(batch, () => inBatchSpan(batch, () => this.run(tenantId, batch)));
     }
   }
 
@@ -101,10 +139,12 @@ export class SightingBatcher {
         queueMicrotask(() => this.fillLanes());
       }
     };
+    this.underWay.add(batch);
     try {
-      await this.reconcile(tenantId, inTime(batch), onDecided);
+      await this.reconcile(tenantId, batch, onDecided);
     } finally {
       onDecided();
+      this.underWay.delete(batch);
       this.busyLanes--;
       this.fillLanes();
     }
@@ -117,6 +157,7 @@ export class SightingBatcher {
       answer: (view: IdentityView) => {
         answered.add(waiting);
         waiting.answer(view);
+        this.metrics.answered(view);
       },
     }));
     try {
@@ -135,13 +176,8 @@ export class SightingBatcher {
   }
 }
 
-/** Fails what has waited too long, and returns the rest. */
-function inTime(batch: readonly Waiting[]): Waiting[] {
-  const deadline = performance.now() - MAX_WAIT_MS;
-  batch
-    .filter(({ since }) => since < deadline)
-    .forEach(({ fail }) => fail(new DatabaseUnavailableError('the database is too slow for all that wait')));
-  return batch.filter(({ since }) => since >= deadline);
+function isOver(since: number, limitMs: number): boolean {
+  return performance.now() - since > limitMs;
 }
 
 /** Whether an error would meet the sightings of a batch just as well one by one. */

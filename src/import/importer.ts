@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { unavailability } from '../database/unavailable.js';
 import { ContentionError } from '../identity/contention.error.js';
 import type { Sighting } from '../identity/domain/contact.js';
-import type { Outcome } from '../identity/domain/reconcile.js';
+import type { Outcome } from '../identity/domain/batch.js';
 import type { Prepared, ReconciliationService } from '../identity/reconciliation.service.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { DryRun } from './dry-run.js';

@@ -1,4 +1,4 @@
-import type { Outcome } from '../identity/domain/reconcile.js';
+import type { Outcome } from '../identity/domain/batch.js';
 
 /** What became of the rows so far. */
 export type Tally = Record<Outcome | 'rejected' | 'joined' | 'apart', number>;

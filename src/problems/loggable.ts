@@ -1,6 +1,6 @@
 /**
  * An error reduced to what may be logged. Errors of PostgreSQL quote the values of a statement in their message, detail
- * and where; of those only the codes and the names of the schema are kept.
+ * and where; of those only the codes and the names of the schema are kept. Errors of a parser quote its input.
  */
 export function loggable(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) {
@@ -10,5 +10,16 @@ export function loggable(error: unknown): Record<string, unknown> {
   if (severity !== undefined) {
     return { name: error.name, code, severity, table, constraint, routine };
   }
+  if (error instanceof SyntaxError) {
+    return { name: error.name, code, stack: framesOf(error) };
+  }
   return { name: error.name, message: error.message, code, stack: error.stack };
+}
+
+/** The stack without the message that it begins with. */
+function framesOf({ stack = '' }: Error): string {
+  return stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n');
 }

@@ -1,5 +1,6 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { traceIdOf } from '../tracing/tracing.js';
 import { describeProblem } from './describe-problem.js';
 import { loggable } from './loggable.js';
 import { sendProblem } from './send-problem.js';
@@ -15,7 +16,7 @@ export class ProblemFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const description = describeProblem(error);
-    const where = { requestId: request.id, route: request.routeOptions.url };
+    const where = { requestId: request.id, traceId: traceIdOf(request), route: request.routeOptions.url };
     if (description.status === 503 && error instanceof Error && !(error instanceof HttpException)) {
       const { code } = (error.cause ?? {}) as { code?: unknown };
       this.troubles.warn(error.message, { code, ...where });

@@ -6,6 +6,8 @@ test('an empty environment gives the defaults: the embedded database, reachable 
     host: '127.0.0.1',
     port: 3000,
     logLevel: 'info',
+    metricsPort: 9464,
+    metricsHost: '127.0.0.1',
     databaseUrl: null,
     databasePooler: 'none',
     databaseServiceRole: null,
@@ -30,6 +32,8 @@ test('every variable is read', () => {
     HOST: '0.0.0.0',
     PORT: '8080',
     LOG_LEVEL: 'DEBUG',
+    METRICS_PORT: '9100',
+    METRICS_HOST: '::1',
     DATABASE_URL: 'postgres://app:secret@db:5432/identity',
     DATABASE_POOLER: 'transaction',
     DATABASE_SERVICE_ROLE: 'identity_service',
@@ -51,6 +55,8 @@ test('every variable is read', () => {
     host: '0.0.0.0',
     port: 8080,
     logLevel: 'debug',
+    metricsPort: 9100,
+    metricsHost: '::1',
     databaseUrl: 'postgres://app:secret@db:5432/identity',
     databasePooler: 'transaction',
     databaseServiceRole: 'identity_service',
@@ -68,6 +74,11 @@ test('every variable is read', () => {
     identityCacheMinContacts: 10,
     identityCacheBytes: 0,
   });
+});
+
+test('the metrics listen where the service does, unless told otherwise, and can be turned off', () => {
+  expect(new Settings({ HOST: '::' }).metricsHost).toBe('::');
+  expect(new Settings({ METRICS_PORT: 'Off' }).metricsPort).toBeNull();
 });
 
 test('with a PostgreSQL the service does not migrate by itself', () => {
@@ -97,6 +108,7 @@ test('all mistakes are told at once, each with its variable and what it allows, 
   const env = {
     PORT: '70000',
     LOG_LEVEL: 'loud',
+    METRICS_PORT: 'on',
     DATABASE_URL: 'mysql://root:hunter2@db/identity',
     DATABASE_POOL_MAX: '0',
     MIGRATE_ON_START: 'yes',
@@ -110,6 +122,7 @@ test('all mistakes are told at once, each with its variable and what it allows, 
         'The configuration is wrong:',
         '  PORT must be a whole number from 0 to 65535',
         '  LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent',
+        '  METRICS_PORT must be a whole number from 0 to 65535, or off',
         '  DATABASE_URL must be a URL of the form postgres://user:password@host:5432/database',
         '  DATABASE_POOL_MAX must be a whole number from 1 to 1000',
         '  MIGRATE_ON_START must be one of true, false',

@@ -97,6 +97,23 @@ test('without one, statements stay prepared and connections carry their limits a
   expect(new Set(plain.filter((text) => /^(begin|set)/.test(text)))).toEqual(new Set(['begin']));
 });
 
+test('readiness asks on a connection that is opened like those that serve', async () => {
+  sent = [];
+  const { port } = server.address() as AddressInfo;
+  const url = Object.assign(new URL(database.url), { hostname: '127.0.0.1', port: String(port) }).href;
+  const app = await startApp({ DATABASE_URL: url });
+  await app.client.identify({ email: 'jennifer@hillvalley.edu' });
+  await app.client.send('GET', '/health/ready');
+  await app.close();
+  const settings = sent.map((chunks) => {
+    const recording: Recording = { startup: new Set(), prepared: new Set(), plain: [] };
+    read(Buffer.concat(chunks), recording);
+    return [...recording.startup].toSorted();
+  });
+  expect(settings.length).toBeGreaterThanOrEqual(2);
+  expect(settings).toEqual(settings.map(() => expect.arrayContaining(['options', 'statement_timeout'])));
+});
+
 test('options of the URL are kept beside the service’s own', async () => {
   const url = new URL(database.url);
   url.searchParams.set('options', '-c work_mem=7MB');

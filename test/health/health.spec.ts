@@ -90,6 +90,24 @@ test('a pool that is fully in use does not take the service out', async () => {
   expect(await waiting).toMatchObject({ status: 200 });
 });
 
+test('a table that stays locked is waited for, and then answered for with 503', async () => {
+  await using app = await startApp({ DATABASE_URL: database.url });
+  const locker = new pg.Client({ connectionString: database.url });
+  await locker.connect();
+  await locker.query('begin; lock table identifier, contact in access exclusive mode');
+  const calls = Promise.all([
+    app.client.send('POST', '/identify', { phoneNumber: '1' }),
+    app.client.send('GET', '/contacts/1'),
+    app.client.send('DELETE', '/contacts/1'),
+  ]);
+  expect((await calls).map(({ status }) => status)).toEqual([503, 503, 503]);
+  const waiting = app.client.send('POST', '/identify', { phoneNumber: '1' });
+  await sleep(1_500);
+  await locker.query('commit');
+  await locker.end();
+  expect(await waiting).toMatchObject({ status: 200 });
+});
+
 test('the pool is whole again after the server has ended all connections', async () => {
   await using app = await startApp({ DATABASE_URL: database.url, DATABASE_POOL_MAX: '2', BATCH_LANES: '2' });
   for (let round = 0; round < 5; round++) {

@@ -189,4 +189,4 @@ test('the embedded database is imported into and exported from, dry runs include
     primaryContactId: 1,
     emails: ['lorraine@hillvalley.edu', 'mcfly@hillvalley.edu'],
   });
-}, 60_000);
+}, 240_000);

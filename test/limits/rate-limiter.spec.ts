@@ -43,6 +43,12 @@ async function granted(key: string, limit: number, calls: number, of = replicas)
   return results.filter(({ status }) => status === 'fulfilled').length;
 }
 
+/** How many blocks of 50 were taken. */
+async function writes(): Promise<number> {
+  const [row] = await database.query<{ points: number }>('select points from rate_limit');
+  return row!.points / 50;
+}
+
 test.each([1, 7, 20, 100, 1000])('one replica grants exactly the limit of %d', async (limit) => {
   expect(await granted('a', limit, limit + 50, replicas.slice(0, 1))).toBe(limit);
 });
@@ -59,10 +65,6 @@ test('keys are counted apart', async () => {
 });
 
 test('the database is written to once a block, and not at all for a key that is refused', async () => {
-  const writes = async (): Promise<number> => {
-    const [row] = await database.query<{ points: number }>('select points from rate_limit');
-    return row!.points / 50;
-  };
   const [replica] = replicas;
   await granted('a', 1000, 120, [replica!]);
   expect(await writes()).toBe(3);

@@ -1,6 +1,10 @@
 import { Settings } from '../../src/config/settings.js';
 import { createApp } from '../../src/create-app.js';
 import { ServiceClient } from './client.js';
+import { variant } from './variant.js';
+
+/** A machine that is busy with tests must not make the service turn calls away. */
+const QUIET = { LOG_LEVEL: 'silent', PORT: '0', METRICS_PORT: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' };
 
 /** The application running in this process, and a client for it. */
 export interface RunningApp extends AsyncDisposable {
@@ -10,7 +14,7 @@ export interface RunningApp extends AsyncDisposable {
 
 /** Starts the application on a free port. */
 export async function startApp(env: Readonly<Record<string, string>>): Promise<RunningApp> {
-  const app = await createApp(new Settings({ LOG_LEVEL: 'silent', PORT: '0', ...env }));
+  const app = await createApp(new Settings({ ...QUIET, ...env, ...variant() }));
   await app.listen(0, '127.0.0.1');
   const close = (): Promise<void> => app.close();
   return { client: new ServiceClient(await app.getUrl()), close, [Symbol.asyncDispose]: close };

@@ -12,10 +12,12 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** Creates an empty database, migrated unless `isMigrated` is false. */
-export async function createDatabase({ isMigrated = true } = {}): Promise<TestDatabase> {
+/** Creates an empty database, migrated unless `isMigrated` is false, on the shared server unless another is named. */
+export async function createDatabase({
+  isMigrated = true,
+  serverUrl = process.env.TEST_DATABASE_URL!,
+} = {}): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  const serverUrl = process.env.TEST_DATABASE_URL!;
   await onServer(serverUrl, `create database ${name}`);
   const url = Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href;
   if (isMigrated) {

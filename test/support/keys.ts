@@ -38,5 +38,5 @@ export async function administerKeys(databaseUrl: string): Promise<Keys> {
         })
       ).text,
     close: () => orm.close(),
-  } as Keys;
+  };
 }

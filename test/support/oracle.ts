@@ -12,8 +12,8 @@ export interface OracleMerge extends Sighting {
   readonly mergedId: number;
 }
 
-/** The id and the time of the nth contact, counted from 1. */
-export type Stamp = (nth: number) => { id: number; createdAt: number };
+/** The id and the time of the nth contact, counted from 1, which carries what the sighting brought. */
+export type Stamp = (nth: number, sighting: Sighting) => { id: number; createdAt: number };
 
 /**
  * The whole service as section 1 of the design tells it: one sighting at a time, everything found by looking through
@@ -121,7 +121,7 @@ export class Oracle {
 
   private insert(sighting: Sighting, linkedId: number | null): OracleContact {
     const { email, phoneNumber, createdAt } = sighting;
-    const stamp = this.stamp(this.contacts.length + 1);
+    const stamp = this.stamp(this.contacts.length + 1, sighting);
     const contact = {
       id: stamp.id,
       createdAt: createdAt ?? stamp.createdAt,

@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { chmod, chown, cp, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import pg from 'pg';
 
 /** PostgreSQL refuses to run as root; `nobody` exists everywhere and owns nothing. */
@@ -18,13 +19,20 @@ const NOBODY = 65_534;
  */
 export class PostgresServer {
   private readonly folder: string;
-  private readonly process: ChildProcess;
+  private readonly launch: () => Promise<ChildProcess>;
+  private process: ChildProcess;
   /** URL of the maintenance database; the user may create databases. */
   readonly url: string;
 
   // Written out, because Node strips types but does not compile parameter properties.
-  private constructor(folder: string, process: ChildProcess, url: string) {
+  private constructor(
+    folder: string,
+    launch: () => Promise<ChildProcess>,
+    process: ChildProcess,
+    url: string,
+  ) {
     this.folder = folder;
+    this.launch = launch;
     this.process = process;
     this.url = url;
   }
@@ -46,18 +54,38 @@ export class PostgresServer {
       user ?? {},
     );
     const port = await freePort();
-    const server = spawn(
-      join(binaries, 'postgres'),
-      // prettier-ignore
-      ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=',
-       '-c', 'fsync=off', '-c', 'max_connections=300', '-c', 'log_min_messages=fatal'],
-      { ...user, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    let log = '';
-    server.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4000)));
     const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
-    await accepting(url, server, () => log);
-    return new PostgresServer(folder, server, url);
+    const launch = async (): Promise<ChildProcess> => {
+      const server = spawn(
+        join(binaries, 'postgres'),
+        // prettier-ignore
+        ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=',
+         '-c', 'fsync=off', '-c', 'max_connections=300', '-c', 'log_min_messages=fatal'],
+        { ...user, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
+      );
+      let log = '';
+      server.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4000)));
+      await accepting(url, server, () => log);
+      return server;
+    };
+    return new PostgresServer(folder, launch, await launch(), url);
+  }
+
+  /** Kills the server with all its processes at once, as a lost machine would end them; what is on disk stays. */
+  async kill(): Promise<void> {
+    const { pid } = this.process;
+    const exited = new Promise((resolve) => this.process.once('exit', resolve));
+    // stopped first, so that it starts no more processes while they are listed
+    this.process.kill('SIGSTOP');
+    const children = await childrenOf(pid!);
+    this.process.kill('SIGKILL');
+    children.forEach(killIfThere);
+    await exited;
+  }
+
+  /** Starts the server again after a kill, on the same port and data; resolves once it accepts connections. */
+  async restart(): Promise<void> {
+    this.process = await this.launch();
   }
 
   async stop(): Promise<void> {
@@ -84,7 +112,25 @@ async function run(command: string, args: string[], user: { uid?: number; gid?: 
   }
 }
 
-async function freePort(): Promise<number> {
+async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=']);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .flatMap(([child, parent]) => (parent === pid && child !== undefined ? [child] : []));
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has just ended by itself
+  }
+}
+
+/** A TCP port of this machine that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
   const { port } = probe.address() as AddressInfo;

@@ -16,8 +16,8 @@ export interface GuardedDatabase {
   drop(): Promise<void>;
 }
 
-/** Creates and migrates a database with an owner and a service role of its own. */
-export async function createGuardedDatabase(): Promise<GuardedDatabase> {
+/** Creates a database with an owner and a service role of its own; migrated, unless `isMigrated` is false. */
+export async function createGuardedDatabase({ isMigrated = true } = {}): Promise<GuardedDatabase> {
   const database = await createDatabase({ isMigrated: false });
   const suffix = randomBytes(4).toString('hex');
   const [owner, service] = [`identity_owner_${suffix}`, `identity_service_${suffix}`];
@@ -30,7 +30,9 @@ export async function createGuardedDatabase(): Promise<GuardedDatabase> {
   await database.query(script);
   const as = (username: string): string =>
     Object.assign(new URL(database.url), { username, password: 'secret' }).href;
-  await migrate(ormOptions(new Settings({ DATABASE_URL: as(owner) }), 'migrate'), service);
+  if (isMigrated) {
+    await migrate(ormOptions(new Settings({ DATABASE_URL: as(owner) }), 'migrate'), service);
+  }
   return {
     database,
     ownerUrl: as(owner),

@@ -3,6 +3,10 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceClient } from './client.js';
+import { variant } from './variant.js';
+
+/** Ports that are free, and no call turned away because the machine is busy with tests. */
+const DEFAULTS = { NO_COLOR: '1', PORT: '0', METRICS_PORT: '0', MAX_EVENT_LOOP_DELAY_MS: '0' };
 
 /** The built service in a process of its own, as it runs in production. */
 export class ServiceProcess {
@@ -11,6 +15,15 @@ export class ServiceProcess {
     private readonly child: ChildProcess,
     private readonly lines: string[],
   ) {}
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** Whether it has not ended by itself or been killed. */
+  get isRunning(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
 
   /** Everything that the process has printed. */
   get output(): string {
@@ -21,7 +34,7 @@ export class ServiceProcess {
   static async start(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
     const lines: string[] = [];
     const child = launch(env, lines);
-    for (let tries = 0; tries < 300 && child.exitCode === null; tries++) {
+    for (let tries = 0; tries < 900 && child.exitCode === null; tries++) {
       const url = /Listening on (http:\/\/[^\s,]+)/.exec(lines.join(''))?.[1];
       if (url !== undefined) {
         return new ServiceProcess(new ServiceClient(url), child, lines);
@@ -44,7 +57,7 @@ export class ServiceProcess {
 
   /** Sends a signal and waits for the end; returns the exit code, null if the signal killed it. */
   async end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | null> {
-    if (this.child.exitCode !== null) {
+    if (!this.isRunning) {
       return this.child.exitCode;
     }
     const closed = once(this.child, 'close') as Promise<[number | null]>;
@@ -55,7 +68,7 @@ export class ServiceProcess {
 
 function launch(env: Readonly<Record<string, string>>, lines: string[]): ChildProcess {
   const child = spawn(process.execPath, [resolve('dist/src/main.js')], {
-    env: { PATH: process.env.PATH, NO_COLOR: '1', PORT: '0', ...env },
+    env: { PATH: process.env.PATH, ...DEFAULTS, ...env, ...variant() },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.on('data', (chunk: Buffer) => lines.push(chunk.toString()));

@@ -1,3 +1,5 @@
+import { current, primaryOf, type Batch, type Growing, type Outcome } from './batch.js';
+import { writesOf } from './batch-writes.js';
 import {
   byAge,
   carriesAny,
@@ -10,7 +12,7 @@ import {
   type Sighting,
 } from './contact.js';
 import { factsOf } from './facts.js';
-import type { Merge, Newcomer, TouchedRow, Writes } from './writes.js';
+import type { Writes } from './writes.js';
 
 /** What one caller is told. */
 export interface Answer {
@@ -19,42 +21,12 @@ export interface Answer {
   readonly awaitsWrite: boolean;
 }
 
-/** What became of a sighting: a new identity, a new contact of a known one, two identities joined, or nothing new. */
-export type Outcome = 'created' | 'linked' | 'merged' | 'unchanged';
-
 export interface Reconciliation {
   /** One answer a sighting, in order. */
   readonly answers: readonly Answer[];
   /** One outcome a sighting, in order. */
   readonly outcomes: readonly Outcome[];
   readonly writes: Writes;
-}
-
-/** An identity while the batch changes it. */
-interface Growing {
-  readonly stored: Identity | null;
-  /** Live contacts, the oldest first. */
-  contacts: readonly Contact[];
-  /** Set when it was merged away. */
-  absorbedBy: Growing | null;
-  isChanged: boolean;
-  /** Kept until the next change: most callers of a batch ask for the same few identities. */
-  view: IdentityView | null;
-}
-
-interface Batch {
-  readonly identities: Growing[];
-  /** Those whose identifiers are not in the maps, because to put them there would take longer than all the rest. */
-  readonly wide: Growing[];
-  readonly byEmail: Map<string, Growing>;
-  readonly byPhone: Map<string, Growing>;
-  readonly newcomers: { readonly contact: Contact; readonly identity: Growing }[];
-  /** By kind and value: the claims that are new or pass to another contact. */
-  readonly claims: Map<string, Claim & { readonly isNews: boolean }>;
-  readonly merges: Merge[];
-  readonly outcomes: Outcome[];
-  /** By id: the dates of contacts that turned out to be older than they were. */
-  readonly dates: Map<number, number>;
 }
 
 /**
@@ -150,15 +122,6 @@ function ownerOfPhone({ byPhone, wide }: Batch, phoneNumber: string | null): Gro
   const identity =
     byPhone.get(phoneNumber) ?? wide.find(({ stored }) => factsOf(stored!).phoneNumbers.has(phoneNumber));
   return identity === undefined ? null : current(identity);
-}
-
-/** The identity that this one has become part of, or itself. */
-function current(identity: Growing): Growing {
-  let at = identity;
-  while (at.absorbedBy !== null) {
-    at = at.absorbedBy;
-  }
-  return at;
 }
 
 function merge(batch: Batch, a: Growing, b: Growing, sighting: Sighting): Growing {
@@ -278,72 +241,4 @@ function changed(identity: Growing): Growing {
 function answerTo(identity: Growing): Answer {
   identity.view ??= viewOf(identity.contacts);
   return { view: identity.view, awaitsWrite: identity.isChanged };
-}
-
-function writesOf(batch: Batch): Writes {
-  const claims = [...batch.claims.values()];
-  return {
-    touched: batch.identities.flatMap((identity) => touchedRows(identity, batch.dates)),
-    newcomers: batch.newcomers.map(({ contact, identity }) =>
-      placed(contact, current(identity), batch.dates),
-    ),
-    claims: claims.filter(({ isNews }) => isNews).map(bare),
-    movedClaims: claims.filter(({ isNews }) => !isNews).map(bare),
-    merges: batch.merges,
-    deletion: null,
-    youngestTouched: youngest(batch.identities.filter(({ isChanged }) => isChanged)),
-  };
-}
-
-function bare({ kind, value, contactId }: Claim): Claim {
-  return { kind, value, contactId };
-}
-
-/**
- * The rows that must not have changed: of an identity that keeps its primary, that one and those with another date;
- * otherwise every row, deleted ones too.
- */
-function touchedRows(identity: Growing, dates: ReadonlyMap<number, number>): TouchedRow[] {
-  if (identity.stored === null || !identity.isChanged) {
-    return [];
-  }
-  const { primaryId, rows } = identity.stored;
-  const newPrimaryId = primaryOf(current(identity)).id;
-  return rows
-    .filter(({ id }) => newPrimaryId !== primaryId || id === primaryId || dates.has(id))
-    .map(({ id, version }) => ({
-      id,
-      version,
-      linkedId: id === newPrimaryId ? null : newPrimaryId,
-      ...dated(dates.get(id)),
-    }));
-}
-
-/** A newcomer with the link it ends up with after all the merges of the batch. */
-function placed(contact: Contact, identity: Growing, dates: ReadonlyMap<number, number>): Newcomer {
-  const { id, email, phoneNumber, createdAt } = contact;
-  const primaryId = primaryOf(identity).id;
-  const linkedId = primaryId === id ? null : primaryId;
-  const date = dates.get(id) ?? createdAt;
-  return { id, email, phoneNumber, linkedId, ...dated(date === Infinity ? undefined : date) };
-}
-
-function dated(createdAt: number | undefined): { createdAt?: number } {
-  return createdAt === undefined ? {} : { createdAt };
-}
-
-function primaryOf(identity: Growing): Contact {
-  const primary = identity.contacts[0];
-  if (primary === undefined) {
-    throw new Error('an identity without live contacts cannot take part');
-  }
-  return primary;
-}
-
-/** Deleted rows count too: whatever is restored or promoted later must stay older than a newcomer of today. */
-function youngest(identities: readonly Growing[]): number {
-  return identities
-    .flatMap(({ stored, contacts }) => [...(stored?.rows ?? []), ...contacts])
-    .filter(({ createdAt }) => createdAt !== Infinity)
-    .reduce((latest, { createdAt }) => Math.max(latest, createdAt), 0);
 }

@@ -1,5 +1,6 @@
-import { ConsoleLogger } from '@nestjs/common';
-import type { LogLevel } from './config/settings.js';
+import { ConsoleLogger, type LoggerService } from '@nestjs/common';
+import type { LogLevel } from '../config/settings.js';
+import { JsonLogger } from './json-logger.js';
 
 /** The names that Nest's logger has for the levels, the gravest first. */
 const NEST_LEVELS = {
@@ -12,11 +13,11 @@ const NEST_LEVELS = {
 } as const;
 
 /** The logger of a process: lines to read on a terminal, JSON anywhere else. */
-export function createLogger(level: LogLevel): ConsoleLogger {
+export function createLogger(level: LogLevel): LoggerService {
+  if (!process.stdout.isTTY) {
+    return new JsonLogger(level);
+  }
   const names = Object.keys(NEST_LEVELS) as (keyof typeof NEST_LEVELS)[];
   const shown = level === 'silent' ? [] : names.slice(0, names.indexOf(level) + 1);
-  return new ConsoleLogger({
-    logLevels: shown.map((name) => NEST_LEVELS[name]),
-    json: !process.stdout.isTTY,
-  });
+  return new ConsoleLogger({ logLevels: shown.map((name) => NEST_LEVELS[name]) });
 }

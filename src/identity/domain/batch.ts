@@ -1,0 +1,50 @@
+import type { Claim, Contact, Identity, IdentityView } from './contact.js';
+import type { Merge } from './writes.js';
+
+/** What became of a sighting: a new identity, a new contact of a known one, two identities joined, or nothing new. */
+export type Outcome = 'created' | 'linked' | 'merged' | 'unchanged';
+
+/** An identity while the batch changes it. */
+export interface Growing {
+  readonly stored: Identity | null;
+  /** Live contacts, the oldest first. */
+  contacts: readonly Contact[];
+  /** Set when it was merged away. */
+  absorbedBy: Growing | null;
+  isChanged: boolean;
+  /** Kept until the next change: most callers of a batch ask for the same few identities. */
+  view: IdentityView | null;
+}
+
+export interface Batch {
+  readonly identities: Growing[];
+  /** Those whose identifiers are not in the maps, because to put them there would take longer than all the rest. */
+  readonly wide: Growing[];
+  readonly byEmail: Map<string, Growing>;
+  readonly byPhone: Map<string, Growing>;
+  readonly newcomers: { readonly contact: Contact; readonly identity: Growing }[];
+  /** By kind and value: the claims that are new or pass to another contact. */
+  readonly claims: Map<string, Claim & { readonly isNews: boolean }>;
+  readonly merges: Merge[];
+  readonly outcomes: Outcome[];
+  /** By id: the dates of contacts that turned out to be older than they were. */
+  readonly dates: Map<number, number>;
+}
+
+/** The identity that this one has become part of, or itself. */
+export function current(identity: Growing): Growing {
+  let at = identity;
+  while (at.absorbedBy !== null) {
+    at = at.absorbedBy;
+  }
+  return at;
+}
+
+/** The oldest contact of an identity, as it is now. */
+export function primaryOf(identity: Growing): Contact {
+  const primary = identity.contacts[0];
+  if (primary === undefined) {
+    throw new Error('an identity without live contacts cannot take part');
+  }
+  return primary;
+}

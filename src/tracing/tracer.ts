@@ -1,0 +1,106 @@
+import {
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Span,
+} from '@opentelemetry/api';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Traced } from './tracing.js';
+
+/** Links that a span keeps, by the specification's default. */
+const LINKS_MAX = 128;
+
+/**
+ * The spans of this service: a request, the batch that answers it, the statements of the batch.
+ *
+ * What is written into them is named here one by one, so nothing that a caller sent gets there: templates of routes,
+ * names of statements, numbers, codes. A request that is not sampled costs the decision alone.
+ */
+export class Tracer {
+  private readonly tracer = trace.getTracer('identity-reconciliation');
+
+  /** @param stop exports what is left and ends the tracing */
+  constructor(readonly stop: () => Promise<void>) {}
+
+  /** The span of a request, in the trace that its headers name if they do. */
+  startRequest(method: string, route: string, headers: IncomingHttpHeaders): Span {
+    return this.tracer.startSpan(
+      `${method} ${route}`,
+      {
+        kind: SpanKind.SERVER,
+        attributes: { 'http.request.method': method, 'http.route': route },
+      },
+      headers.traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, headers),
+    );
+  }
+
+  endRequest(span: Span, status: number): void {
+    if (span.isRecording()) {
+      span.setAttribute('http.response.status_code', status);
+      if (status >= 500) {
+        span.setAttribute('error.type', String(status)).setStatus({ code: SpanStatusCode.ERROR });
+      }
+    }
+    span.end();
+  }
+
+  /** Runs `work` with the span as the one that is active. */
+  within(span: Span, work: () => void): void {
+    if (span.isRecording()) {
+      context.with(trace.setSpan(ROOT_CONTEXT, span), work);
+    } else {
+      work();
+    }
+  }
+
+  activeSpan(): Span | null {
+    const span = trace.getActiveSpan();
+    return span?.isRecording() ? span : null;
+  }
+
+  inBatch(calls: readonly Traced[], work: () => Promise<void>): Promise<void> {
+    const [first, ...others] = calls.flatMap(({ span }) => span ?? []);
+    if (first === undefined) {
+      // Batches start one another: without this one would run in the span of a call that was answered long ago.
+      return context.with(ROOT_CONTEXT, work);
+    }
+    const linked = others.slice(0, LINKS_MAX);
+    const batch = this.tracer.startSpan(
+      'batch',
+      {
+        attributes: { 'identity.batch.size': calls.length },
+        links: linked.map((span) => ({ context: span.spanContext() })),
+      },
+      trace.setSpan(ROOT_CONTEXT, first),
+    );
+    linked.forEach((span) => span.addLink({ context: batch.spanContext() }));
+    return this.run(batch, work);
+  }
+
+  /** Runs statements in a span; in none if nothing around them is recorded. */
+  inStatements<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
+    if (this.activeSpan() === null) {
+      return work();
+    }
+    const summary = names.join(' ');
+    const attributes: Attributes = { 'db.system.name': 'postgresql', 'db.query.summary': summary };
+    return this.run(this.tracer.startSpan(summary, { kind: SpanKind.CLIENT, attributes }), work);
+  }
+
+  private async run<T>(span: Span, work: () => Promise<T>): Promise<T> {
+    try {
+      return await context.with(trace.setSpan(ROOT_CONTEXT, span), work);
+    } catch (error) {
+      const { code, name } = error as { code?: unknown; name?: unknown };
+      // The code alone: messages of PostgreSQL quote values.
+      span.setAttribute('error.type', String(code ?? name)).setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+}

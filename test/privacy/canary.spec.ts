@@ -1,0 +1,194 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { command, type Finished } from '../import/command.js';
+import { canariesIn, EMAIL, PHONE } from '../support/canary.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { Scrape } from '../support/metrics.js';
+import { ServiceProcess } from '../support/service-process.js';
+import { TraceReceiver } from '../support/trace-receiver.js';
+
+/** Several processes, one after another. */
+const TIMEOUT_MS = 180_000;
+/** A value that the database itself refuses, so that its error quotes the whole row. */
+const REFUSED = `refused.${EMAIL}`;
+/** One that its own functions complain of, in words of their own. */
+const RAISED = `raised.${EMAIL}`;
+const PATHS = [EMAIL, encodeURIComponent(EMAIL), encodeURIComponent(PHONE), `contacts/${EMAIL}`];
+
+let database: TestDatabase;
+let receiver: TraceReceiver;
+let services: ServiceProcess[];
+let first: ServiceProcess;
+let folder: string;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'identity-canary-'));
+  database = await createDatabase();
+  await database.query(
+    `alter table contact add constraint contact_is_welcome check (email not like 'refused.%')`,
+  );
+  await database.query(`create function complain() returns trigger language plpgsql as $$
+    begin raise exception 'not %', new.email using errcode = 'XX001', hint = new.email; end $$`);
+  await database.query(`create trigger complain before insert on contact for each row
+    when (new.email like 'raised.%') execute function complain()`);
+  receiver = await TraceReceiver.start();
+  env = { DATABASE_URL: database.url, LOG_LEVEL: 'trace', ...receiver.env };
+  services = [await ServiceProcess.start(env), await ServiceProcess.start(env)];
+  first = services[0]!;
+});
+
+afterAll(async () => {
+  await Promise.all(services.map((service) => service.end('SIGKILL')));
+  await receiver[Symbol.asyncDispose]();
+  await database.drop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test(
+  'what callers send stands in no log, metric or trace, whatever becomes of their calls',
+  async () => {
+    const statuses = new Set<number>();
+    const send = async (...call: Parameters<typeof first.client.send>): Promise<void> => {
+      statuses.add((await first.client.send(...call)).status);
+    };
+
+    // served
+    await send('POST', '/identify', { email: EMAIL, phoneNumber: PHONE });
+    await send('POST', '/identify', { email: `second.${EMAIL}`, phoneNumber: PHONE });
+    await send('POST', '/identify', { email: `third.${EMAIL}` });
+    await send('POST', '/identify', { email: `third.${EMAIL}`, phoneNumber: PHONE });
+    await send('GET', '/contacts/1');
+    await send('DELETE', '/contacts/1');
+
+    // refused
+    await send('POST', '/identify', { email: `${EMAIL}@`, phoneNumber: `${PHONE} ext. 7` });
+    await send('POST', '/identify', { email: { [EMAIL]: EMAIL }, phoneNumber: [PHONE] });
+    await send('POST', '/identify', `{"email":"${EMAIL}","phoneNumber":${PHONE}`);
+    await send('POST', '/identify', Buffer.concat([Buffer.from(`{"email":"${EMAIL}`), Buffer.from([0xff])]));
+    await send('POST', '/identify', EMAIL, { 'content-type': 'text/plain' });
+    await send('POST', '/identify', EMAIL, { 'content-type': `application/${EMAIL}` });
+    await send('POST', '/identify', { email: EMAIL, padding: EMAIL.repeat(1000) });
+    for (const path of PATHS) {
+      for (const method of ['GET', 'POST', 'DELETE', 'PUT', 'OPTIONS']) {
+        await send(method, `/${path}?email=${EMAIL}&phone=${encodeURIComponent(PHONE)}`);
+      }
+    }
+    await send('GET', `/%zz${EMAIL}`);
+    await send('GET', '/contacts/1', undefined, {
+      'user-agent': EMAIL,
+      referer: `http://localhost/${EMAIL}`,
+      cookie: `email=${EMAIL}`,
+      traceparent: EMAIL,
+      'x-request-id': EMAIL,
+      'x-forwarded-for': EMAIL,
+      authorization: `Bearer ${EMAIL}`,
+    });
+    await raw(`${EMAIL}\r\n\r\n`);
+    await raw(`GET /${EMAIL} HTTP/1.1\r\nhost: x\r\nx-email: ${EMAIL.repeat(2000)}\r\n\r\n`);
+    await raw(`POST /identify HTTP/1.1\r\nhost: x\r\nexpect: ${EMAIL}\r\n\r\n`);
+    await raw(`POST /identify HTTP/1.1\r\nhost: x\r\ncontent-length: ${EMAIL}\r\n\r\n`);
+    await raw(`POST /identify HTTP/1.1\r\nhost: x\r\ncontent-length: 900\r\n\r\n{"email":"${EMAIL}"`);
+
+    // failed: the database refuses the row, and quotes it
+    await send('POST', '/identify', { email: REFUSED, phoneNumber: PHONE });
+    await send('POST', '/identify', { email: RAISED, phoneNumber: PHONE });
+
+    // conflicts between two processes
+    await Promise.all(
+      Array.from({ length: 300 }, (_, i) =>
+        services[i % 2]!.client.identify({ email: `${i % 7}.${EMAIL}`, phoneNumber: `${PHONE}${i % 5}` }),
+      ),
+    );
+
+    // the connection is lost in the middle of a call, and a lock is not to be had
+    const locker = new pg.Client({ connectionString: database.url });
+    await locker.connect();
+    await locker.query('begin; lock table identifier in access exclusive mode');
+    const cut = send('POST', '/identify', { email: `cut.${EMAIL}`, phoneNumber: PHONE });
+    await sleep(300);
+    await database.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'identity-reconciliation'`,
+    );
+    await cut;
+    await send('POST', '/identify', { email: `locked.${EMAIL}`, phoneNumber: PHONE });
+    await locker.query('commit');
+    await locker.end();
+
+    // a table is missing
+    await database.query('alter table identifier rename to elsewhere');
+    await send('POST', '/identify', { email: EMAIL, phoneNumber: PHONE });
+    await database.query('alter table elsewhere rename to identifier');
+
+    const metrics = await Promise.all(services.map((service) => Scrape.of(service)));
+    await Promise.all(services.map((service) => service.end('SIGTERM')));
+    const logs = services.map(({ output }) => output).join('\n');
+    expect([...statuses].toSorted((a, b) => a - b)).toEqual([200, 204, 400, 404, 413, 415, 500, 503]);
+    expect(receiver.spans.length).toBeGreaterThan(300);
+    expect(logs).toMatch(/"code":"23514".*"constraint":"contact_is_welcome"/);
+    expect({
+      logs: canariesIn(logs),
+      metrics: canariesIn(metrics.map(({ text }) => text).join('\n')),
+      traces: canariesIn(receiver.bodies.join('\n').replaceAll('},{', '}\n{')),
+    }).toEqual({ logs: [], metrics: [], traces: [] });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'what a file holds stands nowhere but in the file of rejected rows',
+  async () => {
+    const path = join(folder, 'people.csv');
+    const rows = [
+      `${EMAIL},${PHONE},2020-01-01`,
+      `${EMAIL}@,${PHONE},2020-01-01`,
+      `${EMAIL},${PHONE} ext. 7,2020-01-01`,
+      `imported.${EMAIL},${PHONE},${EMAIL}`,
+      `"${EMAIL},${PHONE}`,
+    ];
+    await writeFile(path, `email,phone,created_at\n${rows.join('\n')}\n`);
+    const imported = await command(['import', path], env);
+    expect(imported.code).toBe(1);
+    expect(canariesIn(await readFile(`${path}.rejected.csv`, 'utf8'))).not.toEqual([]);
+
+    const refused = join(folder, 'refused.csv');
+    await writeFile(refused, `email,phone\n${REFUSED},${PHONE}\n`);
+    const failed = await command(['import', refused], env);
+    expect(failed.code).toBe(1);
+    expect(await readFile(`${refused}.rejected.csv`, 'utf8')).toContain('23514');
+    const raising = join(folder, 'raising.csv');
+    await writeFile(raising, `email,phone\n${RAISED},${PHONE}\n`);
+    const raised = await command(['import', raising], env);
+    expect(raised.code).toBe(2);
+    expect(raised.stderr).toContain('"code":"XX001"');
+
+    const broken = join(folder, 'broken.ndjson');
+    await writeFile(broken, `{"email":"${EMAIL}"\n{"email":["${EMAIL}"]}\n`);
+    const exported = join(folder, 'identities.ndjson');
+    const others = [
+      await command(['import', broken], env),
+      await command(['import', path, '--email-column', 'e-mail'], env),
+      await command(['export', exported], env),
+    ];
+    expect(canariesIn(await readFile(exported, 'utf8'))).not.toEqual([]);
+    expect([imported, failed, raised, ...others].flatMap(linesOf)).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+function linesOf({ stdout, stderr }: Finished): string[] {
+  return canariesIn(`${stdout}\n${stderr}`);
+}
+
+/** Sends bytes that need not be HTTP, and waits until the service has answered and closed, or for a moment. */
+async function raw(bytes: string): Promise<void> {
+  const socket = connect(Number(new URL(first.client.url).port), '127.0.0.1');
+  socket.on('error', () => undefined).resume();
+  socket.write(bytes);
+  await Promise.race([new Promise((resolve) => socket.once('close', resolve)), sleep(500)]);
+  socket.destroy();
+}
