@@ -140,8 +140,9 @@ function stateOf({ expiresAt, revokedAt }: { expiresAt: Date | null; revokedAt: 
 }
 
 function readName(text: string): string {
-  if (text.trim() === '' || text.length > 100) {
-    throw new InvalidArgumentError('It must be 1 to 100 characters.');
+  // A list of keys is read on a terminal, which control characters would command.
+  if (text.trim() === '' || text.length > 100 || /[\p{Cc}\p{Cf}]/u.test(text)) {
+    throw new InvalidArgumentError('It must be 1 to 100 characters, none of them a control character.');
   }
   return text;
 }

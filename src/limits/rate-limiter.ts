@@ -2,7 +2,7 @@ import { MikroORM } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { RateLimiterPostgres } from 'rate-limiter-flexible';
+import { RateLimiterPostgres, type RateLimiterRes } from 'rate-limiter-flexible';
 import { Settings } from '../config/settings.js';
 import { openSession } from '../database/open-session.js';
 import type { SqlSession } from '../database/sql-session.js';
@@ -11,6 +11,8 @@ import { TooManyCallsError } from './too-many-calls.error.js';
 const WINDOW_SECONDS = 60;
 /** A replica takes calls from the common count by so large a part of the limit: 20 writes a minute, not one a call. */
 const PART = 1 / 20;
+/** By so much the clocks of replicas may differ; a window that ends later than that allows was begun by a wrong one. */
+const LONGEST_MS = WINDOW_SECONDS * 1000 + 10_000;
 const SWEEP_MS = 600_000;
 const MAX_KEYS = 20_000;
 
@@ -91,8 +93,8 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
       this.leases.set(keyId, lease);
     }
     // More than once if others were faster to use up what was taken.
-    while (lease.left <= 0 || lease.until <= Date.now()) {
-      if (lease.left <= 0 && lease.remaining <= 0 && lease.until > Date.now()) {
+    while (lease.left <= 0 || isOver(lease)) {
+      if (lease.left <= 0 && lease.remaining <= 0 && !isOver(lease)) {
         throw new TooManyCallsError(callsPerMinute, Math.max(1, secondsUntil(lease.until)));
       }
       lease.renewal ??= this.renew(keyId, callsPerMinute, lease);
@@ -110,7 +112,7 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
   private async renew(keyId: string, callsPerMinute: number, lease: Lease): Promise<void> {
     try {
       const block = Math.max(1, Math.floor(callsPerMinute * PART));
-      const { consumedPoints, msBeforeNext } = await this.count.penalty(keyId, block);
+      const { consumedPoints, msBeforeNext } = await this.add(keyId, block);
       const before = consumedPoints - block;
       lease.left = Math.max(0, Math.min(block, callsPerMinute - before));
       lease.remaining = Math.max(0, callsPerMinute - consumedPoints);
@@ -118,6 +120,16 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
     } finally {
       lease.renewal = null;
     }
+  }
+
+  /** Counts calls. A clock that was wrong must not close a key for longer than a window, so its window is begun anew. */
+  private async add(keyId: string, calls: number): Promise<RateLimiterRes> {
+    const result = await this.count.penalty(keyId, calls);
+    if (result.msBeforeNext <= LONGEST_MS) {
+      return result;
+    }
+    await this.count.delete(keyId);
+    return this.count.penalty(keyId, calls);
   }
 
   /** There is a row a key; what can't be deleted now is deleted the next time. */
@@ -135,6 +147,12 @@ interface LimiterQuery {
   readonly name?: string;
   readonly text: string;
   readonly values: readonly unknown[];
+}
+
+/** Whether a window has ended, or was taken while the clock was ahead. */
+function isOver({ until }: Lease): boolean {
+  const now = Date.now();
+  return until <= now || until > now + LONGEST_MS;
 }
 
 function secondsUntil(time: number): number {

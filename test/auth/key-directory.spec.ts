@@ -32,7 +32,7 @@ function keyOf(id: string): KnownKey {
 test('a flood of invented ids is one query at a time, and asks for each id once', async () => {
   const { directory, queries } = directoryOf();
   const first = directory.find('a');
-  const rest = Array.from({ length: 100 }, (_, i) => directory.find(`b${i % 10}`));
+  const rest = Array.from({ length: 100 }, async (_, i) => directory.find(`b${i % 10}`));
   expect(queries.map(({ ids }) => ids)).toEqual([['a']]);
   queries[0]!.answer([keyOf('a')]);
   expect(await first).toEqual(keyOf('a'));

@@ -100,6 +100,10 @@ test.each([
   [['keys', 'create', 'x', '--scope', 'everything'], 'Allowed choices are identify, read, delete, admin'],
   [['keys', 'create', 'x', '--expires-in', 'soon'], 'such as 30m, 24h or 90d'],
   [['keys', 'create', ' '], 'It must be 1 to 100 characters'],
+  [['keys', 'create', '\u001b[2J'], 'none of them a control character'],
+  [['keys', 'create', 'crm\n0'], 'none of them a control character'],
+  [['keys', 'revoke', "' or true --"], `There is no key "' or true --"`],
+  [['tenants', 'create', "x'; drop table tenant; --"], '1 to 64 letters'],
   [['keys', 'create'], "missing required argument 'name'"],
   [['keys', 'revoke', 'nothing'], 'There is no key "nothing"'],
   [['tenants', 'create', 'a b'], '1 to 64 letters'],
@@ -110,6 +114,15 @@ test.each([
   expect(result.code).toBe(2);
   expect(result.stderr).toContain(reason);
 });
+
+test('a name is kept as it was given, whatever it means elsewhere', async () => {
+  const names = [`x'); drop table api_key; -- \\ ? ?? $1 :name {"a":1} é✓`, '__proto__', '?'];
+  for (const name of names) {
+    expect((await run('keys', 'create', '--', name)).code).toBe(0);
+  }
+  const rows = JSON.parse((await run('keys', 'list', '--json')).stdout) as { name: string }[];
+  expect(rows.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
+}, 120_000);
 
 test('imports and exports are of one tenant', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'identity-tenants-'));

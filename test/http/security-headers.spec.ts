@@ -100,6 +100,21 @@ test('a page from elsewhere is not given leave to call', async () => {
   expect(Object.keys(reply.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
 });
 
+test('Swagger UI needs nothing that its own policy forbids', async () => {
+  const { body } = await call('GET', '/docs');
+  const scripts = [...body.matchAll(/<script([^>]*)>([^]*?)<\/script>/g)];
+  expect(scripts.length).toBeGreaterThan(2);
+  for (const [, attributes, inline] of scripts) {
+    expect([attributes, inline!.trim()]).toEqual([expect.stringMatching(/src="\.?\/?docs\//), '']);
+  }
+  expect(body).not.toMatch(/\son\w+=|javascript:/);
+  // nosniff: a script of another type would not be run
+  for (const [, attributes] of scripts) {
+    const path = new URL(/src="([^"]+)"/.exec(attributes!)![1]!, `${app.client.url}/docs`).pathname;
+    expect((await call('GET', path)).headers['content-type']).toMatch(/^(text|application)\/javascript/);
+  }
+});
+
 test('HEAD answers like GET without a body, and asks for the same key', async () => {
   const [get, head] = [await call('GET', '/contacts/1'), await call('HEAD', '/contacts/1')];
   expect(head).toMatchObject({ status: get.status, body: '' });

@@ -88,6 +88,20 @@ test('a new window begins when the old one has ended', async () => {
   expect(await granted('a', 20, 30, replicas.slice(1, 2))).toBe(20);
 });
 
+test.each([
+  ['by the replica that saw it', 0],
+  ['by another replica', 1],
+])('a clock that was an hour ahead does not close a key for an hour: %s', async (_, after) => {
+  const now = Date.now;
+  Date.now = () => now() + 3_600_000;
+  try {
+    expect(await granted('a', 20, 30, replicas.slice(0, 1))).toBe(20);
+  } finally {
+    Date.now = now;
+  }
+  expect(await granted('a', 20, 30, replicas.slice(after, after + 1))).toBe(20);
+});
+
 test('a caller is told its limit, and refused with 429 and Retry-After beyond it', async () => {
   const keys = await administerKeys(database.url);
   const [slow, fast] = [await keys.make({ callsPerMinute: 3 }), await keys.make()];

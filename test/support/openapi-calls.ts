@@ -1,6 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { hostileJson, hostileText, hostileValue } from './hostile.js';
 import type { OpenApiDocument, Operation, Schema } from './openapi.js';
+import { valueOf } from './schema-values.js';
 import type { RawCall } from './raw-call.js';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'SEARCH'];
@@ -26,6 +27,8 @@ const PATHS = [
   'http://elsewhere/identify',
   '*',
 ];
+const ODD_IDS =
+  '% %zz %c0%ae %00 1%0a 0 -0 -1 +1 1.0 1.5 1e3 1e30 0x1 9007199254740993 99999999999999999999'.split(' ');
 const TYPES = [
   'application/json',
   'application/json; charset=utf-8',
@@ -158,7 +161,7 @@ function pathOf(document: OpenApiDocument, path: string, { parameters = [] }: Op
       { weight: 2, arbitrary: hostileText.map(encoded) },
       {
         weight: 1,
-        arbitrary: fc.constantFrom('%', '%zz', '%c0%ae', '%00', '1%0a', '+1', '1.0', '1e3', '-0', '0x1'),
+        arbitrary: fc.constantFrom(...ODD_IDS),
       },
     ),
   );
@@ -180,75 +183,6 @@ function pathOf(document: OpenApiDocument, path: string, { parameters = [] }: Op
 /** Encoded for a path; surrogates, which have no encoding, as the bytes that they would be. */
 function encoded(text: string): string {
   return text.isWellFormed() ? encodeURIComponent(text) : '%ed%a0%80';
-}
-
-/** JSON that a schema allows. */
-function valueOf(document: OpenApiDocument, schema: Schema): Arbitrary<unknown> {
-  const { $ref, allOf, anyOf, oneOf, type, properties } = schema;
-  if ($ref !== undefined) {
-    return valueOf(document, document.components.schemas[$ref.split('/').at(-1)!]!);
-  }
-  if (allOf !== undefined) {
-    // Of the alternatives beside it each says what must be there: what they say is laid over what all have in common.
-    const over =
-      anyOf === undefined
-        ? fc.constant({})
-        : fc.oneof(...anyOf.map((each) => requiredOf(document, allOf, each)));
-    return fc
-      .tuple(...allOf.map((each) => valueOf(document, each)), over)
-      .map((parts) => Object.assign({}, ...parts) as object);
-  }
-  const alternatives =
-    anyOf ?? oneOf ?? (Array.isArray(type) ? type.map((each: string) => ({ ...schema, type: each })) : null);
-  if (alternatives !== null) {
-    return fc.oneof(...alternatives.map((each) => valueOf(document, each)));
-  }
-  if (type === 'object' || properties !== undefined) {
-    const fields = Object.entries(properties ?? {}).map(
-      ([name, each]) => [name, valueOf(document, each)] as const,
-    );
-    return fc.record(Object.fromEntries(fields), { requiredKeys: [...(schema.required ?? [])] });
-  }
-  return scalarOf(schema);
-}
-
-/** The properties that one alternative asks for, as the common schemas allow them, though never null. */
-function requiredOf(
-  document: OpenApiDocument,
-  common: readonly Schema[],
-  { required = [] }: Schema,
-): Arbitrary<object> {
-  const fields = required.map((name) => {
-    const resolved = common.map(({ $ref }) => document.components.schemas[$ref!.split('/').at(-1)!]!);
-    const property = resolved.find(({ properties }) => name in (properties ?? {}))!.properties![name]!;
-    return [name, valueOf(document, property).filter((value) => value !== null)] as const;
-  });
-  return fc.record(Object.fromEntries(fields));
-}
-
-const aPhoneNumber = fc.stringMatching(/^(\+[1-9]|0)?\d{3,12}$/);
-
-function scalarOf({ type, format, minimum, maximum, minLength = 0 }: Schema): Arbitrary<unknown> {
-  switch (String(type)) {
-    case 'null':
-      return fc.constant(null);
-    case 'boolean':
-      return fc.boolean();
-    case 'integer':
-      return fc.oneof(
-        fc
-          .maxSafeInteger()
-          .filter((value) => value >= (minimum ?? -Infinity) && value <= (maximum ?? Infinity)),
-        fc.constantFrom(...[minimum, maximum].filter((bound) => bound !== undefined), 123_456),
-      );
-    case 'string':
-      // few, so that identities meet
-      return format === 'email'
-        ? fc.oneof(fc.constantFrom('lorraine@hillvalley.edu', 'mcfly@hillvalley.edu'), fc.emailAddress())
-        : fc.oneof(fc.constantFrom('123456', '919191'), aPhoneNumber, fc.string({ minLength }));
-    default:
-      throw new Error(`nobody generates values of the type ${String(type)}`);
-  }
 }
 
 /** A body that a schema allows, with a field replaced, repeated or added. */

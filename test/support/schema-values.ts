@@ -1,0 +1,71 @@
+import fc, { type Arbitrary } from 'fast-check';
+import type { OpenApiDocument, Schema } from './openapi.js';
+
+/** JSON that a schema of an OpenAPI document allows. */
+export function valueOf(document: OpenApiDocument, schema: Schema): Arbitrary<unknown> {
+  const { $ref, allOf, anyOf, oneOf, type, properties } = schema;
+  if ($ref !== undefined) {
+    return valueOf(document, document.components.schemas[$ref.split('/').at(-1)!]!);
+  }
+  if (allOf !== undefined) {
+    // Of the alternatives beside it each says what must be there: what they say is laid over what all have in common.
+    const over =
+      anyOf === undefined
+        ? fc.constant({})
+        : fc.oneof(...anyOf.map((each) => requiredOf(document, allOf, each)));
+    return fc
+      .tuple(...allOf.map((each) => valueOf(document, each)), over)
+      .map((parts) => Object.assign({}, ...parts) as object);
+  }
+  const alternatives =
+    anyOf ?? oneOf ?? (Array.isArray(type) ? type.map((each: string) => ({ ...schema, type: each })) : null);
+  if (alternatives !== null) {
+    return fc.oneof(...alternatives.map((each) => valueOf(document, each)));
+  }
+  if (type === 'object' || properties !== undefined) {
+    const fields = Object.entries(properties ?? {}).map(
+      ([name, each]) => [name, valueOf(document, each)] as const,
+    );
+    return fc.record(Object.fromEntries(fields), { requiredKeys: [...(schema.required ?? [])] });
+  }
+  return scalarOf(schema);
+}
+
+/** The properties that one alternative asks for, as the common schemas allow them, though never null. */
+function requiredOf(
+  document: OpenApiDocument,
+  common: readonly Schema[],
+  { required = [] }: Schema,
+): Arbitrary<object> {
+  const fields = required.map((name) => {
+    const resolved = common.map(({ $ref }) => document.components.schemas[$ref!.split('/').at(-1)!]!);
+    const property = resolved.find(({ properties }) => name in (properties ?? {}))!.properties![name]!;
+    return [name, valueOf(document, property).filter((value) => value !== null)] as const;
+  });
+  return fc.record(Object.fromEntries(fields));
+}
+
+const aPhoneNumber = fc.stringMatching(/^(\+[1-9]|0)?\d{3,12}$/);
+
+function scalarOf({ type, format, minimum, maximum, minLength = 0 }: Schema): Arbitrary<unknown> {
+  switch (String(type)) {
+    case 'null':
+      return fc.constant(null);
+    case 'boolean':
+      return fc.boolean();
+    case 'integer':
+      return fc.oneof(
+        fc
+          .maxSafeInteger()
+          .filter((value) => value >= (minimum ?? -Infinity) && value <= (maximum ?? Infinity)),
+        fc.constantFrom(...[minimum, maximum].filter((bound) => bound !== undefined), 123_456),
+      );
+    case 'string':
+      // few, so that identities meet
+      return format === 'email'
+        ? fc.oneof(fc.constantFrom('lorraine@hillvalley.edu', 'mcfly@hillvalley.edu'), fc.emailAddress())
+        : fc.oneof(fc.constantFrom('123456', '919191'), aPhoneNumber, fc.string({ minLength }));
+    default:
+      throw new Error(`nobody generates values of the type ${String(type)}`);
+  }
+}
