@@ -42,10 +42,19 @@ export class DatabaseProbe implements OnApplicationShutdown {
   private async ask(): Promise<string | null> {
     try {
       const missing = await this.missing();
-      return missing.length === 0 ? null : 'the database schema is missing or too old';
+      if (missing.length > 0) {
+        return 'the database schema is missing or too old';
+      }
+      return (await this.isReadOnly()) ? 'the database takes no writes' : null;
     } catch (error) {
       return unavailability(error) ?? 'the database does not answer as expected';
     }
+  }
+
+  /** A standby answers, and would refuse whatever is new. */
+  private async isReadOnly(): Promise<boolean> {
+    const result = await this.pool?.query<{ transaction_read_only: string }>('show transaction_read_only');
+    return result?.rows[0]?.transaction_read_only === 'on';
   }
 
   private async missing(): Promise<string[]> {

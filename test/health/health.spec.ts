@@ -60,6 +60,16 @@ test('without its schema the service lives but is not ready, answers 503, and be
   await empty.drop();
 });
 
+test('on a database that takes no writes the service is not ready', async () => {
+  const url = new URL(database.url);
+  url.searchParams.set('options', '-c default_transaction_read_only=on');
+  await using standby = await startApp({ DATABASE_URL: url.href });
+  expect(await standby.client.send('GET', '/health/ready')).toMatchObject({
+    status: 503,
+    body: { error: { database: { message: 'the database takes no writes' } } },
+  });
+});
+
 test('while the database is not reachable the service lives, is not ready, and tells callers to try again', async () => {
   await using app = await startApp({ DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/identity' });
   const ready = await app.client.send('GET', '/health/ready');
