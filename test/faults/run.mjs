@@ -20,6 +20,8 @@ const jest = spawn(
     'node_modules/jest/bin/jest.js',
     '--runInBand',
     '--forceExit',
+    // of hooks that start services
+    '--testTimeout=120000',
     `--testPathPatterns=test/faults/.*(${words.join('|')})`,
     ...options,
   ],
