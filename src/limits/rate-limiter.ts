@@ -116,7 +116,7 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
       const before = consumedPoints - block;
       lease.left = Math.max(0, Math.min(block, callsPerMinute - before));
       lease.remaining = Math.max(0, callsPerMinute - consumedPoints);
-      lease.until = Date.now() + msBeforeNext;
+      lease.until = Date.now() + Math.min(msBeforeNext, LONGEST_MS);
     } finally {
       lease.renewal = null;
     }

@@ -5,6 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { Settings } from '../config/settings.js';
 
+/** In ms. By default Node looks only every 30 s whether a time is over. */
+const TIMEOUTS = { requestTimeout: 9_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 };
+
 /**
  * Serves `GET /metrics` on a port of its own, which callers need not reach.
  *
@@ -25,7 +28,7 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     if (metricsPort === null) {
       return;
     }
-    const server = createServer({ requestTimeout: 9_000, headersTimeout: 5_000 }, (request, response) => {
+    const server = createServer(TIMEOUTS, (request, response) => {
       this.answer(request, response).catch(() => response.destroy());
     });
     try {

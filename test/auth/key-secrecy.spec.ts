@@ -21,6 +21,8 @@ test('no key is logged or answered at the most talkative level, wherever it was 
       const lines = ['Host: x', 'Connection: close'];
       const basic = Buffer.from(`${key}:`).toString('base64');
       for (const request of [
+        // The first of a kind of failure is the one that is logged.
+        [`GET /contacts/99?key=${key} HTTP/1.1`, `X-API-Key: ${good}`],
         ['GET /contacts/99 HTTP/1.1', `X-API-Key: ${key}`],
         ['GET /contacts/99 HTTP/1.1', `Authorization: Bearer ${key}`],
         ['GET /contacts/99 HTTP/1.1', `Authorization: Basic ${basic}`],

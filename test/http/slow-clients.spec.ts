@@ -55,6 +55,15 @@ test('a client that does not get on is cut, and told why', async () => {
   }
 });
 
+test('a client that does not get on is cut on the port of the metrics too', async () => {
+  const url = /Metrics on (http:\/\/[^\s"]+)/.exec(service.output)![1]!;
+  const startedAt = performance.now();
+  const all = await Promise.all(
+    ['', 'GET /met'].map(async (begin) => borne(await openSocket(url, begin), '', startedAt)),
+  );
+  expect(Math.max(...all.map(({ cutAfterMs }) => cutAfterMs))).toBeLessThan(CUT_WITHIN_MS + SLACK_MS);
+});
+
 test('while hundreds of slow clients hang on, all others are served', async () => {
   const before = await latencies();
   const [begin] = SLOW['with a body that never comes']!;
