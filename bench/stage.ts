@@ -165,14 +165,12 @@ export class Stage {
   private async start(name: ServerName): Promise<ServerProcess> {
     const { url } = this.database;
     if (name === 'plain') {
-      return startServer(name, url, { METRICS_PORT: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' });
+      return startServer(name, url, { METRICS_PORT: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' }, this.profileDir);
     }
     if (name === 'guarded') {
       this.traceSink ??= await TraceSink.open();
-      return startServer(name, (await this.access()).serviceUrl, {
-        ...AS_IN_PRODUCTION,
-        OTEL_EXPORTER_OTLP_ENDPOINT: this.traceSink.url,
-      });
+      const env = { ...AS_IN_PRODUCTION, OTEL_EXPORTER_OTLP_ENDPOINT: this.traceSink.url };
+      return startServer(name, (await this.access()).serviceUrl, env, this.profileDir);
     }
     return startServer(name, url, {}, name === 'service' ? this.profileDir : null);
   }
@@ -187,7 +185,6 @@ export class Stage {
     if (worker === undefined) {
       worker = new Worker(new URL('./in-process/main.js', import.meta.url), {
         DATABASE_URL: this.database.url,
-        METRICS_PORT: 'off',
         PLAIN_CONNECTIONS: String(this.options.plainConnections),
       });
       this.workers.set(subject, worker);

@@ -7,7 +7,7 @@ import type { Lane } from '../load/closed-loop.js';
 
 /** The service without its HTTP: what the controller calls. */
 export async function openService(url: string): Promise<Lane> {
-  const module = await AppModule.with(new Settings({ DATABASE_URL: url }));
+  const module = await AppModule.with(new Settings({ DATABASE_URL: url, METRICS_PORT: 'off' }));
   const app = await NestFactory.createApplicationContext(module, {
     logger: ['error', 'warn'],
     abortOnError: false,

@@ -6,7 +6,7 @@ import { DEFAULT_TENANT_ID } from '../identity/tenant.js';
 import { ACCESS } from './access.js';
 import { hashSecret, isSecretOf, parseApiKey } from './api-key-text.js';
 import type { KnownKey } from './api-key.repository.js';
-import { setCaller } from './caller.js';
+import type { Caller } from './caller.js';
 import { ForbiddenError } from './forbidden.error.js';
 import { KeyDirectory } from './key-directory.js';
 import { allows, type Scope } from './scope.js';
@@ -14,6 +14,12 @@ import { UnauthorizedError } from './unauthorized.error.js';
 
 /** What the secret of a key that does not exist is compared with, so that it takes as long as with one that does. */
 const NO_HASH = hashSecret('');
+
+/** A scope, or open to all; null: open to nobody. */
+type Access = Scope | 'all' | null;
+
+/** Every caller, where none authenticates. */
+const ANYBODY: Caller = { tenantId: DEFAULT_TENANT_ID, keyId: null, callsPerMinute: null };
 
 /**
  * Lets a call pass if its key is valid and has the scope that the route asks for.
@@ -23,6 +29,8 @@ const NO_HASH = hashSecret('');
  */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
+  private readonly accesses = new Map<unknown, Access>();
+
   constructor(
     private readonly settings: Settings,
     private readonly reflector: Reflector,
@@ -34,16 +42,13 @@ export class ApiKeyGuard implements CanActivate {
    * @throws {ForbiddenError} if the key lacks the scope
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const access = this.reflector.getAllAndOverride<Scope | 'all' | undefined>(ACCESS, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
+    const access = this.accessOf(context);
     if (access === 'all') {
       return true;
     }
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (this.settings.authMode === 'none') {
-      setCaller(request, { tenantId: DEFAULT_TENANT_ID, keyId: null, callsPerMinute: null });
+      request.caller = ANYBODY;
       return true;
     }
     const text = sentKey(request);
@@ -54,9 +59,20 @@ export class ApiKeyGuard implements CanActivate {
     if (parsed === null) {
       throw new UnauthorizedError(false);
     }
-    const admit = (key: KnownKey | null): boolean => this.admit(request, key, parsed.secret, access ?? null);
+    const admit = (key: KnownKey | null): boolean => this.admit(request, key, parsed.secret, access);
     const key = this.directory.find(parsed.id);
     return key instanceof Promise ? key.then(admit) : admit(key);
+  }
+
+  /** What the route asks for; looked up once, because it can't change. */
+  private accessOf(context: ExecutionContext): Access {
+    const handler = context.getHandler();
+    let access = this.accesses.get(handler);
+    if (access === undefined) {
+      access = this.reflector.getAllAndOverride<Access>(ACCESS, [handler, context.getClass()]) ?? null;
+      this.accesses.set(handler, access);
+    }
+    return access;
   }
 
   private admit(request: FastifyRequest, key: KnownKey | null, secret: string, scope: Scope | null): boolean {
@@ -68,7 +84,7 @@ export class ApiKeyGuard implements CanActivate {
     if (scope === null || !allows(key.scopes, scope)) {
       throw new ForbiddenError(scope);
     }
-    setCaller(request, { tenantId: key.tenantId, keyId: key.id, callsPerMinute: key.callsPerMinute });
+    request.caller = { tenantId: key.tenantId, keyId: key.id, callsPerMinute: key.callsPerMinute };
     return true;
   }
 }

@@ -10,20 +10,16 @@ export interface Caller {
   readonly callsPerMinute: number | null;
 }
 
-const callers = new WeakMap<FastifyRequest, Caller>();
-
-export function setCaller(request: FastifyRequest, caller: Caller): void {
-  callers.set(request, caller);
-}
-
-/** The caller of a request that passed the guard; undefined for a route that is open to all. */
-export function callerOf(request: FastifyRequest): Caller | undefined {
-  return callers.get(request);
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the guard; absent on a route that is open to all. */
+    caller?: Caller;
+  }
 }
 
 /** The tenant that a call belongs to, as a parameter of a route. */
 export const TenantId = createParamDecorator((_: unknown, context: ExecutionContext): number => {
-  const caller = callerOf(context.switchToHttp().getRequest<FastifyRequest>());
+  const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
   if (caller === undefined) {
     throw new Error('a route that belongs to a tenant was reached without a caller');
   }

@@ -1,8 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf } from '../auth/caller.js';
 import { Settings } from '../config/settings.js';
-import { RateLimiter } from './rate-limiter.js';
+import { RateLimiter, type Allowance } from './rate-limiter.js';
 
 /** Counts the calls of each key, and tells its holder what is left. */
 @Injectable()
@@ -15,7 +14,7 @@ export class RateLimitGuard implements CanActivate {
   /** @throws {TooManyCallsError} if the key has made all its calls */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const http = context.switchToHttp();
-    const caller = callerOf(http.getRequest<FastifyRequest>());
+    const { caller } = http.getRequest<FastifyRequest>();
     return !this.settings.isRateLimited || caller === undefined || caller.keyId === null
       ? true
       : this.count(
@@ -25,11 +24,17 @@ export class RateLimitGuard implements CanActivate {
         );
   }
 
-  private async count(reply: FastifyReply, keyId: string, callsPerMinute: number): Promise<boolean> {
-    const { remaining, resetSeconds } = await this.limiter.take(keyId, callsPerMinute);
-    // The fields of draft-ietf-httpapi-ratelimit-headers.
-    reply.header('ratelimit-policy', `"key";q=${callsPerMinute};w=60`);
-    reply.header('ratelimit', `"key";r=${remaining};t=${resetSeconds}`);
-    return true;
+  private count(reply: FastifyReply, keyId: string, callsPerMinute: number): boolean | Promise<boolean> {
+    const allowance = this.limiter.take(keyId, callsPerMinute);
+    return allowance instanceof Promise
+      ? allowance.then((taken) => tell(reply, taken))
+      : tell(reply, allowance);
   }
+}
+
+/** The fields of draft-ietf-httpapi-ratelimit-headers. */
+function tell(reply: FastifyReply, { callsPerMinute, remaining, resetSeconds }: Allowance): true {
+  reply.header('ratelimit-policy', `"key";q=${callsPerMinute};w=60`);
+  reply.header('ratelimit', `"key";r=${remaining};t=${resetSeconds}`);
+  return true;
 }

@@ -86,12 +86,18 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
    *
    * @throws {TooManyCallsError} if the key has made all its calls
    */
-  async take(keyId: string, callsPerMinute: number): Promise<Allowance> {
+  take(keyId: string, callsPerMinute: number): Allowance | Promise<Allowance> {
     let lease = this.leases.get(keyId);
     if (lease === undefined) {
       lease = { left: 0, remaining: 0, until: 0, renewal: null };
       this.leases.set(keyId, lease);
     }
+    return lease.left > 0 && !isOver(lease)
+      ? spend(lease, callsPerMinute)
+      : this.takeAfterRenewal(keyId, callsPerMinute, lease);
+  }
+
+  private async takeAfterRenewal(keyId: string, callsPerMinute: number, lease: Lease): Promise<Allowance> {
     // More than once if others were faster to use up what was taken.
     while (lease.left <= 0 || isOver(lease)) {
       if (lease.left <= 0 && lease.remaining <= 0 && !isOver(lease)) {
@@ -100,12 +106,7 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
       lease.renewal ??= this.renew(keyId, callsPerMinute, lease);
       await lease.renewal;
     }
-    lease.left--;
-    return {
-      callsPerMinute,
-      remaining: lease.left + lease.remaining,
-      resetSeconds: secondsUntil(lease.until),
-    };
+    return spend(lease, callsPerMinute);
   }
 
   /** Takes a block, or what remains if that is less. */
@@ -141,6 +142,16 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
     this.session ??= openSession(this.orm.em as SqlEntityManager);
     return { rows: await (await this.session).query([{ name, text }, ...values], null) };
   }
+}
+
+/** Makes one of the calls that were taken. */
+function spend(lease: Lease, callsPerMinute: number): Allowance {
+  lease.left--;
+  return {
+    callsPerMinute,
+    remaining: lease.left + lease.remaining,
+    resetSeconds: secondsUntil(lease.until),
+  };
 }
 
 interface LimiterQuery {

@@ -1,7 +1,13 @@
 import { diag, DiagLogLevel } from '@opentelemetry/api';
 import { Logger } from '@nestjs/common';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
-import { BatchSpanProcessor, NodeTracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace-node';
+import {
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  NodeTracerProvider,
+  ParentBasedSampler,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace-node';
 import { VERSION } from '../version.js';
 import type { Protocol } from './start-tracing.js';
 import { Tracer } from './tracer.js';
@@ -27,7 +33,10 @@ export async function createTracer(protocol: Protocol): Promise<Tracer> {
     { error: complain, warn: complain, info: silent, debug: silent, verbose: silent },
     { logLevel: DiagLogLevel.WARN },
   );
+  const rootShare = rootShareOf(process.env);
   const provider = new NodeTracerProvider({
+    // Where the share is decided on before, the sampler takes what is left of it.
+    ...(rootShare !== null && { sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }) }),
     resource: resourceFromAttributes({
       'service.name': 'identity-reconciliation',
       'service.version': VERSION,
@@ -36,7 +45,13 @@ export async function createTracer(protocol: Protocol): Promise<Tracer> {
   });
   provider.register();
   logger.log('Traces are exported');
-  return new Tracer(() => stop(provider));
+  return new Tracer(() => stop(provider), rootShare ?? 1);
+}
+
+/** The share that `parentbased_traceidratio` asks for; null: another sampler decides, or one that was not understood. */
+function rootShareOf(env: Readonly<Record<string, string | undefined>>): number | null {
+  const share = Number(env.OTEL_TRACES_SAMPLER_ARG || 1);
+  return env.OTEL_TRACES_SAMPLER === 'parentbased_traceidratio' && share >= 0 && share <= 1 ? share : null;
 }
 
 async function createExporter(protocol: Protocol): Promise<SpanExporter> {

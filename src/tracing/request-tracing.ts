@@ -24,7 +24,11 @@ export class RequestTracing implements OnModuleInit, OnApplicationShutdown {
       }
       const span = tracing.startRequest(request.method, route, request.headers);
       request.span = span;
-      tracing.within(span, done);
+      if (span === null) {
+        done();
+      } else {
+        tracing.within(span, done);
+      }
     });
     fastify.addHook('onResponse', (request, reply, done) => {
       if (request.span) {

@@ -42,7 +42,7 @@ export function inBatchSpan(calls: readonly Traced[], work: () => Promise<void>)
   return started === null ? work() : started.inBatch(calls, work);
 }
 
-/** The id of the trace that a request belongs to, also if it is not recorded. */
+/** The id of the trace that a request belongs to, if it is recorded or its caller named it. */
 export function traceIdOf({ span }: FastifyRequest): string | undefined {
   return span?.spanContext().traceId;
 }

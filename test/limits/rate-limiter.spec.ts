@@ -33,7 +33,7 @@ afterAll(() => database.drop());
 /** Calls at once, dealt out to the replicas; how many were granted. */
 async function granted(key: string, limit: number, calls: number, of = replicas): Promise<number> {
   const results = await Promise.allSettled(
-    Array.from({ length: calls }, (_, i) => of[i % of.length]!.take(key, limit)),
+    Array.from({ length: calls }, async (_, i) => of[i % of.length]!.take(key, limit)),
   );
   for (const result of results) {
     if (result.status === 'rejected') {
