@@ -71,10 +71,14 @@ receiver.closeAllConnections();
 await server.stop();
 
 async function start(env) {
-  const child = spawn(process.execPath, ['--max-semi-space-size=8', 'dist/src/main.js'], {
-    env: { DATABASE_URL: database, PORT: '0', ...env, ...(env.LOG_LEVEL === 'silent' && { PORT: '3997' }) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=8', '--heap-growing-percent=50', 'dist/src/main.js'],
+    {
+      env: { DATABASE_URL: database, PORT: '0', ...env, ...(env.LOG_LEVEL === 'silent' && { PORT: '3997' }) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   let output = '';
   child.stdout.on('data', (chunk) => {
     output = (output + chunk).slice(-20_000);

@@ -26,7 +26,7 @@ const PROGRAMS = {
 export type ServerName = keyof typeof PROGRAMS;
 
 /** As `npm start` and the container image run it. */
-const SERVICE_FLAGS = ['--max-semi-space-size=8'];
+const SERVICE_FLAGS = ['--max-semi-space-size=8', '--heap-growing-percent=50'];
 const START_MS = 30_000;
 
 /**
