@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Unpacks a package of Debian into node_modules/.cache and prints the folder, without root and whatever release this
-# machine runs: `scripts/debian-package.sh kustomize`, or of another release than the one named here. apt verifies it with Debian's keys. Dependencies are not followed.
+# machine runs: `scripts/debian-package.sh kustomize`, or `scripts/debian-package.sh prometheus bookworm` of another release.
+# apt verifies it with Debian's keys. Dependencies are not followed.
 set -euo pipefail
 package=$1
 release=${2:-trixie}

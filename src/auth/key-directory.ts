@@ -11,7 +11,7 @@ import { ApiKeyRepository, type KnownKey } from './api-key.repository.js';
 import { ApiKey } from './entities/api-key.js';
 
 /** So long a change of a key, such as its revocation, may take to reach every replica. */
-export const KEY_CACHE_MS = 5_000;
+const KEY_CACHE_MS = 5_000;
 const MAX_KEPT = 20_000;
 /** Ids that one query asks for, and callers that may wait for one: a flood of invented ids must not take memory. */
 const MAX_ASKED = 500;

@@ -24,8 +24,9 @@ interface Waiting extends Call, Traced {
 /**
  * Natural batching: while batches are under way, arriving sightings wait, and the next batch takes all that wait.
  *
- * There is no timer. An idle service handles a sighting at once; a busy one shares a transaction among many, and
- * sightings of one hot identity meet in one batch, where in transactions of their own they would fight over its rows.
+ * No batch waits for a timer; the only one there is answers those whom the database keeps waiting. An idle service handles
+ * a sighting at once; a busy one shares a transaction among many, and sightings of one hot identity meet in one batch,
+ * where in transactions of their own they would fight over its rows.
  */
 @Injectable()
 export class SightingBatcher {
