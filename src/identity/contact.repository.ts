@@ -73,10 +73,11 @@ export class ContactRepository extends EntityRepository<Contact> {
    * has lost several races.
    *
    * Who holds the primary of an identity holds the whole of it, since nobody adds to it, merges or deletes from it
-   * without that lock. So it gets its turn even if the identity grew while it waited.
+   * without that lock. So it gets its turn even if the identity grew while it waited. Rows that came in since may be held
+   * by others that wait for the primary: they are not waited for, which could be a circle.
    *
-   * @param lockIds the rows that earlier decisions rested on; if the new one rests on another identity, that is a
-   *   conflict
+   * @param lockIds the rows that earlier decisions rested on; if the new one rests on another identity, or on a row that
+   *   another holds, that is a conflict
    */
   async applyLocked(
     selection: Selection,
@@ -93,11 +94,18 @@ export class ContactRepository extends EntityRepository<Contact> {
         );
         const identities = identitiesOf(rows, []);
         const writes = decide(identities);
-        if (!isHeld(identities, writes, new Set(lockIds))) {
+        const locked = new Set(lockIds);
+        if (!isHeld(identities, writes, locked)) {
           return this.lost('not_held');
         }
-        const [drawn] = await transaction.send([sql.DRAW, writes.newcomers.length]);
-        return commit(transaction, tenantId, writes, drawn);
+        const late = writes.touched.map(({ id }) => id).filter((id) => !locked.has(id));
+        const [held = [], drawn] = await transaction.send(
+          [sql.LOCK_FREE, tenantId, late],
+          [sql.DRAW, writes.newcomers.length],
+        );
+        return held.length < late.length
+          ? this.lost('not_held')
+          : commit(transaction, tenantId, writes, drawn);
       }, tenantId),
     );
   }

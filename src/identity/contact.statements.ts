@@ -67,6 +67,13 @@ export const LOCK: Statement = {
     order by c.id for no key update of c`,
 };
 
+/** $2 ids → the ids of the rows that nobody else holds, locked. Waits for none, so the order does not matter. */
+export const LOCK_FREE: Statement = {
+  name: 'contact_lock_free',
+  text: `select c.id from unnest($2::bigint[]) u(id) join contact c on c.tenant_id = $1 and c.id = u.id
+    for no key update of c skip locked`,
+};
+
 /** $1 how many → that many fresh contact ids, and the time of the database in µs since 1970. */
 export const DRAW: Statement = {
   name: 'contact_draw',

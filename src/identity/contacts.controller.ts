@@ -61,6 +61,7 @@ export class ContactsController {
   @ApiNoContentResponse({ description: 'The contact is deleted.' })
   @ApiProblems({
     ...PROBLEMS,
+    503: 'The database is not available, or did not answer in time. Safe to repeat; a 404 then says that the contact is deleted.',
     // It takes no body, but one that is sent is read before anyone asks for the route.
     413: 'The body, of which none is needed, is larger than 16 KiB.',
     415: 'The body, of which none is needed, is not JSON.',

@@ -206,6 +206,29 @@ test('under the lock of its primary an identity can be merged even if it grew wh
   expect(identity!.primaryId).toBe(1);
 });
 
+test('under the lock of its primary a decision does not wait for rows that others hold, which may wait for it', async () => {
+  await write(BIFF);
+  await write(GEORGE);
+  await database.query(`update contact set created_at = '2020-01-01' where id = 2`); // the younger id is the older contact
+  await write({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
+  const [before] = await contacts.load({ tenantId: TENANT, contactId: 1 });
+  expect(before!.primaryId).toBe(2);
+  const rival = new pg.Client({ connectionString: database.url });
+  await rival.connect();
+  await rival.query('begin; select id from contact where id = 1 for no key update');
+  const causes: string[] = [];
+  contacts.onConflict = (cause) => causes.push(cause);
+  let circle: Promise<unknown> = Promise.resolve();
+  const deletion = contacts.applyLocked({ tenantId: TENANT, contactId: 2 }, [2], ([identity]) => {
+    circle = rival.query('select id from contact where id = 2 for no key update');
+    return remove(identity!, 2);
+  });
+  expect(await deletion).toBeNull();
+  await circle;
+  await rival.end();
+  expect(causes).toEqual(['not_held']);
+});
+
 test('an import may make a stored primary secondary, and dates come back as they were given', async () => {
   await write(GEORGE);
   await write({ email: GEORGE.email, phoneNumber: '88', createdAt: 1_600_000_000_123_456 });

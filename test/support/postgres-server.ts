@@ -60,7 +60,9 @@ export class PostgresServer {
         join(binaries, 'postgres'),
         // prettier-ignore
         ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=',
-         '-c', 'fsync=off', '-c', 'max_connections=300', '-c', 'log_min_messages=fatal'],
+         '-c', 'fsync=off', '-c', 'max_connections=300', '-c', 'log_min_messages=fatal',
+         // below the service's lock timeout, so that a circle shows as what it is
+         '-c', 'deadlock_timeout=100ms'],
         { ...user, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
       );
       let log = '';
