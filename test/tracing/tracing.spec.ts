@@ -10,8 +10,7 @@ const PARENT_ID = 'b7ad6b7169203331';
 /** Run before a process: prints every module that is loaded. */
 const PRINT_MODULES = `
   import { registerHooks } from 'node:module';
-  import { writeSync } from 'node:fs';
-  registerHooks({ load: (url, context, next) => (writeSync(1, url + '\\n'), next(url, context)) });
+  registerHooks({ load: (url, context, next) => (process.stdout.write(url + '\\n'), next(url, context)) });
 `;
 const [SAMPLED, NOT_SAMPLED] = [`00-${TRACE_ID}-${PARENT_ID}-01`, `00-${TRACE_ID}-${PARENT_ID}-00`];
 
