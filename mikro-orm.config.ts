@@ -46,14 +46,18 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
 
 /**
  * The server gives up first, so that it doesn't go on with what nobody waits for any more; the client only where the
- * server does not answer at all. An idle transaction is one whose process is frozen or cut off: its locks block others.
+ * server does not answer at all.
  */
 const SERVER_TIMEOUTS_MS = {
   lock_timeout: 1_000,
   statement_timeout: 3_000,
-  idle_in_transaction_session_timeout: 5_000,
 };
 const CLIENT_TIMEOUT_MS = { query_timeout: 4_000 };
+/**
+ * An idle transaction is one whose process is frozen or cut off: its locks block others. The longer one is for commands,
+ * since an import may have to decide on thousands of rows under locks.
+ */
+const IDLE_TRANSACTION_MS = { serve: 5_000, migrate: 30_000 };
 
 function postgres(settings: Settings, clientUrl: string, purpose: 'serve' | 'migrate') {
   // A pooler refuses settings that come with the connection; they are made for the role then.
@@ -74,6 +78,7 @@ function postgres(settings: Settings, clientUrl: string, purpose: 'serve' | 'mig
       keepAlive: true,
       connectionTimeoutMillis: 2_000,
       session,
+      ...(isDirect && { idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS[purpose] }),
       ...(isDirect && purpose === 'serve' && SERVER_TIMEOUTS_MS),
       ...(purpose === 'serve' && CLIENT_TIMEOUT_MS),
     },

@@ -6,6 +6,12 @@ export const SNAPSHOT: Statement = {
   text: 'set transaction isolation level repeatable read read only',
 };
 
+/** It is idle for as long as the target takes no more, and holds no row. */
+export const UNHURRIED: Statement = {
+  name: 'export_unhurried',
+  text: 'set local idle_in_transaction_session_timeout = 0',
+};
+
 /**
  * $2 the last primary seen, $3 how many identities → the live contacts of the identities behind it, in order of primary
  * and age. Two indexed branches, as an `or` of both would scan; nothing is sorted but the page.

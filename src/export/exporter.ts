@@ -1,7 +1,7 @@
 import type { Row, SqlSession, Transaction } from '../database/sql-session.js';
 import { viewOf, type Contact } from '../identity/domain/contact.js';
 import { csvLine } from './csv-line.js';
-import { PAGE, SNAPSHOT } from './export.statements.js';
+import { PAGE, SNAPSHOT, UNHURRIED } from './export.statements.js';
 import type { Format } from './format.js';
 
 /** Identities read at once; the memory that an export takes. */
@@ -28,7 +28,7 @@ export async function exportIdentities(
   const exported = { identities: 0, contacts: 0 };
   const text = format === 'csv' ? (identity: Identity) => csvOf(identity, isExcelSafe) : ndjsonOf;
   await session.transaction(async (transaction) => {
-    await transaction.send([SNAPSHOT]);
+    await transaction.send([SNAPSHOT], [UNHURRIED]);
     // the snapshot is that of the first page
     let page = await pageAfter(transaction, tenantId, 0);
     if (format === 'csv') {

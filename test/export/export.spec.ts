@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { openService } from '../../src/cli/open-service.js';
 import { Settings } from '../../src/config/settings.js';
+import type { SqlSession } from '../../src/database/sql-session.js';
 import { exportIdentities } from '../../src/export/exporter.js';
 import { runExport, type ExportOptions } from '../../src/export/run-export.js';
 import { dates, importFile, stored } from '../import/import-text.js';
@@ -143,6 +144,27 @@ test('an export shows one moment, whatever is written while it passes page by pa
     ...rows.map((_, i) => String(i + 1)),
     '',
   ]);
+});
+
+test('an export may wait for its target as long as that takes, where other commands lose their locks', async () => {
+  await people();
+  await using service = await openService(new Settings({ DATABASE_URL: database.url }), 1, null);
+  const LIMIT = { name: 'limit', text: 'show idle_in_transaction_session_timeout' };
+  const name = 'idle_in_transaction_session_timeout';
+  expect(await service.session.query([LIMIT], null)).toEqual([{ [name]: '30s' }]);
+  let limits: unknown;
+  const session: SqlSession = {
+    query: (query, tenantId) => service.session.query(query, tenantId),
+    transaction: (work, tenantId) =>
+      service.session.transaction(async (transaction) => {
+        const result = await work(transaction);
+        limits = await transaction.send([LIMIT]);
+        return result;
+      }, tenantId),
+  };
+  await exportIdentities(session, service.tenantId, 'ndjson', false, async () => undefined);
+  expect(limits).toEqual([[{ [name]: '0' }]]);
+  expect(await service.session.query([LIMIT], null)).toEqual([{ [name]: '30s' }]);
 });
 
 test('an export that fails leaves no file behind', async () => {
