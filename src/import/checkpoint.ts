@@ -28,7 +28,7 @@ const VERSION = 1;
  */
 export class Checkpoint {
   constructor(
-    private readonly path: string,
+    readonly path: string,
     private readonly terms: Terms,
   ) {}
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { openService } from '../cli/open-service.js';
 import type { Settings } from '../config/settings.js';
+import { holdSocket, temporarySocket } from '../database/socket-lock.js';
 import type { SqlSession } from '../database/sql-session.js';
 import { Checkpoint, type Progress } from './checkpoint.js';
 import type { Choice } from './columns.js';
@@ -77,6 +78,8 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     judge: (given) => judge!(given),
   });
   const checkpoint = checkpointOf(settings, { ...options, rejectedPath }, input);
+  await using held = new AsyncDisposableStack();
+  await hold(held, [rejectedPath, ...(checkpoint === null ? [] : [checkpoint.path])]);
   const saved = await resume(options, checkpoint);
   await using service = await openService(
     isDryRun ? { ...settings, databaseUrl: readOnly(settings.databaseUrl) } : settings,
@@ -112,6 +115,18 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   }
   const seconds = (performance.now() - startedAt) / 1000;
   return { rejectedPath, tally, isComplete, isResumed: saved !== null, seconds };
+}
+
+/** Holds the files that an import keeps for this process: two at once would drop each other's rejected rows. */
+async function hold(held: AsyncDisposableStack, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    // by user, since one can't remove what a killed process of another has left behind
+    const release = await holdSocket(temporarySocket(`${process.getuid?.()} ${resolve(path)}`));
+    if (release === null) {
+      throw new ImportError(`Another import is at work on ${path}. Wait for its end, or name another file.`);
+    }
+    held.defer(release);
+  }
 }
 
 function checkpointOf(settings: Settings, options: ImportOptions, { file }: Input): Checkpoint | null {

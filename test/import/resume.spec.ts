@@ -119,6 +119,23 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
+test('a second import of a file is refused while the first is at work, and takes nothing from it', async () => {
+  const path = join(folder, 'people.csv');
+  await writeFile(path, crowd());
+  const first = await startUntil(path, 300);
+  const here = { DATABASE_URL: database.url };
+
+  await expect(importFile(here, path)).rejects.toThrow(/^Another import is at work on .*people.csv/);
+  const elsewhere = { rejectedPath: join(folder, 'other.csv') };
+  await expect(importFile(here, path, elsewhere)).rejects.toThrow(/^Another import is at work on /);
+  const { code, stdout } = await first.end();
+  expect(code).toBe(1);
+  const { rejected } = JSON.parse(stdout) as { rejected: number };
+  const kept = await readFile(`${path}.rejected.csv`, 'utf8');
+  expect(kept.match(/^\d+,/gm)).toHaveLength(rejected);
+  expect(await importFile(here, path)).toMatchObject({ isComplete: true, isResumed: false });
+});
+
 test('a checkpoint holds for the same file, options and database only, and --restart begins anew', async () => {
   const path = join(folder, 'people.csv');
   await writeFile(path, crowd());
