@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { BODY_NOT_UTF8, describeProblem, type ProblemDescription } from '../problems/describe-problem.js';
 import { sendProblem } from '../problems/send-problem.js';
 import { answerClientError, answerExpectation } from './client-error.js';
+import { seeToItsEnd } from './ended-calls.js';
 
 /** Bytes that a body may have; a sighting has a few hundred at the most. */
 export const BODY_LIMIT = 16 * 1024;
@@ -40,6 +41,8 @@ export function createFastifyAdapter(): FastifyAdapter {
     bodyLimit: BODY_LIMIT,
     // with the second between two checks, a slow request is cut within 10 s
     requestTimeout: 9_000,
+    // for who sends and does not read; longer than the two above take, because it ends a connection without a word
+    connectionTimeout: 12_000,
     // longer than the 60 s after which load balancers drop an idle connection, or they would use one that just closed
     keepAliveTimeout: 72_000,
     // A missing Host header is refused below, with a problem document.
@@ -54,6 +57,9 @@ export function createFastifyAdapter(): FastifyAdapter {
   const fastify = adapter.getInstance();
   fastify.server.on('checkExpectation', answerExpectation);
   fastify.addHook('onRequest', (request, reply, done) => {
+    if (!seeToItsEnd(request, reply)) {
+      return;
+    }
     // An answer may hold personal data, and a cache does not know that it was given for an X-API-Key.
     reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
     const refusal = refusalOf(request);

@@ -1,0 +1,88 @@
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { Scrape } from '../support/metrics.js';
+import { openSocket } from '../support/raw-socket.js';
+import { ServiceProcess } from '../support/service-process.js';
+
+const LARGE = '/docs/swagger-ui-bundle.js';
+/** Twice the time after which a connection on which nothing moves is ended, and the slack of a busy machine. */
+const STALLED_FOR_MS = 30_000;
+
+let database: TestDatabase;
+let service: ServiceProcess;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  service = await ServiceProcess.start({ DATABASE_URL: database.url });
+});
+
+afterAll(async () => {
+  expect(await service.end('SIGTERM')).toBe(0);
+  await database.drop();
+});
+
+test('a call whose connection is reset before its answer comes to an end', async () => {
+  const socket = await openSocket(
+    service.client.url,
+    'POST /identify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+  );
+  expect(await opened(1)).toBe(true);
+  await sleep(200);
+  socket.resetAndDestroy();
+  expect(await comesTrue(async () => (await ended('/identify')) === 1)).toBe(true);
+});
+
+test('calls whose turn on their connection does not come end with the connection', async () => {
+  const socket = await stalled(20);
+  await sleep(500);
+  socket.resetAndDestroy();
+  expect(await comesTrue(async () => (await ended('/docs/*')) === 20)).toBe(true);
+});
+
+test('a connection on which too many calls wait for the answer of the first is ended', async () => {
+  const socket = await stalled(100);
+  await sleep(500);
+  socket.resume();
+  expect(await comesTrue(() => Promise.resolve(socket.closed))).toBe(true);
+});
+
+test('a client that sends and does not read is cut', async () => {
+  const socket = await stalled(20);
+  expect(await opened(1)).toBe(true);
+  expect(await opened(0, STALLED_FOR_MS)).toBe(true);
+  socket.destroy();
+});
+
+/** A connection with so many calls, of which no answer is read. */
+async function stalled(calls: number): Promise<Socket> {
+  const socket = await openSocket(
+    service.client.url,
+    `GET ${LARGE} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(calls),
+  );
+  return socket.pause();
+}
+
+/** Calls of a route that have come to an end, answered or not. */
+async function ended(route: string): Promise<number> {
+  return (await Scrape.of(service)).value('http_request_duration_seconds_count', { route });
+}
+
+function opened(connections: number, withinMs?: number): Promise<boolean> {
+  return comesTrue(
+    async () => (await Scrape.of(service)).value('http_connections') === connections,
+    withinMs,
+  );
+}
+
+/** Whether something is so, now or soon. */
+async function comesTrue(isSo: () => Promise<boolean>, withinMs = 5_000): Promise<boolean> {
+  const deadline = performance.now() + withinMs;
+  while (!(await isSo())) {
+    if (performance.now() > deadline) {
+      return false;
+    }
+    await sleep(50);
+  }
+  return true;
+}
