@@ -1,6 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
+import { allowanceHeaders } from './allowance-headers.js';
 import { RateLimiter, type Allowance } from './rate-limiter.js';
 
 /** Counts the calls of each key, and tells its holder what is left. */
@@ -32,9 +33,7 @@ export class RateLimitGuard implements CanActivate {
   }
 }
 
-/** The fields of draft-ietf-httpapi-ratelimit-headers. */
-function tell(reply: FastifyReply, { callsPerMinute, remaining, resetSeconds }: Allowance): true {
-  reply.header('ratelimit-policy', `"key";q=${callsPerMinute};w=60`);
-  reply.header('ratelimit', `"key";r=${remaining};t=${resetSeconds}`);
+function tell(reply: FastifyReply, allowance: Allowance): true {
+  reply.headers(allowanceHeaders(allowance));
   return true;
 }

@@ -7,7 +7,7 @@ export class TooManyCallsError extends Error {
    * @param retryAfterSeconds until it may go on
    */
   constructor(
-    callsPerMinute: number,
+    readonly callsPerMinute: number,
     readonly retryAfterSeconds: number,
   ) {
     super(`The API key may make ${callsPerMinute} calls a minute, and has made them.`);

@@ -5,6 +5,7 @@ import { UnauthorizedError } from '../auth/unauthorized.error.js';
 import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
 import { ContactNotFoundError } from '../identity/contact-not-found.error.js';
 import { ContentionError } from '../identity/contention.error.js';
+import { allowanceHeaders } from '../limits/allowance-headers.js';
 import { OverloadedError } from '../limits/overloaded.error.js';
 import { TooManyCallsError } from '../limits/too-many-calls.error.js';
 import { InvalidRequestError } from './invalid-request.error.js';
@@ -103,12 +104,16 @@ export function describeProblem(error: unknown): ProblemDescription {
     return { slug: 'forbidden', title: 'Forbidden', status: 403, detail: error.message };
   }
   if (error instanceof TooManyCallsError) {
+    const { callsPerMinute, retryAfterSeconds: resetSeconds } = error;
     return {
       slug: 'too-many-calls',
       title: 'Too many calls',
       status: 429,
       detail: error.message,
-      headers: { 'retry-after': String(error.retryAfterSeconds) },
+      headers: {
+        'retry-after': String(resetSeconds),
+        ...allowanceHeaders({ callsPerMinute, remaining: 0, resetSeconds }),
+      },
     };
   }
   if (error instanceof OverloadedError) {

@@ -120,6 +120,8 @@ test('a caller is told its limit, and refused with 429 and Retry-After beyond it
   expect(replies.map(({ status }) => status)).toEqual([404, 404, 404, 429]);
   expect(replies[0]!.headers.get('ratelimit-policy')).toBe('"key";q=3;w=60');
   expect(replies[0]!.headers.get('ratelimit')).toMatch(/^"key";r=2;t=\d+$/);
+  expect(replies[3]!.headers.get('ratelimit-policy')).toBe('"key";q=3;w=60');
+  expect(replies[3]!.headers.get('ratelimit')).toBe(`"key";r=0;t=${replies[3]!.headers.get('retry-after')}`);
   expect(replies[3]).toMatchObject({
     body: {
       type: 'urn:problem:too-many-calls',
