@@ -35,8 +35,11 @@ export class Tracer {
 
   /** The span of a request, in the trace that its headers name if they do; null: it begins one that is not recorded. */
   startRequest(method: string, route: string, headers: IncomingHttpHeaders): Span | null {
-    // Before anything is made for it: a span that is only made to be dropped costs a tenth of a call.
-    if (headers.traceparent === undefined && Math.random() >= this.rootShare) {
+    const parent =
+      headers.traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, headers);
+    // Before anything is made for it: a span that is only made to be dropped costs a tenth of a call. A header that is
+    // malformed names no trace.
+    if (trace.getSpanContext(parent) === undefined && Math.random() >= this.rootShare) {
       return null;
     }
     return this.tracer.startSpan(
@@ -45,7 +48,7 @@ export class Tracer {
         kind: SpanKind.SERVER,
         attributes: { 'http.request.method': method, 'http.route': route },
       },
-      headers.traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, headers),
+      parent,
     );
   }
 

@@ -97,7 +97,10 @@ test('what the caller does not sample leaves no span, neither do probes', async 
 test('the standard variable decides what share is sampled', async () => {
   const spans = await spansOf(
     { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' },
-    ({ client }) => client.send('GET', '/contacts/1'),
+    async ({ client }) => {
+      await client.send('GET', '/contacts/1');
+      await client.send('GET', '/contacts/1', undefined, { traceparent: 'malformed' });
+    },
   );
   expect(spans).toEqual([]);
 });
