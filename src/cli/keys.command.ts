@@ -125,9 +125,9 @@ function show({ id, text }: MadeKey): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** The public id, also of a whole key. */
+/** The public id, also of a whole key, however it was copied: an error would show its secret. */
 function idOf(text: string): string {
-  return /^idr_([a-z0-9]{12})_/.exec(text)?.[1] ?? text;
+  return /idr_([a-z0-9]{12})_/.exec(text)?.[1] ?? text;
 }
 
 function stateOf({ expiresAt, revokedAt }: { expiresAt: Date | null; revokedAt: Date | null }): string {

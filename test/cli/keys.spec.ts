@@ -80,7 +80,7 @@ test('tenants and keys from their making to their end', async () => {
   expect(await status(successor)).toBe(200);
   expect(await status(key)).toBe(200);
   // a whole key is understood where its id is asked for
-  expect(await run('keys', 'revoke', successor)).toMatchObject({
+  expect(await run('keys', 'revoke', `Bearer ${successor}`)).toMatchObject({
     code: 0,
     stdout: `Revoked ${successor.slice(4, 16)}\n`,
   });
