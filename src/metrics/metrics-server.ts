@@ -7,6 +7,8 @@ import { Settings } from '../config/settings.js';
 
 /** In ms. By default Node looks only every 30 s whether a time is over. */
 const TIMEOUTS = { requestTimeout: 9_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 };
+/** Longer than these take, because it ends a connection without a word. */
+const STALLED_MS = 12_000;
 
 /**
  * Serves `GET /metrics` on a port of its own, which callers need not reach.
@@ -29,8 +31,14 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
       return;
     }
     const server = createServer(TIMEOUTS, (request, response) => {
+      // nobody scrapes again before the answer; what is not read would only pile up
+      if (response.socket === null) {
+        request.socket.destroy();
+        return;
+      }
       this.answer(request, response).catch(() => response.destroy());
     });
+    server.timeout = STALLED_MS;
     try {
       server.listen(metricsPort, metricsHost);
       await once(server, 'listening');

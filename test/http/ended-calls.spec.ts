@@ -47,6 +47,13 @@ test('a connection on which too many calls wait for the answer of the first is e
   expect(await comesTrue(() => Promise.resolve(socket.closed))).toBe(true);
 });
 
+test('a connection on which metrics are asked for again before they came is ended', async () => {
+  const url = Scrape.urlOf(service);
+  const socket = await openSocket(url, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100));
+  socket.resume();
+  expect(await comesTrue(() => Promise.resolve(socket.closed), 3_000)).toBe(true);
+});
+
 test('a client that sends and does not read is cut', async () => {
   const socket = await stalled(20);
   expect(await opened(1)).toBe(true);
