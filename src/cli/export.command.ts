@@ -19,7 +19,7 @@ export function exportCommand(): Command {
     )
     .option(
       '--excel-safe',
-      'put a quote before values that a spreadsheet would take for a formula, + numbers too (CSV)',
+      'put a quote before values that a spreadsheet would take for a formula, + numbers too (CSV); such a file is to look at, and not to import again',
     )
     .option('--tenant <name>', 'whose identities (default: the only tenant there is)')
     .option('--quiet', 'print no summary')

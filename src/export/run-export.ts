@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { lstat, rename, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -20,24 +20,25 @@ export interface ExportOptions {
 
 /**
  * Exports all identities to a file, gzipped if its name ends in `.gz`. The file appears under its name when it is
- * complete, and not before.
+ * complete, and not before. What is there already and is no file, such as a pipe or a device, is written to as it is.
  */
 export async function runExport(settings: Settings, options: ExportOptions): Promise<Exported> {
   const { path, format, isExcelSafe, tenant } = options;
   await using service = await openService(settings, 1, tenant);
-  const isFile = path !== '-';
+  const isNamed = path !== '-';
+  const isFile = isNamed && (await isFileOrNothing(path));
   const partial = `${path}.partial`;
-  const target: Writable = isFile ? createWriteStream(partial) : process.stdout;
+  const target: Writable = isNamed ? createWriteStream(isFile ? partial : path) : process.stdout;
   const gzip = /\.gz$/i.test(path) ? createGzip() : null;
   gzip?.pipe(target);
   const ended = finished(target, { readable: false });
-  // it is waited for below, or the error that broke it comes first
-  ended.catch(() => undefined);
+  let broken: unknown = null;
+  ended.catch((error: unknown) => (broken = error));
   try {
     const exported = await exportIdentities(service.session, service.tenantId, format, isExcelSafe, (text) =>
       put(gzip ?? target, text, ended),
     );
-    if (gzip !== null || isFile) {
+    if (gzip !== null || isNamed) {
       (gzip ?? target).end();
       await ended;
     }
@@ -46,12 +47,21 @@ export async function runExport(settings: Settings, options: ExportOptions): Pro
     }
     return exported;
   } catch (error) {
-    if (isFile) {
+    // The session takes a broken pipe for its own connection.
+    const cause = broken ?? error;
+    if (isNamed) {
       target.destroy();
+    }
+    if (isFile) {
       await rm(partial, { force: true });
     }
-    throw error;
+    throw cause;
   }
+}
+
+async function isFileOrNothing(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => null);
+  return found === null || found.isFile();
 }
 
 /** Waits while the target takes no more: memory stays bounded however slow it is. */

@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { lstat, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -38,6 +39,8 @@ afterAll(async () => {
 });
 
 const DATE = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+
+const OPTIONS = { format: 'ndjson', isExcelSafe: false, tenant: null } as const;
 
 async function exported(name: string, options: Partial<ExportOptions> = {}): Promise<string> {
   const path = join(folder, name);
@@ -233,4 +236,34 @@ test('contacts that nothing but a deleted one held together are told', async () 
   const result = await importFile({ DATABASE_URL: other.url }, join(folder, 'apart.csv'));
   expect(result.tally).toMatchObject({ created: 2, apart: 1 });
   expect(await stored(other)).toMatchObject({ merges: [] });
+});
+
+test('what is there and is no file is written to, and not replaced', async () => {
+  await people();
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const [text] = await Promise.all([
+    readFile(pipe, 'utf8'),
+    runExport(new Settings({ DATABASE_URL: database.url }), { ...OPTIONS, path: pipe }),
+  ]);
+  expect(text.trim().split('\n')).toHaveLength(3);
+  expect((await lstat(pipe)).isFIFO()).toBe(true);
+});
+
+test('an output that nobody reads to its end is no trouble of the database', async () => {
+  await people();
+  await database.query(
+    `insert into contact (tenant_id, id, email, link_precedence, created_at, updated_at)
+     select 1, n, 'n' || n || '@hillvalley.edu', 'primary', now(), now() from generate_series(100, 20000) n`,
+  );
+  const finished = await new Promise<string>((resolve) => {
+    const cli = spawn(process.execPath, ['dist/src/cli/main.js', 'export'], {
+      env: { PATH: process.env.PATH, DATABASE_URL: database.url },
+    });
+    let stderr = '';
+    cli.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    cli.stdout.once('data', () => cli.stdout.destroy());
+    cli.once('close', (code) => resolve(`${code} ${stderr}`));
+  });
+  expect(finished).toBe('0 ');
 });
