@@ -152,7 +152,7 @@ function readDelimiter(text: string): string {
 }
 
 function summary(
-  { tally, isComplete, isResumed, seconds, rejectedPath }: ImportResult,
+  { tally, columns, isComplete, isResumed, seconds, rejectedPath }: ImportResult,
   { dryRun }: Flags,
 ): object {
   const { joined, apart, ...outcomes } = tally;
@@ -161,6 +161,7 @@ function summary(
     ...outcomes,
     joined,
     apart,
+    columns,
     rejectedFile: tally.rejected > 0 ? rejectedPath : null,
     isDryRun: dryRun ?? false,
     isComplete,
@@ -170,7 +171,7 @@ function summary(
 }
 
 function describe(result: ImportResult, { dryRun }: Flags): string {
-  const { tally, isComplete, isResumed, seconds, rejectedPath } = result;
+  const { tally, columns, isComplete, isResumed, seconds, rejectedPath } = result;
   const would = dryRun ? 'would be ' : '';
   const lines = [
     `${isComplete ? (dryRun ? 'Dry run' : 'Imported') : 'Stopped'}: ${number(rowsOf(tally))} rows in ${duration(seconds)}${isResumed ? ', with those of earlier runs' : ''}`,
@@ -179,6 +180,7 @@ function describe(result: ImportResult, { dryRun }: Flags): string {
     `  ${number(tally.merged)} ${would}merged (two identities became one)`,
     `  ${number(tally.unchanged)} unchanged (nothing new)`,
     `  ${number(tally.rejected)} rejected${tally.rejected > 0 ? `, see ${rejectedPath}` : ''}`,
+    ...(columns === null ? [] : [`  columns: ${describeColumns(columns)}`]),
     ...(tally.joined > 0 ? [`  ${number(tally.joined)} further merges by the column of the identity`] : []),
     ...(tally.apart > 0
       ? [
@@ -187,6 +189,19 @@ function describe(result: ImportResult, { dryRun }: Flags): string {
       : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** So that one that was not recognised is noticed. */
+function describeColumns({
+  email,
+  phone,
+  createdAt,
+  identity,
+}: NonNullable<ImportResult['columns']>): string {
+  const taken = { email, 'phone number': phone, date: createdAt, ...(identity !== null && { identity }) };
+  return Object.entries(taken)
+    .map(([what, name]) => (name === null ? `no ${what}` : `${what} "${name}"`))
+    .join(', ');
 }
 
 function howToResume(path: string, { dryRun }: Flags): string {

@@ -66,7 +66,8 @@ export class RowReader {
 
   /** The names of the columns; of NDJSON none. */
   headers: readonly string[] = [];
-  private columns: Columns | null = null;
+  /** Which of them hold what; null: each object of NDJSON has its own. */
+  columns: Columns | null = null;
 
   private constructor(
     private readonly text: AsyncGenerator<string>,

@@ -5,7 +5,7 @@ import type { Settings } from '../config/settings.js';
 import { holdSocket, temporarySocket } from '../database/socket-lock.js';
 import type { SqlSession } from '../database/sql-session.js';
 import { Checkpoint, type Progress } from './checkpoint.js';
-import type { Choice } from './columns.js';
+import type { Choice, Role } from './columns.js';
 import { DryRun, readOnly } from './dry-run.js';
 import { ImportError } from './import.error.js';
 import { Importer } from './importer.js';
@@ -44,6 +44,8 @@ export interface ImportOptions {
 export interface ImportResult {
   /** Where the rejected rows are, if there are any */
   readonly rejectedPath: string;
+  /** The header of what each holds, null: nothing does; null as a whole: each object of NDJSON has its own */
+  readonly columns: Readonly<Record<Role, string | null>> | null;
   /** Of all runs, if it was resumed */
   readonly tally: Tally;
   /** Whether every row was taken or rejected; false: it was stopped on the way */
@@ -114,7 +116,26 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     await checkpoint?.remove();
   }
   const seconds = (performance.now() - startedAt) / 1000;
-  return { rejectedPath, tally, isComplete, isResumed: saved !== null, seconds };
+  return {
+    rejectedPath,
+    columns: columnsOf(reader),
+    tally,
+    isComplete,
+    isResumed: saved !== null,
+    seconds,
+  };
+}
+
+function columnsOf({ headers, columns }: RowReader): ImportResult['columns'] {
+  const name = (place: number | null): string | null => (place === null ? null : headers[place]!);
+  return columns === null
+    ? null
+    : {
+        email: name(columns.email),
+        phone: name(columns.phone),
+        createdAt: name(columns.createdAt),
+        identity: name(columns.identity),
+      };
 }
 
 /** Holds the files that an import keeps for this process: two at once would drop each other's rejected rows. */

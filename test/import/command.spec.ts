@@ -43,6 +43,16 @@ test('an import of which every row is taken exits with 0 and says what became of
   expect([code, stderr]).toEqual([0, '']);
 });
 
+test('the summary names the columns that were taken, so that one that was not recognised is noticed', async () => {
+  const path = await file('german.csv', 'E-Mail;Telefon\nelaine@hillvalley.edu;515151\n');
+  const { stdout } = await run(['import', path, '--dry-run']);
+  expect(stdout).toContain('  columns: email "E-Mail", no phone number, no date\n');
+  const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Telefon']);
+  expect(JSON.parse(named.stdout)).toMatchObject({
+    columns: { email: 'E-Mail', phone: 'Telefon', createdAt: null, identity: null },
+  });
+});
+
 test('an import with rejected rows exits with 1 and names their file', async () => {
   const path = await file('mixed.csv', 'email\nnobody\ndoc@hillvalley.edu\n');
   const { code, stdout } = await run(['import', path]);
@@ -104,7 +114,10 @@ describe('what can’t run exits with 2 and one sentence', () => {
 
   test('a database that is not there', async () => {
     const { code, stderr } = await command(['export'], { DATABASE_URL: 'postgres://127.0.0.1:1/nowhere' });
-    expect([code, stderr]).toEqual([2, 'The command failed: the database is not reachable.\n']);
+    expect([code, stderr]).toEqual([
+      2,
+      'The command failed: the database is not reachable.\n',
+    ]);
   });
 
   test('a wrong setting', async () => {
