@@ -7,9 +7,10 @@ const ADDRESS_ERRORS = new Set(['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFO
 /** What a process that can't start says: one sentence if an operator can mend it, otherwise the fault with its stack. */
 export function describeFailure(error: unknown): string | Record<string, unknown> {
   const isMendable =
-    error instanceof SettingsError ||
-    error instanceof DataDirInUseError ||
-    error instanceof DataDirError ||
-    ADDRESS_ERRORS.has(String((error as NodeJS.ErrnoException).code));
-  return isMendable ? (error as Error).message : loggable(error);
+    error instanceof SettingsError || error instanceof DataDirInUseError || error instanceof DataDirError;
+  if (isMendable) {
+    return error.message;
+  }
+  const { code, message } = error as NodeJS.ErrnoException;
+  return ADDRESS_ERRORS.has(String(code)) ? `${message}; see HOST and PORT` : loggable(error);
 }

@@ -22,6 +22,11 @@ try {
   logger.log(applied.length === 0 ? 'The schema is up to date' : `Applied ${applied.join(', ')}`);
 } catch (error) {
   const reason = unavailability(error);
-  logger.fatal(reason === null ? describeFailure(error) : `The schema could not be migrated: ${reason}`);
+  const { code } = error as { code?: string };
+  logger.fatal(
+    reason === null
+      ? describeFailure(error)
+      : `The schema could not be migrated: ${reason}${code === undefined ? '' : ` (${code})`}`,
+  );
   process.exitCode = 1;
 }

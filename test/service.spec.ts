@@ -99,7 +99,7 @@ test('a port in use is named', async () => {
   const { port } = new URL(service.client.url);
   const { code, output } = await ServiceProcess.startAndFail({ DATABASE_URL: database.url, PORT: port });
   expect(code).toBe(1);
-  expect(output).toContain(`EADDRINUSE: address already in use 127.0.0.1:${port}`);
+  expect(output).toContain(`EADDRINUSE: address already in use 127.0.0.1:${port}; see HOST and PORT`);
   await service.end('SIGTERM');
 });
 

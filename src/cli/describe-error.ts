@@ -14,7 +14,9 @@ export function describeError(error: unknown): string {
   }
   const trouble = troubleOf(error);
   if (trouble !== null) {
-    return `The command failed: ${trouble}.`;
+    const { code, cause } = error as { code?: string; cause?: { code?: string } };
+    const known = code ?? cause?.code;
+    return `The command failed: ${trouble}${known === undefined ? '' : ` (${known})`}.`;
   }
   const { syscall, message } = error as NodeJS.ErrnoException;
   if (syscall !== undefined) {

@@ -30,6 +30,8 @@ export class Settings {
   readonly databasePoolMax: number;
   /** Whether callers show an API key; with `none` all are of one tenant. */
   readonly authMode: AuthMode;
+  /** Whether it may start without keys in production. */
+  readonly allowsNoAuth: boolean;
   /** Whether the calls of a key are limited. */
   readonly isRateLimited: boolean;
   /** Calls that a key may make in a minute, unless it has a limit of its own. */
@@ -70,6 +72,7 @@ export class Settings {
     this.databaseServiceRole = read.role('DATABASE_SERVICE_ROLE');
     this.databasePoolMax = read.integer('DATABASE_POOL_MAX', 10, 1, 1000);
     this.authMode = read.oneOf('AUTH_MODE', AUTH_MODES, 'none');
+    this.allowsNoAuth = read.flag('ALLOW_NO_AUTH', false);
     this.isRateLimited = read.flag('RATE_LIMIT_ENABLED', this.authMode === 'api-key');
     this.callsPerMinute = read.integer('RATE_LIMIT_PER_MINUTE', 60_000, 1, 1_000_000_000);
     this.queueMax = read.integer('QUEUE_MAX', 4096, 1, 1_000_000);

@@ -1,5 +1,6 @@
 import type { MikroORM } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
+import { SettingsError } from '../config/settings.js';
 
 /** All that a running service does, and no more: it makes no keys and no tenants, and changes no schema. */
 const GRANTS = [
@@ -18,12 +19,18 @@ const GRANTS = [
 /**
  * Grants the role that replicas connect as what they need. It may be repeated.
  *
- * @param role name of an existing role, letters, digits and underscores
+ * @param role name of a role, letters, digits and underscores
+ * @throws {SettingsError} if there is no such role
  */
 export async function grantService(orm: MikroORM, role: string): Promise<void> {
   await (orm.em.fork() as SqlEntityManager).transactional(async (em) => {
     // Two who grant on a table at the same moment are told `tuple concurrently updated`.
     await em.execute('lock table mikro_orm_migrations in share row exclusive mode');
+    if ((await em.execute('select from pg_roles where rolname = ?', [role])).length === 0) {
+      throw new SettingsError(
+        `DATABASE_SERVICE_ROLE: there is no role ${role} to grant anything; deploy/postgresql/roles.sql shows how to make it`,
+      );
+    }
     for (const grant of GRANTS) {
       await em.execute(`grant ${grant} to "${role}"`);
     }

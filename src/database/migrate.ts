@@ -11,6 +11,7 @@ import { grantService } from './grants.js';
  * @param options the ORM's options for the purpose `migrate`
  * @param serviceRole role that is granted what replicas need; null: none
  * @returns the names of the migrations that were applied
+ * @throws {SettingsError} if there is no such role; the migrations are applied all the same
  */
 export async function migrate(
   options: Partial<Options>,

@@ -19,7 +19,7 @@ const NETWORK = new Set([
 ]);
 /** The driver reports some losses of a connection by their text alone. */
 const LOST =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|The server does not support SSL|Cannot use a pool after calling end)/;
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Cannot use a pool after calling end)/;
 
 /** Losses of one connection or of a race, and refusals while the server starts, stops, fails over or has no place left. */
 const OF_A_MOMENT = /^(08...|57P0[1-35]|25P03|53300|40001|40P01|55P03)$/;
@@ -44,6 +44,9 @@ export function unavailability(error: unknown): string | null {
   if (TOO_SLOW.test(sqlState) || String(message) === 'Query read timeout') {
     return 'the database takes too long to answer';
   }
+  if (String(message).startsWith('The server does not support SSL')) {
+    return 'the database does not speak TLS';
+  }
   if (NETWORK.has(sqlState) || LOST.test(String(message))) {
     return 'the database is not reachable';
   }
@@ -61,7 +64,7 @@ export function isOfAMoment(error: unknown): boolean {
     return true;
   }
   if (LOST.test(text)) {
-    return !/^(timeout exceeded|The server does not support|Cannot use a pool)/.test(text);
+    return !/^(timeout exceeded|Cannot use a pool)/.test(text);
   }
   const inner = error instanceof AggregateError ? error.errors[0] : cause;
   return inner !== undefined && isOfAMoment(inner);

@@ -6,6 +6,8 @@ test.each([
   [{ NODE_ENV: 'production' }, true],
   [{ NODE_ENV: 'production', ALLOW_NO_AUTH: 'false' }, true],
   [{ NODE_ENV: 'production', ALLOW_NO_AUTH: 'true' }, false],
+  [{ NODE_ENV: 'production', ALLOW_NO_AUTH: 'TRUE' }, false],
+  [{ NODE_ENV: 'production', ALLOW_NO_AUTH: 'yes' }, true],
   [{ NODE_ENV: 'production', AUTH_MODE: 'api-key' }, false],
   [{ NODE_ENV: 'development' }, false],
   [{}, false],

@@ -58,6 +58,13 @@ test('every migration can be undone and applied again', async () => {
   expect(await migrate(options())).not.toEqual([]);
 });
 
+test('a service role that is not there is named, and the schema is up to date all the same', async () => {
+  await expect(migrate(options(), 'nobody_made_it')).rejects.toThrow(
+    'DATABASE_SERVICE_ROLE: there is no role nobody_made_it',
+  );
+  expect(await migrate(options())).toEqual([]);
+});
+
 test('the parameters of the URL are obeyed: a server without TLS is not spoken to where TLS is required', async () => {
   const url = `${database.url}?sslmode=require`;
   const strict = { ...ormOptions(new Settings({ DATABASE_URL: url }), 'migrate'), logger: () => undefined };

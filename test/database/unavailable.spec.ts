@@ -11,6 +11,7 @@ test.each([
   [failure('57014'), 'the database takes too long to answer'],
   [failure(undefined, 'Query read timeout'), 'the database takes too long to answer'],
   [failure('ECONNREFUSED'), 'the database is not reachable'],
+  [failure(undefined, 'The server does not support SSL connections'), 'the database does not speak TLS'],
   [failure(undefined, 'Connection terminated unexpectedly'), 'the database is not reachable'],
   // a call that comes when the service has closed its pool already
   [failure(undefined, 'Cannot use a pool after calling end on the pool'), 'the database is not reachable'],

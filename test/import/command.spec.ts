@@ -116,7 +116,7 @@ describe('what can’t run exits with 2 and one sentence', () => {
     const { code, stderr } = await command(['export'], { DATABASE_URL: 'postgres://127.0.0.1:1/nowhere' });
     expect([code, stderr]).toEqual([
       2,
-      'The command failed: the database is not reachable.\n',
+      'The command failed: the database is not reachable (ECONNREFUSED).\n',
     ]);
   });
 
