@@ -3,6 +3,7 @@ import { DatabaseUnavailableError } from '../database/database-unavailable.error
 import { openSession } from '../database/open-session.js';
 import type { Query, Row, SqlSession, Statement, Transaction } from '../database/sql-session.js';
 import type { ConflictCause } from '../metrics/identity-metrics.js';
+import { Conflict } from './conflict.js';
 import * as sql from './contact.statements.js';
 import type { Claim, Contact as ContactRow, Identity, IdentifierKind, Sighting } from './domain/contact.js';
 import {
@@ -40,12 +41,12 @@ export class ContactRepository extends EntityRepository<Contact> {
   }
 
   /**
-   * Writes a decision, unless a row that it rests on has changed since it was read, or an identifier was claimed by
-   * another.
+   * Writes a decision, unless a row that it rests on has changed since it was read or is held by another, or an identifier
+   * was claimed by another.
    *
-   * @returns the ids of the newcomers in order, or null on a conflict: nothing was written, load and decide again
+   * @returns the ids of the newcomers in order, or a conflict: nothing was written, load and decide again
    */
-  async apply(tenantId: number, writes: Writes): Promise<number[] | null> {
+  async apply(tenantId: number, writes: Writes): Promise<number[] | Conflict> {
     const session = await this.open();
     return this.unlessConflict(() =>
       session.transaction(async (transaction) => {
@@ -61,8 +62,8 @@ export class ContactRepository extends EntityRepository<Contact> {
           [sql.LOCK_UNCHANGED, tenantId, ids, versions],
           draw,
         );
-        return locked.length < writes.touched.length
-          ? this.lost('changed')
+        return locked.length < ids.length
+          ? new Conflict('changed', without(ids, locked))
           : commit(transaction, tenantId, writes, drawn);
       }, tenantId),
     );
@@ -83,7 +84,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     selection: Selection,
     lockIds: readonly number[],
     decide: (identities: Identity[]) => Writes,
-  ): Promise<number[] | null> {
+  ): Promise<number[] | Conflict> {
     const { tenantId } = selection;
     const session = await this.open();
     return this.unlessConflict(() =>
@@ -96,7 +97,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         const writes = decide(identities);
         const locked = new Set(lockIds);
         if (!isHeld(identities, writes, locked)) {
-          return this.lost('not_held');
+          return new Conflict('not_held');
         }
         const late = writes.touched.map(({ id }) => id).filter((id) => !locked.has(id));
         const [held = [], drawn] = await transaction.send(
@@ -104,34 +105,36 @@ export class ContactRepository extends EntityRepository<Contact> {
           [sql.DRAW, writes.newcomers.length],
         );
         return held.length < late.length
-          ? this.lost('not_held')
+          ? new Conflict('not_held')
           : commit(transaction, tenantId, writes, drawn);
       }, tenantId),
     );
   }
 
-  /** Runs `work`; null if it lost a race: to a claim on the same identifier, or as the victim of a deadlock. */
-  private async unlessConflict<T>(work: () => Promise<T>): Promise<T | null> {
-    try {
-      return await work();
-    } catch (error) {
+  /** Runs `work`; a conflict also if it lost a race to a claim on the same identifier, or as the victim of a deadlock. */
+  private async unlessConflict(work: () => Promise<number[] | Conflict>): Promise<number[] | Conflict> {
+    const outcome = await work().catch((error: unknown) => {
       const cause = conflictOf(error);
       if (cause === null) {
         throw error;
       }
-      return this.lost(cause);
+      return new Conflict(cause);
+    });
+    if (outcome instanceof Conflict) {
+      this.onConflict(outcome.cause);
     }
-  }
-
-  private lost(cause: ConflictCause): null {
-    this.onConflict(cause);
-    return null;
+    return outcome;
   }
 
   private open(): Promise<SqlSession> {
     this.session ??= openSession(this.getEntityManager());
     return this.session;
   }
+}
+
+function without(ids: readonly number[], rows: readonly Row[]): number[] {
+  const found = new Set(rows.map(({ id }) => Number(id)));
+  return ids.filter((id) => !found.has(id));
 }
 
 function selectionQuery(selection: Selection, known: readonly Identity[]): Query {

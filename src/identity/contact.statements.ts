@@ -52,15 +52,18 @@ export const LOAD_BY_CONTACT: Statement = {
   ${rowsOfRoots('$3', '$4')}`,
 };
 
-/** $2 ids, $3 versions → the ids of the rows that still have their version, locked, always in the same order. */
+/**
+ * $2 ids, $3 versions → the ids of the rows that still have their version and that nobody holds, locked. Waits for none:
+ * who holds a row is about to change it, and the version would be another after the wait.
+ */
 export const LOCK_UNCHANGED: Statement = {
   name: 'contact_lock_unchanged',
   text: `select c.id from unnest($2::bigint[], $3::int[]) u(id, version)
     join contact c on c.tenant_id = $1 and c.id = u.id and c.version = u.version
-    order by c.id for no key update of c`,
+    for no key update of c skip locked`,
 };
 
-/** $2 ids → locks the rows whatever their version. */
+/** $2 ids → locks the rows whatever their version, waiting for who holds them; always in the same order. */
 export const LOCK: Statement = {
   name: 'contact_lock',
   text: `select c.id from unnest($2::bigint[]) u(id) join contact c on c.tenant_id = $1 and c.id = u.id

@@ -1,18 +1,21 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { Settings } from '../config/settings.js';
 import { retryUnavailable } from '../database/retry.js';
 import { IdentityMetrics } from '../metrics/identity-metrics.js';
 import { ContactRepository, type Selection } from './contact.repository.js';
+import { Conflict } from './conflict.js';
 import { ContentionError } from './contention.error.js';
 import { liveContacts, viewOf, type Identity, type IdentityView, type Sighting } from './domain/contact.js';
 import type { Outcome } from './domain/batch.js';
 import { reconcile, type Reconciliation } from './domain/reconcile.js';
 import { remove } from './domain/remove.js';
-import { NO_WRITES, isNothing, withRealIds, type Writes } from './domain/writes.js';
+import { NO_WRITES, isNothing, type Writes } from './domain/writes.js';
 import { Contact } from './entities/contact.js';
 import { IdentityCache } from './identity-cache.js';
+import { OpenCalls, type Call, type Contested } from './open-calls.js';
 
 /** After so many lost races a decision locks its rows before it is made again. */
 const OPTIMISTIC_ATTEMPTS = 3;
@@ -21,11 +24,8 @@ const MAX_ATTEMPTS = 40;
 /** No caller is kept waiting for longer than this while the races go on. */
 const DEADLINE_MS = 5_000;
 
-/** A sighting, and where its answer goes. */
-export interface Call {
-  readonly sighting: Sighting;
-  readonly answer: (view: IdentityView) => void;
-}
+/** Turns under locks at once; each holds a connection for as long as it waits for another writer. */
+const LOCKED_TURNS = 4;
 
 /** A decision made ahead of its turn, and the identities that it rests on. */
 export interface Prepared {
@@ -39,6 +39,7 @@ export class ReconciliationService {
   private readonly logger = new Logger('Reconciliation');
 
   private readonly cache: IdentityCache;
+  private readonly lockedTurns: LimitFunction;
 
   constructor(
     @InjectRepository(Contact) private readonly contacts: ContactRepository,
@@ -47,33 +48,56 @@ export class ReconciliationService {
   ) {
     contacts.onConflict = (cause) => metrics.conflict(cause);
     this.cache = new IdentityCache(settings.identityCacheMinContacts, settings.identityCacheBytes);
+    const spare = settings.databasePoolMax - settings.batchLanes;
+    this.lockedTurns = pLimit(Math.max(1, Math.min(LOCKED_TURNS, spare)));
   }
 
   /**
    * Reconciles sightings as if they came one by one, and answers each as soon as its answer is true: at once if it
-   * rests on what is stored, otherwise when the batch is committed.
+   * rests on what is stored, otherwise when the batch is committed. Waits for no other writer.
    *
    * @param onDecided told when the identities are read and the first decision on them is made
+   * @returns the calls that another writer is in the way of, not answered: {@link identifyContested} is for them
+   */
+  async identify<C extends Call>(
+    tenantId: number,
+    calls: readonly C[],
+    onDecided?: () => void,
+  ): Promise<Contested<C>[]> {
+    const open = new OpenCalls(tenantId, calls);
+    const contested: Contested<C>[] = [];
+    // Safe to repeat though the outcome be unknown: sightings that were written are known by then, and write nothing.
+    await retryUnavailable(async () => {
+      for (let attempt = 1; !open.isEmpty; attempt++) {
+        const writes = open.decide(await this.load(open.selection));
+        onDecided?.();
+        const outcome = isNothing(writes) ? [] : await this.contacts.apply(tenantId, writes);
+        if (!(outcome instanceof Conflict)) {
+          this.metrics.settled(attempt, writes);
+          open.answer(outcome);
+        } else if (outcome.cause !== 'claimed' || attempt === OPTIMISTIC_ATTEMPTS) {
+          contested.push(...open.takeContested(outcome.rowIds));
+        }
+      }
+    });
+    return contested;
+  }
+
+  /**
+   * As {@link identify}, but waits for the other writers.
+   *
    * @throws {ContentionError} if it lost every race; calls not answered by then have changed nothing
    */
-  async identify(tenantId: number, calls: readonly Call[], onDecided?: () => void): Promise<void> {
-    let waiting = calls;
-    let views: IdentityView[] = [];
-    const select = (): Selection => ({ tenantId, sightings: waiting.map(({ sighting }) => sighting) });
-    const decide = (identities: Identity[]): Writes => {
-      const { answers, writes } = reconcile(
-        identities,
-        waiting.map(({ sighting }) => sighting),
-      );
-      waiting.forEach(({ answer }, i) => answers[i]!.awaitsWrite || answer(answers[i]!.view));
-      waiting = waiting.filter((_, i) => answers[i]!.awaitsWrite);
-      views = answers.flatMap(({ awaitsWrite, view }) => (awaitsWrite ? [view] : []));
-      onDecided?.();
-      return writes;
-    };
-    // Safe to repeat though the outcome be unknown: sightings that were written are known by then, and write nothing.
-    const freshIds = await retryUnavailable(() => this.settle(select, decide));
-    waiting.forEach(({ answer }, i) => answer(withRealIds(views[i]!, freshIds)));
+  async identifyContested(tenantId: number, calls: readonly Call[]): Promise<void> {
+    const open = new OpenCalls(tenantId, calls);
+    const freshIds = await retryUnavailable(() =>
+      this.settle(
+        () => open.selection,
+        (identities) => open.decide(identities),
+        { attempt: 2 },
+      ),
+    );
+    open.answer(freshIds);
   }
 
   /** Decides on sightings before it is their turn, for {@link reconcileAll}. Writes nothing. */
@@ -103,7 +127,7 @@ export class ReconciliationService {
         outcomes = decision.outcomes;
         return decision.writes;
       },
-      prepared?.identities,
+      { loaded: prepared?.identities ?? null },
     );
     return outcomes;
   }
@@ -145,32 +169,45 @@ export class ReconciliationService {
     return identities;
   }
 
-  /** Loads, decides and applies until a decision is written or there is nothing to write; returns the fresh ids. */
+  /**
+   * Loads, decides and applies until a decision is written or there is nothing to write; returns the fresh ids.
+   *
+   * @param from `attempt`: the number of the first one; `loaded`: the identities to decide on in it
+   */
   private async settle(
     select: () => Selection,
     decide: (identities: Identity[]) => Writes,
-    loaded: readonly Identity[] | null = null,
+    from: { readonly attempt?: number; readonly loaded?: readonly Identity[] | null } = {},
   ): Promise<number[]> {
+    let { loaded = null } = from;
     let writes = NO_WRITES;
     const touchedSoFar = new Set<number>();
     const deadline = performance.now() + DEADLINE_MS;
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS && performance.now() < deadline; attempt++) {
+    for (
+      let attempt = from.attempt ?? 1;
+      attempt <= MAX_ATTEMPTS && performance.now() < deadline;
+      attempt++
+    ) {
       const selection = select();
-      let freshIds: number[] | null;
+      let outcome: number[] | Conflict;
       if (attempt <= OPTIMISTIC_ATTEMPTS) {
-        const isLoaded = attempt === 1 && loaded !== null;
-        writes = decide(isLoaded ? [...loaded] : await this.load(selection));
-        freshIds = isNothing(writes) ? [] : await this.contacts.apply(selection.tenantId, writes);
+        writes = decide(loaded === null ? await this.load(selection) : [...loaded]);
+        loaded = null;
+        outcome = isNothing(writes) ? [] : await this.contacts.apply(selection.tenantId, writes);
       } else {
-        freshIds = await this.contacts.applyLocked(
-          selection,
-          [...touchedSoFar],
-          (identities) => (writes = decide(identities)),
+        outcome = await this.lockedTurns(() =>
+          performance.now() > deadline
+            ? new Conflict('lock_timeout')
+            : this.contacts.applyLocked(
+                selection,
+                [...touchedSoFar],
+                (identities) => (writes = decide(identities)),
+              ),
         );
       }
-      if (freshIds !== null) {
+      if (!(outcome instanceof Conflict)) {
         this.metrics.settled(attempt, writes);
-        return freshIds;
+        return outcome;
       }
       writes.touched.forEach(({ id }) => touchedSoFar.add(id));
       this.logger.debug(`Conflict at attempt ${attempt}: another writer was faster`);

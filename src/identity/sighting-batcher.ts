@@ -3,23 +3,16 @@ import { Settings } from '../config/settings.js';
 import { DatabaseUnavailableError } from '../database/database-unavailable.error.js';
 import { OverloadedError } from '../limits/overloaded.error.js';
 import { IdentityMetrics } from '../metrics/identity-metrics.js';
-import { activeSpan, inBatchSpan, type Traced } from '../tracing/tracing.js';
-import { ANSWER_WITHIN_MS, tooSlow } from './answer-in-time.js';
-import { ContentionError } from './contention.error.js';
+import { activeSpan, inBatchSpan } from '../tracing/tracing.js';
+import { ContestedCalls } from './contested-calls.js';
 import type { IdentityView, Sighting } from './domain/contact.js';
-import { ReconciliationService, type Call } from './reconciliation.service.js';
+import { ReconciliationService } from './reconciliation.service.js';
+import { WaitingCall, refuseLate, together } from './waiting-call.js';
 
-/** How long a sighting waits for its batch at the most; longer, and the caller had better try again elsewhere. */
-const MAX_WAIT_MS = 1_500;
 const SWEEP_MS = 100;
 
 /** So many must wait for a batch to be read beside another that is being read. */
 const MIN_BESIDE = 16;
-
-interface Waiting extends Call, Traced {
-  readonly since: number;
-  readonly fail: (reason: unknown) => void;
-}
 
 /**
  * Natural batching: while batches are under way, arriving sightings wait, and the next batch takes all that wait.
@@ -31,13 +24,14 @@ interface Waiting extends Call, Traced {
 @Injectable()
 export class SightingBatcher {
   /** By tenant, in order of arrival; a batch never mixes tenants. */
-  private readonly queues = new Map<number, Waiting[]>();
+  private readonly queues = new Map<number, WaitingCall[]>();
   private waiting = 0;
   private busyLanes = 0;
   /** How many of the batches under way are not decided yet; the others write. */
   private undecided = 0;
   /** Batches under way, whose callers may not have been answered yet. */
-  private readonly underWay = new Set<readonly Waiting[]>();
+  private readonly underWay = new Set<readonly WaitingCall[]>();
+  private readonly contested: ContestedCalls;
   private sweeper: NodeJS.Timeout | null = null;
 
   constructor(
@@ -45,7 +39,12 @@ export class SightingBatcher {
     private readonly settings: Settings,
     private readonly metrics: IdentityMetrics,
   ) {
-    metrics.watch(() => ({ waiting: this.waiting, busyLanes: this.busyLanes }));
+    this.contested = new ContestedCalls(reconciliation, settings);
+    metrics.watch(() => ({
+      waiting: this.waiting,
+      busyLanes: this.busyLanes,
+      contested: this.contested.size,
+    }));
   }
 
   /**
@@ -53,17 +52,27 @@ export class SightingBatcher {
    *
    * @throws {OverloadedError} if too many wait already
    * @throws {DatabaseUnavailableError} if the database can't serve, or did not get to the sighting in time
-   * @throws {ContentionError} if it lost every race; in either case the sighting may be sent again
+   * @throws {ContentionError} if other writers are in its way for too long; in any case the sighting may be sent again
    */
   identify(tenantId: number, sighting: Sighting): Promise<IdentityView> {
-    return new Promise((answer, fail) => {
+    return new Promise((resolve, reject) => {
       const queue = this.queues.get(tenantId) ?? [];
       if (!this.hasRoom(queue.length)) {
-        fail(new OverloadedError('too many calls wait already'));
+        reject(new OverloadedError('too many calls wait already'));
         return;
       }
       this.waiting++;
-      queue.push({ sighting, answer, fail, since: performance.now(), span: activeSpan() });
+      queue.push(
+        new WaitingCall(
+          sighting,
+          activeSpan(),
+          (view) => {
+            resolve(view);
+            this.metrics.answered(view);
+          },
+          reject,
+        ),
+      );
       this.queues.set(tenantId, queue);
       this.fillLanes();
       this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS);
@@ -83,24 +92,21 @@ export class SightingBatcher {
    */
   private sweep(): void {
     for (const [tenantId, queue] of this.queues) {
-      const late = queue.findIndex(({ since }) => !isOver(since, MAX_WAIT_MS));
-      const refused = queue.splice(0, late === -1 ? queue.length : late);
-      this.waiting -= refused.length;
-      refused.forEach(({ fail }) =>
-        fail(new DatabaseUnavailableError('the database is too slow for all that wait')),
-      );
+      this.waiting -= refuseLate(queue, tooSlowForAll);
       if (queue.length === 0) {
         this.queues.delete(tenantId);
       }
     }
-    // The work goes on, and may still be written: safe, because a repeated sighting is.
-    for (const batch of this.underWay) {
-      batch.filter(({ since }) => isOver(since, ANSWER_WITHIN_MS)).forEach(({ fail }) => fail(tooSlow()));
-    }
-    if (this.queues.size === 0 && this.underWay.size === 0 && this.sweeper !== null) {
+    this.contested.sweep();
+    this.underWay.forEach((batch) => batch.forEach((call) => call.failIfLate()));
+    if (this.isIdle && this.sweeper !== null) {
       clearInterval(this.sweeper);
       this.sweeper = null;
     }
+  }
+
+  private get isIdle(): boolean {
+    return this.queues.size === 0 && this.underWay.size === 0 && this.contested.size === 0;
   }
 
   private fillLanes(): void {
@@ -130,7 +136,7 @@ export class SightingBatcher {
     return this.busyLanes < batchLanes && (this.undecided === 0 || waiting >= MIN_BESIDE);
   }
 
-  private async run(tenantId: number, batch: readonly Waiting[]): Promise<void> {
+  private async run(tenantId: number, batch: readonly WaitingCall[]): Promise<void> {
     let isDecided = false;
     const onDecided = (): void => {
       if (!isDecided) {
@@ -142,7 +148,10 @@ export class SightingBatcher {
     };
     this.underWay.add(batch);
     try {
-      await this.reconcile(tenantId, batch, onDecided);
+      await together(batch, async (calls) => {
+        const contested = await this.reconciliation.identify(tenantId, calls, onDecided);
+        this.contested.add(tenantId, contested);
+      });
     } finally {
       onDecided();
       this.underWay.delete(batch);
@@ -150,38 +159,8 @@ export class SightingBatcher {
       this.fillLanes();
     }
   }
-
-  private async reconcile(tenantId: number, batch: readonly Waiting[], onDecided: () => void): Promise<void> {
-    const answered = new Set<Waiting>();
-    const calls = batch.map((waiting) => ({
-      sighting: waiting.sighting,
-      answer: (view: IdentityView) => {
-        answered.add(waiting);
-        waiting.answer(view);
-        this.metrics.answered(view);
-      },
-    }));
-    try {
-      await this.reconciliation.identify(tenantId, calls, onDecided);
-    } catch (error) {
-      const left = batch.filter((waiting) => !answered.has(waiting));
-      if (left.length <= 1 || isForAll(error)) {
-        left.forEach(({ fail }) => fail(error));
-        return;
-      }
-      // It is about one of them; alone, each of the others gets its answer.
-      for (const waiting of left) {
-        await this.reconcile(tenantId, [waiting], onDecided);
-      }
-    }
-  }
 }
 
-function isOver(since: number, limitMs: number): boolean {
-  return performance.now() - since > limitMs;
-}
-
-/** Whether an error would meet the sightings of a batch just as well one by one. */
-function isForAll(error: unknown): boolean {
-  return error instanceof DatabaseUnavailableError || error instanceof ContentionError;
+function tooSlowForAll(): DatabaseUnavailableError {
+  return new DatabaseUnavailableError('the database is too slow for all that wait');
 }

@@ -15,10 +15,11 @@ interface Written {
   readonly deletion: unknown;
 }
 
-/** The sightings that wait for a batch, and the batches under way. */
+/** The sightings that wait for a batch, the batches under way, and the sightings that another writer is in the way of. */
 interface Load {
   readonly waiting: number;
   readonly busyLanes: number;
+  readonly contested: number;
 }
 
 const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
@@ -27,7 +28,7 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 
 /** What is counted of batches, decisions and identities. No metric has a label whose values a caller could choose. */
 @Injectable()
 export class IdentityMetrics {
-  private load: () => Load = () => ({ waiting: 0, busyLanes: 0 });
+  private load: () => Load = () => ({ waiting: 0, busyLanes: 0, contested: 0 });
   private readonly isOn: boolean;
   private readonly batchSize: Histogram;
   private readonly batchWait: Histogram;
@@ -54,6 +55,12 @@ export class IdentityMetrics {
       'identity_batches_under_way',
       'Batches under way; no more than BATCH_LANES',
       () => this.load().busyLanes,
+    );
+    addGauge(
+      registry,
+      'identity_sightings_contested',
+      'Sightings set aside because another writer holds or has just changed their identity; no more than QUEUE_MAX',
+      () => this.load().contested,
     );
     this.batchSize = new Histogram({
       name: 'identity_batch_size',

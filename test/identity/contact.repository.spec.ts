@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
+import { Conflict } from '../../src/identity/conflict.js';
 import type { ContactRepository } from '../../src/identity/contact.repository.js';
 import type { Sighting } from '../../src/identity/domain/contact.js';
 import { reconcile } from '../../src/identity/domain/reconcile.js';
@@ -45,7 +46,7 @@ async function decide(...sightings: Sighting[]): Promise<Writes> {
 }
 
 async function write(...sightings: Sighting[]): Promise<void> {
-  expect(await contacts.apply(TENANT, await decide(...sightings))).not.toBeNull();
+  expect(await contacts.apply(TENANT, await decide(...sightings))).toBeInstanceOf(Array);
 }
 
 test('loading brings every row of every identity that shares an identifier, deleted rows too, and nothing else', async () => {
@@ -102,7 +103,7 @@ test('a decision on an identity that has changed since is not written', async ()
   await write(GEORGE);
   const stale = await decide({ email: GEORGE.email, phoneNumber: '1' });
   await write({ email: GEORGE.email, phoneNumber: '2' });
-  expect(await contacts.apply(TENANT, stale)).toBeNull();
+  expect(await contacts.apply(TENANT, stale)).toBeInstanceOf(Conflict);
   expect(await database.query('select id::int from contact order by id')).toEqual([{ id: 1 }, { id: 2 }]);
 });
 
@@ -111,7 +112,7 @@ test('a merge is not written if the identity to merge has gained a contact since
   await write(BIFF);
   const stale = await decide({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
   await write({ email: BIFF.email, phoneNumber: '1' });
-  expect(await contacts.apply(TENANT, stale)).toBeNull();
+  expect(await contacts.apply(TENANT, stale)).toBeInstanceOf(Conflict);
   await write({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
   expect(await violations(database)).toEqual({});
 });
@@ -122,7 +123,7 @@ test('a merge is not written if the identity to merge was merged into another si
   await write(BIFF);
   const stale = await decide({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
   await write({ email: 'doc@hillvalley.edu', phoneNumber: BIFF.phoneNumber });
-  expect(await contacts.apply(TENANT, stale)).toBeNull();
+  expect(await contacts.apply(TENANT, stale)).toBeInstanceOf(Conflict);
 });
 
 test('a deletion is not written if the identity has gained a contact since', async () => {
@@ -130,13 +131,13 @@ test('a deletion is not written if the identity has gained a contact since', asy
   const [identity] = await contacts.load({ tenantId: TENANT, contactId: 1 });
   const stale = remove(identity!, 1);
   await write({ email: GEORGE.email, phoneNumber: '1' });
-  expect(await contacts.apply(TENANT, stale)).toBeNull();
+  expect(await contacts.apply(TENANT, stale)).toBeInstanceOf(Conflict);
 });
 
 test('a claim that another has made since is a conflict, and nothing of the decision is written', async () => {
   const stale = await decide(BIFF, GEORGE);
   await write({ email: GEORGE.email, phoneNumber: null });
-  expect(await contacts.apply(TENANT, stale)).toBeNull();
+  expect(await contacts.apply(TENANT, stale)).toBeInstanceOf(Conflict);
   expect(await database.query('select email from contact')).toEqual([{ email: GEORGE.email }]);
   expect(await database.query('select value from identifier')).toEqual([{ value: GEORGE.email }]);
 });
@@ -149,17 +150,25 @@ test('of two decisions at once on what was read of one identity one is not writt
       await decide({ email: GEORGE.email, phoneNumber: `${round}2` }),
     ];
     const outcomes = await Promise.all(rivals.map((writes) => contacts.apply(TENANT, writes)));
-    expect(outcomes.filter((ids) => ids !== null)).toHaveLength(1);
+    expect(outcomes.filter(Array.isArray)).toHaveLength(1);
   }
 });
 
-test('decisions that touch the same rows in opposite order do not wait for each other in a circle', async () => {
+test('turns under locks that take the same rows in opposite order do not wait for each other in a circle', async () => {
   const values = Array.from({ length: 20 }, (_, i) => ({ email: `e${i}@hillvalley.edu`, phoneNumber: null }));
   await write(...values);
   await fillUp();
-  const there = await decide(...values.map(({ email }, i) => ({ email, phoneNumber: String(1000 + i) })));
-  const back = { ...there, touched: there.touched.toReversed() };
-  expect(await deadlocksWhile('select id from contact where id = 10 for update', [there, back])).toBe(0);
+  const sightings = values.map(({ email }, i) => ({ email, phoneNumber: String(1000 + i) }));
+  const writes = await decide(...sightings);
+  const ids = writes.touched.map(({ id }) => id);
+  const turns = [ids, ids.toReversed()].map(
+    (lockIds) => (rival: ContactRepository) =>
+      rival.applyLocked({ tenantId: TENANT, sightings }, lockIds, (now) => reconcile(now, sightings).writes),
+  );
+  expect(await rivalryWhile('select id from contact where id = 10 for update', turns)).toEqual({
+    written: 2,
+    deadlocks: 0,
+  });
 });
 
 test('decisions that claim the same identifiers in opposite order do not wait for each other in a circle', async () => {
@@ -167,10 +176,12 @@ test('decisions that claim the same identifiers in opposite order do not wait fo
     email: `e${String(i).padStart(2, '0')}@hillvalley.edu`,
     phoneNumber: null,
   }));
-  const rivals = [await decide(...values), await decide(...values.toReversed())];
+  const rivals = [await decide(...values), await decide(...values.toReversed())].map(
+    (writes) => (rival: ContactRepository) => rival.apply(TENANT, writes),
+  );
   await write(BIFF);
-  expect(await deadlocksWhile(`insert into identifier values (1, 0, 'e10@hillvalley.edu', 1)`, rivals)).toBe(
-    0,
+  expect(await rivalryWhile(`insert into identifier values (1, 0, 'e10@hillvalley.edu', 1)`, rivals)).toEqual(
+    { written: 1, deadlocks: 0 },
   );
 });
 
@@ -181,7 +192,7 @@ test('under locks a decision is made on what is stored then, and written only if
   const selection = { tenantId: TENANT, sightings };
   expect(
     await contacts.applyLocked(selection, [1], (identities) => reconcile(identities, sightings).writes),
-  ).toBeNull();
+  ).toEqual(new Conflict('not_held'));
   expect(await database.query('select * from identity_merge')).toEqual([]);
   expect(
     await contacts.applyLocked(selection, [2, 1], (identities) => reconcile(identities, sightings).writes),
@@ -216,17 +227,14 @@ test('under the lock of its primary a decision does not wait for rows that other
   const rival = new pg.Client({ connectionString: database.url });
   await rival.connect();
   await rival.query('begin; select id from contact where id = 1 for no key update');
-  const causes: string[] = [];
-  contacts.onConflict = (cause) => causes.push(cause);
   let circle: Promise<unknown> = Promise.resolve();
   const deletion = contacts.applyLocked({ tenantId: TENANT, contactId: 2 }, [2], ([identity]) => {
     circle = rival.query('select id from contact where id = 2 for no key update');
     return remove(identity!, 2);
   });
-  expect(await deletion).toBeNull();
+  expect(await deletion).toEqual(new Conflict('not_held'));
   await circle;
   await rival.end();
-  expect(causes).toEqual(['not_held']);
 });
 
 test('an import may make a stored primary secondary, and dates come back as they were given', async () => {
@@ -242,13 +250,15 @@ test('an import may make a stored primary secondary, and dates come back as they
   expect(again).toMatchObject({ primaryId: 1 });
 });
 
-test('a lock that is not to be had in time is a conflict, and the server keeps nothing that nobody waits for', async () => {
+test('a row that another holds is a conflict, at once or when the time for a lock is over, and the server keeps nothing that nobody waits for', async () => {
   await write(GEORGE);
   const late = await decide({ email: GEORGE.email, phoneNumber: '1' });
   const holder = new pg.Client({ connectionString: database.url });
   await holder.connect();
   await holder.query('begin; select id from contact for update');
-  expect(await contacts.apply(TENANT, late)).toBeNull();
+  expect(await contacts.apply(TENANT, late)).toEqual(new Conflict('changed', [1]));
+  const selection = { tenantId: TENANT, contactId: 1 };
+  expect(await contacts.applyLocked(selection, [1], () => late)).toEqual(new Conflict('lock_timeout'));
   const waiting = await database.query(
     `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
   );
@@ -307,9 +317,13 @@ async function fillUp(): Promise<void> {
 
 /**
  * Applies decisions at once while another session holds something in the middle of what they lock, so that each has
- * taken locks and waits for more when it lets go. Returns how many deadlocks PostgreSQL had to break.
+ * taken locks and waits for more when it lets go. Returns how many were written, and how many deadlocks PostgreSQL had to
+ * break.
  */
-async function deadlocksWhile(hold: string, rivals: readonly Writes[]): Promise<number> {
+async function rivalryWhile(
+  hold: string,
+  rivals: readonly ((contacts: ContactRepository) => Promise<number[] | Conflict>)[],
+): Promise<{ written: number; deadlocks: number }> {
   const rivalOrm = await MikroORM.init({
     ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'serve'),
   });
@@ -319,15 +333,15 @@ async function deadlocksWhile(hold: string, rivals: readonly Writes[]): Promise<
   await holder.connect();
   await holder.query('begin');
   await holder.query(hold);
-  const outcomes = rivals.map((writes) => rivalContacts.apply(TENANT, writes));
+  const outcomes = rivals.map((rival) => rival(rivalContacts));
   await sleep(300);
   await holder.query('rollback');
   await holder.end();
-  expect((await Promise.all(outcomes)).filter((ids) => ids !== null)).toHaveLength(1);
+  const written = (await Promise.all(outcomes)).filter(Array.isArray).length;
   // A connection reports its share of the statistics at the latest when it ends.
   await rivalOrm.close();
   await sleep(100);
-  return (await deadlocks()) - before;
+  return { written, deadlocks: (await deadlocks()) - before };
 }
 
 async function deadlocks(): Promise<number> {

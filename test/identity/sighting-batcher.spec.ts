@@ -3,21 +3,47 @@ import { Registry } from 'prom-client';
 import { Settings } from '../../src/config/settings.js';
 import { DatabaseUnavailableError } from '../../src/database/database-unavailable.error.js';
 import { OverloadedError } from '../../src/limits/overloaded.error.js';
-import type { Call, ReconciliationService } from '../../src/identity/reconciliation.service.js';
+import type { Call, Contested } from '../../src/identity/open-calls.js';
+import type { ReconciliationService } from '../../src/identity/reconciliation.service.js';
 import { SightingBatcher } from '../../src/identity/sighting-batcher.js';
 import { IdentityMetrics } from '../../src/metrics/identity-metrics.js';
 
+interface Taken {
+  readonly tenantId: number;
+  readonly phones: (string | null)[];
+  readonly decide: () => void;
+  readonly end: (error?: Error) => void;
+  /** Ends it with calls that another writer is in the way of; their phone number is that of their primary. */
+  readonly contest: () => void;
+}
+
 /** Stands for the database work: records the batches, and ends them when told to. */
 class Batches {
-  readonly taken: {
-    tenantId: number;
-    phones: (string | null)[];
-    decide: () => void;
-    end: (error?: Error) => void;
-  }[] = [];
+  readonly taken: Taken[] = [];
+  /** Calls that another writer was in the way of, by identity. */
+  readonly contested: Taken[] = [];
 
-  identify(tenantId: number, calls: readonly Call[], decide: () => void): Promise<void> {
+  identify<C extends Call>(
+    tenantId: number,
+    calls: readonly C[],
+    decide: () => void,
+  ): Promise<Contested<C>[]> {
+    return this.record(this.taken, tenantId, calls, decide);
+  }
+
+  identifyContested<C extends Call>(tenantId: number, calls: readonly C[]): Promise<Contested<C>[]> {
+    return this.record(this.contested, tenantId, calls, () => undefined);
+  }
+
+  private record<C extends Call>(
+    list: Taken[],
+    tenantId: number,
+    calls: readonly C[],
+    decide: () => void,
+  ): Promise<Contested<C>[]> {
     return new Promise((resolve, reject) => {
+      const contest = (): void =>
+        resolve(calls.map((call) => ({ call, primaryId: Number(call.sighting.phoneNumber) })));
       const end = (error?: Error): void => {
         if (error !== undefined) {
           reject(error);
@@ -31,9 +57,10 @@ class Batches {
             secondaryContactIds: [],
           });
         }
-        resolve();
+        resolve([]);
       };
-      this.taken.push({ tenantId, phones: calls.map(({ sighting }) => sighting.phoneNumber), decide, end });
+      const phones = calls.map(({ sighting }) => sighting.phoneNumber);
+      list.push({ tenantId, phones, decide, end, contest });
     });
   }
 }
@@ -197,6 +224,70 @@ test('an error that would meet each of them fails the whole batch at once', asyn
   expect(batches.taken).toHaveLength(2);
 });
 
+describe('calls that another writer is in the way of', () => {
+  test('leave the lane to the others', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const held = identify('1');
+    batches.taken[0]!.contest();
+    await settled();
+    const other = identify('2');
+    batches.taken[1]!.end();
+    expect(await other).toEqual(['2']);
+    batches.contested[0]!.end();
+    expect(await held).toEqual(['1']);
+  });
+
+  test('wait by identity: one after the other those of one, beside each other those of several', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const answers: Promise<string[]>[] = [];
+    for (const phone of ['7', '7', '8', '7']) {
+      answers.push(identify(phone));
+      batches.taken.at(-1)!.contest();
+      await settled();
+    }
+    expect(batches.contested.map(({ phones }) => phones)).toEqual([['7'], ['8']]);
+    batches.contested[0]!.end();
+    await settled();
+    expect(batches.contested.map(({ phones }) => phones)).toEqual([['7'], ['8'], ['7', '7']]);
+    batches.contested[1]!.end();
+    batches.contested[2]!.end();
+    expect(await Promise.all(answers)).toEqual([['7'], ['7'], ['8'], ['7']]);
+  });
+
+  test('are no more identities at once than may hold connections', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    for (const phone of ['1', '2', '3', '4', '5']) {
+      void identify(phone);
+      batches.taken.at(-1)!.contest();
+      await settled();
+    }
+    expect(batches.contested).toHaveLength(4);
+    batches.contested[2]!.end();
+    await settled();
+    expect(batches.contested.map(({ phones }) => phones)).toEqual([['1'], ['2'], ['3'], ['4'], ['5']]);
+  });
+
+  test('of several tenants are never those of one identity', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    for (const tenantId of [1, 2]) {
+      void identify('1', tenantId);
+      batches.taken.at(-1)!.contest();
+      await settled();
+    }
+    expect(batches.contested.map(({ tenantId }) => tenantId)).toEqual([1, 2]);
+  });
+
+  test('are refused if too many wait', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1', QUEUE_MAX: '1' });
+    void identify('1');
+    batches.taken[0]!.contest();
+    await settled();
+    const second = identify('2');
+    batches.taken[1]!.contest();
+    await expect(second).rejects.toThrow(OverloadedError);
+  });
+});
+
 describe('while the database keeps a lane', () => {
   beforeEach(() => {
     jest.useFakeTimers({ now: 0, doNotFake: ['queueMicrotask', 'nextTick', 'setImmediate'] });
@@ -215,6 +306,23 @@ describe('while the database keeps a lane', () => {
     batches.taken[0]!.end();
     expect(await first).toEqual(['1']);
     expect(batches.taken).toHaveLength(1);
+  });
+
+  test('a call that waits too long for another writer is refused, and so is one that waits behind it', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const answers = [];
+    for (const phone of ['1', '1']) {
+      answers.push(Promise.allSettled([identify(phone)]));
+      batches.taken.at(-1)!.contest();
+      await settled();
+    }
+    jest.advanceTimersByTime(1_700);
+    expect(await answers[1]).toMatchObject([{ reason: { name: 'ContentionError' } }]);
+    jest.advanceTimersByTime(2_700);
+    expect(await answers[0]).toMatchObject([
+      { reason: { message: 'the database takes too long to answer' } },
+    ]);
+    expect(batches.contested).toHaveLength(1);
   });
 
   test('a caller whose batch does not end is refused in time', async () => {
