@@ -17,6 +17,10 @@ const NO_HOST: ProblemDescription = {
   status: 400,
   detail: 'The request has no Host header.',
 };
+const SEVERAL_HOSTS: ProblemDescription = {
+  ...NO_HOST,
+  detail: 'The request has more than one Host header.',
+};
 const UNSUPPORTED_CHARSET: ProblemDescription = {
   slug: 'unsupported-media-type',
   title: 'Unsupported media type',
@@ -31,6 +35,13 @@ const UNSUPPORTED_ENCODING: ProblemDescription = {
   detail: 'Send the body without a content encoding.',
   headers: { 'accept-encoding': 'identity' },
 };
+const UNSUPPORTED_TRANSFER_CODING: ProblemDescription = {
+  slug: 'unsupported-transfer-coding',
+  title: 'Unsupported transfer coding',
+  status: 415,
+  detail: 'Send the body with no Transfer-Encoding but chunked.',
+};
+
 /**
  * The HTTP server: its limits on time and size, request ids, and a JSON parser that takes nothing but JSON in UTF-8.
  *
@@ -95,8 +106,15 @@ function refusalOf({ method, headers, raw }: FastifyRequest): ProblemDescription
   if (headers.host === undefined && raw.httpVersion === '1.1') {
     return NO_HOST;
   }
+  // Node keeps the first of them, and a proxy may have gone by another.
+  if (raw.rawHeaders.filter((text, i) => i % 2 === 0 && /^host$/i.test(text)).length > 1) {
+    return SEVERAL_HOSTS;
+  }
   if (method !== 'POST') {
     return null;
+  }
+  if ((headers['transfer-encoding']?.trim().toLowerCase() ?? 'chunked') !== 'chunked') {
+    return UNSUPPORTED_TRANSFER_CODING;
   }
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding !== 'identity') {

@@ -291,6 +291,12 @@ test('a deletion may announce JSON and send none, as many clients do', async () 
 
 test.each([
   ['GET /health HTTP/1.1\r\n\r\n', 400, 'malformed-request'],
+  ['GET /health HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n', 400, 'malformed-request'],
+  [
+    'POST /identify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+    415,
+    'unsupported-transfer-coding',
+  ],
   ['GET /health HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n', 417, 'expectation-failed'],
   [
     `GET /health HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
