@@ -67,6 +67,8 @@ export function createFastifyAdapter(): FastifyAdapter {
   });
   const fastify = adapter.getInstance();
   fastify.server.on('checkExpectation', answerExpectation);
+  // Fastify wants the type of its body to be named, also where there is no route; none of ours takes it.
+  fastify.addHttpMethod('QUERY', { hasBody: false, overrideExisting: true });
   fastify.addHook('onRequest', (request, reply, done) => {
     if (!seeToItsEnd(request, reply)) {
       return;

@@ -270,6 +270,7 @@ test.each([
   ['GET', '/nowhere?email=mcfly@hillvalley.edu'],
   ['PUT', '/contacts/1'],
   ['POST', '/'],
+  ['QUERY', '/identify'],
 ])('an unknown route is not found: %s %s', async (method, path) => {
   await isProblem(method, path, undefined, {}, problem(404, 'no-such-route'));
 });
