@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { lookup } from 'node:dns/promises';
 import { requireAuth } from './auth/require-auth.js';
 import { loadSettings } from './config/load-settings.js';
 import { createApp } from './create-app.js';
@@ -23,7 +24,9 @@ try {
   const app = await createApp(settings);
   app.enableShutdownHooks([...SIGNALS], { useProcessExit: true });
   SIGNALS.forEach((signal) => process.removeListener(signal, quit));
-  await app.listen(settings.port, settings.host);
+  // Of `localhost` Fastify would serve further addresses with servers that get none of what is set up for this one.
+  const { address } = await lookup(settings.host);
+  await app.listen(settings.port, address);
   const url = await app.getUrl();
   logger.log(`Listening on ${url}, Swagger UI at ${url}/docs`);
 } catch (error) {

@@ -103,6 +103,37 @@ test('a port in use is named', async () => {
   await service.end('SIGTERM');
 });
 
+/** Run before a process: `localhost` is two addresses. */
+const TWO_ADDRESSES = `
+  import dns from 'node:dns';
+  import { syncBuiltinESMExports } from 'node:module';
+  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+  const { lookup } = dns;
+  dns.lookup = (host, options, done) =>
+    host === 'localhost' && options.all ? done(null, addresses) : lookup(host, options, done);
+  syncBuiltinESMExports();
+`;
+
+test('with a host name of several addresses the service listens on the first of them alone', async () => {
+  const service = await ServiceProcess.start({
+    DATABASE_URL: database.url,
+    HOST: 'localhost',
+    NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(TWO_ADDRESSES)}"`,
+  });
+  try {
+    const { port } = new URL(service.client.url);
+    const statuses = ['127.0.0.1', '127.0.0.2'].map((address) =>
+      fetch(`http://${address}:${port}/health`).then(
+        ({ status }) => status,
+        () => null,
+      ),
+    );
+    expect(await Promise.all(statuses)).toEqual([200, null]);
+  } finally {
+    await service.end('SIGTERM');
+  }
+});
+
 test('a database that is not reachable is said once and in a sentence, and the service goes on trying', async () => {
   const service = await ServiceProcess.start({
     DATABASE_URL: 'postgres://marty:hunter2@127.0.0.1:1/nothing',
