@@ -19,10 +19,10 @@ const NO_HASH = hashSecret('');
 type Access = Scope | 'all' | null;
 
 /** Every caller, where none authenticates. */
-const ANYBODY: Caller = { tenantId: DEFAULT_TENANT_ID, keyId: null, callsPerMinute: null };
+const ANYBODY: Caller = { tenantId: DEFAULT_TENANT_ID, keyId: null, callsPerMinute: null, refusal: null };
 
 /**
- * Lets a call pass if its key is valid and has the scope that the route asks for.
+ * Lets a call pass if its key is valid, and finds out whether it has the scope that the route asks for.
  *
  * Whatever is wrong with a key, unknown, wrong secret, revoked or expired, the answer is the same: it does not tell
  * which keys there are.
@@ -39,7 +39,6 @@ export class ApiKeyGuard implements CanActivate {
 
   /**
    * @throws {UnauthorizedError} without a valid key
-   * @throws {ForbiddenError} if the key lacks the scope
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const access = this.accessOf(context);
@@ -81,10 +80,13 @@ export class ApiKeyGuard implements CanActivate {
       throw new UnauthorizedError(false);
     }
     this.directory.noteUse(key.id);
-    if (scope === null || !allows(key.scopes, scope)) {
-      throw new ForbiddenError(scope);
-    }
-    request.caller = { tenantId: key.tenantId, keyId: key.id, callsPerMinute: key.callsPerMinute };
+    const isAllowed = scope !== null && allows(key.scopes, scope);
+    request.caller = {
+      tenantId: key.tenantId,
+      keyId: key.id,
+      callsPerMinute: key.callsPerMinute,
+      refusal: isAllowed ? null : new ForbiddenError(scope),
+    };
     return true;
   }
 }

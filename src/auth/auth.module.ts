@@ -7,6 +7,7 @@ import { RateLimiter } from '../limits/rate-limiter.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { ApiKey } from './entities/api-key.js';
 import { KeyDirectory } from './key-directory.js';
+import { ScopeGuard } from './scope.guard.js';
 
 /** Who may call what, and how often. */
 @Module({
@@ -14,9 +15,10 @@ import { KeyDirectory } from './key-directory.js';
   providers: [
     KeyDirectory,
     RateLimiter,
-    // In this order: what is counted is counted for a key.
+    // In this order: what is counted is counted for a key, also what it may not do.
     { provide: APP_GUARD, useClass: ApiKeyGuard },
     { provide: APP_GUARD, useClass: RateLimitGuard },
+    { provide: APP_GUARD, useClass: ScopeGuard },
   ],
 })
 export class AuthModule implements OnApplicationBootstrap {

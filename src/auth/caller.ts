@@ -8,6 +8,8 @@ export interface Caller {
   readonly keyId: string | null;
   /** Calls a minute that the key may make, if other than the service's own limit. */
   readonly callsPerMinute: number | null;
+  /** Why the key may not make this call, which is counted before it is refused; null: it may. */
+  readonly refusal: Error | null;
 }
 
 declare module 'fastify' {

@@ -134,3 +134,15 @@ test('a caller is told its limit, and refused with 429 and Retry-After beyond it
   expect((await call(fast)).headers.get('ratelimit-policy')).toBe('"key";q=1000;w=60');
   expect((await app.client.send('GET', '/health/live')).headers.get('ratelimit')).toBeNull();
 });
+
+test('calls that a key has no scope for are counted like all others', async () => {
+  const keys = await administerKeys(database.url);
+  const key = await keys.make({ scopes: ['identify'], callsPerMinute: 3 });
+  await keys.close();
+  await using app = await startApp({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
+  const statuses: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    statuses.push((await app.client.send('DELETE', '/contacts/1', undefined, { 'x-api-key': key })).status);
+  }
+  expect(statuses).toEqual([403, 403, 403, 429]);
+});
