@@ -10,3 +10,12 @@ export function duration(text: string): number {
   }
   return Number(number) * UNIT_MS[unit as keyof typeof UNIT_MS];
 }
+
+/** As {@link duration}, and not none. */
+export function lifetime(text: string): number {
+  const ms = duration(text);
+  if (ms === 0) {
+    throw new InvalidArgumentError('It must be longer than nothing: the key would not work at all.');
+  }
+  return ms;
+}

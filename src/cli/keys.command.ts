@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { MadeKey } from '../auth/key-administration.js';
 import { SCOPES, type Scope } from '../auth/scope.js';
-import { duration } from './durations.js';
+import { duration, lifetime } from './durations.js';
 import { wholeNumber } from './numbers.js';
 import { minute, table } from './table.js';
 
@@ -35,7 +35,7 @@ function createCommand(): Command {
         .choices(SCOPES)
         .default(['identify', 'read'] as const),
     )
-    .option('--expires-in <duration>', 'such as 90d (default: never)', duration)
+    .option('--expires-in <duration>', 'such as 90d (default: never)', lifetime)
     .option('--calls-per-minute <number>', 'a limit of its own', wholeNumber(1, 1_000_000_000))
     .action(async (name: string, { tenant, scope, expiresIn, callsPerMinute }: CreateFlags) => {
       const { administer } = await import('./open-administration.js');
@@ -44,7 +44,7 @@ function createCommand(): Command {
           administration.createKey({
             tenant,
             name,
-            scopes: scope,
+            scopes: [...new Set(scope)],
             callsPerMinute: callsPerMinute ?? null,
             expiresAt: expiresIn === undefined ? null : new Date(Date.now() + expiresIn),
           }),

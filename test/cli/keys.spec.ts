@@ -54,6 +54,7 @@ test('tenants and keys from their making to their end', async () => {
     '--scope',
     'identify',
     'read',
+    'identify',
     '--expires-in',
     '90d',
   );
@@ -99,6 +100,7 @@ test.each([
   [['keys', 'create', 'x', '--tenant', 'nobody'], 'There is no tenant "nobody"'],
   [['keys', 'create', 'x', '--scope', 'everything'], 'Allowed choices are identify, read, delete, admin'],
   [['keys', 'create', 'x', '--expires-in', 'soon'], 'such as 30m, 24h or 90d'],
+  [['keys', 'create', 'x', '--expires-in', '0m'], 'the key would not work at all'],
   [['keys', 'create', ' '], 'It must be 1 to 100 characters'],
   [['keys', 'create', '\u001b[2J'], 'none of them a control character'],
   [['keys', 'create', 'crm\n0'], 'none of them a control character'],
