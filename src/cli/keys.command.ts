@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { AdministrationError } from '../auth/administration.error.js';
 import type { MadeKey } from '../auth/key-administration.js';
 import { SCOPES, type Scope } from '../auth/scope.js';
 import { duration, lifetime } from './durations.js';
@@ -39,9 +40,9 @@ function createCommand(): Command {
     .option('--calls-per-minute <number>', 'a limit of its own', wholeNumber(1, 1_000_000_000))
     .action(async (name: string, { tenant, scope, expiresIn, callsPerMinute }: CreateFlags) => {
       const { administer } = await import('./open-administration.js');
-      show(
-        await administer((administration) =>
-          administration.createKey({
+      await administer(async (administration) =>
+        show(
+          await administration.createKey({
             tenant,
             name,
             scopes: [...new Set(scope)],
@@ -104,7 +105,7 @@ function rotateCommand(): Command {
     )
     .action(async (id: string, { grace }: { grace: number }) => {
       const { administer } = await import('./open-administration.js');
-      show(await administer((administration) => administration.rotateKey(idOf(id), grace)));
+      await administer(async (administration) => show(await administration.rotateKey(idOf(id), grace)));
     });
 }
 
@@ -119,10 +120,19 @@ function revokeCommand(): Command {
     });
 }
 
-/** The key alone on the standard output, so that a script can take it. */
-function show({ id, text }: MadeKey): void {
+/**
+ * The key alone on the standard output, so that a script can take it.
+ *
+ * @throws {AdministrationError} if it can't be written: then there must be no key, for nobody would know it
+ */
+async function show({ id, text }: MadeKey): Promise<void> {
   process.stderr.write(`Key ${id}, shown this once:\n`);
-  process.stdout.write(`${text}\n`);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  process.stdout.once('error', reject);
+  process.stdout.write(`${text}\n`, (error) => (error ? reject(error) : resolve()));
+  await promise.catch((error: NodeJS.ErrnoException) => {
+    throw new AdministrationError(`The key can't be shown (${error.code}), so it was not made.`);
+  });
 }
 
 /** The public id, also of a whole key, however it was copied: an error would show its secret. */

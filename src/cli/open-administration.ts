@@ -8,7 +8,7 @@ import { holdDataDir } from '../database/data-dir-lock.js';
 import { requireSchema } from './require-schema.js';
 
 /**
- * Opens the database for one command about tenants and keys, and closes it.
+ * Opens the database for one command about tenants and keys, and closes it. If the command fails, nothing was changed.
  *
  * @throws {DataDirInUseError} if the embedded database is open in another process
  * @throws {SchemaError} if the schema is not up to date
@@ -24,7 +24,7 @@ export async function administer<T>(work: (administration: KeyAdministration) =>
     });
     try {
       await requireSchema(orm);
-      return await work(new KeyAdministration(orm.em.fork() as SqlEntityManager));
+      return await (orm.em.fork() as SqlEntityManager).transactional((em) => work(new KeyAdministration(em)));
     } finally {
       await orm.close();
     }

@@ -1,7 +1,9 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { text as read } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { startApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
@@ -116,6 +118,25 @@ test.each([
   expect(result.code).toBe(2);
   expect(result.stderr).toContain(reason);
 });
+
+test('a key that can not be shown is not made, and its predecessor not ended', async () => {
+  const keys = async (): Promise<unknown> => JSON.parse((await run('keys', 'list', '--json')).stdout);
+  const old = (await run('keys', 'create', 'old')).stdout.slice(4, 16);
+  const before = await keys();
+  for (const args of [
+    ['create', 'new'],
+    ['rotate', old],
+  ]) {
+    const child = spawn(process.execPath, [resolve('dist/src/cli/main.js'), 'keys', ...args], {
+      env: { PATH: process.env.PATH, DATABASE_URL: database.url },
+    });
+    child.stdout.destroy();
+    const said = read(child.stderr);
+    expect(await once(child, 'close')).toEqual([2, null]);
+    expect(await said).toContain("The key can't be shown (EPIPE), so it was not made.\n");
+  }
+  expect(await keys()).toEqual(before);
+}, 120_000);
 
 test('a name is kept as it was given, whatever it means elsewhere', async () => {
   const names = [`x'); drop table api_key; -- \\ ? ?? $1 :name {"a":1} é✓`, '__proto__', '?'];
