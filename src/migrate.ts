@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { Command } from 'commander';
 import { ormOptions } from '../mikro-orm.config.js';
 import { loadSettings } from './config/load-settings.js';
 import { holdDataDir } from './database/data-dir-lock.js';
@@ -8,7 +9,14 @@ import { describeFailure } from './describe-failure.js';
 import { createLogger } from './logging/create-logger.js';
 import { installLastWords } from './logging/last-words.js';
 
-// `npm run migration:up`: brings the schema up to date and ends, with 0 if it is. Any number may run at once.
+// `npm run migration:up`
+new Command('migration:up')
+  .description(
+    'Brings the schema up to date, and ends with 0 if it is. Any number may run at once. The database is that of DATABASE_URL, or the embedded one in DATA_DIR (default ./data); DATABASE_SERVICE_ROLE is granted what the service needs.',
+  )
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .parse();
+
 Logger.overrideLogger(createLogger('info'));
 const logger = new Logger('Migration');
 installLastWords((error) => logger.fatal({ cause: 'an error that nothing handled', error }), 1);

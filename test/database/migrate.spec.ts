@@ -1,5 +1,8 @@
 import { MikroORM } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { migrate } from '../../src/database/migrate.js';
@@ -69,4 +72,18 @@ test('the parameters of the URL are obeyed: a server without TLS is not spoken t
   const url = `${database.url}?sslmode=require`;
   const strict = { ...ormOptions(new Settings({ DATABASE_URL: url }), 'migrate'), logger: () => undefined };
   await expect(migrate(strict)).rejects.toThrow('The server does not support SSL connections');
+});
+
+test.each([
+  [['--help'], 0, /^Usage: migration:up /],
+  [['--to', 'contacts'], 2, /^error: unknown option '--to'/],
+  [['down'], 2, /^error: too many arguments/],
+])('the command with %j migrates nothing', async (args, code, said) => {
+  const env = { PATH: process.env.PATH, DATABASE_URL: database.url };
+  const end = await promisify(execFile)(process.execPath, [resolve('dist/src/migrate.js'), ...args], {
+    env,
+  }).catch((error: unknown) => error as { code: number; stdout: string; stderr: string });
+  expect({ code: 0, ...end }).toMatchObject({ code });
+  expect(end.stdout + end.stderr).toMatch(said);
+  expect(await database.query("select tablename from pg_tables where schemaname = 'public'")).toEqual([]);
 });
