@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startTracing } from '../../src/tracing/start-tracing.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { Scrape } from '../support/metrics.js';
 import { ServiceProcess } from '../support/service-process.js';
@@ -172,6 +173,20 @@ test('a protocol that the service does not speak is refused', async () => {
   });
   expect(code).toBe(1);
   expect(output).toContain('OTEL_EXPORTER_OTLP_PROTOCOL must be one of http/protobuf, http/json');
+});
+
+test('what would send traces elsewhere, or another share of them, is refused by name', async () => {
+  const { code, output } = await ServiceProcess.startAndFail({
+    DATABASE_URL: database.url,
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'localhost:4318',
+    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '5',
+  });
+  expect(code).toBe(1);
+  expect(output).toContain('OTEL_EXPORTER_OTLP_ENDPOINT must be a URL of the form http://host:4318');
+  expect(output).toContain('OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1');
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1', OTEL_TRACES_SAMPLER: 'sometimes' };
+  await expect(startTracing(env)).rejects.toThrow('OTEL_TRACES_SAMPLER must be one of always_on, always_off');
 });
 
 test.each([
