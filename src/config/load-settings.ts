@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { loadEnvFile } from 'node:process';
 import { Settings, SettingsError } from './settings.js';
 
@@ -11,6 +11,9 @@ import { Settings, SettingsError } from './settings.js';
 export function loadSettings(): Settings {
   try {
     if (existsSync('.env')) {
+      if (statSync('.env').isDirectory()) {
+        throw new Error('it is a folder');
+      }
       loadEnvFile('.env');
     }
   } catch (error) {
