@@ -152,7 +152,7 @@ function readDelimiter(text: string): string {
 }
 
 function summary(
-  { tally, columns, isComplete, isResumed, seconds, rejectedPath }: ImportResult,
+  { tally, columns, ignored, isComplete, isResumed, seconds, rejectedPath }: ImportResult,
   { dryRun }: Flags,
 ): object {
   const { joined, apart, ...outcomes } = tally;
@@ -162,6 +162,7 @@ function summary(
     joined,
     apart,
     columns,
+    ignored,
     rejectedFile: tally.rejected > 0 ? rejectedPath : null,
     isDryRun: dryRun ?? false,
     isComplete,
@@ -171,7 +172,7 @@ function summary(
 }
 
 function describe(result: ImportResult, { dryRun }: Flags): string {
-  const { tally, columns, isComplete, isResumed, seconds, rejectedPath } = result;
+  const { tally, columns, ignored, isComplete, isResumed, seconds, rejectedPath } = result;
   const would = dryRun ? 'would be ' : '';
   const lines = [
     `${isComplete ? (dryRun ? 'Dry run' : 'Imported') : 'Stopped'}: ${number(rowsOf(tally))} rows in ${duration(seconds)}${isResumed ? ', with those of earlier runs' : ''}`,
@@ -181,6 +182,7 @@ function describe(result: ImportResult, { dryRun }: Flags): string {
     `  ${number(tally.unchanged)} unchanged (nothing new)`,
     `  ${number(tally.rejected)} rejected${tally.rejected > 0 ? `, see ${rejectedPath}` : ''}`,
     ...(columns === null ? [] : [`  columns: ${describeColumns(columns)}`]),
+    ...(ignored.length > 0 ? [`  not taken: ${ignored.map((name) => JSON.stringify(name)).join(', ')}`] : []),
     ...(tally.joined > 0 ? [`  ${number(tally.joined)} further merges by the column of the identity`] : []),
     ...(tally.apart > 0
       ? [

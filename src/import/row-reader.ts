@@ -53,6 +53,8 @@ export interface RowOptions {
 const SLICE_MS = 2;
 /** A batch that ends within an identity goes on to its end, up to so many times the size. */
 const OVERRUN = 4;
+/** Names in a summary; files may have any number. */
+const IGNORED_MAX = 20;
 
 /** Reads the rows of an input in batches, in memory that does not grow with it. */
 export class RowReader {
@@ -68,6 +70,8 @@ export class RowReader {
   headers: readonly string[] = [];
   /** Which of them hold what; null: each object of NDJSON has its own. */
   columns: Columns | null = null;
+  /** Properties of NDJSON that were read past; the first of them. */
+  readonly ignored = new Set<string>();
 
   private constructor(
     private readonly text: AsyncGenerator<string>,
@@ -223,6 +227,13 @@ export class RowReader {
       return known;
     }
     const columns = findColumns(keys, this.options.columns, true);
+    const taken = Object.values(columns);
+    for (const [place, key] of keys.entries()) {
+      // as with headers, not what looks like the data of a customer
+      if (!taken.includes(place) && this.ignored.size < IGNORED_MAX && !/@|\d{5}/.test(key)) {
+        this.ignored.add(key.slice(0, 100));
+      }
+    }
     if (this.layouts.size < 1000) {
       this.layouts.set(keys.join('\n'), columns);
     }

@@ -46,6 +46,8 @@ export interface ImportResult {
   readonly rejectedPath: string;
   /** The header of what each holds, null: nothing does; null as a whole: each object of NDJSON has its own */
   readonly columns: Readonly<Record<Role, string | null>> | null;
+  /** Properties of NDJSON that this run did not take, the first of them; of CSV none */
+  readonly ignored: readonly string[];
   /** Of all runs, if it was resumed */
   readonly tally: Tally;
   /** Whether every row was taken or rejected; false: it was stopped on the way */
@@ -119,6 +121,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   return {
     rejectedPath,
     columns: columnsOf(reader),
+    ignored: [...reader.ignored],
     tally,
     isComplete,
     isResumed: saved !== null,

@@ -53,6 +53,17 @@ test('the summary names the columns that were taken, so that one that was not re
   });
 });
 
+test('of objects the summary names the properties that were not taken', async () => {
+  const path = await file(
+    'german.ndjson',
+    '{"email":"jennifer@hillvalley.edu","Telefon":"515151"}\n{"Telefon":"1","phone":"2","plz":"95420"}\n',
+  );
+  const { stdout } = await run(['import', path, '--dry-run']);
+  expect(stdout).toContain('  not taken: "Telefon", "plz"\n');
+  const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Telefon']);
+  expect(JSON.parse(named.stdout)).toMatchObject({ columns: null, ignored: ['phone', 'plz'] });
+});
+
 test('an import with rejected rows exits with 1 and names their file', async () => {
   const path = await file('mixed.csv', 'email\nnobody\ndoc@hillvalley.edu\n');
   const { code, stdout } = await run(['import', path]);
