@@ -30,7 +30,7 @@ function createCommand(): Command {
   return new Command('create')
     .description('Creates a key and shows it, once: of its secret only a hash is kept.')
     .argument('<name>', 'what it is for, such as crm', readName)
-    .option('--tenant <name>', 'whose identities it opens', 'default')
+    .option('--tenant <name>', 'whose identities it opens, also where there are several tenants', 'default')
     .addOption(
       new Option('--scope <scopes...>', 'what it may do')
         .choices(SCOPES)
