@@ -108,8 +108,7 @@ function refusalOf({ method, headers, raw }: FastifyRequest): ProblemDescription
   if (headers.host === undefined && raw.httpVersion === '1.1') {
     return NO_HOST;
   }
-  // Node keeps the first of them, and a proxy may have gone by another.
-  if (raw.rawHeaders.filter((text, i) => i % 2 === 0 && /^host$/i.test(text)).length > 1) {
+  if (countHosts(raw) > 1) {
     return SEVERAL_HOSTS;
   }
   if (method !== 'POST') {
@@ -124,4 +123,15 @@ function refusalOf({ method, headers, raw }: FastifyRequest): ProblemDescription
   }
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
   return /^utf-?8$/i.test(charset) ? null : UNSUPPORTED_CHARSET;
+}
+
+/** Node keeps the first of several, and a proxy may have gone by another. */
+function countHosts({ rawHeaders }: IncomingMessage): number {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.length === 4 && rawHeaders[i]!.toLowerCase() === 'host') {
+      count++;
+    }
+  }
+  return count;
 }
