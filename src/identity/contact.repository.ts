@@ -79,11 +79,13 @@ export class ContactRepository extends EntityRepository<Contact> {
    *
    * @param lockIds the rows that earlier decisions rested on; if the new one rests on another identity, or on a row that
    *   another holds, that is a conflict
+   * @param known as in `load`
    */
   async applyLocked(
     selection: Selection,
     lockIds: readonly number[],
     decide: (identities: Identity[]) => Writes,
+    known: readonly Identity[] = [],
   ): Promise<number[] | Conflict> {
     const { tenantId } = selection;
     const session = await this.open();
@@ -91,9 +93,9 @@ export class ContactRepository extends EntityRepository<Contact> {
       session.transaction(async (transaction) => {
         const [, rows = []] = await transaction.send(
           [sql.LOCK, tenantId, lockIds],
-          selectionQuery(selection, []),
+          selectionQuery(selection, known),
         );
-        const identities = identitiesOf(rows, []);
+        const identities = identitiesOf(rows, known);
         const writes = decide(identities);
         const locked = new Set(lockIds);
         if (!isHeld(identities, writes, locked)) {

@@ -11,6 +11,7 @@ const MAX_AT_ONCE = 4;
 
 interface Group {
   readonly tenantId: number;
+  readonly primaryId: number;
   readonly calls: WaitingCall[];
 }
 
@@ -45,7 +46,7 @@ export class ContestedCalls {
       }
       // A provisional id means another identity in each batch.
       const key = primaryId > 0 ? `${tenantId} ${primaryId}` : `new ${this.newcomers++}`;
-      const group = this.waiting.get(key) ?? { tenantId, calls: [] };
+      const group = this.waiting.get(key) ?? { tenantId, primaryId, calls: [] };
       group.calls.push(call);
       this.waiting.set(key, group);
       this.count++;
@@ -77,9 +78,9 @@ export class ContestedCalls {
     }
   }
 
-  private async run(key: string, { tenantId, calls }: Group): Promise<void> {
+  private async run(key: string, { tenantId, primaryId, calls }: Group): Promise<void> {
     await inBatchSpan(calls, () =>
-      together(calls, (some) => this.reconciliation.identifyContested(tenantId, some)),
+      together(calls, (some) => this.reconciliation.identifyContested(tenantId, primaryId, some)),
     );
     this.count -= calls.length;
     this.underWay.delete(key);

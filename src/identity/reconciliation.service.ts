@@ -40,6 +40,8 @@ export class ReconciliationService {
 
   private readonly cache: IdentityCache;
   private readonly lockedTurns: LimitFunction;
+  /** By contact: the write of a batch under way that touches it. */
+  private readonly writing = new Map<number, Promise<unknown>>();
 
   constructor(
     @InjectRepository(Contact) private readonly contacts: ContactRepository,
@@ -71,7 +73,10 @@ export class ReconciliationService {
       for (let attempt = 1; !open.isEmpty; attempt++) {
         const writes = open.decide(await this.load(open.selection));
         onDecided?.();
-        const outcome = isNothing(writes) ? [] : await this.contacts.apply(tenantId, writes);
+        const outcome = isNothing(writes) ? [] : await this.applyInTurn(tenantId, writes);
+        if (outcome === null) {
+          continue;
+        }
         if (!(outcome instanceof Conflict)) {
           this.metrics.settled(attempt, writes);
           open.answer(outcome);
@@ -84,17 +89,18 @@ export class ReconciliationService {
   }
 
   /**
-   * As {@link identify}, but waits for the other writers.
+   * As {@link identify}, but waits for the other writers: decides under the lock of the identity that is contested.
    *
+   * @param primaryId as {@link identify} told it
    * @throws {ContentionError} if it lost every race; calls not answered by then have changed nothing
    */
-  async identifyContested(tenantId: number, calls: readonly Call[]): Promise<void> {
+  async identifyContested(tenantId: number, primaryId: number, calls: readonly Call[]): Promise<void> {
     const open = new OpenCalls(tenantId, calls);
     const freshIds = await retryUnavailable(() =>
       this.settle(
         () => open.selection,
         (identities) => open.decide(identities),
-        { attempt: 2 },
+        { attempt: OPTIMISTIC_ATTEMPTS + 1, lockIds: [primaryId] },
       ),
     );
     open.answer(freshIds);
@@ -160,28 +166,59 @@ export class ReconciliationService {
     return isFound;
   }
 
+  /**
+   * Writes a decision, unless another batch of this process is writing to the same identities: null after its end, and
+   * the decision must be made again. It is not left to the database to find that out, since calls that it finds contested
+   * leave their batch, and a hot identity would be read and decided on many times over.
+   */
+  private async applyInTurn(tenantId: number, writes: Writes): Promise<number[] | Conflict | null> {
+    const rivals = new Set(writes.touched.flatMap(({ id }) => this.writing.get(id) ?? []));
+    if (rivals.size > 0) {
+      await Promise.allSettled(rivals);
+      return null;
+    }
+    const write = this.contacts.apply(tenantId, writes);
+    writes.touched.forEach(({ id }) => this.writing.set(id, write));
+    try {
+      return await write;
+    } finally {
+      writes.touched.forEach(({ id }) => this.writing.delete(id));
+    }
+  }
+
   /** Reads through the cache of large identities. */
   private async load(selection: Selection): Promise<Identity[]> {
-    const { tenantId } = selection;
-    const known = 'sightings' in selection ? this.cache.candidates(tenantId, selection.sightings) : [];
-    const identities = await this.contacts.load(selection, known);
-    identities.forEach((identity) => this.cache.keep(tenantId, identity));
+    const identities = await this.contacts.load(selection, this.known(selection));
+    this.keep(selection, identities);
     return identities;
+  }
+
+  private known(selection: Selection): readonly Identity[] {
+    return 'sightings' in selection ? this.cache.candidates(selection.tenantId, selection.sightings) : [];
+  }
+
+  private keep({ tenantId }: Selection, identities: readonly Identity[]): void {
+    identities.forEach((identity) => this.cache.keep(tenantId, identity));
   }
 
   /**
    * Loads, decides and applies until a decision is written or there is nothing to write; returns the fresh ids.
    *
-   * @param from `attempt`: the number of the first one; `loaded`: the identities to decide on in it
+   * @param from `attempt`: the number of the first one; `loaded`: the identities to decide on in it; `lockIds`: contacts
+   *   to lock for one under locks
    */
   private async settle(
     select: () => Selection,
     decide: (identities: Identity[]) => Writes,
-    from: { readonly attempt?: number; readonly loaded?: readonly Identity[] | null } = {},
+    from: {
+      readonly attempt?: number;
+      readonly loaded?: readonly Identity[] | null;
+      readonly lockIds?: readonly number[];
+    } = {},
   ): Promise<number[]> {
     let { loaded = null } = from;
     let writes = NO_WRITES;
-    const touchedSoFar = new Set<number>();
+    const touchedSoFar = new Set(from.lockIds);
     const deadline = performance.now() + DEADLINE_MS;
     for (
       let attempt = from.attempt ?? 1;
@@ -201,7 +238,11 @@ export class ReconciliationService {
             : this.contacts.applyLocked(
                 selection,
                 [...touchedSoFar],
-                (identities) => (writes = decide(identities)),
+                (identities) => {
+                  this.keep(selection, identities);
+                  return (writes = decide(identities));
+                },
+                this.known(selection),
               ),
         );
       }

@@ -31,7 +31,11 @@ class Batches {
     return this.record(this.taken, tenantId, calls, decide);
   }
 
-  identifyContested<C extends Call>(tenantId: number, calls: readonly C[]): Promise<Contested<C>[]> {
+  identifyContested<C extends Call>(
+    tenantId: number,
+    _primaryId: number,
+    calls: readonly C[],
+  ): Promise<Contested<C>[]> {
     return this.record(this.contested, tenantId, calls, () => undefined);
   }
 
