@@ -80,7 +80,7 @@ export class ReconciliationService {
         if (!(outcome instanceof Conflict)) {
           this.metrics.settled(attempt, writes);
           open.answer(outcome);
-        } else if (outcome.cause !== 'claimed' || attempt === OPTIMISTIC_ATTEMPTS) {
+        } else if (outcome.cause !== 'claimed' || attempt >= OPTIMISTIC_ATTEMPTS) {
           contested.push(...open.takeContested(outcome.rowIds));
         }
       }
