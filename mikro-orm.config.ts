@@ -4,16 +4,16 @@ import { PgliteDriver } from '@mikro-orm/pglite';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ApiKey } from './src/auth/entities/api-key.js';
-import { Tenant } from './src/auth/entities/tenant.js';
+import { ApiKey } from './src/access/entities/api-key.js';
+import { Tenant } from './src/access/entities/tenant.js';
 import { loadSettings } from './src/config/load-settings.js';
 import type { Settings } from './src/config/settings.js';
-import { holdDataDir } from './src/database/data-dir-lock.js';
-import type { SessionOptions } from './src/database/sql-session.js';
-import { TENANT_SETTING } from './src/database/tenant-policy.js';
-import { Contact } from './src/identity/entities/contact.js';
-import { Identifier } from './src/identity/entities/identifier.js';
-import { IdentityMerge } from './src/identity/entities/identity-merge.js';
+import { holdDataDir } from './src/database/embedded/data-dir-lock.js';
+import type { SessionOptions } from './src/database/session/sql-session.js';
+import { TENANT_SETTING } from './src/database/session/tenant-policy.js';
+import { Contact } from './src/identity/store/entities/contact.js';
+import { Identifier } from './src/identity/store/entities/identifier.js';
+import { IdentityMerge } from './src/identity/store/entities/identity-merge.js';
 import { DEFAULT_TENANT_ID } from './src/identity/tenant.js';
 
 /**

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { copyFileSync } from 'node:fs';
-import { createLogger } from '../src/logging/create-logger.js';
+import { createLogger } from '../src/telemetry/logging/create-logger.js';
 import { createDatabase } from './database/databases.js';
 import { startDatabaseServer } from './database/server.js';
 import type { Measured } from './load/closed-loop.js';

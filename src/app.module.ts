@@ -1,5 +1,5 @@
 import { Logger, Module, type BeforeApplicationShutdown, type DynamicModule } from '@nestjs/common';
-import { AuthModule } from './auth/auth.module.js';
+import { AuthModule } from './access/auth.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -7,10 +7,10 @@ import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
 import { IdentityModule } from './identity/identity.module.js';
-import { LoggingModule } from './logging/logging.module.js';
-import { MonitoringModule } from './metrics/monitoring.module.js';
-import { ProblemsModule } from './problems/problems.module.js';
-import { TracingModule } from './tracing/tracing.module.js';
+import { LoggingModule } from './telemetry/logging/logging.module.js';
+import { MonitoringModule } from './telemetry/metrics/monitoring.module.js';
+import { ProblemsModule } from './http/problems/problems.module.js';
+import { TracingModule } from './telemetry/tracing/tracing.module.js';
 
 @Module({
   imports: [

@@ -1,12 +1,12 @@
 import { Logger } from '@nestjs/common';
 import { lookup } from 'node:dns/promises';
-import { requireAuth } from './auth/require-auth.js';
+import { requireAuth } from './access/require-auth.js';
 import { loadSettings } from './config/load-settings.js';
 import { createApp } from './create-app.js';
 import { describeFailure } from './describe-failure.js';
-import { createLogger } from './logging/create-logger.js';
-import { installLastWords } from './logging/last-words.js';
-import { startTracing } from './tracing/start-tracing.js';
+import { createLogger } from './telemetry/logging/create-logger.js';
+import { installLastWords } from './telemetry/logging/last-words.js';
+import { startTracing } from './telemetry/tracing/start-tracing.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 

@@ -2,12 +2,12 @@ import { Logger } from '@nestjs/common';
 import { Command } from 'commander';
 import { ormOptions } from '../mikro-orm.config.js';
 import { loadSettings } from './config/load-settings.js';
-import { holdDataDir } from './database/data-dir-lock.js';
-import { migrate } from './database/migrate.js';
-import { unavailability } from './database/unavailable.js';
+import { holdDataDir } from './database/embedded/data-dir-lock.js';
+import { migrate } from './database/schema/migrate.js';
+import { unavailability } from './database/session/unavailable.js';
 import { describeFailure } from './describe-failure.js';
-import { createLogger } from './logging/create-logger.js';
-import { installLastWords } from './logging/last-words.js';
+import { createLogger } from './telemetry/logging/create-logger.js';
+import { installLastWords } from './telemetry/logging/last-words.js';
 
 // `npm run migration:up`
 new Command('migration:up')

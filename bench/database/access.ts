@@ -1,9 +1,9 @@
 import { MikroORM } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import { ormOptions } from '../../mikro-orm.config.js';
-import { KeyAdministration } from '../../src/auth/key-administration.js';
+import { KeyAdministration } from '../../src/access/key-administration.js';
 import { Settings } from '../../src/config/settings.js';
-import { grantService } from '../../src/database/grants.js';
+import { grantService } from '../../src/database/schema/grants.js';
 
 /** How a service as in production gets at a database, and a caller at the service. */
 export interface Access {

@@ -1,4 +1,4 @@
-import type { IdentityResponse } from '../../src/identity/dto/identity.response.js';
+import type { IdentityResponse } from '../../src/identity/api/dto/identity.response.js';
 import { serve } from '../processes/worker-side.js';
 import type { CallSource } from '../people/workload.js';
 import { closedLoop, type Lane, type Limits } from './closed-loop.js';

@@ -1,7 +1,7 @@
 import { Settings } from '../../src/config/settings.js';
 import { createApp } from '../../src/create-app.js';
 import type { IdentityView } from '../../src/identity/domain/contact.js';
-import { SightingBatcher } from '../../src/identity/sighting-batcher.js';
+import { SightingBatcher } from '../../src/identity/batching/sighting-batcher.js';
 import { emailOf, phoneOf } from '../people/population.js';
 
 // The service itself, whole, with one thing taken out: what a call would do beyond HTTP. The parser, the checks, the

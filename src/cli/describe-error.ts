@@ -1,9 +1,9 @@
-import { AdministrationError } from '../auth/administration.error.js';
+import { AdministrationError } from '../access/administration.error.js';
 import { SettingsError } from '../config/settings.js';
-import { DataDirInUseError } from '../database/data-dir-lock.js';
-import { ImportError } from '../import/import.error.js';
-import { troubleOf } from '../import/importer.js';
-import { loggable } from '../problems/loggable.js';
+import { DataDirInUseError } from '../database/embedded/data-dir-lock.js';
+import { ImportError } from '../transfer/import/import.error.js';
+import { troubleOf } from '../transfer/import/importer.js';
+import { loggable } from '../http/problems/loggable.js';
 import { SchemaError } from './require-schema.js';
 
 /** What a command that failed says: one sentence if its user can mend it, otherwise the fault itself. */

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { FORMATS, type Format } from '../export/format.js';
+import { FORMATS, type Format } from '../transfer/export/format.js';
 
 interface Flags {
   readonly format?: Format;
@@ -31,7 +31,7 @@ async function run(path: string, { format, excelSafe, tenant, quiet }: Flags): P
   try {
     // Only now: the ORM and the framework take a second to load.
     const { loadSettings } = await import('../config/load-settings.js');
-    const { runExport } = await import('../export/run-export.js');
+    const { runExport } = await import('../transfer/export/run-export.js');
     const { identities, contacts } = await runExport(loadSettings(), {
       path,
       format: format ?? (/\.csv(\.gz)?$/i.test(path) ? 'csv' : 'ndjson'),

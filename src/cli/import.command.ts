@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { ImportError } from '../import/import.error.js';
-import { DELIMITERS, ENCODINGS, FORMATS, type Encoding, type Format } from '../import/format.js';
-import { rowsOf } from '../import/tally.js';
-import type { ImportOptions, ImportResult } from '../import/run-import.js';
-import { duration, number } from '../import/progress.js';
+import { ImportError } from '../transfer/import/import.error.js';
+import { DELIMITERS, ENCODINGS, FORMATS, type Encoding, type Format } from '../transfer/import/format.js';
+import { rowsOf } from '../transfer/import/tally.js';
+import type { ImportOptions, ImportResult } from '../transfer/import/run-import.js';
+import { duration, number } from '../transfer/import/progress.js';
 import { wholeNumber } from './numbers.js';
 
 /** Rows; see bench/import. Larger ones hold their locks for longer, and gain nothing. */
@@ -89,7 +89,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     const options = optionsOf(path, flags, stopping.signal);
     // Only now: the ORM and the framework take a second to load, which neither --help nor a wrong option needs.
     const { loadSettings } = await import('../config/load-settings.js');
-    const { runImport } = await import('../import/run-import.js');
+    const { runImport } = await import('../transfer/import/run-import.js');
     const result = await runImport(loadSettings(), options);
     process.stdout.write(
       flags.json ? `${JSON.stringify(summary(result, flags))}\n` : describe(result, flags),

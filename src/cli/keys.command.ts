@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { AdministrationError } from '../auth/administration.error.js';
-import type { MadeKey } from '../auth/key-administration.js';
-import { SCOPES, type Scope } from '../auth/scope.js';
+import { AdministrationError } from '../access/administration.error.js';
+import type { MadeKey } from '../access/key-administration.js';
+import { SCOPES, type Scope } from '../access/scope.js';
 import { duration, lifetime } from './durations.js';
 import { wholeNumber } from './numbers.js';
 import { minute, table } from './table.js';

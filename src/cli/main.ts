@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { setFlagsFromString } from 'node:v8';
-import { installLastWords } from '../logging/last-words.js';
+import { installLastWords } from '../telemetry/logging/last-words.js';
 import { VERSION } from '../version.js';
 import { exportCommand } from './export.command.js';
 import { importCommand } from './import.command.js';

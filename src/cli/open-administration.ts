@@ -2,9 +2,9 @@ import { MikroORM } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import 'reflect-metadata';
 import { ormOptions } from '../../mikro-orm.config.js';
-import { KeyAdministration } from '../auth/key-administration.js';
+import { KeyAdministration } from '../access/key-administration.js';
 import { loadSettings } from '../config/load-settings.js';
-import { holdDataDir } from '../database/data-dir-lock.js';
+import { holdDataDir } from '../database/embedded/data-dir-lock.js';
 import { requireSchema } from './require-schema.js';
 
 /**

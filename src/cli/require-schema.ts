@@ -1,5 +1,5 @@
 import type { MikroORM } from '@mikro-orm/core';
-import { missingMigrations } from '../database/schema-version.js';
+import { missingMigrations } from '../database/schema/schema-version.js';
 
 /** The schema is not what this build needs. */
 export class SchemaError extends Error {

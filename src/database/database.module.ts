@@ -2,8 +2,8 @@ import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { Inject, Logger, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ormOptions } from '../../mikro-orm.config.js';
 import type { Settings } from '../config/settings.js';
-import { holdDataDir } from './data-dir-lock.js';
-import { SchemaStartup } from './schema-startup.js';
+import { holdDataDir } from './embedded/data-dir-lock.js';
+import { SchemaStartup } from './schema/schema-startup.js';
 
 const RELEASE_DATA_DIR = Symbol('release data dir');
 

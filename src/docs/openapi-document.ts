@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { API_KEY_HEADER, BEARER } from '../auth/access.js';
+import { API_KEY_HEADER, BEARER } from '../access/access.js';
 import { Settings } from '../config/settings.js';
 import { VERSION } from '../version.js';
 

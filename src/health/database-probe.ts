@@ -2,8 +2,8 @@ import { MikroORM } from '@mikro-orm/core';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
 import { Settings } from '../config/settings.js';
-import { missingFrom, missingMigrations, APPLIED_MIGRATIONS_SQL } from '../database/schema-version.js';
-import { unavailability } from '../database/unavailable.js';
+import { missingFrom, missingMigrations, APPLIED_MIGRATIONS_SQL } from '../database/schema/schema-version.js';
+import { unavailability } from '../database/session/unavailable.js';
 
 const TIMEOUT_MS = 1_000;
 const CACHE_MS = 1_000;

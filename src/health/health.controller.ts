@@ -8,7 +8,7 @@ import {
   type HealthIndicatorFunction,
 } from '@nestjs/terminus';
 import type { FastifyReply } from 'fastify';
-import { OpenToAll } from '../auth/access.js';
+import { OpenToAll } from '../access/access.js';
 import { DatabaseProbe } from './database-probe.js';
 import { HealthResponse } from './health.response.js';
 

@@ -3,8 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { BODY_NOT_UTF8, describeProblem, type ProblemDescription } from '../problems/describe-problem.js';
-import { sendProblem } from '../problems/send-problem.js';
+import { BODY_NOT_UTF8, describeProblem, type ProblemDescription } from './problems/describe-problem.js';
+import { sendProblem } from './problems/send-problem.js';
 import { answerClientError, answerExpectation } from './client-error.js';
 import { seeToItsEnd } from './ended-calls.js';
 

@@ -1,4 +1,4 @@
-import type { ConflictCause } from '../metrics/identity-metrics.js';
+import type { ConflictCause } from './identity.metrics.js';
 
 /** Why a decision was not written: another writer was faster, or is at work on what it rests on. Nothing was changed. */
 export class Conflict {

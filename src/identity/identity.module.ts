@@ -1,12 +1,12 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { Module } from '@nestjs/common';
-import { IdentityMetrics } from '../metrics/identity-metrics.js';
-import { MetricsModule } from '../metrics/metrics.module.js';
-import { ContactsController } from './contacts.controller.js';
-import { Contact } from './entities/contact.js';
-import { IdentityController } from './identity.controller.js';
+import { IdentityMetrics } from './identity.metrics.js';
+import { MetricsModule } from '../telemetry/metrics/metrics.module.js';
+import { ContactsController } from './api/contacts.controller.js';
+import { Contact } from './store/entities/contact.js';
+import { IdentityController } from './api/identity.controller.js';
 import { ReconciliationService } from './reconciliation.service.js';
-import { SightingBatcher } from './sighting-batcher.js';
+import { SightingBatcher } from './batching/sighting-batcher.js';
 
 @Module({
   imports: [MikroOrmModule.forFeature([Contact]), MetricsModule],

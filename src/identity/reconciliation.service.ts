@@ -3,9 +3,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { Settings } from '../config/settings.js';
-import { retryUnavailable } from '../database/retry.js';
-import { IdentityMetrics } from '../metrics/identity-metrics.js';
-import { ContactRepository, type Selection } from './contact.repository.js';
+import { retryUnavailable } from '../database/session/retry.js';
+import { IdentityMetrics } from './identity.metrics.js';
+import { ContactRepository, type Selection } from './store/contact.repository.js';
 import { Conflict } from './conflict.js';
 import { ContentionError } from './contention.error.js';
 import { liveContacts, viewOf, type Identity, type IdentityView, type Sighting } from './domain/contact.js';
@@ -13,9 +13,9 @@ import type { Outcome } from './domain/batch.js';
 import { reconcile, type Reconciliation } from './domain/reconcile.js';
 import { remove } from './domain/remove.js';
 import { NO_WRITES, isNothing, type Writes } from './domain/writes.js';
-import { Contact } from './entities/contact.js';
-import { IdentityCache } from './identity-cache.js';
-import { OpenCalls, type Call, type Contested } from './open-calls.js';
+import { Contact } from './store/entities/contact.js';
+import { IdentityCache } from './store/identity-cache.js';
+import { OpenCalls, type Call, type Contested } from './batching/open-calls.js';
 
 /** After so many lost races a decision locks its rows before it is made again. */
 const OPTIMISTIC_ATTEMPTS = 3;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { command, type Finished } from '../import/command.js';
+import { command, type Finished } from '../transfer/import/command.js';
 import { canariesIn, EMAIL, PHONE } from '../support/canary.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { Scrape } from '../support/metrics.js';

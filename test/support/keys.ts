@@ -1,7 +1,7 @@
 import { MikroORM } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import { ormOptions } from '../../mikro-orm.config.js';
-import { KeyAdministration, type NewKey } from '../../src/auth/key-administration.js';
+import { KeyAdministration, type NewKey } from '../../src/access/key-administration.js';
 import { Settings } from '../../src/config/settings.js';
 
 /** The administration of keys on a database, as the command line uses it. */

@@ -1,0 +1,62 @@
+import { EntityRepository } from '@mikro-orm/postgresql';
+import { openSession } from '../database/session/open-session.js';
+import type { SqlSession, Statement } from '../database/session/sql-session.js';
+import type { ApiKey } from './entities/api-key.js';
+
+/** What a call is judged by. */
+export interface KnownKey {
+  readonly id: string;
+  readonly tenantId: number;
+  /** SHA-256 of the secret. */
+  readonly hash: Uint8Array;
+  readonly scopes: ReadonlySet<string>;
+  /** Calls a minute, if other than the service's own limit. */
+  readonly callsPerMinute: number | null;
+  /** In ms since 1970; Infinity: never. */
+  readonly expiresAt: number;
+  /** Revoked, or its tenant is disabled. */
+  readonly isRevoked: boolean;
+}
+
+/** $1 ids → the keys among them that exist. */
+const FIND: Statement = {
+  name: 'api_key_find',
+  text: `select k.id, k.tenant_id, k.hash, k.scopes, k.calls_per_minute,
+      (extract(epoch from k.expires_at) * 1000)::bigint as expires_at,
+      k.revoked_at is not null or t.disabled_at is not null as is_revoked
+    from api_key k join tenant t on t.id = k.tenant_id where k.id = any($1::text[])`,
+};
+
+/** $1 ids → notes that they were used just now. Locks in the order of ids, as other replicas do. */
+const RECORD_USE: Statement = {
+  name: 'api_key_record_use',
+  text: `update api_key k set last_used_at = now()
+    from (select id from api_key where id = any($1::text[]) order by id for no key update) u where k.id = u.id`,
+};
+
+/** The statements that a running service makes about keys; administration uses the ORM's own methods. */
+export class ApiKeyRepository extends EntityRepository<ApiKey> {
+  private session: Promise<SqlSession> | null = null;
+
+  async load(ids: readonly string[]): Promise<KnownKey[]> {
+    const rows = await (await this.open()).query([FIND, ids], null);
+    return rows.map((row) => ({
+      id: String(row.id),
+      tenantId: Number(row.tenant_id),
+      hash: row.hash as Uint8Array,
+      scopes: new Set(row.scopes as string[]),
+      callsPerMinute: row.calls_per_minute === null ? null : Number(row.calls_per_minute),
+      expiresAt: row.expires_at === null ? Infinity : Number(row.expires_at),
+      isRevoked: row.is_revoked as boolean,
+    }));
+  }
+
+  async recordUse(ids: readonly string[]): Promise<void> {
+    await (await this.open()).query([RECORD_USE, ids], null);
+  }
+
+  private open(): Promise<SqlSession> {
+    this.session ??= openSession(this.getEntityManager());
+    return this.session;
+  }
+}

@@ -1,0 +1,111 @@
+import { InjectRepository } from '@mikro-orm/nestjs';
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { OverloadedError } from '../http/overloaded.error.js';
+import { ApiKeyRepository, type KnownKey } from './api-key.repository.js';
+import { ApiKey } from './entities/api-key.js';
+
+/** So long a change of a key, such as its revocation, may take to reach every replica. */
+const KEY_CACHE_MS = 5_000;
+const MAX_KEPT = 20_000;
+/** Ids that one query asks for, and callers that may wait for one: a flood of invented ids must not take memory. */
+const MAX_ASKED = 500;
+const MAX_WAITING = 5_000;
+const RECORD_USE_MS = 60_000;
+
+interface Waiting {
+  readonly id: string;
+  readonly answer: (key: KnownKey | null) => void;
+  readonly fail: (reason: unknown) => void;
+}
+
+/**
+ * The keys that were used lately.
+ *
+ * Ids that are not kept are asked for together, one query at a time, so that a flood of invented ones costs the
+ * database a single connection. What was not found is not kept: a new key works at once.
+ */
+@Injectable()
+export class KeyDirectory implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly kept = new LRUCache<string, KnownKey>({ max: MAX_KEPT, ttl: KEY_CACHE_MS });
+  private waiting: Waiting[] = [];
+  private isAsking = false;
+  /** Since the last note of it. */
+  private readonly used = new Set<string>();
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(@InjectRepository(ApiKey) private readonly keys: ApiKeyRepository) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => void this.recordUse(), RECORD_USE_MS).unref();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer ?? undefined);
+    await this.recordUse();
+  }
+
+  /**
+   * The key with an id, null if there is none; at once if it was used lately.
+   *
+   * @throws {DatabaseUnavailableError} if it has to be looked up and can't be
+   * @throws {OverloadedError} if too many are being looked up
+   */
+  find(id: string): KnownKey | null | Promise<KnownKey | null> {
+    return this.kept.get(id) ?? this.ask(id);
+  }
+
+  /** Notes that a key was used; it is written once a minute, not once a call. */
+  noteUse(id: string): void {
+    this.used.add(id);
+  }
+
+  private ask(id: string): Promise<KnownKey | null> {
+    if (this.waiting.length >= MAX_WAITING) {
+      throw new OverloadedError('too many API keys are being looked up');
+    }
+    return new Promise((answer, fail) => {
+      this.waiting.push({ id, answer, fail });
+      if (!this.isAsking) {
+        void this.askForAll();
+      }
+    });
+  }
+
+  private async askForAll(): Promise<void> {
+    this.isAsking = true;
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.splice(0, MAX_ASKED);
+      try {
+        const found = new Map(
+          (await this.keys.load([...new Set(batch.map(({ id }) => id))])).map((key) => [key.id, key]),
+        );
+        found.forEach((key, id) => this.kept.set(id, key));
+        batch.forEach(({ id, answer }) => answer(found.get(id) ?? null));
+      } catch (error) {
+        // Who came meanwhile would only wait for the same to happen, one query after the other.
+        [...batch, ...this.waiting.splice(0)].forEach(({ fail }) => fail(error));
+      }
+    }
+    this.isAsking = false;
+  }
+
+  private async recordUse(): Promise<void> {
+    const ids = [...this.used];
+    this.used.clear();
+    if (ids.length === 0) {
+      return;
+    }
+    try {
+      await this.keys.recordUse(ids);
+    } catch {
+      ids.forEach((id) => this.used.add(id));
+      new Logger('Auth').debug('The last use of keys could not be noted; it is tried again in a minute');
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { MikroORM } from '@mikro-orm/core';
+import type { SqlEntityManager } from '@mikro-orm/sql';
+import { SettingsError } from '../../config/settings.js';
+
+/** All that a running service does, and no more: it makes no keys and no tenants, and changes no schema. */
+const GRANTS = [
+  'select, insert, update on contact',
+  'select, insert, update, delete on identifier',
+  'select, insert on identity_merge',
+  'usage on sequence contact_id_seq',
+  'usage on sequence identity_merge_id_seq',
+  'select on tenant',
+  'select, update (last_used_at) on api_key',
+  'select, insert, update, delete on rate_limit',
+  // by which it knows whether the schema is what it needs
+  'select on mikro_orm_migrations',
+];
+
+/**
+ * Grants the role that replicas connect as what they need. It may be repeated.
+ *
+ * @param role name of a role, letters, digits and underscores
+ * @throws {SettingsError} if there is no such role
+ */
+export async function grantService(orm: MikroORM, role: string): Promise<void> {
+  await (orm.em.fork() as SqlEntityManager).transactional(async (em) => {
+    // Two who grant on a table at the same moment are told `tuple concurrently updated`.
+    await em.execute('lock table mikro_orm_migrations in share row exclusive mode');
+    if ((await em.execute('select from pg_roles where rolname = ?', [role])).length === 0) {
+      throw new SettingsError(
+        `DATABASE_SERVICE_ROLE: there is no role ${role} to grant anything; deploy/postgresql/roles.sql shows how to make it`,
+      );
+    }
+    for (const grant of GRANTS) {
+      await em.execute(`grant ${grant} to "${role}"`);
+    }
+  });
+}

@@ -1,0 +1,101 @@
+import { MikroORM } from '@mikro-orm/core';
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ormOptions } from '../../../mikro-orm.config.js';
+import { Settings } from '../../config/settings.js';
+import { migrate, migrateWith } from './migrate.js';
+import { missingMigrations } from './schema-version.js';
+import { unavailability } from '../session/unavailable.js';
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 10_000;
+
+/**
+ * Brings the schema up to date when the service starts, or waits until somebody else has.
+ *
+ * The embedded database is ready before the first request is taken. A PostgreSQL that is not reachable yet does not
+ * keep the service from starting: it listens, readiness says what is missing, and the next try follows by itself.
+ */
+@Injectable()
+export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Database');
+  private readonly stopping = new AbortController();
+
+  constructor(
+    private readonly orm: MikroORM,
+    private readonly settings: Settings,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.settings.databaseUrl === null) {
+      await this.prepareEmbedded(this.settings.dataDir);
+    } else {
+      void this.prepareUntilReady();
+    }
+  }
+
+  beforeApplicationShutdown(): void {
+    this.stopping.abort();
+  }
+
+  private async prepareEmbedded(dataDir: string): Promise<void> {
+    const applied = this.settings.migrateOnStart ? await migrateWith(this.orm) : [];
+    const missing = await missingMigrations(this.orm);
+    this.logger.log(`Embedded database in ${dataDir}${describe(applied)}`);
+    if (missing.length > 0) {
+      this.logger.warn(schemaAdvice(missing));
+    }
+  }
+
+  private async prepareUntilReady(): Promise<void> {
+    let lastTrouble = '';
+    for (
+      let waitMs = FIRST_WAIT_MS;
+      !this.stopping.signal.aborted;
+      waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)
+    ) {
+      const trouble = await this.tryToPrepare();
+      if (trouble === null) {
+        return;
+      }
+      // Said once a cause, not once a try
+      if (trouble !== lastTrouble) {
+        this.logger.warn(`${trouble}; trying again until it is`);
+        lastTrouble = trouble;
+      }
+      await sleep(waitMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Returns what is in the way, or null once the schema is what this build needs. */
+  private async tryToPrepare(): Promise<string | null> {
+    try {
+      const applied = this.settings.migrateOnStart
+        ? await migrate(ormOptions(this.settings, 'migrate'), this.settings.databaseServiceRole)
+        : [];
+      const missing = await missingMigrations(this.orm);
+      if (missing.length > 0) {
+        return schemaAdvice(missing);
+      }
+      this.logger.log(`PostgreSQL is ready${describe(applied)}`);
+      return null;
+    } catch (error) {
+      const { code = 'no code', message } = error as { code?: string; message?: unknown };
+      const reason = unavailability(error);
+      return `Not ready: ${reason === null ? String(message) : `${reason} (${code})`}`;
+    }
+  }
+}
+
+function describe(applied: readonly string[]): string {
+  return applied.length === 0 ? '' : `, migrated: ${applied.join(', ')}`;
+}
+
+function schemaAdvice(missing: readonly string[]): string {
+  return `The schema is not up to date (missing: ${missing.join(', ')}): run \`npm run migration:up\` or set MIGRATE_ON_START=true`;
+}

@@ -1,0 +1,31 @@
+import type { MikroORM } from '@mikro-orm/core';
+import type { SqlEntityManager } from '@mikro-orm/sql';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export const APPLIED_MIGRATIONS_SQL = 'select name from mikro_orm_migrations';
+
+/** The migrations that this build needs, by the names the ORM records. */
+const REQUIRED = readdirSync(fileURLToPath(new URL('../../../migrations', import.meta.url)))
+  .filter((file) => /^\d+-.*\.[jt]s$/.test(file) && !file.endsWith('.d.ts'))
+  .map((file) => file.replace(/\.[jt]s$/, ''))
+  .toSorted();
+
+/** What is missing from the applied migrations; more than this build knows is fine, that is a newer schema. */
+export function missingFrom(applied: readonly { readonly name: string }[]): string[] {
+  const names = new Set(applied.map(({ name }) => name));
+  return REQUIRED.filter((name) => !names.has(name));
+}
+
+/** The migrations that the database lacks; all of them if it was never migrated. */
+export async function missingMigrations(orm: MikroORM): Promise<string[]> {
+  try {
+    const em = orm.em.fork() as SqlEntityManager;
+    return missingFrom(await em.execute<{ name: string }[]>(APPLIED_MIGRATIONS_SQL));
+  } catch (error) {
+    if ((error as { code?: unknown }).code === '42P01') {
+      return REQUIRED;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+import underPressure from '@fastify/under-pressure';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { describeProblem } from './problems/describe-problem.js';
+import { sendProblem } from './problems/send-problem.js';
+import { OverloadedError } from './overloaded.error.js';
+
+/** The probes must be answered just then, or an overloaded replica would be restarted in place of relieved. */
+const EXEMPT = /^\/health(\/|\?|$)/;
+
+/**
+ * Turns calls away, with 503 and Retry-After, while the process is so far behind that they would only wait.
+ *
+ * @param maxEventLoopDelayMs how late the event loop may be; 0: calls are never turned away
+ */
+export async function shedLoad(app: NestFastifyApplication, maxEventLoopDelayMs: number): Promise<void> {
+  if (maxEventLoopDelayMs === 0) {
+    return;
+  }
+  const problem = describeProblem(new OverloadedError('the service is behind with its work'));
+  await app.register(underPressure, {
+    maxEventLoopDelay: maxEventLoopDelayMs,
+    pressureHandler: (request, reply) => {
+      if (!EXEMPT.test(request.url)) {
+        sendProblem(reply, request.id, problem);
+      }
+    },
+  });
+}

@@ -1,0 +1,74 @@
+import { Controller, Delete, Get, HttpCode, Param } from '@nestjs/common';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { RequiresScope } from '../../access/access.js';
+import { TenantId } from '../../access/caller.js';
+import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
+import { answerInTime } from '../batching/answer-in-time.js';
+import { ContactNotFoundError } from '../contact-not-found.error.js';
+import { ContactIdPipe } from './dto/contact-id.pipe.js';
+import { IdentityResponse } from './dto/identity.response.js';
+import { ReconciliationService } from '../reconciliation.service.js';
+
+const ID = {
+  name: 'id',
+  description: 'The id of a contact, primary or secondary.',
+  schema: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+  example: 1,
+} as const;
+const PROBLEMS = {
+  400: 'The id is not a whole number of at least 1.',
+  401: 'The API key is missing or not valid.',
+  403: 'The API key lacks the scope.',
+  404: 'There is no such contact, or it was deleted.',
+  429: 'The API key has made all its calls of the minute.',
+  503: 'The database is not available. Safe to repeat.',
+};
+
+@ApiTags('contacts')
+@Controller('contacts')
+export class ContactsController {
+  constructor(private readonly reconciliation: ReconciliationService) {}
+
+  @Get(':id')
+  @RequiresScope('read')
+  @ApiOperation({
+    summary: 'Get the identity that a contact belongs to',
+    description: 'Today’s identity, also for a contact that was merged into another one.',
+  })
+  @ApiParam(ID)
+  @ApiOkResponse({ type: IdentityResponse, description: 'The identity of the contact.' })
+  @ApiProblems(PROBLEMS)
+  async find(
+    @TenantId() tenantId: number,
+    @Param('id', ContactIdPipe) id: number,
+  ): Promise<IdentityResponse> {
+    const view = await answerInTime(this.reconciliation.find(tenantId, id));
+    if (view === null) {
+      throw new ContactNotFoundError(id);
+    }
+    return new IdentityResponse(view);
+  }
+
+  @Delete(':id')
+  @RequiresScope('delete')
+  @HttpCode(204)
+  @ApiOperation({
+    summary: 'Delete a contact',
+    description:
+      'Soft delete: the contact matches nothing and shows nowhere from then on. If it was the primary, the oldest remaining contact becomes primary. Identifiers that no other contact of the identity carries are free again. The rest of the identity stays together.',
+  })
+  @ApiParam(ID)
+  @ApiNoContentResponse({ description: 'The contact is deleted.' })
+  @ApiProblems({
+    ...PROBLEMS,
+    503: 'The database is not available, or did not answer in time. Safe to repeat; a 404 then says that the contact is deleted.',
+    // It takes no body, but one that is sent is read before anyone asks for the route.
+    413: 'The body, of which none is needed, is larger than 16 KiB.',
+    415: 'The body, of which none is needed, is not JSON.',
+  })
+  async delete(@TenantId() tenantId: number, @Param('id', ContactIdPipe) id: number): Promise<void> {
+    if (!(await answerInTime(this.reconciliation.delete(tenantId, id)))) {
+      throw new ContactNotFoundError(id);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import type { Settings } from '../../config/settings.js';
+import { OverloadedError } from '../../http/overloaded.error.js';
+import { inBatchSpan } from '../../telemetry/tracing/tracing.js';
+import { ContentionError } from '../contention.error.js';
+import type { Contested } from './open-calls.js';
+import type { ReconciliationService } from '../reconciliation.service.js';
+import { WaitingCall, refuseLate, together } from './waiting-call.js';
+
+/** Identities that are worked on at once. */
+const MAX_AT_ONCE = 4;
+
+interface Group {
+  readonly tenantId: number;
+  readonly primaryId: number;
+  readonly calls: WaitingCall[];
+}
+
+/**
+ * Calls that another writer is in the way of: one that holds their identity, or has just changed it.
+ *
+ * They leave the batches, whose lanes they would block for as long as that writer takes, and wait by identity: one after
+ * the other those of one identity, beside each other those of several.
+ */
+export class ContestedCalls {
+  /** By identity, in order of arrival. */
+  private readonly waiting = new Map<string, Group>();
+  private readonly underWay = new Map<string, Group>();
+  private count = 0;
+  private newcomers = 0;
+
+  constructor(
+    private readonly reconciliation: ReconciliationService,
+    private readonly settings: Settings,
+  ) {}
+
+  /** Calls that wait or are worked on. */
+  get size(): number {
+    return this.count;
+  }
+
+  add(tenantId: number, contested: readonly Contested<WaitingCall>[]): void {
+    for (const { call, primaryId } of contested) {
+      if (this.count >= this.settings.queueMax) {
+        call.fail(new OverloadedError('too many calls wait already'));
+        continue;
+      }
+      // A provisional id means another identity in each batch.
+      const key = primaryId > 0 ? `${tenantId} ${primaryId}` : `new ${this.newcomers++}`;
+      const group = this.waiting.get(key) ?? { tenantId, primaryId, calls: [] };
+      group.calls.push(call);
+      this.waiting.set(key, group);
+      this.count++;
+    }
+    this.startGroups();
+  }
+
+  /** Answers the calls that take too long. */
+  sweep(): void {
+    for (const [key, { calls }] of this.waiting) {
+      this.count -= refuseLate(calls, () => new ContentionError());
+      if (calls.length === 0) {
+        this.waiting.delete(key);
+      }
+    }
+    this.underWay.forEach(({ calls }) => calls.forEach((call) => call.failIfLate()));
+  }
+
+  private startGroups(): void {
+    for (const [key, group] of this.waiting) {
+      if (this.underWay.size >= MAX_AT_ONCE) {
+        return;
+      }
+      if (!this.underWay.has(key)) {
+        this.waiting.delete(key);
+        this.underWay.set(key, group);
+        void this.run(key, group);
+      }
+    }
+  }
+
+  private async run(key: string, { tenantId, primaryId, calls }: Group): Promise<void> {
+    await inBatchSpan(calls, () =>
+      together(calls, (some) => this.reconciliation.identifyContested(tenantId, primaryId, some)),
+    );
+    this.count -= calls.length;
+    this.underWay.delete(key);
+    this.startGroups();
+  }
+}

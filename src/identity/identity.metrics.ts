@@ -1,0 +1,175 @@
+import { Injectable } from '@nestjs/common';
+import { Counter, Histogram, Registry } from 'prom-client';
+import { Settings } from '../config/settings.js';
+import { addGauge } from '../telemetry/metrics/add-gauge.js';
+
+/** Why a decision could not be written: what it rests on was changed by another, or could not be had in time. */
+export type ConflictCause = (typeof CAUSES)[number];
+const CAUSES = ['changed', 'claimed', 'not_held', 'serialization', 'deadlock', 'lock_timeout'] as const;
+const LINK_PRECEDENCES = ['primary', 'secondary'] as const;
+
+/** What of a decision is counted. */
+interface Written {
+  readonly newcomers: readonly { readonly linkedId: number | null }[];
+  readonly merges: readonly unknown[];
+  readonly deletion: unknown;
+}
+
+/** The sightings that wait for a batch, the batches under way, and the sightings that another writer is in the way of. */
+interface Load {
+  readonly waiting: number;
+  readonly busyLanes: number;
+  readonly contested: number;
+}
+
+const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5];
+
+/** What is counted of batches, decisions and identities. No metric has a label whose values a caller could choose. */
+@Injectable()
+export class IdentityMetrics {
+  private load: () => Load = () => ({ waiting: 0, busyLanes: 0, contested: 0 });
+  private readonly isOn: boolean;
+  private readonly batchSize: Histogram;
+  private readonly batchWait: Histogram;
+  private readonly batchDuration: Histogram;
+  private readonly identitySize: Histogram;
+  private readonly conflicts: Counter<'cause'>;
+  private readonly attempts: Histogram;
+  private readonly contentions: Counter;
+  private readonly contacts: Counter<'link_precedence'>;
+  private readonly merges: Counter;
+  private readonly deletions: Counter;
+
+  constructor({ metricsPort }: Settings, registry: Registry) {
+    this.isOn = metricsPort !== null;
+    const registers = [registry];
+    addGauge(
+      registry,
+      'identity_sightings_waiting',
+      'Sightings that wait for a batch; no more than QUEUE_MAX',
+      () => this.load().waiting,
+    );
+    addGauge(
+      registry,
+      'identity_batches_under_way',
+      'Batches under way; no more than BATCH_LANES',
+      () => this.load().busyLanes,
+    );
+    addGauge(
+      registry,
+      'identity_sightings_contested',
+      'Sightings set aside because another writer holds or has just changed their identity; no more than QUEUE_MAX',
+      () => this.load().contested,
+    );
+    this.batchSize = new Histogram({
+      name: 'identity_batch_size',
+      help: 'Sightings of a batch; the sum counts all sightings',
+      buckets: SIZES,
+      registers,
+    });
+    this.batchWait = new Histogram({
+      name: 'identity_batch_wait_seconds',
+      help: 'Time that a sighting waited for its batch; after 1.5 s it is answered with 503',
+      buckets: SECONDS,
+      registers,
+    });
+    this.batchDuration = new Histogram({
+      name: 'identity_batch_duration_seconds',
+      help: 'Time that a batch took, from its start to the last answer',
+      buckets: SECONDS,
+      registers,
+    });
+    this.identitySize = new Histogram({
+      name: 'identity_contacts_per_identity',
+      help: 'Live contacts of the identities that sightings were answered with',
+      buckets: [1, 2, 3, 5, 10, 20, 50, 100, 1_000, 10_000],
+      registers,
+    });
+    this.conflicts = new Counter({
+      name: 'identity_conflicts_total',
+      help: 'Decisions that could not be written and were made again, by cause',
+      labelNames: ['cause'],
+      registers,
+    });
+    this.attempts = new Histogram({
+      name: 'identity_decision_attempts',
+      help: 'Attempts that a decision took until it held; 1 is no conflict',
+      buckets: [1, 2, 3, 4, 6, 10, 20, 40],
+      registers,
+    });
+    this.contentions = new Counter({
+      name: 'identity_contention_total',
+      help: 'Decisions that lost every race and were answered with 503',
+      registers,
+    });
+    this.contacts = new Counter({
+      name: 'identity_contacts_created_total',
+      help: 'Contacts that were inserted: primary begins an identity, secondary was linked to one',
+      labelNames: ['link_precedence'],
+      registers,
+    });
+    this.merges = new Counter({
+      name: 'identity_merges_total',
+      help: 'Identities that were merged into another',
+      registers,
+    });
+    this.deletions = new Counter({
+      name: 'identity_deletions_total',
+      help: 'Contacts that were deleted',
+      registers,
+    });
+    // From the start, so that the first of a kind is a rise from 0 and not the beginning of a series.
+    CAUSES.forEach((cause) => this.conflicts.inc({ cause }, 0));
+    LINK_PRECEDENCES.forEach((precedence) => this.contacts.inc({ link_precedence: precedence }, 0));
+  }
+
+  /** Lets the gauges read the load when they are scraped. */
+  watch(load: () => Load): void {
+    this.load = load;
+  }
+
+  /** Measures a batch while it is worked on. `since`: when each sighting came, as `performance.now()`. */
+  async batch(sightings: readonly { readonly since: number }[], work: () => Promise<void>): Promise<void> {
+    if (!this.isOn) {
+      return work();
+    }
+    const start = performance.now();
+    this.batchSize.observe(sightings.length);
+    sightings.forEach(({ since }) => this.batchWait.observe((start - since) / 1000));
+    try {
+      await work();
+    } finally {
+      this.batchDuration.observe((performance.now() - start) / 1000);
+    }
+  }
+
+  /** A sighting was answered with an identity. */
+  answered({ secondaryContactIds }: { readonly secondaryContactIds: readonly unknown[] }): void {
+    if (this.isOn) {
+      this.identitySize.observe(secondaryContactIds.length + 1);
+    }
+  }
+
+  conflict(cause: ConflictCause): void {
+    this.conflicts.inc({ cause });
+  }
+
+  /** A decision held, after so many attempts. */
+  settled(attempts: number, { newcomers, merges, deletion }: Written): void {
+    if (!this.isOn) {
+      return;
+    }
+    this.attempts.observe(attempts);
+    const primaries = newcomers.filter(({ linkedId }) => linkedId === null).length;
+    this.contacts.inc({ link_precedence: 'primary' }, primaries);
+    this.contacts.inc({ link_precedence: 'secondary' }, newcomers.length - primaries);
+    this.merges.inc(merges.length);
+    this.deletions.inc(deletion === null ? 0 : 1);
+  }
+
+  /** A decision lost every race. */
+  gaveUp(): void {
+    this.contentions.inc();
+  }
+}

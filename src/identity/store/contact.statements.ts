@@ -1,0 +1,146 @@
+import type { Statement } from '../../database/session/sql-session.js';
+
+// Every table reference names the tenant ($1), no statement touches a table twice, and nothing is used that
+// distributed PostgreSQL engines lack: advisory locks, triggers, deferrable constraints, `on conflict`.
+
+/** Times travel as µs since 1970: JavaScript's own dates lose the microseconds that the order of contacts rests on. */
+const MICROSECONDS = `(extract(epoch from created_at) * 1000000)::bigint as created_at`;
+const time = (parameter: string): string =>
+  `timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond'`;
+
+/**
+ * All rows of the identities in `r`, of which the caller already has some: the primaries by id and version. Of
+ * those that still have that version only the primary comes, marked. Two indexed branches: an `or` would scan.
+ */
+const rowsOfRoots = (ids: string, versions: string): string => `,
+  p as materialized (
+    select r.root, c.id, c.email, c.phone_number, c.created_at, c.version, c.deleted_at, k.id is not null as is_known
+    from r join contact c on c.tenant_id = $1 and c.id = r.root
+      left join unnest(${ids}::bigint[], ${versions}::int[]) k(id, version) on k.id = c.id and k.version = c.version)
+  select root, id, email, phone_number, ${MICROSECONDS}, version, deleted_at is not null as is_deleted, is_known
+    from p
+  union all
+  select p.root, c.id, c.email, c.phone_number, ${MICROSECONDS.replace('created_at', 'c.created_at')}, c.version,
+      c.deleted_at is not null, false
+    from p join contact c on c.tenant_id = $1 and c.linked_id = p.root where not p.is_known`;
+
+/**
+ * $2 emails, $3 phone numbers, $4 primaries that are known, $5 their versions → every row of every identity that has one
+ * of the identifiers, all from one snapshot; of those that are known, the primary.
+ *
+ * Laterals with a limit keep it at one index probe a value, whatever the planner believes about array lengths.
+ */
+export const LOAD: Statement = {
+  name: 'contact_load',
+  text: `with b as materialized (
+    select i.contact_id from unnest($2::text[]) e cross join lateral
+      (select contact_id from identifier where tenant_id = $1 and kind = 0 and value = e limit 1) i
+    union
+    select i.contact_id from unnest($3::text[]) p cross join lateral
+      (select contact_id from identifier where tenant_id = $1 and kind = 1 and value = p limit 1) i),
+  r as materialized (
+    select distinct coalesce(c.linked_id, c.id) as root from b cross join lateral
+      (select id, linked_id from contact where tenant_id = $1 and id = b.contact_id limit 1) c)
+  ${rowsOfRoots('$4', '$5')}`,
+};
+
+/** $2 id of a contact, $3, $4 as $4, $5 above → every row of its identity; none if it is unknown or deleted. */
+export const LOAD_BY_CONTACT: Statement = {
+  name: 'contact_load_by_contact',
+  text: `with r as materialized (
+    select coalesce(linked_id, id) as root from contact where tenant_id = $1 and id = $2 and deleted_at is null)
+  ${rowsOfRoots('$3', '$4')}`,
+};
+
+/**
+ * $2 ids, $3 versions → the ids of the rows that still have their version and that nobody holds, locked. Waits for none:
+ * who holds a row is about to change it, and the version would be another after the wait.
+ */
+export const LOCK_UNCHANGED: Statement = {
+  name: 'contact_lock_unchanged',
+  text: `select c.id from unnest($2::bigint[], $3::int[]) u(id, version)
+    join contact c on c.tenant_id = $1 and c.id = u.id and c.version = u.version
+    for no key update of c skip locked`,
+};
+
+/** $2 ids → locks the rows whatever their version, waiting for who holds them; always in the same order. */
+export const LOCK: Statement = {
+  name: 'contact_lock',
+  text: `select c.id from unnest($2::bigint[]) u(id) join contact c on c.tenant_id = $1 and c.id = u.id
+    order by c.id for no key update of c`,
+};
+
+/** $2 ids → the ids of the rows that nobody else holds, locked. Waits for none, so the order does not matter. */
+export const LOCK_FREE: Statement = {
+  name: 'contact_lock_free',
+  text: `select c.id from unnest($2::bigint[]) u(id) join contact c on c.tenant_id = $1 and c.id = u.id
+    for no key update of c skip locked`,
+};
+
+/** $1 how many → that many fresh contact ids, and the time of the database in µs since 1970. */
+export const DRAW: Statement = {
+  name: 'contact_draw',
+  text: `select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now,
+    array(select nextval('contact_id_seq') from generate_series(1, $1::int)) as ids`,
+};
+
+/** $2 ids, $3 links (null: primary), $4 earlier dates (null: as it is), $5 time → links the rows and counts their change. */
+export const RELINK: Statement = {
+  name: 'contact_relink',
+  text: `update contact c set version = c.version + 1, linked_id = u.linked_id, updated_at = ${time('$5')},
+      link_precedence = case when u.linked_id is null then 'primary' else 'secondary' end,
+      created_at = coalesce(${time('u.created_at')}, c.created_at)
+    from unnest($2::bigint[], $3::bigint[], $4::bigint[]) u(id, linked_id, created_at)
+    where c.tenant_id = $1 and c.id = u.id`,
+};
+
+/** $2 ids, $3 emails, $4 phone numbers, $5 links (null: primary), $6 dates (null: the time), $7 time */
+export const INSERT_CONTACTS: Statement = {
+  name: 'contact_insert',
+  text: `insert into contact (tenant_id, id, email, phone_number, linked_id, link_precedence, created_at, updated_at)
+    select $1, u.id, u.email, u.phone_number, u.linked_id,
+      case when u.linked_id is null then 'primary' else 'secondary' end,
+      coalesce(${time('u.created_at')}, ${time('$7')}), ${time('$7')}
+    from unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+      u(id, email, phone_number, linked_id, created_at)`,
+};
+
+/** $2 survivors, $3 merged, $4 emails, $5 phone numbers, $6 time */
+export const INSERT_MERGES: Statement = {
+  name: 'identity_merge_insert',
+  text: `insert into identity_merge (tenant_id, id, survivor_id, merged_id, email, phone_number, created_at)
+    select $1, nextval('identity_merge_id_seq'), u.survivor_id, u.merged_id, u.email, u.phone_number, ${time('$6')}
+    from unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[]) u(survivor_id, merged_id, email, phone_number)`,
+};
+
+/**
+ * $2 kinds, $3 values, $4 contacts. A plain insert: that another process claimed a value first must fail here. The
+ * order is the same for all, so that two writers never wait for each other in a circle.
+ */
+export const INSERT_CLAIMS: Statement = {
+  name: 'identifier_insert',
+  text: `insert into identifier (tenant_id, kind, value, contact_id)
+    select $1, u.kind, u.value, u.contact_id from unnest($2::smallint[], $3::text[], $4::bigint[]) u(kind, value, contact_id)
+    order by u.kind, u.value collate "C"`,
+};
+
+/** $2 id, $3 time */
+export const DELETE_CONTACT: Statement = {
+  name: 'contact_delete',
+  text: `update contact set deleted_at = ${time('$3')} where tenant_id = $1 and id = $2`,
+};
+
+/** $2 kinds, $3 values, $4 the contacts that take them over */
+export const MOVE_CLAIMS: Statement = {
+  name: 'identifier_move',
+  text: `update identifier i set contact_id = u.contact_id
+    from unnest($2::smallint[], $3::text[], $4::bigint[]) u(kind, value, contact_id)
+    where i.tenant_id = $1 and i.kind = u.kind and i.value = u.value`,
+};
+
+/** $2 kinds, $3 values */
+export const FREE_CLAIMS: Statement = {
+  name: 'identifier_free',
+  text: `delete from identifier i using unnest($2::smallint[], $3::text[]) u(kind, value)
+    where i.tenant_id = $1 and i.kind = u.kind and i.value = u.value`,
+};

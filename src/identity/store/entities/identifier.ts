@@ -1,0 +1,30 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { tenantPolicy } from '../../../database/session/tenant-policy.js';
+import { Contact } from './contact.js';
+
+const IdentifierSchema = defineEntity({
+  name: 'Identifier',
+  tableName: 'identifier',
+  ...tenantPolicy('identifier'),
+  properties: {
+    tenantId: p.integer().primary(),
+    kind: p.smallint().primary(),
+    value: p.text().primary(),
+    contact: () =>
+      p
+        .manyToOne(Contact)
+        .joinColumns('tenant_id', 'contact_id')
+        .ownColumns('contact_id')
+        .updateRule('no action')
+        .deleteRule('no action')
+        .foreignKeyName('identifier_contact_id_foreign'),
+  },
+  checks: [{ name: 'identifier_kind_known', expression: 'kind in (0, 1)' }],
+});
+
+/**
+ * The claim: an email (kind 0) or phone number (kind 1), and the live contact that first brought it. It does not move
+ * when identities merge. Its primary key is what makes a value in two identities impossible.
+ */
+export class Identifier extends IdentifierSchema.class {}
+IdentifierSchema.setClass(Identifier);

@@ -1,0 +1,39 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { Settings } from '../../config/settings.js';
+import { routeOf } from '../../http/route-of.js';
+import { traceIdOf } from '../tracing/tracing.js';
+
+/**
+ * One line a request, at the level `debug`: what it tells of calls that went well stands in metrics and traces, at a
+ * fraction of the price, and what goes wrong is logged where it is noticed.
+ *
+ * The route and not the path, and no address: both may be personal data.
+ */
+@Injectable()
+export class AccessLog implements OnModuleInit {
+  private readonly logger = new Logger('Access');
+
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly settings: Settings,
+  ) {}
+
+  onModuleInit(): void {
+    if (!['debug', 'trace'].includes(this.settings.logLevel)) {
+      return;
+    }
+    this.host.httpAdapter.getInstance<FastifyInstance>().addHook('onResponse', (request, reply, done) => {
+      this.logger.debug({
+        requestId: request.id,
+        traceId: traceIdOf(request),
+        method: request.method,
+        route: routeOf(request),
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+      });
+      done();
+    });
+  }
+}

@@ -1,0 +1,36 @@
+import { MikroORM } from '@mikro-orm/core';
+import { PostgreSqlConnection } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import type { Pool } from 'pg';
+import { Registry } from 'prom-client';
+import { Settings } from '../../config/settings.js';
+import { addGauge } from './add-gauge.js';
+
+/** How the pool of connections to PostgreSQL is used. The embedded database has none: all are 0. */
+@Injectable()
+export class PoolMetrics {
+  constructor(orm: MikroORM, settings: Settings, registry: Registry) {
+    const add = (name: string, help: string, read: (pool: Pool) => number): void =>
+      addGauge(registry, name, help, async () => {
+        const pool = await poolOf(orm);
+        return pool === null ? 0 : read(pool);
+      });
+    add('database_pool_connections', 'Open connections of the pool', (pool) => pool.totalCount);
+    add('database_pool_idle', 'Connections of the pool that nobody uses', (pool) => pool.idleCount);
+    add(
+      'database_pool_waiting',
+      'Statements and transactions that wait for a connection',
+      (pool) => pool.waitingCount,
+    );
+    add(
+      'database_pool_max',
+      'Connections that the pool may have: DATABASE_POOL_MAX',
+      () => settings.databasePoolMax,
+    );
+  }
+}
+
+async function poolOf(orm: MikroORM): Promise<Pool | null> {
+  const connection: unknown = orm.em.getConnection();
+  return connection instanceof PostgreSqlConnection ? await connection.getNativeClient() : null;
+}

@@ -1,0 +1,40 @@
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Settings } from '../../config/settings.js';
+import { DatabaseProbe } from '../../health/database-probe.js';
+import { VERSION } from '../../version.js';
+import { addGauge } from './add-gauge.js';
+
+/** What holds of the process as a whole: its version, whether it can serve, and what Node and the system say of it. */
+@Injectable()
+export class ProcessMetrics implements BeforeApplicationShutdown {
+  private isDraining = false;
+
+  constructor(
+    { metricsPort }: Settings,
+    registry: Registry,
+    private readonly database: DatabaseProbe,
+  ) {
+    addGauge(registry, 'service_ready', 'Whether /health/ready would answer 200: 1 or 0', async () =>
+      (await this.isReady()) ? 1 : 0,
+    );
+    const buildInfo = new Gauge({
+      name: 'service_build_info',
+      help: 'Always 1; the labels name the version of the service and of Node',
+      labelNames: ['version', 'node_version'],
+      registers: [registry],
+    });
+    buildInfo.set({ version: VERSION, node_version: process.version }, 1);
+    if (metricsPort !== null) {
+      collectDefaultMetrics({ register: registry });
+    }
+  }
+
+  beforeApplicationShutdown(): void {
+    this.isDraining = true;
+  }
+
+  private async isReady(): Promise<boolean> {
+    return !this.isDraining && (await this.database.trouble()) === null;
+  }
+}

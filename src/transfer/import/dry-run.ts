@@ -1,0 +1,94 @@
+import type { SqlSession, Statement } from '../../database/session/sql-session.js';
+import type { Sighting } from '../../identity/domain/contact.js';
+
+/**
+ * A copy of the tables for an import that must not write: temporary tables of the same names, which every statement on
+ * this connection finds first. They begin empty; the identities that a batch may concern are copied in before it.
+ *
+ * It needs the one connection of its session to itself, and the server refuses that connection all other writes (see
+ * `readOnly`). So if it is lost, and the temporary tables with it, nothing is written either.
+ */
+export class DryRun {
+  private constructor(
+    private readonly session: SqlSession,
+    private readonly copying: Statement,
+  ) {}
+
+  static async start(session: SqlSession): Promise<DryRun> {
+    const [row] = await session.query([SCHEMA], null);
+    const schema = String(row!.schema);
+    await session.transaction(async (transaction) => {
+      await transaction.commit(
+        ...shadows(schema).map((text, i) => [{ name: `dry_run_${i}`, text }] as const),
+      );
+    }, null);
+    return new DryRun(session, { name: 'dry_run_copy_in', text: copyIn(schema) });
+  }
+
+  /** Copies in the identities that share an identifier with the sightings. */
+  async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<void> {
+    const emails = new Set(sightings.flatMap(({ email }) => email ?? []));
+    const phoneNumbers = new Set(sightings.flatMap(({ phoneNumber }) => phoneNumber ?? []));
+    await this.session.query([this.copying, tenantId, [...emails], [...phoneNumbers]], tenantId);
+  }
+}
+
+/** The URL with which the server refuses to write anything but temporary tables; null (the embedded database) stays. */
+export function readOnly(databaseUrl: string | null): string | null {
+  if (databaseUrl === null) {
+    return null;
+  }
+  const url = new URL(databaseUrl);
+  const given = url.searchParams.get('options');
+  url.searchParams.set('options', `${given ?? ''} -c default_transaction_read_only=on`.trim());
+  return url.href;
+}
+
+const SCHEMA: Statement = {
+  name: 'dry_run_schema',
+  text: `select quote_ident(nspname) as schema from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.oid = 'contact'::regclass`,
+};
+
+function shadows(schema: string): string[] {
+  const tables = ['contact', 'identifier', 'identity_merge'];
+  const sequences = ['contact_id_seq', 'identity_merge_id_seq'];
+  return [
+    'set transaction read write',
+    ...tables.map((table) => `create temp table ${table} (like ${schema}.${table} including all)`),
+    ...sequences.flatMap((sequence) => [
+      `create temp sequence ${sequence}`,
+      // ids go on behind those in use, without using any up
+      `select setval('pg_temp.${sequence}', last_value + 1) from ${schema}.${sequence}`,
+    ]),
+    // There are no statistics of temporary tables: a plan made while they are small must do when they are large.
+    'set enable_seqscan = off',
+    'set default_transaction_read_only = on',
+  ];
+}
+
+/** $1 tenant, $2 emails, $3 phone numbers. What is there already stays as the dry run has made it. */
+function copyIn(schema: string): string {
+  const claims = (kind: number, values: string): string =>
+    `select i.contact_id from unnest(${values}::text[]) v cross join lateral
+      (select contact_id from ${schema}.identifier where tenant_id = $1 and kind = ${kind} and value = v limit 1) i`;
+  const members = (column: string): string =>
+    `select c.* from r join ${schema}.contact c on c.tenant_id = $1 and c.${column} = r.root`;
+  return `with b as materialized (${claims(0, '$2')} union ${claims(1, '$3')}),
+  r as materialized (
+    select distinct coalesce(c.linked_id, c.id) as root from b cross join lateral
+      (select id, linked_id from ${schema}.contact where tenant_id = $1 and id = b.contact_id limit 1) c),
+  added as (
+    insert into pg_temp.contact
+    select c.* from (${members('id')} union all ${members('linked_id')}) c
+    where not exists (select from pg_temp.contact t where t.tenant_id = $1 and t.id = c.id)
+    returning *),
+  values as (
+    select 0 as kind, email as value from added where deleted_at is null and email is not null
+    union select 1, phone_number from added where deleted_at is null and phone_number is not null)
+  insert into pg_temp.identifier
+  select i.* from values v cross join lateral
+    (select * from ${schema}.identifier where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i
+  where not exists
+    (select from pg_temp.identifier t where t.tenant_id = $1 and t.kind = i.kind and t.value = i.value)`;
+}

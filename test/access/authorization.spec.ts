@@ -1,0 +1,225 @@
+import { hashSecret } from '../../src/access/api-key-text.js';
+import { SCOPES, type Scope } from '../../src/access/scope.js';
+import { startApp, type RunningApp } from '../support/app.js';
+import type { Reply } from '../support/client.js';
+import { administerKeys, type Keys } from '../support/keys.js';
+import { createGuardedDatabase, type GuardedDatabase } from '../support/roles.js';
+
+// Runs as in production: keys, row level security, and a role that owns nothing.
+
+let guarded: GuardedDatabase;
+let keys: Keys;
+let app: RunningApp;
+
+beforeAll(async () => {
+  guarded = await createGuardedDatabase();
+  keys = await administerKeys(guarded.ownerUrl);
+  app = await startApp({ DATABASE_URL: guarded.serviceUrl, AUTH_MODE: 'api-key' });
+});
+
+afterAll(async () => {
+  await app.close();
+  await keys.close();
+  await guarded.drop();
+});
+
+const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
+
+/** Every route that needs a key: its scope, and a call that succeeds for the tenant whose contact 1 it may be about. */
+const ROUTES: Readonly<
+  Record<string, { scope: Scope; call: (contactId: number) => [string, string, unknown?]; status: number }>
+> = {
+  'post /identify': {
+    scope: 'identify',
+    call: () => ['POST', '/identify', { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' }],
+    status: 200,
+  },
+  'get /contacts/{id}': { scope: 'read', call: (id) => ['GET', `/contacts/${id}`], status: 200 },
+  'delete /contacts/{id}': { scope: 'delete', call: (id) => ['DELETE', `/contacts/${id}`], status: 204 },
+};
+const OPEN_ROUTES = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup'];
+
+interface Document {
+  readonly paths: Record<
+    string,
+    Record<string, { security?: unknown[]; responses: Record<string, unknown> }>
+  >;
+}
+
+async function documented(isOpen: boolean): Promise<string[]> {
+  const { body } = await app.client.send<Document>('GET', '/openapi.json');
+  return Object.entries(body.paths)
+    .flatMap(([path, operations]) =>
+      Object.entries(operations).map(([method, { security }]) => ({ name: `${method} ${path}`, security })),
+    )
+    .filter(({ security }) => (security === undefined) === isOpen)
+    .map(({ name }) => name)
+    .toSorted();
+}
+
+test('every route of the OpenAPI document is in the matrix, or open to all on purpose', async () => {
+  expect(await documented(false)).toEqual(Object.keys(ROUTES).toSorted());
+  expect(await documented(true)).toEqual(OPEN_ROUTES);
+});
+
+/** A contact of a tenant. */
+async function ofTenant(tenant: string): Promise<number> {
+  const key = await keys.make({ tenant });
+  const email = `${tenant}-${Math.random()}@hillvalley.edu`;
+  return (await app.client.identify({ email }, bearer(key))).primaryContactId;
+}
+
+/** The status of a call that every key with the scope `read` may make. */
+async function lookUp(key: string): Promise<number> {
+  return (await app.client.send('GET', '/contacts/999999', undefined, bearer(key))).status;
+}
+
+describe.each(Object.entries(ROUTES))('%s', (_, { scope, call, status }) => {
+  const send = async (
+    headers: Record<string, string>,
+    tenant = 'default',
+  ): Promise<Reply<{ detail: string }>> => {
+    const [method, path, body] = call(await ofTenant(tenant));
+    return app.client.send(method, path, body, headers);
+  };
+
+  test('with a key that has the scope, or admin, it is served', async () => {
+    expect((await send(bearer(await keys.make({ scopes: [scope] })))).status).toBe(status);
+    expect((await send(bearer(await keys.make({ scopes: ['admin'] })))).status).toBe(status);
+    expect((await send({ 'x-api-key': await keys.make({ scopes: [scope] }) })).status).toBe(status);
+  });
+
+  test('without a key it is not', async () => {
+    const reply = await send({});
+    expect(reply).toMatchObject({
+      status: 401,
+      body: { detail: 'Send an API key, as Authorization: Bearer … or as X-API-Key.' },
+    });
+    expect(reply.headers.get('www-authenticate')).toBe('Bearer realm="identity-reconciliation"');
+  });
+
+  test('with a key that is not valid it is not, and the answer does not tell why', async () => {
+    const revoked = await keys.createKey({
+      tenant: 'default',
+      name: 'x',
+      scopes: ['admin'],
+      callsPerMinute: null,
+      expiresAt: null,
+    });
+    await keys.revokeKey(revoked.id);
+    const disabled = `closed-${Math.random()}`;
+    await keys.createTenant(disabled);
+    const ofDisabled = await keys.make({ tenant: disabled });
+    await keys.setTenantEnabled(disabled, false);
+    const good = await keys.make();
+    const swapped = good.slice(0, 17) + (await keys.make()).slice(17);
+    const invalid = [
+      revoked.text,
+      ofDisabled,
+      await keys.make({ expiresAt: new Date(Date.now() - 1000) }),
+      swapped,
+      good.slice(0, -1),
+      `${good}x`,
+      good.replace(/^idr/, 'IDR'),
+      `idr_${'a'.repeat(12)}_${'A'.repeat(43)}`,
+      'x',
+    ];
+    for (const key of invalid) {
+      for (const headers of [bearer(key), { 'x-api-key': key }]) {
+        const reply = await send(headers);
+        expect(reply).toMatchObject({ status: 401, body: { detail: 'The API key is not valid.' } });
+        expect(reply.headers.get('www-authenticate')).toBe(
+          'Bearer realm="identity-reconciliation", error="invalid_token"',
+        );
+      }
+    }
+    expect((await send({ authorization: `Basic ${good}` })).status).toBe(401);
+    expect((await send({ authorization: '', 'x-api-key': good })).status).toBe(401);
+  });
+
+  test('with a key that lacks the scope it is not', async () => {
+    const others = SCOPES.filter((each) => each !== scope && each !== 'admin');
+    expect(await send(bearer(await keys.make({ scopes: others })))).toMatchObject({
+      status: 403,
+      body: { detail: `The API key lacks the scope ${scope}.` },
+    });
+  });
+});
+
+test('tenants never meet', async () => {
+  await keys.createTenant('hill-valley');
+  const [ours, theirs] = [bearer(await keys.make()), bearer(await keys.make({ tenant: 'hill-valley' }))];
+  const a = await app.client.identify({ email: 'doc@hillvalley.edu', phoneNumber: '881885' }, ours);
+  const b = await app.client.identify({ email: 'emmett@hillvalley.edu', phoneNumber: '881885' }, theirs);
+  expect(b).toMatchObject({ emails: ['emmett@hillvalley.edu'] });
+  expect(b.primaryContactId).not.toBe(a.primaryContactId);
+  expect((await app.client.send('GET', `/contacts/${a.primaryContactId}`, undefined, theirs)).status).toBe(
+    404,
+  );
+  expect((await app.client.send('DELETE', `/contacts/${a.primaryContactId}`, undefined, theirs)).status).toBe(
+    404,
+  );
+  expect(await app.client.send('GET', `/contacts/${a.primaryContactId}`, undefined, ours)).toMatchObject({
+    status: 200,
+    body: { contact: { emails: ['doc@hillvalley.edu'] } },
+  });
+});
+
+test('a revoked key stops working within seconds in a service that knows it', async () => {
+  const { id, text } = await keys.createKey({
+    tenant: 'default',
+    name: 'x',
+    scopes: ['read'],
+    callsPerMinute: null,
+    expiresAt: null,
+  });
+  expect(await lookUp(text)).toBe(404);
+  await keys.revokeKey(id);
+  let last = 404;
+  for (let tries = 0; tries < 40 && last === 404; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    last = await lookUp(text);
+  }
+  expect(last).toBe(401);
+});
+
+test('a rotated key and its successor both work until the grace is over', async () => {
+  const { id, text } = await keys.createKey({
+    tenant: 'default',
+    name: 'x',
+    scopes: ['read'],
+    callsPerMinute: null,
+    expiresAt: null,
+  });
+  const successor = await keys.rotateKey(id, 60_000);
+  expect([await lookUp(text), await lookUp(successor.text)]).toEqual([404, 404]);
+  const last = await keys.rotateKey(successor.id, 0);
+  await expect(keys.rotateKey(successor.id, 0)).rejects.toThrow('does not work any more');
+  expect(await lookUp(last.text)).toBe(404);
+});
+
+test('of a key only a hash is stored', async () => {
+  const text = await keys.make({ name: 'stored' });
+  const rows = await guarded.database.query<Record<string, unknown>>(
+    `select * from api_key where name = 'stored'`,
+  );
+  const secret = text.slice(17);
+  expect(rows[0]!.hash).toEqual(hashSecret(secret));
+  expect(JSON.stringify(rows)).not.toContain(secret);
+});
+
+test('that a key was used is noted, at the latest when the service ends', async () => {
+  const key = await keys.make({ name: 'used' });
+  const another = await startApp({ DATABASE_URL: guarded.serviceUrl, AUTH_MODE: 'api-key' });
+  await another.client.identify({ email: 'used@hillvalley.edu' }, bearer(key));
+  await another.close();
+  const used = (await keys.keys('default')).find(({ name }) => name === 'used');
+  expect(used!.lastUsedAt).not.toBeNull();
+});
+
+test('without a documented key the OpenAPI document of an open service asks for none', async () => {
+  await using open = await startApp({ DATABASE_URL: guarded.serviceUrl });
+  const { body } = await open.client.send<Document>('GET', '/openapi.json');
+  expect(body.paths['/identify']!.post!.security).toBeUndefined();
+  expect(Object.keys(body.paths['/identify']!.post!.responses)).not.toContain('401');
+});

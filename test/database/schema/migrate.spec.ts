@@ -1,0 +1,89 @@
+import { MikroORM } from '@mikro-orm/core';
+import type { SqlEntityManager } from '@mikro-orm/sql';
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { ormOptions } from '../../../mikro-orm.config.js';
+import { Settings } from '../../../src/config/settings.js';
+import { migrate } from '../../../src/database/schema/migrate.js';
+import { createDatabase, type TestDatabase } from '../../support/database.js';
+
+let database: TestDatabase;
+
+beforeEach(async () => {
+  database = await createDatabase({ isMigrated: false });
+});
+
+afterEach(() => database.drop());
+
+function options(): ReturnType<typeof ormOptions> {
+  return { ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'migrate'), logger: () => undefined };
+}
+
+test('of ten runners at once one applies the migrations, and all succeed', async () => {
+  const applied = await Promise.all(Array.from({ length: 10 }, () => migrate(options())));
+  const recorded = await database.query<{ name: string }>(
+    'select name from mikro_orm_migrations order by id',
+  );
+  expect(recorded.length).toBeGreaterThan(0);
+  expect(applied.flat()).toEqual(recorded.map(({ name }) => name));
+});
+
+test('after the migrations the schema is what the entities describe', async () => {
+  await migrate(options());
+  const orm = await MikroORM.init(options());
+  const { skipTables } = orm.config.get('schemaGenerator');
+  expect(skipTables).toContain('identifier');
+  expect(await orm.schema.getUpdateSchemaSQL({ wrap: false })).toBe('');
+  await orm.close();
+});
+
+test('the claims have the primary key that makes a value in two identities impossible', async () => {
+  await migrate(options());
+  const [index] = await database.query<{ indexdef: string }>(
+    `select indexdef from pg_indexes where indexname = 'identifier_pkey'`,
+  );
+  expect(index!.indexdef).toContain(
+    'UNIQUE INDEX identifier_pkey ON public.identifier USING btree (tenant_id, kind, value) INCLUDE (contact_id)',
+  );
+});
+
+test('every migration can be undone and applied again', async () => {
+  await migrate(options());
+  const orm = await MikroORM.init(options());
+  await orm.migrator.down({ to: 0 });
+  const left = await (orm.em.fork() as SqlEntityManager).execute(
+    `select relname from pg_class c join pg_namespace n on n.oid = relnamespace
+     where nspname = 'public' and relkind in ('r', 'S') and relname not like 'mikro_orm%'`,
+  );
+  expect(left).toEqual([]);
+  await orm.close();
+  expect(await migrate(options())).not.toEqual([]);
+});
+
+test('a service role that is not there is named, and the schema is up to date all the same', async () => {
+  await expect(migrate(options(), 'nobody_made_it')).rejects.toThrow(
+    'DATABASE_SERVICE_ROLE: there is no role nobody_made_it',
+  );
+  expect(await migrate(options())).toEqual([]);
+});
+
+test('the parameters of the URL are obeyed: a server without TLS is not spoken to where TLS is required', async () => {
+  const url = `${database.url}?sslmode=require`;
+  const strict = { ...ormOptions(new Settings({ DATABASE_URL: url }), 'migrate'), logger: () => undefined };
+  await expect(migrate(strict)).rejects.toThrow('The server does not support SSL connections');
+});
+
+test.each([
+  [['--help'], 0, /^Usage: migration:up /],
+  [['--to', 'contacts'], 2, /^error: unknown option '--to'/],
+  [['down'], 2, /^error: too many arguments/],
+])('the command with %j migrates nothing', async (args, code, said) => {
+  const env = { PATH: process.env.PATH, DATABASE_URL: database.url };
+  const end = await promisify(execFile)(process.execPath, [resolve('dist/src/migrate.js'), ...args], {
+    env,
+  }).catch((error: unknown) => error as { code: number; stdout: string; stderr: string });
+  expect({ code: 0, ...end }).toMatchObject({ code });
+  expect(end.stdout + end.stderr).toMatch(said);
+  expect(await database.query("select tablename from pg_tables where schemaname = 'public'")).toEqual([]);
+});

@@ -1,0 +1,357 @@
+import { jest } from '@jest/globals';
+import { Registry } from 'prom-client';
+import { Settings } from '../../../src/config/settings.js';
+import { DatabaseUnavailableError } from '../../../src/database/session/database-unavailable.error.js';
+import { OverloadedError } from '../../../src/http/overloaded.error.js';
+import type { Call, Contested } from '../../../src/identity/batching/open-calls.js';
+import type { ReconciliationService } from '../../../src/identity/reconciliation.service.js';
+import { SightingBatcher } from '../../../src/identity/batching/sighting-batcher.js';
+import { IdentityMetrics } from '../../../src/identity/identity.metrics.js';
+
+interface Taken {
+  readonly tenantId: number;
+  readonly phones: (string | null)[];
+  readonly decide: () => void;
+  readonly end: (error?: Error) => void;
+  /** Ends it with calls that another writer is in the way of; their phone number is that of their primary. */
+  readonly contest: () => void;
+}
+
+/** Stands for the database work: records the batches, and ends them when told to. */
+class Batches {
+  readonly taken: Taken[] = [];
+  /** Calls that another writer was in the way of, by identity. */
+  readonly contested: Taken[] = [];
+
+  identify<C extends Call>(
+    tenantId: number,
+    calls: readonly C[],
+    decide: () => void,
+  ): Promise<Contested<C>[]> {
+    return this.record(this.taken, tenantId, calls, decide);
+  }
+
+  identifyContested<C extends Call>(
+    tenantId: number,
+    _primaryId: number,
+    calls: readonly C[],
+  ): Promise<Contested<C>[]> {
+    return this.record(this.contested, tenantId, calls, () => undefined);
+  }
+
+  private record<C extends Call>(
+    list: Taken[],
+    tenantId: number,
+    calls: readonly C[],
+    decide: () => void,
+  ): Promise<Contested<C>[]> {
+    return new Promise((resolve, reject) => {
+      const contest = (): void =>
+        resolve(calls.map((call) => ({ call, primaryId: Number(call.sighting.phoneNumber) })));
+      const end = (error?: Error): void => {
+        if (error !== undefined) {
+          reject(error);
+          return;
+        }
+        for (const { sighting, answer } of calls) {
+          answer({
+            primaryContactId: 1,
+            emails: [],
+            phoneNumbers: [sighting.phoneNumber!],
+            secondaryContactIds: [],
+          });
+        }
+        resolve([]);
+      };
+      const phones = calls.map(({ sighting }) => sighting.phoneNumber);
+      list.push({ tenantId, phones, decide, end, contest });
+    });
+  }
+}
+
+function batcher(env: Record<string, string>): {
+  batches: Batches;
+  identify: (phone: string, tenantId?: number) => Promise<string[]>;
+} {
+  const batches = new Batches();
+  const settings = new Settings(env);
+  const metrics = new IdentityMetrics(settings, new Registry());
+  const sut = new SightingBatcher(batches as unknown as ReconciliationService, settings, metrics);
+  return {
+    batches,
+    identify: (phoneNumber, tenantId = 1) => {
+      const answer = sut
+        .identify(tenantId, { email: null, phoneNumber })
+        .then(({ phoneNumbers }) => [...phoneNumbers]);
+      // Some tests end before their batches do, and those are refused one day.
+      answer.catch(() => undefined);
+      return answer;
+    },
+  };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('an idle batcher takes a sighting at once', () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  void identify('1');
+  expect(batches.taken).toMatchObject([{ phones: ['1'] }]);
+});
+
+test('what arrives while all lanes are busy goes together into the next batch, and each gets its own answer', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  const answers = ['1', '2', '3', '4'].map((phone) => identify(phone));
+  batches.taken[0]!.end();
+  await settled();
+  batches.taken[1]!.end();
+  expect(await Promise.all(answers)).toEqual([['1'], ['2'], ['3'], ['4']]);
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2', '3', '4']]);
+});
+
+test('a batch takes no more than its limit, and the rest follows', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1', BATCH_MAX: '2' });
+  ['1', '2', '3', '4'].forEach((phone) => void identify(phone));
+  batches.taken[0]!.end();
+  await settled();
+  batches.taken[1]!.end();
+  await settled();
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2', '3'], ['4']]);
+});
+
+test('few wait while a batch reads, and take the next lane when it writes', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '2' });
+  ['1', '2', '3'].forEach((phone) => void identify(phone));
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1']]);
+  batches.taken[0]!.decide();
+  await settled();
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2', '3']]);
+});
+
+test('many do not wait while a batch reads', () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '2' });
+  Array.from({ length: 17 }, (_, i) => void identify(String(i)));
+  expect(batches.taken.map(({ phones }) => phones.length)).toEqual([1, 16]);
+});
+
+test('no more batches are under way than there are lanes', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '2' });
+  for (const phone of ['1', '2', '3']) {
+    void identify(phone);
+    batches.taken.at(-1)!.decide();
+    await settled();
+  }
+  Array.from({ length: 20 }, () => void identify('4'));
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2']]);
+});
+
+test('with more waiting than there may be, a sighting is refused at once', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1', QUEUE_MAX: '2' });
+  const answers = ['1', '2', '3'].map((phone) => identify(phone));
+  await expect(identify('4')).rejects.toThrow(OverloadedError);
+  batches.taken[0]!.end();
+  await settled();
+  batches.taken[1]!.end();
+  expect(await Promise.all(answers)).toEqual([['1'], ['2'], ['3']]);
+});
+
+test('a flood of one tenant leaves room and turns for the others', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1', BATCH_MAX: '5', QUEUE_MAX: '20' });
+  const flood = Array.from({ length: 100 }, (_, i) => identify(String(i), 1).catch(() => null));
+  const calm = identify('calm', 2);
+  batches.taken[0]!.end();
+  await settled();
+  batches.taken[1]!.end();
+  await settled();
+  expect(batches.taken.map(({ tenantId }) => tenantId)).toEqual([1, 1, 2]);
+  batches.taken[2]!.end();
+  expect(await calm).toEqual(['calm']);
+  await settled();
+  for (let i = 3; i < batches.taken.length; i++) {
+    batches.taken[i]!.end();
+    await settled();
+  }
+  expect((await Promise.all(flood)).filter((answer) => answer === null)).toHaveLength(100 - 21);
+});
+
+test('a batch that fails before it has decided does not keep the others waiting', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '2' });
+  const first = identify('1');
+  const second = identify('2');
+  batches.taken[0]!.end(new DatabaseUnavailableError('gone'));
+  await expect(first).rejects.toThrow('gone');
+  await settled();
+  batches.taken[1]!.end();
+  expect(await second).toEqual(['2']);
+});
+
+test('a batch has one tenant, and tenants take turns', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1', BATCH_MAX: '2' });
+  ['1', '2', '3', '4', '5'].forEach((phone) => void identify(phone, 1));
+  void identify('9', 2);
+  for (let i = 0; i < 4; i++) {
+    batches.taken[i]!.end();
+    await settled();
+  }
+  expect(batches.taken).toMatchObject([
+    { tenantId: 1, phones: ['1'] },
+    { tenantId: 1, phones: ['2', '3'] },
+    { tenantId: 2, phones: ['9'] },
+    { tenantId: 1, phones: ['4', '5'] },
+  ]);
+});
+
+test('an error about one sighting of a batch fails that one only: the others are reconciled one by one', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  const first = identify('1');
+  const [second, third] = [identify('2'), identify('3')];
+  batches.taken[0]!.end();
+  await first;
+  await settled();
+  batches.taken[1]!.end(new Error('something about 2'));
+  await settled();
+  batches.taken[2]!.end(new Error('something about 2'));
+  await expect(second).rejects.toThrow('something about 2');
+  batches.taken[3]!.end();
+  expect(await third).toEqual(['3']);
+  expect(batches.taken.map(({ phones }) => phones)).toEqual([['1'], ['2', '3'], ['2'], ['3']]);
+});
+
+test('an error that would meet each of them fails the whole batch at once', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  const first = identify('1');
+  const waiting = Promise.allSettled([identify('2'), identify('3')]);
+  batches.taken[0]!.end();
+  await first;
+  await settled();
+  batches.taken[1]!.end(new DatabaseUnavailableError('the database is not reachable'));
+  expect((await waiting).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(batches.taken).toHaveLength(2);
+});
+
+describe('calls that another writer is in the way of', () => {
+  test('leave the lane to the others', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const held = identify('1');
+    batches.taken[0]!.contest();
+    await settled();
+    const other = identify('2');
+    batches.taken[1]!.end();
+    expect(await other).toEqual(['2']);
+    batches.contested[0]!.end();
+    expect(await held).toEqual(['1']);
+  });
+
+  test('wait by identity: one after the other those of one, beside each other those of several', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const answers: Promise<string[]>[] = [];
+    for (const phone of ['7', '7', '8', '7']) {
+      answers.push(identify(phone));
+      batches.taken.at(-1)!.contest();
+      await settled();
+    }
+    expect(batches.contested.map(({ phones }) => phones)).toEqual([['7'], ['8']]);
+    batches.contested[0]!.end();
+    await settled();
+    expect(batches.contested.map(({ phones }) => phones)).toEqual([['7'], ['8'], ['7', '7']]);
+    batches.contested[1]!.end();
+    batches.contested[2]!.end();
+    expect(await Promise.all(answers)).toEqual([['7'], ['7'], ['8'], ['7']]);
+  });
+
+  test('are no more identities at once than may hold connections', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    for (const phone of ['1', '2', '3', '4', '5']) {
+      void identify(phone);
+      batches.taken.at(-1)!.contest();
+      await settled();
+    }
+    expect(batches.contested).toHaveLength(4);
+    batches.contested[2]!.end();
+    await settled();
+    expect(batches.contested.map(({ phones }) => phones)).toEqual([['1'], ['2'], ['3'], ['4'], ['5']]);
+  });
+
+  test('of several tenants are never those of one identity', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    for (const tenantId of [1, 2]) {
+      void identify('1', tenantId);
+      batches.taken.at(-1)!.contest();
+      await settled();
+    }
+    expect(batches.contested.map(({ tenantId }) => tenantId)).toEqual([1, 2]);
+  });
+
+  test('are refused if too many wait', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1', QUEUE_MAX: '1' });
+    void identify('1');
+    batches.taken[0]!.contest();
+    await settled();
+    const second = identify('2');
+    batches.taken[1]!.contest();
+    await expect(second).rejects.toThrow(OverloadedError);
+  });
+});
+
+describe('while the database keeps a lane', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: 0, doNotFake: ['queueMicrotask', 'nextTick', 'setImmediate'] });
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('a sighting that waits too long is refused, and not reconciled later', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const first = identify('1');
+    const late = Promise.allSettled([identify('2')]);
+    jest.advanceTimersByTime(1_700);
+    expect(await late).toMatchObject([{ reason: { name: 'DatabaseUnavailableError' } }]);
+    batches.taken[0]!.end();
+    expect(await first).toEqual(['1']);
+    expect(batches.taken).toHaveLength(1);
+  });
+
+  test('a call that waits too long for another writer is refused, and so is one that waits behind it', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const answers = [];
+    for (const phone of ['1', '1']) {
+      answers.push(Promise.allSettled([identify(phone)]));
+      batches.taken.at(-1)!.contest();
+      await settled();
+    }
+    jest.advanceTimersByTime(1_700);
+    expect(await answers[1]).toMatchObject([{ reason: { name: 'ContentionError' } }]);
+    jest.advanceTimersByTime(2_700);
+    expect(await answers[0]).toMatchObject([
+      { reason: { message: 'the database takes too long to answer' } },
+    ]);
+    expect(batches.contested).toHaveLength(1);
+  });
+
+  test('a caller whose batch does not end is refused in time', async () => {
+    const { identify } = batcher({ BATCH_LANES: '1' });
+    const first = Promise.allSettled([identify('1')]);
+    jest.advanceTimersByTime(4_400);
+    expect(await first).toMatchObject([{ reason: { message: 'the database takes too long to answer' } }]);
+  });
+
+  test('an idle batcher leaves no timer behind', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const first = identify('1');
+    batches.taken[0]!.end();
+    await first;
+    await jest.advanceTimersByTimeAsync(200);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+test('a batch that fails fails its own callers, and frees its lane', async () => {
+  const { batches, identify } = batcher({ BATCH_LANES: '1' });
+  const first = identify('1');
+  const second = identify('2');
+  batches.taken[0]!.end(new Error('connection lost'));
+  await expect(first).rejects.toThrow('connection lost');
+  batches.taken[1]!.end();
+  expect(await second).toEqual(['2']);
+});
