@@ -5,7 +5,7 @@ import { ormOptions } from '../../mikro-orm.config.js';
 import { KeyAdministration } from '../access/key-administration.js';
 import { loadSettings } from '../config/load-settings.js';
 import { holdDataDir } from '../database/embedded/data-dir-lock.js';
-import { requireSchema } from './require-schema.js';
+import { requireSchema } from '../database/schema/schema-version.js';
 
 /**
  * Opens the database for one command about tenants and keys, and closes it. If the command fails, nothing was changed.

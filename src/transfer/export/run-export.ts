@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { openService } from '../../cli/open-service.js';
+import { openService } from '../open-service.js';
 import type { Settings } from '../../config/settings.js';
 import { exportIdentities, type Exported } from './exporter.js';
 import type { Format } from './format.js';

@@ -3,7 +3,7 @@ import { lstat, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { openService } from '../../../src/cli/open-service.js';
+import { openService } from '../../../src/transfer/open-service.js';
 import { Settings } from '../../../src/config/settings.js';
 import type { SqlSession } from '../../../src/database/session/sql-session.js';
 import { exportIdentities } from '../../../src/transfer/export/exporter.js';

@@ -258,7 +258,7 @@ describe('a dry run', () => {
 
   test('can write nothing even where a statement misses its tables', async () => {
     const { readOnly } = await import('../../../src/transfer/import/dry-run.js');
-    const { openService } = await import('../../../src/cli/open-service.js');
+    const { openService } = await import('../../../src/transfer/open-service.js');
     const { Settings } = await import('../../../src/config/settings.js');
     const settings = new Settings({ DATABASE_URL: readOnly(database.url)! });
     await using service = await openService(settings, 1, null);

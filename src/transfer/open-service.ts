@@ -9,11 +9,11 @@ import { chosenTenant } from '../access/chosen-tenant.js';
 import { ConfigModule } from '../config/config.module.js';
 import type { Settings } from '../config/settings.js';
 import { holdDataDir } from '../database/embedded/data-dir-lock.js';
+import { requireSchema } from '../database/schema/schema-version.js';
 import { openSession } from '../database/session/open-session.js';
 import type { SqlSession } from '../database/session/sql-session.js';
 import { IdentityModule } from '../identity/identity.module.js';
 import { ReconciliationService } from '../identity/reconciliation.service.js';
-import { requireSchema } from './require-schema.js';
 
 /** What a command works with: the service without HTTP. */
 export interface OpenService extends AsyncDisposable {
