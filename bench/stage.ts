@@ -107,7 +107,7 @@ export class Stage {
         const targets = await Promise.all(Array.from({ length: replicas }, (_, i) => this.server(server, i)));
         const limits = {
           ...this.limits(purpose, workload, calls),
-          ...(server === 'noop' && { checkEvery: 0 }),
+          ...((server === 'noop' || server === 'bare') && { checkEvery: 0 }),
         };
         const source = await this.source(name, store, workload, limits);
         const key = server === 'guarded' ? (await this.access()).key : null;

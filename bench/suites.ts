@@ -18,6 +18,7 @@ export type OnSlice = (section: string, name: string, slice: Slice) => void;
 /** The names that contestants have in results and reports. */
 export const NAME = {
   noop: 'no-op',
+  bare: 'bare Fastify',
   baseline: (workload: string) => `${workload}, baseline`,
   select: 'one SELECT a call',
   insert: 'one INSERT a call',
@@ -74,7 +75,7 @@ export async function runSuites(
       {
         suite: 'http',
         title: 'Over HTTP',
-        note: 'The no-op is the service with its database work taken out.',
+        note: 'The bare Fastify is one route that answers at once. The no-op is the service with its database work taken out.',
         connections,
         replicas,
       },
@@ -188,6 +189,9 @@ function overHttp(stage: Stage, options: Options, connections: number, replicas:
   const { workloads, withBaseline } = options;
   const compared = workloads.filter((workload) => workload === 'known' || workload === 'mix');
   return [
+    ...(replicas === 1
+      ? [stage.overHttp({ name: NAME.bare, server: 'bare', workload: 'known', connections })]
+      : []),
     stage.overHttp({ name: NAME.noop, server: 'noop', workload: 'known', connections, replicas }),
     ...workloads.map((workload) =>
       stage.overHttp({ name: workload, server: 'service', workload, connections, replicas }),

@@ -42,6 +42,9 @@ export function targetsOf(
   return [
     // prettier-ignore
     ...([
+      ['no-op, of a bare Fastify', 0.55, rate(NAME.noop, NAME.bare, http)],
+      ['known, of a bare Fastify', 0.45, rate('known', NAME.bare, http)],
+      ['mix, of a bare Fastify', 0.35, rate('mix', NAME.bare, http)],
       ['known, of the no-op', 0.75, rate('known', NAME.noop, http)],
       ['mix, of the no-op', 0.45, rate('mix', NAME.noop, http)],
       ['known in process, of one SELECT a call', 1.5, rate(NAME.knownInProcess, NAME.select, inProcess)],

@@ -21,6 +21,7 @@ const PROGRAMS = {
   plain: new URL('../../src/main.js', import.meta.url),
   guarded: new URL('../../src/main.js', import.meta.url),
   noop: new URL('../noop/main.js', import.meta.url),
+  bare: new URL('../bare/main.js', import.meta.url),
   baseline: new URL('../baseline/main.js', import.meta.url),
 };
 export type ServerName = keyof typeof PROGRAMS;
