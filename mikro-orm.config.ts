@@ -14,7 +14,7 @@ import { TENANT_SETTING } from './src/database/session/tenant-policy.js';
 import { Contact } from './src/identity/store/entities/contact.js';
 import { Identifier } from './src/identity/store/entities/identifier.js';
 import { IdentityMerge } from './src/identity/store/entities/identity-merge.js';
-import { DEFAULT_TENANT_ID } from './src/identity/tenant.js';
+import { DEFAULT_TENANT_ID } from './src/access/entities/tenant.js';
 
 /**
  * The ORM's options: PostgreSQL if a URL is set, otherwise the embedded database in the data folder.

@@ -9,7 +9,7 @@ import { HttpModule } from './http/http.module.js';
 import { IdentityModule } from './identity/identity.module.js';
 import { LoggingModule } from './telemetry/logging/logging.module.js';
 import { MonitoringModule } from './telemetry/metrics/monitoring.module.js';
-import { ProblemsModule } from './http/problems/problems.module.js';
+import { ProblemsModule } from './http/problems/problem.filter.js';
 import { TracingModule } from './telemetry/tracing/tracing.module.js';
 
 @Module({

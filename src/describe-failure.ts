@@ -1,6 +1,6 @@
 import { SettingsError } from './config/settings.js';
 import { DataDirError, DataDirInUseError } from './database/embedded/data-dir-lock.js';
-import { loggable } from './http/problems/loggable.js';
+import { loggable } from './telemetry/logging/loggable.js';
 
 const ADDRESS_ERRORS = new Set(['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND']);
 

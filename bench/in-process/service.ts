@@ -2,7 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { AppModule } from '../../src/app.module.js';
 import { Settings } from '../../src/config/settings.js';
 import { SightingBatcher } from '../../src/identity/batching/sighting-batcher.js';
-import { DEFAULT_TENANT_ID } from '../../src/identity/tenant.js';
+import { DEFAULT_TENANT_ID } from '../../src/access/entities/tenant.js';
 import type { Lane } from '../load/closed-loop.js';
 
 /** The service without its HTTP: what the controller calls. */

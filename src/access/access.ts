@@ -1,5 +1,8 @@
 import { applyDecorators, SetMetadata } from '@nestjs/common';
 import { ApiSecurity } from '@nestjs/swagger';
+import { ApiProblems } from '../http/problems/api-problem.decorator.js';
+import { ForbiddenError, UnauthorizedError } from './access.errors.js';
+import { TooManyCallsError } from './allowance.js';
 import type { Scope } from './scope.js';
 
 export const ACCESS = 'access';
@@ -10,7 +13,21 @@ export const API_KEY_HEADER = 'apiKey';
 
 /** A route that needs a key with this scope. */
 export function RequiresScope(scope: Scope): MethodDecorator {
-  return applyDecorators(SetMetadata(ACCESS, scope), ApiSecurity(BEARER), ApiSecurity(API_KEY_HEADER));
+  return applyDecorators(
+    SetMetadata(ACCESS, scope),
+    ApiSecurity(BEARER),
+    ApiSecurity(API_KEY_HEADER),
+    ApiProblems(
+      {
+        401: 'The API key is missing or not valid.',
+        403: `The API key lacks the scope ${scope}.`,
+        429: 'The API key has made all its calls of the minute.',
+      },
+      new UnauthorizedError(false),
+      new ForbiddenError(scope),
+      new TooManyCallsError(6000, 17),
+    ),
+  );
 }
 
 /** Routes that anybody may call. A route that says nothing is open to nobody. */

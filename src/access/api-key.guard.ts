@@ -2,15 +2,15 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { DEFAULT_TENANT_ID } from '../identity/tenant.js';
+import { DEFAULT_TENANT_ID } from './entities/tenant.js';
 import { ACCESS } from './access.js';
 import { hashSecret, isSecretOf, parseApiKey } from './api-key-text.js';
 import type { KnownKey } from './api-key.repository.js';
 import type { Caller } from './caller.js';
-import { ForbiddenError } from './forbidden.error.js';
+import { ForbiddenError } from './access.errors.js';
 import { KeyDirectory } from './key-directory.js';
 import { allows, type Scope } from './scope.js';
-import { UnauthorizedError } from './unauthorized.error.js';
+import { UnauthorizedError } from './access.errors.js';
 
 /** What the secret of a key that does not exist is compared with, so that it takes as long as with one that does. */
 const NO_HASH = hashSecret('');

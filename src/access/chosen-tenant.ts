@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/core';
-import { AdministrationError } from './administration.error.js';
+import { AdministrationError } from './access.errors.js';
 import { Tenant } from './entities/tenant.js';
 
 /**

@@ -1,7 +1,7 @@
 import { LockMode, type EntityManager } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import { formatApiKey, generateApiKey, hashSecret } from './api-key-text.js';
-import { AdministrationError } from './administration.error.js';
+import { AdministrationError } from './access.errors.js';
 import { ApiKey } from './entities/api-key.js';
 import { Tenant } from './entities/tenant.js';
 import type { Scope } from './scope.js';

@@ -6,7 +6,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { OverloadedError } from '../http/overloaded.error.js';
+import { OverloadedError } from '../http/problems/problem.errors.js';
 import { ApiKeyRepository, type KnownKey } from './api-key.repository.js';
 import { ApiKey } from './entities/api-key.js';
 

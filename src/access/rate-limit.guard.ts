@@ -1,8 +1,8 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { allowanceHeaders } from './allowance-headers.js';
-import { RateLimiter, type Allowance } from './rate-limiter.js';
+import { allowanceHeaders, type Allowance } from './allowance.js';
+import { RateLimiter } from './rate-limiter.js';
 
 /** Counts the calls of each key, and tells its holder what is left. */
 @Injectable()

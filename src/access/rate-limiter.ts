@@ -6,7 +6,7 @@ import { RateLimiterPostgres, type RateLimiterRes } from 'rate-limiter-flexible'
 import { Settings } from '../config/settings.js';
 import { openSession } from '../database/session/open-session.js';
 import type { SqlSession } from '../database/session/sql-session.js';
-import { TooManyCallsError } from './too-many-calls.error.js';
+import { TooManyCallsError, type Allowance } from './allowance.js';
 
 const WINDOW_SECONDS = 60;
 /** A replica takes calls from the common count by so large a part of the limit: 20 writes a minute, not one a call. */
@@ -17,14 +17,6 @@ const SWEEP_MS = 600_000;
 const MAX_KEYS = 20_000;
 
 const DELETE_EXPIRED = { name: 'rate_limit_sweep', text: 'delete from rate_limit where expire < $1' };
-
-/** What a key may still do in the window under way. */
-export interface Allowance {
-  readonly callsPerMinute: number;
-  /** As far as this replica knows. */
-  readonly remaining: number;
-  readonly resetSeconds: number;
-}
 
 /** What this replica has taken from the common count of a key. */
 interface Lease {

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { AdministrationError } from '../access/administration.error.js';
+import { AdministrationError } from '../access/access.errors.js';
 import type { MadeKey } from '../access/key-administration.js';
 import { SCOPES, type Scope } from '../access/scope.js';
 import { duration, lifetime } from './durations.js';

@@ -2,7 +2,7 @@ import underPressure from '@fastify/under-pressure';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { describeProblem } from './problems/describe-problem.js';
 import { sendProblem } from './problems/send-problem.js';
-import { OverloadedError } from './overloaded.error.js';
+import { OverloadedError } from './problems/problem.errors.js';
 
 /** The probes must be answered just then, or an overloaded replica would be restarted in place of relieved. */
 const EXEMPT = /^\/health(\/|\?|$)/;

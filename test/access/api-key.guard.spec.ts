@@ -12,7 +12,7 @@ const timingSafeEqual = jest.fn(crypto.timingSafeEqual);
 jest.unstable_mockModule('node:crypto', () => ({ ...crypto, timingSafeEqual }));
 const { ApiKeyGuard } = await import('../../src/access/api-key.guard.js');
 const { formatApiKey, generateApiKey, hashSecret } = await import('../../src/access/api-key-text.js');
-const { UnauthorizedError } = await import('../../src/access/unauthorized.error.js');
+const { UnauthorizedError } = await import('../../src/access/access.errors.js');
 
 const { id, secret } = generateApiKey();
 const KNOWN: KnownKey = {

@@ -1,7 +1,7 @@
 import type { ApiKeyRepository, KnownKey } from '../../src/access/api-key.repository.js';
 import { KeyDirectory } from '../../src/access/key-directory.js';
-import { DatabaseUnavailableError } from '../../src/database/session/database-unavailable.error.js';
-import { OverloadedError } from '../../src/http/overloaded.error.js';
+import { DatabaseUnavailableError } from '../../src/database/session/unavailable.js';
+import { OverloadedError } from '../../src/http/problems/problem.errors.js';
 
 /** A directory whose queries are answered by hand: what each asked for, and how to end it. */
 function directoryOf(): { directory: KeyDirectory; queries: Query[] } {

@@ -1,8 +1,8 @@
 import { MikroORM } from '@mikro-orm/core';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
-import { RateLimiter, type Allowance } from '../../src/access/rate-limiter.js';
-import { TooManyCallsError } from '../../src/access/too-many-calls.error.js';
+import { RateLimiter } from '../../src/access/rate-limiter.js';
+import { TooManyCallsError, type Allowance } from '../../src/access/allowance.js';
 import { startApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { administerKeys } from '../support/keys.js';

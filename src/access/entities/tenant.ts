@@ -1,5 +1,8 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
+/** The tenant that every call belongs to as long as callers don't authenticate. */
+export const DEFAULT_TENANT_ID = 1;
+
 const TenantSchema = defineEntity({
   name: 'Tenant',
   tableName: 'tenant',

@@ -2,7 +2,7 @@ import { PgliteConnection } from '@mikro-orm/pglite';
 import { PostgreSqlConnection } from '@mikro-orm/postgresql';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import { startedTracing } from '../../telemetry/tracing/tracing.js';
-import { DatabaseUnavailableError } from './database-unavailable.error.js';
+import { DatabaseUnavailableError } from './unavailable.js';
 import { PgSession } from './pg-session.js';
 import { PgliteSession } from './pglite-session.js';
 import type { SessionOptions, SqlSession } from './sql-session.js';

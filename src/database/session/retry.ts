@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DatabaseUnavailableError } from './database-unavailable.error.js';
+import { DatabaseUnavailableError } from './unavailable.js';
 import { isOfAMoment } from './unavailable.js';
 
 /** No attempt begins later than this after the first. */

@@ -1,3 +1,25 @@
+import { RETRY_IN_A_SECOND } from '../../http/problems/problem.errors.js';
+import type { ProblemDescription, ProblemError } from '../../http/problems/problem.js';
+
+/**
+ * The database could not serve a call, for a reason that passes or that an operator can mend.
+ *
+ * The message says why in a few words that name no host, user or statement, so it may be shown to anyone.
+ */
+export class DatabaseUnavailableError extends Error implements ProblemError {
+  override readonly name = 'DatabaseUnavailableError';
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'database-unavailable',
+      title: 'Database unavailable',
+      status: 503,
+      detail: `The call could not be served: ${this.message}. Try again.`,
+      headers: RETRY_IN_A_SECOND,
+    };
+  }
+}
+
 /** Conditions of PostgreSQL that pass: connection lost, shutting down, too many clients, out of memory, tables locked. */
 const PASSING = /^(08...|57P0[1-5]|53...|40001|40P01|55P03)$/;
 /** The server ended a statement that took too long, or a transaction that did nothing for too long. */

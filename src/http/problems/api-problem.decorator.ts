@@ -1,31 +1,29 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
-import { ForbiddenError } from '../../access/forbidden.error.js';
-import { UnauthorizedError } from '../../access/unauthorized.error.js';
-import { DatabaseUnavailableError } from '../../database/session/database-unavailable.error.js';
-import { ContactNotFoundError } from '../../identity/contact-not-found.error.js';
-import { TooManyCallsError } from '../../access/too-many-calls.error.js';
-import { describeProblem, type ProblemDescription } from './describe-problem.js';
-import { InvalidRequestError } from './invalid-request.error.js';
-import { Problem } from './problem.js';
+import { describeProblem } from './describe-problem.js';
+import { InvalidRequestError } from './problem.errors.js';
+import { Problem, type ProblemDescription, type ProblemError } from './problem.js';
 import { PROBLEM_MEDIA_TYPE, problemOf } from './send-problem.js';
 
 const REQUEST_ID = '0197f2b8-7c1e-7d3a-9b1f-3f6f0f1f2a4b';
-const EXAMPLES: Readonly<Record<string, ProblemDescription>> = {
-  400: describeProblem(
-    new InvalidRequestError([{ field: 'email', message: 'email must be a valid email address' }]),
-  ),
-  401: describeProblem(new UnauthorizedError(false)),
-  403: describeProblem(new ForbiddenError('read')),
-  404: describeProblem(new ContactNotFoundError(4711)),
-  413: describeProblem({ code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }),
-  415: describeProblem({ code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415 }),
-  429: describeProblem(new TooManyCallsError(6000, 17)),
-  503: describeProblem(new DatabaseUnavailableError('the database is not reachable')),
-};
 
-/** Documents that a route answers with problem documents of these statuses, each with what it means there. */
-export function ApiProblems(problems: Readonly<Record<number, string>>): MethodDecorator & ClassDecorator {
+/** Of the problems that any route may have. */
+const EXAMPLES: readonly ProblemDescription[] = [
+  new InvalidRequestError([{ field: 'email', message: 'email must be a valid email address' }]).problem,
+  describeProblem({ code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }),
+  describeProblem({ code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415 }),
+];
+
+/**
+ * Documents that a route answers with problem documents of these statuses, each with what it means there.
+ *
+ * @param errors examples: what the route throws to answer with those statuses
+ */
+export function ApiProblems(
+  problems: Readonly<Record<number, string>>,
+  ...errors: readonly ProblemError[]
+): MethodDecorator & ClassDecorator {
+  const examples = [...errors.map(({ problem }) => problem), ...EXAMPLES];
   return applyDecorators(
     ApiExtraModels(Problem),
     ...Object.entries(problems).map(([status, description]) =>
@@ -41,14 +39,17 @@ export function ApiProblems(problems: Readonly<Record<number, string>>): MethodD
           },
         }),
         content: {
-          [PROBLEM_MEDIA_TYPE]: { schema: { $ref: getSchemaPath(Problem) }, example: exampleOf(status) },
+          [PROBLEM_MEDIA_TYPE]: {
+            schema: { $ref: getSchemaPath(Problem) },
+            example: exampleOf(Number(status)),
+          },
         },
       }),
     ),
   );
-}
 
-function exampleOf(status: string): Problem | undefined {
-  const description = EXAMPLES[status];
-  return description && problemOf(description, REQUEST_ID);
+  function exampleOf(status: number): Problem | undefined {
+    const example = examples.find((each) => each.status === status);
+    return example && problemOf(example, REQUEST_ID);
+  }
 }

@@ -1,28 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
-import { ForbiddenError } from '../../access/forbidden.error.js';
-import { UnauthorizedError } from '../../access/unauthorized.error.js';
-import { DatabaseUnavailableError } from '../../database/session/database-unavailable.error.js';
-import { ContactNotFoundError } from '../../identity/contact-not-found.error.js';
-import { ContentionError } from '../../identity/contention.error.js';
-import { allowanceHeaders } from '../../access/allowance-headers.js';
-import { OverloadedError } from '../overloaded.error.js';
-import { TooManyCallsError } from '../../access/too-many-calls.error.js';
-import { InvalidRequestError } from './invalid-request.error.js';
-import type { FieldError } from './problem.js';
-
-/** A problem before it is tied to a request. */
-export interface ProblemDescription {
-  readonly slug: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly errors?: readonly FieldError[];
-  /** Headers that tell the client how to go on. */
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-const RETRY: Readonly<Record<string, string>> = { 'retry-after': '1' };
+import type { ProblemDescription, ProblemError } from './problem.js';
 
 /** The code of the error that the JSON parser throws for a body in another encoding. */
 export const BODY_NOT_UTF8 = 'BODY_NOT_UTF8';
@@ -70,72 +48,11 @@ const REFUSALS: Readonly<Record<string, Omit<ProblemDescription, 'status'>>> = {
 
 /** Describes any error as a problem, without a word that came from the database or from another caller. */
 export function describeProblem(error: unknown): ProblemDescription {
-  if (error instanceof InvalidRequestError) {
-    const detail =
-      error.errors.length === 1
-        ? 'The request has an invalid field.'
-        : `The request has ${error.errors.length} invalid fields.`;
-    return { slug: 'invalid-request', title: 'Invalid request', status: 400, detail, errors: error.errors };
-  }
-  if (error instanceof ContentionError) {
-    return {
-      slug: 'contention',
-      title: 'Too much contention',
-      status: 503,
-      detail: 'Too many calls are changing the same identity at once; nothing was written. Try again.',
-      headers: RETRY,
-    };
-  }
-  if (error instanceof ContactNotFoundError) {
-    return { slug: 'contact-not-found', title: 'Contact not found', status: 404, detail: error.message };
-  }
-  if (error instanceof UnauthorizedError) {
-    return {
-      slug: 'unauthorized',
-      title: 'Unauthorized',
-      status: 401,
-      detail: error.message,
-      headers: {
-        'www-authenticate': `Bearer realm="identity-reconciliation"${error.isMissing ? '' : ', error="invalid_token"'}`,
-      },
-    };
-  }
-  if (error instanceof ForbiddenError) {
-    return { slug: 'forbidden', title: 'Forbidden', status: 403, detail: error.message };
-  }
-  if (error instanceof TooManyCallsError) {
-    const { callsPerMinute, retryAfterSeconds: resetSeconds } = error;
-    return {
-      slug: 'too-many-calls',
-      title: 'Too many calls',
-      status: 429,
-      detail: error.message,
-      headers: {
-        'retry-after': String(resetSeconds),
-        ...allowanceHeaders({ callsPerMinute, remaining: 0, resetSeconds }),
-      },
-    };
-  }
-  if (error instanceof OverloadedError) {
-    return {
-      slug: 'overloaded',
-      title: 'Overloaded',
-      status: 503,
-      detail: `The call was not begun: ${error.message}. Try again.`,
-      headers: RETRY,
-    };
+  if (isProblemError(error)) {
+    return error.problem;
   }
   if (error instanceof HttpException) {
     return describeRefusal(error.cause, error.getStatus());
-  }
-  if (error instanceof DatabaseUnavailableError) {
-    return {
-      slug: 'database-unavailable',
-      title: 'Database unavailable',
-      status: 503,
-      detail: `The call could not be served: ${error.message}. Try again.`,
-      headers: RETRY,
-    };
   }
   const { statusCode } = (error ?? {}) as { statusCode?: unknown };
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
@@ -147,6 +64,10 @@ export function describeProblem(error: unknown): ProblemDescription {
     status: 500,
     detail: 'Something went wrong in the service. The request id leads to the reason in its log.',
   };
+}
+
+function isProblemError(error: unknown): error is ProblemError {
+  return error instanceof Error && 'problem' in error;
 }
 
 /** What the framework refuses, by Fastify's error code or, where it gives none, by the status alone. */

@@ -1,10 +1,20 @@
-import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import {
+  Catch,
+  HttpException,
+  Logger,
+  Module,
+  type ArgumentsHost,
+  type ExceptionFilter,
+} from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { loggable } from '../../telemetry/logging/loggable.js';
 import { traceIdOf } from '../../telemetry/tracing/tracing.js';
 import { describeProblem } from './describe-problem.js';
-import { loggable } from './loggable.js';
 import { sendProblem } from './send-problem.js';
-import { TroubleLog } from './trouble-log.js';
+
+/** How often one cause is logged at the most. */
+const TROUBLE_PERIOD_MS = 1_000;
 
 /** Turns whatever was thrown into a problem document, and logs what is the service's own fault. */
 @Catch()
@@ -26,3 +36,32 @@ export class ProblemFilter implements ExceptionFilter {
     sendProblem(reply, request.id, description);
   }
 }
+
+/**
+ * Logs a cause that meets many calls at once, like a database that is down, once a second and not once a call.
+ *
+ * The line that follows says how many were left out.
+ */
+class TroubleLog {
+  private readonly logger = new Logger('Http');
+  private readonly leftOut = new Map<string, { since: number; count: number }>();
+
+  warn(cause: string, details: Record<string, unknown>): void {
+    const now = performance.now();
+    const last = this.leftOut.get(cause);
+    if (last !== undefined && now - last.since < TROUBLE_PERIOD_MS) {
+      last.count++;
+      return;
+    }
+    this.leftOut.set(cause, { since: now, count: 0 });
+    this.logger.warn({
+      cause,
+      ...details,
+      ...(last !== undefined && last.count > 0 && { leftOut: last.count }),
+    });
+  }
+}
+
+/** Every error leaves the service as an RFC 9457 problem document. */
+@Module({ providers: [{ provide: APP_FILTER, useClass: ProblemFilter }] })
+export class ProblemsModule {}

@@ -39,3 +39,19 @@ export class Problem {
   })
   readonly requestId!: string;
 }
+
+/** A problem before it is tied to a request. */
+export interface ProblemDescription {
+  readonly slug: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly errors?: readonly FieldError[];
+  /** Headers that tell the client how to go on. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An error that says itself how it is answered. Its message may be shown to anyone. */
+export interface ProblemError extends Error {
+  readonly problem: ProblemDescription;
+}

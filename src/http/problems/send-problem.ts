@@ -1,6 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { ProblemDescription } from './describe-problem.js';
-import type { Problem } from './problem.js';
+import type { Problem, ProblemDescription } from './problem.js';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 

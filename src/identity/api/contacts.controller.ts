@@ -2,9 +2,10 @@ import { Controller, Delete, Get, HttpCode, Param } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { RequiresScope } from '../../access/access.js';
 import { TenantId } from '../../access/caller.js';
+import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/answer-in-time.js';
-import { ContactNotFoundError } from '../contact-not-found.error.js';
+import { ContactNotFoundError } from '../identity.errors.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { ReconciliationService } from '../reconciliation.service.js';
@@ -17,12 +18,13 @@ const ID = {
 } as const;
 const PROBLEMS = {
   400: 'The id is not a whole number of at least 1.',
-  401: 'The API key is missing or not valid.',
-  403: 'The API key lacks the scope.',
   404: 'There is no such contact, or it was deleted.',
-  429: 'The API key has made all its calls of the minute.',
   503: 'The database is not available. Safe to repeat.',
 };
+const EXAMPLES = [
+  new ContactNotFoundError(4711),
+  new DatabaseUnavailableError('the database is not reachable'),
+] as const;
 
 @ApiTags('contacts')
 @Controller('contacts')
@@ -37,7 +39,7 @@ export class ContactsController {
   })
   @ApiParam(ID)
   @ApiOkResponse({ type: IdentityResponse, description: 'The identity of the contact.' })
-  @ApiProblems(PROBLEMS)
+  @ApiProblems(PROBLEMS, ...EXAMPLES)
   async find(
     @TenantId() tenantId: number,
     @Param('id', ContactIdPipe) id: number,
@@ -59,13 +61,16 @@ export class ContactsController {
   })
   @ApiParam(ID)
   @ApiNoContentResponse({ description: 'The contact is deleted.' })
-  @ApiProblems({
-    ...PROBLEMS,
-    503: 'The database is not available, or did not answer in time. Safe to repeat; a 404 then says that the contact is deleted.',
-    // It takes no body, but one that is sent is read before anyone asks for the route.
-    413: 'The body, of which none is needed, is larger than 16 KiB.',
-    415: 'The body, of which none is needed, is not JSON.',
-  })
+  @ApiProblems(
+    {
+      ...PROBLEMS,
+      503: 'The database is not available, or did not answer in time. Safe to repeat; a 404 then says that the contact is deleted.',
+      // It takes no body, but one that is sent is read before anyone asks for the route.
+      413: 'The body, of which none is needed, is larger than 16 KiB.',
+      415: 'The body, of which none is needed, is not JSON.',
+    },
+    ...EXAMPLES,
+  )
   async delete(@TenantId() tenantId: number, @Param('id', ContactIdPipe) id: number): Promise<void> {
     if (!(await answerInTime(this.reconciliation.delete(tenantId, id)))) {
       throw new ContactNotFoundError(id);

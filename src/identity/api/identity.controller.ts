@@ -9,6 +9,7 @@ import {
 } from '@nestjs/swagger';
 import { RequiresScope } from '../../access/access.js';
 import { TenantId } from '../../access/caller.js';
+import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import type { Sighting } from '../domain/contact.js';
 import { IdentifyRequest } from './dto/identify.request.js';
@@ -43,15 +44,15 @@ export class IdentityController {
   @ApiExtraModels(IdentifyRequest)
   @ApiBody({ schema: AT_LEAST_ONE, examples: EXAMPLES })
   @ApiOkResponse({ type: IdentityResponse, description: 'The identity that the identifiers belong to.' })
-  @ApiProblems({
-    400: 'The body is malformed, or a field is invalid.',
-    401: 'The API key is missing or not valid.',
-    403: 'The API key lacks the scope identify.',
-    413: 'The body is larger than 16 KiB.',
-    415: 'The body is not JSON in UTF-8, or is encoded.',
-    429: 'The API key has made all its calls of the minute.',
-    503: 'The database is not available, or too many calls change the identity at once. Safe to repeat.',
-  })
+  @ApiProblems(
+    {
+      400: 'The body is malformed, or a field is invalid.',
+      413: 'The body is larger than 16 KiB.',
+      415: 'The body is not JSON in UTF-8, or is encoded.',
+      503: 'The database is not available, or too many calls change the identity at once. Safe to repeat.',
+    },
+    new DatabaseUnavailableError('the database is not reachable'),
+  )
   async identify(
     @TenantId() tenantId: number,
     @Body(SightingPipe) sighting: Sighting,

@@ -1,4 +1,4 @@
-import { DatabaseUnavailableError } from '../../database/session/database-unavailable.error.js';
+import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 
 /** No caller waits longer for an answer, be it a refusal: with what else a call takes, it has one within 5 s. */
 export const ANSWER_WITHIN_MS = 4_200;

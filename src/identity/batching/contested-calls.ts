@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.js';
-import { OverloadedError } from '../../http/overloaded.error.js';
+import { OverloadedError } from '../../http/problems/problem.errors.js';
 import { inBatchSpan } from '../../telemetry/tracing/tracing.js';
-import { ContentionError } from '../contention.error.js';
+import { ContentionError } from '../identity.errors.js';
 import type { Contested } from './open-calls.js';
 import type { ReconciliationService } from '../reconciliation.service.js';
 import { WaitingCall, refuseLate, together } from './waiting-call.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { DatabaseUnavailableError } from '../../database/session/database-unavailable.error.js';
-import { OverloadedError } from '../../http/overloaded.error.js';
+import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
+import { OverloadedError } from '../../http/problems/problem.errors.js';
 import { IdentityMetrics } from '../identity.metrics.js';
 import { activeSpan, inBatchSpan } from '../../telemetry/tracing/tracing.js';
 import { ContestedCalls } from './contested-calls.js';

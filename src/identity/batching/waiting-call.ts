@@ -1,8 +1,8 @@
 import type { Span } from '@opentelemetry/api';
-import { DatabaseUnavailableError } from '../../database/session/database-unavailable.error.js';
+import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import type { Traced } from '../../telemetry/tracing/tracing.js';
 import { ANSWER_WITHIN_MS, tooSlow } from './answer-in-time.js';
-import { ContentionError } from '../contention.error.js';
+import { ContentionError } from '../identity.errors.js';
 import type { IdentityView, Sighting } from '../domain/contact.js';
 import type { Call } from './open-calls.js';
 

@@ -1,9 +1,9 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
-import { DatabaseUnavailableError } from '../../database/session/database-unavailable.error.js';
+import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import type { ConflictCause } from '../identity.metrics.js';
-import { Conflict } from '../conflict.js';
+import { Conflict } from '../identity.errors.js';
 import * as sql from './contact.statements.js';
 import type { Claim, Contact as ContactRow, Identity, IdentifierKind, Sighting } from '../domain/contact.js';
 import {

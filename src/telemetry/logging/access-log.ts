@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Settings } from '../../config/settings.js';
-import { routeOf } from '../../http/route-of.js';
+import { routeOf } from '../route-of.js';
 import { traceIdOf } from '../tracing/tracing.js';
 
 /**

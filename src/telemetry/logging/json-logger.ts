@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type DestinationStream, type Level, type Logger } from 'pino';
 import type { LogLevel } from '../../config/settings.js';
-import { loggable } from '../../http/problems/loggable.js';
+import { loggable } from './loggable.js';
 
 const DEPTH_MAX = 8;
 

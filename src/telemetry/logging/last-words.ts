@@ -1,4 +1,4 @@
-import { loggable } from '../../http/problems/loggable.js';
+import { loggable } from './loggable.js';
 
 /**
  * Says why a process ends that nobody saved from an error.

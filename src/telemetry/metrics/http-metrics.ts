@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { Settings } from '../../config/settings.js';
-import { routeOf } from '../../http/route-of.js';
+import { routeOf } from '../route-of.js';
 import { addGauge } from './add-gauge.js';
 
 /** The usual status for a caller who went away before the answer was written. */

@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { routeOf } from '../../http/route-of.js';
+import { routeOf } from '../route-of.js';
 import { startedTracing } from './tracing.js';
 
 /** A span a request, if tracing was started; probes have none. */

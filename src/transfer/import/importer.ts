@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unavailability } from '../../database/session/unavailable.js';
-import { ContentionError } from '../../identity/contention.error.js';
+import { ContentionError } from '../../identity/identity.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import type { Outcome } from '../../identity/domain/batch.js';
 import type { Prepared, ReconciliationService } from '../../identity/reconciliation.service.js';

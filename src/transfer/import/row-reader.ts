@@ -1,5 +1,5 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import { InvalidRequestError } from '../../http/problems/invalid-request.error.js';
+import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import { findColumns, type Choice, type Columns } from './columns.js';
 import { CsvParser } from './csv-parser.js';

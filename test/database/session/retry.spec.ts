@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { DatabaseUnavailableError } from '../../../src/database/session/database-unavailable.error.js';
+import { DatabaseUnavailableError } from '../../../src/database/session/unavailable.js';
 import { retryUnavailable } from '../../../src/database/session/retry.js';
 
 function unavailable(code: string | null, message = ''): DatabaseUnavailableError {

@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { Settings } from '../../../src/config/settings.js';
-import { DatabaseUnavailableError } from '../../../src/database/session/database-unavailable.error.js';
-import { OverloadedError } from '../../../src/http/overloaded.error.js';
+import { DatabaseUnavailableError } from '../../../src/database/session/unavailable.js';
+import { OverloadedError } from '../../../src/http/problems/problem.errors.js';
 import type { Call, Contested } from '../../../src/identity/batching/open-calls.js';
 import type { ReconciliationService } from '../../../src/identity/reconciliation.service.js';
 import { SightingBatcher } from '../../../src/identity/batching/sighting-batcher.js';

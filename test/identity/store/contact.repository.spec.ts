@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
-import { Conflict } from '../../../src/identity/conflict.js';
+import { Conflict } from '../../../src/identity/identity.errors.js';
 import type { ContactRepository } from '../../../src/identity/store/contact.repository.js';
 import type { Sighting } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';

@@ -1,5 +1,5 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
-import { InvalidRequestError } from '../../../http/problems/invalid-request.error.js';
+import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
 
 /** Reads a contact id from the path: a whole number from 1 to 2^53 - 1. */
 @Injectable()

@@ -1,7 +1,7 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
 import { validateSync } from 'class-validator';
 import { Settings } from '../../../config/settings.js';
-import { InvalidRequestError } from '../../../http/problems/invalid-request.error.js';
+import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
 import type { Sighting } from '../../domain/contact.js';
 import { normaliseEmail, normalisePhone } from '../../domain/normalise.js';
 import { IdentifyRequest } from './identify.request.js';

@@ -1,0 +1,46 @@
+import type { ProblemDescription, ProblemError } from '../http/problems/problem.js';
+import type { Scope } from './scope.js';
+
+/** The caller did not show a key that is valid; the message says no more than that. */
+export class UnauthorizedError extends Error implements ProblemError {
+  override readonly name = 'UnauthorizedError';
+
+  /** @param isMissing no key was sent at all */
+  constructor(readonly isMissing: boolean) {
+    super(
+      isMissing
+        ? 'Send an API key, as Authorization: Bearer … or as X-API-Key.'
+        : 'The API key is not valid.',
+    );
+  }
+
+  get problem(): ProblemDescription {
+    const challenge = 'Bearer realm="identity-reconciliation"';
+    return {
+      slug: 'unauthorized',
+      title: 'Unauthorized',
+      status: 401,
+      detail: this.message,
+      headers: { 'www-authenticate': this.isMissing ? challenge : `${challenge}, error="invalid_token"` },
+    };
+  }
+}
+
+/** The key is valid, and may not do this. */
+export class ForbiddenError extends Error implements ProblemError {
+  override readonly name = 'ForbiddenError';
+
+  /** @param scope what the key lacks; null: the route is open to no key */
+  constructor(readonly scope: Scope | null) {
+    super(scope === null ? 'The route is not open to callers.' : `The API key lacks the scope ${scope}.`);
+  }
+
+  get problem(): ProblemDescription {
+    return { slug: 'forbidden', title: 'Forbidden', status: 403, detail: this.message };
+  }
+}
+
+/** What an operator asked for can't be done; the message says why. */
+export class AdministrationError extends Error {
+  override readonly name = 'AdministrationError';
+}
