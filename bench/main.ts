@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
-import { copyFileSync } from 'node:fs';
 import { createLogger } from '../src/telemetry/logging/create-logger.js';
-import { createDatabase } from './database/databases.js';
+import { buildsOf, type Build } from './builds.js';
+import { verdictsOf, runComparison } from './comparison.js';
 import { startDatabaseServer } from './database/server.js';
 import type { Measured } from './load/closed-loop.js';
 import type { LoadOrder } from './load/main.js';
@@ -9,11 +9,11 @@ import { HELP, readOptions, UsageError, type Options } from './options.js';
 import { endAll } from './processes/children.js';
 import { Worker } from './processes/worker.js';
 import { describeMachine } from './reporting/machine.js';
-import { printSection, printSlice, printTargets, say } from './reporting/console.js';
+import { printSection, printSlice, printTargets, printVerdicts, say } from './reporting/console.js';
 import { PROFILES } from './reporting/report.js';
 import { publish, writeReport } from './reporting/write-report.js';
 import { runSoak } from './soak.js';
-import { Stage, WrongAnswerError } from './stage.js';
+import { WrongAnswerError, type Stage } from './stage.js';
 import { runSuites } from './suites.js';
 import { targetsOf } from './targets.js';
 
@@ -39,21 +39,29 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 async function run(options: Options): Promise<void> {
   Logger.overrideLogger(createLogger('warn'));
-  // The built service looks for it above its own folder.
-  copyFileSync('package.json', new URL('../package.json', import.meta.url));
+  const builds = await buildsOf(options.against);
   say('starting PostgreSQL');
   const starting = startDatabaseServer();
   cleanups.push(async () => (await starting).stop());
   const server = await starting;
   const load = new Worker<LoadOrder, Measured>(new URL('./load/main.js', import.meta.url));
   cleanups.push(() => load.end());
+  const open = async (build: Build, size: number): Promise<Stage> => {
+    say(`filling a database with ${size.toLocaleString('en')} contacts`);
+    const profileDir = options.withProfile ? PROFILES : null;
+    return build.Stage.open(server.url, size, options, load, profileDir, (undo) => void cleanups.push(undo));
+  };
+  if (builds.before !== null) {
+    const size = options.sizes.at(-1)!;
+    const [before, after] = [await open(builds.before, size), await open(builds.now, size)];
+    const sections = await runComparison(before, after, options, printSlice);
+    sections.forEach(printSection);
+    printVerdicts(verdictsOf(sections, options));
+    return;
+  }
   const stages: Stage[] = [];
   for (const size of options.sizes) {
-    say(`filling a database with ${size.toLocaleString('en')} contacts`);
-    const database = await createDatabase(server.url, (drop) => void cleanups.push(drop));
-    const stage = await Stage.set(database, size, options, load, options.withProfile ? PROFILES : null);
-    cleanups.push(() => stage.strike());
-    stages.push(stage);
+    stages.push(await open(builds.now, size));
   }
   const stage = stages.at(-1)!;
   const machine = await describeMachine(server.url, server.settings);

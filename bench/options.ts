@@ -39,6 +39,8 @@ export interface Options {
   readonly soakMinutes: number;
   /** Whether CPU profiles of the service are written to the report. */
   readonly withProfile: boolean;
+  /** Folder of another checkout, whose build this one is compared with; null: none. */
+  readonly against: string | null;
   /** Whether the report is copied to docs. */
   readonly isPublished: boolean;
 }
@@ -64,6 +66,8 @@ databases). Writes bench/report/. Ends with 1 if an answer was wrong; a target t
   --soak [--soak-minutes 10]
                        afterwards, mix at the first concurrency, and how much memory the service holds
   --profile            write CPU profiles of the service (bench/report/profiles), which costs a few per cent
+  --against ../before  compare with the build of another checkout instead, in turn: calls per second and CPU of known,
+                       new, merge and mix, over HTTP and in process; under three minutes; no report is written
   --publish            copy the report to docs/benchmarks.md
   --help               this text
 `;
@@ -83,20 +87,45 @@ export function readOptions(args: string[]): Options | null {
     return null;
   }
   const isQuick = values.quick === true;
+  const against = values.against ?? null;
   return {
-    suites: list(values.suites, SUITES, isQuick ? ['http', 'in-process', 'hot', 'identity-size'] : SUITES),
-    workloads: list(values.workloads, MAIN_WORKLOADS, MAIN_WORKLOADS),
-    sizes: numbers('sizes', values.sizes ?? (isQuick ? '10k' : '10k,1m'), 15, 20e6).toSorted((a, b) => a - b),
+    suites: list(
+      values.suites,
+      SUITES,
+      against !== null
+        ? ['http', 'in-process']
+        : isQuick
+          ? ['http', 'in-process', 'hot', 'identity-size']
+          : SUITES,
+    ),
+    workloads: list(
+      values.workloads,
+      MAIN_WORKLOADS,
+      against === null ? MAIN_WORKLOADS : ['known', 'new', 'merge', 'mix'],
+    ),
+    sizes: numbers(
+      'sizes',
+      values.sizes ?? (isQuick ? '10k' : against === null ? '10k,1m' : '100k'),
+      15,
+      20e6,
+    ).toSorted((a, b) => a - b),
     concurrency: numbers('concurrency', values.concurrency ?? (isQuick ? '64,1' : '64,1,16,256'), 1, 1000),
     replicas: numbers('replicas', values.replicas ?? (isQuick ? '1' : '1,2'), 1, 16),
-    rounds: numbers('rounds', values.rounds ?? (isQuick ? '2' : '5'), 1, 1000)[0]!,
-    sliceMs: number('slice-seconds', values['slice-seconds'] ?? (isQuick ? '0.6' : '2'), 0.1, 60) * 1000,
+    rounds: numbers('rounds', values.rounds ?? (against !== null ? '18' : isQuick ? '2' : '5'), 1, 1000)[0]!,
+    sliceMs:
+      number(
+        'slice-seconds',
+        values['slice-seconds'] ?? (against !== null ? '0.3' : isQuick ? '0.6' : '2'),
+        0.1,
+        60,
+      ) * 1000,
     hotCalls: isQuick ? 400 : 1000,
     bigContacts: isQuick ? 2_000 : 10_000,
     plainConnections: numbers('plain-connections', values['plain-connections'] ?? '10', 1, 250)[0]!,
-    withBaseline: values['no-baseline'] !== true,
+    withBaseline: values['no-baseline'] !== true && against === null,
     soakMinutes: values.soak === true ? number('soak-minutes', values['soak-minutes'] ?? '10', 0.1, 600) : 0,
     withProfile: values.profile === true,
+    against,
     isPublished: values.publish === true,
   };
 }
@@ -121,6 +150,7 @@ function parse(args: string[]) {
       soak: flag,
       'soak-minutes': text,
       profile: flag,
+      against: text,
       publish: flag,
     },
   });

@@ -2,7 +2,7 @@ import type { LoadOrder } from './load/main.js';
 import type { InProcessOrder } from './in-process/main.js';
 import type { Limits, Measured } from './load/closed-loop.js';
 import { openAccess, type Access } from './database/access.js';
-import type { Database } from './database/databases.js';
+import { createDatabase, type Database } from './database/databases.js';
 import { fill } from './database/fill.js';
 import { addStock, type Store } from './database/stock.js';
 import { cpuMsOf, cpuMsOfServer, postmasterOf } from './measuring/cpu.js';
@@ -77,24 +77,35 @@ export class Stage {
     private readonly population: Population,
     private readonly database: Database,
     private readonly postmaster: number | null,
-    private readonly load: Worker<LoadOrder, Measured>,
+    private readonly load: Pick<Worker<LoadOrder, Measured>, 'carryOut'>,
     private readonly profileDir: string | null,
   ) {
     this.nextOrdinal = population.contacts + population.bigContacts + 1;
   }
 
-  static async set(
-    database: Database,
+  /**
+   * Creates and fills a database. It is called across builds, so that each build is measured on its own schema.
+   *
+   * @param load makes the calls over HTTP
+   * @param profileDir where CPU profiles of the service are written; null: none
+   * @param atEnd is told at once how to undo what was opened; the last must be undone first
+   */
+  static async open(
+    serverUrl: string,
     size: number,
     options: Options,
-    load: Worker<LoadOrder, Measured>,
+    load: Pick<Worker<LoadOrder, Measured>, 'carryOut'>,
     profileDir: string | null,
+    atEnd: (undo: () => Promise<void>) => void,
   ): Promise<Stage> {
+    const database = await createDatabase(serverUrl, atEnd);
     const population = populationOf(size, options.bigContacts);
     await fill(database.client, population, options.withBaseline);
     const { rows } = await database.client.query<{ pid: number }>('select pg_backend_pid() as pid');
     const postmaster = postmasterOf(rows[0]!.pid);
-    return new Stage(size, options, population, database, postmaster, load, profileDir);
+    const stage = new Stage(size, options, population, database, postmaster, load, profileDir);
+    atEnd(() => stage.close());
+    return stage;
   }
 
   /** Calls over HTTP. */
@@ -143,7 +154,7 @@ export class Stage {
     };
   }
 
-  async strike(): Promise<void> {
+  private async close(): Promise<void> {
     this.traceSink?.close();
     await Promise.all([...this.servers.values(), ...this.workers.values()].map((process) => process.end()));
     for (const undo of this.cleanups) {

@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import type { IdentityView, Sighting } from '../../src/identity/domain/contact.js';
+import type { Identifiers, Identity } from '../people/population.js';
 
 interface Row {
   readonly id: number;
@@ -27,7 +27,7 @@ const INSERT = `insert into baseline.contact (email, phone_number, linked_id, li
  * email deadlocked until they timed out. Two calls at the same time may still both find nobody and make the same
  * person twice; the next call with that email merges them.
  */
-export async function identify(pool: Pool, sighting: Sighting): Promise<IdentityView> {
+export async function identify(pool: Pool, sighting: Identifiers): Promise<Identity> {
   const { email, phoneNumber } = sighting;
   const { rows: matches } = await pool.query<Row>(FIND, [email, phoneNumber]);
   if (matches.length === 0) {
@@ -41,7 +41,7 @@ export async function identify(pool: Pool, sighting: Sighting): Promise<Identity
   return inTransaction(pool, (client) => write(client, sighting, roots));
 }
 
-async function write(client: PoolClient, sighting: Sighting, roots: number[]): Promise<IdentityView> {
+async function write(client: PoolClient, sighting: Identifiers, roots: number[]): Promise<Identity> {
   await client.query(LOCK, [roots]);
   const { rows: members } = await client.query<Row>(LOAD, [roots]);
   const primary = members[0]!;
@@ -60,7 +60,7 @@ async function write(client: PoolClient, sighting: Sighting, roots: number[]): P
   return viewOf([...members, ...newcomers.rows]);
 }
 
-function isNews({ email, phoneNumber }: Sighting, members: readonly Row[]): boolean {
+function isNews({ email, phoneNumber }: Identifiers, members: readonly Row[]): boolean {
   return (
     (email !== null && !members.some((row) => row.email === email)) ||
     (phoneNumber !== null && !members.some((row) => row.phone_number === phoneNumber))
@@ -83,7 +83,7 @@ async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promis
 }
 
 /** @param rows all of an identity, the oldest first */
-function viewOf(rows: readonly Row[]): IdentityView {
+function viewOf(rows: readonly Row[]): Identity {
   const [primary, ...secondaries] = rows;
   return {
     primaryContactId: primary!.id,

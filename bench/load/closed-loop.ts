@@ -1,11 +1,11 @@
-import type { IdentityView } from '../../src/identity/domain/contact.js';
+import type { Identity } from '../people/population.js';
 import { mistakeIn } from '../people/check.js';
 import { callsOf, type Call, type CallSource } from '../people/workload.js';
 
 /** An answer, its body parsed only if asked for. Null: there is none to look at. */
 export interface Answer {
   readonly status: number;
-  readonly view: (() => IdentityView) | null;
+  readonly view: (() => Identity) | null;
 }
 
 /** Makes one call and waits for its answer; each lane makes one call at a time. */

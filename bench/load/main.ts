@@ -1,5 +1,5 @@
-import type { IdentityResponse } from '../../src/identity/api/dto/identity.response.js';
 import { serve } from '../processes/worker-side.js';
+import type { Identity } from '../people/population.js';
 import type { CallSource } from '../people/workload.js';
 import { closedLoop, type Lane, type Limits } from './closed-loop.js';
 import { Connection } from './connection.js';
@@ -33,6 +33,6 @@ let count = 0;
 function laneOf(connection: Connection): Lane {
   return async ({ sighting }) => {
     const { status, body } = await connection.post('/identify', bodyOf(sighting, count++));
-    return { status, view: () => (JSON.parse(body.toString()) as IdentityResponse).contact };
+    return { status, view: () => (JSON.parse(body.toString()) as { contact: Identity }).contact };
   };
 }

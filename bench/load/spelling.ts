@@ -1,10 +1,10 @@
-import type { Sighting } from '../../src/identity/domain/contact.js';
+import type { Identifiers } from '../people/population.js';
 
 /** One call of so many spells its identifiers as people do, so that the truth of an answer includes their one form. */
 const SPELLED_EVERY = 8;
 
 /** The body of a call; ASCII only. */
-export function bodyOf({ email, phoneNumber }: Sighting, count: number): string {
+export function bodyOf({ email, phoneNumber }: Identifiers, count: number): string {
   return count % SPELLED_EVERY === 0
     ? JSON.stringify({
         email: email && ` ${email.toUpperCase()}`,

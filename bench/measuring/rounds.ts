@@ -20,7 +20,7 @@ export interface Result {
 }
 
 /**
- * Measures contestants in turn, A B C A B C …, after a warm-up of each: what else happens on the machine meets all of
+ * Measures contestants in turn, A B C C B A A …, after a warm-up of each: what else happens on the machine meets all of
  * them alike, and ratios within a round are little touched by it.
  */
 export async function inRounds(
@@ -33,7 +33,8 @@ export async function inRounds(
   }
   const slices = contestants.map((): Slice[] => []);
   for (let round = 0; round < rounds; round++) {
-    for (const [i, contestant] of contestants.entries()) {
+    const order = [...contestants.entries()];
+    for (const [i, contestant] of round % 2 === 0 ? order : order.toReversed()) {
       const slice = await contestant.run('slice');
       slices[i]!.push(slice);
       onSlice(contestant.name, slice);

@@ -1,4 +1,16 @@
-import type { IdentityView, Sighting } from '../../src/identity/domain/contact.js';
+/** What a call sends, in its normal form. The service's own types stay out: two builds of it are compared. */
+export interface Identifiers {
+  readonly email: string | null;
+  readonly phoneNumber: string | null;
+}
+
+/** What a call is answered. */
+export interface Identity {
+  readonly primaryContactId: number;
+  readonly emails: readonly string[];
+  readonly phoneNumbers: readonly string[];
+  readonly secondaryContactIds: readonly number[];
+}
 
 /**
  * The customers that a database is filled with, computed and never stored: the n-th of them is the same in the SQL that
@@ -57,7 +69,7 @@ export function identityOfThree({ contacts }: Population): number {
 }
 
 /** The whole of an ordinary identity, as the service must answer it. */
-export function identityAt(index: number): IdentityView {
+export function identityAt(index: number): Identity {
   const place = index % BLOCK_IDENTITIES;
   const first = Math.floor(index / BLOCK_IDENTITIES) * BLOCK_CONTACTS + FIRST_AT[place]! + 1;
   const size = SIZES[place]!;
@@ -70,7 +82,7 @@ export function identityAt(index: number): IdentityView {
 }
 
 /** The whole of the big identity. */
-export function bigIdentity({ contacts, bigContacts }: Population): IdentityView {
+export function bigIdentity({ contacts, bigContacts }: Population): Identity {
   const ids = Array.from({ length: bigContacts }, (_, j) => contacts + 1 + j);
   return {
     primaryContactId: ids[0]!,
@@ -81,7 +93,7 @@ export function bigIdentity({ contacts, bigContacts }: Population): IdentityView
 }
 
 /** What contact number `ordinal` brought, if it brought both. */
-export function sightingOf(ordinal: number): Sighting {
+export function sightingOf(ordinal: number): Identifiers {
   return { email: emailOf(ordinal), phoneNumber: phoneOf(ordinal) };
 }
 

@@ -1,4 +1,3 @@
-import type { IdentityView, Sighting } from '../../src/identity/domain/contact.js';
 import { random } from '../../test/support/random.js';
 import {
   bigIdentity,
@@ -8,6 +7,8 @@ import {
   identityOfThree,
   phoneOf,
   sightingOf,
+  type Identifiers,
+  type Identity,
   type Population,
 } from './population.js';
 
@@ -46,10 +47,10 @@ export interface Expected {
 
 /** One call: what is sent, in its one form, and what must come back. */
 export interface Call {
-  readonly sighting: Sighting;
+  readonly sighting: Identifiers;
   readonly expected: () => Expected;
   /** Takes the true answer of a call that writes, so that it can be asked for again. */
-  readonly remember?: (view: IdentityView) => void;
+  readonly remember?: (view: Identity) => void;
 }
 
 /** Calls of a mix: known 80 %, new 10 %, partial 8 %, merge 2 %. */
@@ -148,7 +149,7 @@ function knownCall(index: number, share: number): Call {
   };
 }
 
-function memberCall(view: IdentityView, share: number): Call {
+function memberCall(view: Identity, share: number): Call {
   const phoneNumber = view.phoneNumbers[Math.floor(share * view.phoneNumbers.length)]!;
   return { sighting: { email: view.emails[0]!, phoneNumber }, expected: () => view };
 }
@@ -158,7 +159,7 @@ function newCall(ordinal: number): Call {
   return { sighting, expected: () => single(null, sighting) };
 }
 
-function single(id: number | null, { email, phoneNumber }: Sighting): Expected {
+function single(id: number | null, { email, phoneNumber }: Identifiers): Expected {
   return { primaryContactId: id, emails: [email!], phoneNumbers: [phoneNumber!], secondaryContactIds: [] };
 }
 

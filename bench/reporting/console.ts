@@ -1,4 +1,5 @@
 import type { Slice } from '../measuring/rounds.js';
+import type { Verdict } from '../comparison.js';
 import type { Section } from '../suites.js';
 import { isMet, type Target } from '../targets.js';
 import { COLUMNS, figures, round, spread } from './format.js';
@@ -23,6 +24,14 @@ export function printSection({ title, note, connections, replicas, results }: Se
 export function printTargets(targets: readonly Target[]): void {
   print('\nTargets');
   printTable([['', 'target', 'reached', ''], ...targets.map(targetRow)]);
+}
+
+export function printVerdicts(verdicts: readonly Verdict[]): void {
+  print('\nAfter / before: median, and where it lies with 95 % confidence');
+  printTable([
+    ['', 'calls/s', 'CPU a call', ''],
+    ...verdicts.map(({ name, rate, cpu, isKept }) => [name, spread(rate), spread(cpu), isKept]),
+  ]);
 }
 
 /** Name, target, what was reached, and whether that is enough. */
