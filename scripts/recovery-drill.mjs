@@ -1,4 +1,4 @@
-// `npm run drill:recovery`: loses a database and brings it back to a point in time. See docs/operations.md.
+// `npm run drill:recovery`: loses a database and brings it back to a point in time. See docs/backup.md.
 import { spawn } from 'node:child_process';
 import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
