@@ -1,4 +1,4 @@
-import { inRounds, type Contestant, type Slice } from './measuring/rounds.js';
+import { inRounds, type Contestant, type Result, type Slice } from './measuring/rounds.js';
 import { medianWithin, type Spread } from './measuring/spread.js';
 import type { MainWorkload, Options } from './options.js';
 import type { Stage } from './stage.js';
@@ -59,9 +59,8 @@ export interface Verdict {
 export function verdictsOf(sections: readonly Section[], { workloads }: Options): Verdict[] {
   return sections.flatMap(({ suite, results }) =>
     workloads.map((workload): Verdict => {
-      const slicesOf = (name: string): readonly Slice[] =>
-        results.find((result) => result.name === name)!.slices;
-      const [before, after] = [slicesOf(NAME.before(workload)), slicesOf(NAME.after(workload))];
+      const before = slicesOf(NAME.before(workload), results);
+      const after = slicesOf(NAME.after(workload), results);
       const ratio = (figure: (slice: Slice) => number): Spread =>
         medianWithin(after.map((slice, round) => figure(slice) / figure(before[round]!)));
       const rate = ratio(({ callsPerSecond }) => callsPerSecond);
@@ -73,4 +72,8 @@ export function verdictsOf(sections: readonly Section[], { workloads }: Options)
       };
     }),
   );
+}
+
+function slicesOf(name: string, results: readonly Result[]): readonly Slice[] {
+  return results.find((result) => result.name === name)!.slices;
 }
