@@ -145,9 +145,15 @@ function selectionQuery(selection: Selection, known: readonly Identity[]): Query
   if ('contactId' in selection) {
     return [sql.LOAD_BY_CONTACT, selection.tenantId, selection.contactId, ids, versions];
   }
-  const emails = new Set(selection.sightings.flatMap(({ email }) => email ?? []));
-  const phoneNumbers = new Set(selection.sightings.flatMap(({ phoneNumber }) => phoneNumber ?? []));
-  return [sql.LOAD, selection.tenantId, [...emails], [...phoneNumbers], ids, versions];
+  return [sql.LOAD, selection.tenantId, ...identifiersOf(selection.sightings), ids, versions];
+}
+
+/** Kinds and values of all identifiers, each once: the parameters that statements look identities up by. */
+export function identifiersOf(sightings: readonly Sighting[]): [kinds: number[], values: string[]] {
+  const emails = new Set(sightings.flatMap(({ email }) => email ?? []));
+  const phoneNumbers = new Set(sightings.flatMap(({ phoneNumber }) => phoneNumber ?? []));
+  const kinds = [...emails].map(() => KIND.email).concat([...phoneNumbers].map(() => KIND.phone));
+  return [kinds, [...emails, ...phoneNumbers]];
 }
 
 /** The version of the primary, which counts the changes of the whole identity. */

@@ -2,6 +2,10 @@ import type { Statement } from '../../database/session/sql-session.js';
 
 // Every table reference names the tenant ($1), no statement touches a table twice, and nothing is used that
 // distributed PostgreSQL engines lack: advisory locks, triggers, deferrable constraints, `on conflict`.
+//
+// A plan is made once a connection, often while the tables are empty, and kept while they grow. An ordinary join would be
+// planned for the few rows of that moment: read all rows of the tenant and compare. A lateral subquery with a limit or an
+// offset can only be run once a value, by the index on the whole key.
 
 /** Times travel as µs since 1970: JavaScript's own dates lose the microseconds that the order of contacts rests on. */
 const MICROSECONDS = `(extract(epoch from created_at) * 1000000)::bigint as created_at`;
@@ -14,33 +18,33 @@ const time = (parameter: string): string =>
  */
 const rowsOfRoots = (ids: string, versions: string): string => `,
   p as materialized (
-    select r.root, c.id, c.email, c.phone_number, c.created_at, c.version, c.deleted_at, k.id is not null as is_known
-    from r join contact c on c.tenant_id = $1 and c.id = r.root
-      left join unnest(${ids}::bigint[], ${versions}::int[]) k(id, version) on k.id = c.id and k.version = c.version)
+    select r.root, c.*, k.id is not null as is_known
+    from r cross join lateral (
+      select id, email, phone_number, created_at, version, deleted_at from contact
+      where tenant_id = $1 and id = r.root limit 1) c
+    left join unnest(${ids}::bigint[], ${versions}::int[]) k(id, version) on k.id = c.id and k.version = c.version)
   select root, id, email, phone_number, ${MICROSECONDS}, version, deleted_at is not null as is_deleted, is_known
     from p
   union all
   select p.root, c.id, c.email, c.phone_number, ${MICROSECONDS.replace('created_at', 'c.created_at')}, c.version,
       c.deleted_at is not null, false
-    from p join contact c on c.tenant_id = $1 and c.linked_id = p.root where not p.is_known`;
+    from p cross join lateral (
+      select id, email, phone_number, created_at, version, deleted_at from contact
+      where tenant_id = $1 and linked_id = p.root offset 0) c
+    where not p.is_known`;
 
 /**
- * $2 emails, $3 phone numbers, $4 primaries that are known, $5 their versions → every row of every identity that has one
+ * $2 kinds, $3 their values, $4 primaries that are known, $5 their versions → every row of every identity that has one
  * of the identifiers, all from one snapshot; of those that are known, the primary.
- *
- * Laterals with a limit keep it at one index probe a value, whatever the planner believes about array lengths.
  */
 export const LOAD: Statement = {
   name: 'contact_load',
   text: `with b as materialized (
-    select i.contact_id from unnest($2::text[]) e cross join lateral
-      (select contact_id from identifier where tenant_id = $1 and kind = 0 and value = e limit 1) i
-    union
-    select i.contact_id from unnest($3::text[]) p cross join lateral
-      (select contact_id from identifier where tenant_id = $1 and kind = 1 and value = p limit 1) i),
+    select distinct i.contact_id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+      select contact_id from identifier where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i),
   r as materialized (
-    select distinct coalesce(c.linked_id, c.id) as root from b cross join lateral
-      (select id, linked_id from contact where tenant_id = $1 and id = b.contact_id limit 1) c)
+    select distinct coalesce(c.linked_id, c.id) as root from b cross join lateral (
+      select id, linked_id from contact where tenant_id = $1 and id = b.contact_id limit 1) c)
   ${rowsOfRoots('$4', '$5')}`,
 };
 
@@ -58,23 +62,23 @@ export const LOAD_BY_CONTACT: Statement = {
  */
 export const LOCK_UNCHANGED: Statement = {
   name: 'contact_lock_unchanged',
-  text: `select c.id from unnest($2::bigint[], $3::int[]) u(id, version)
-    join contact c on c.tenant_id = $1 and c.id = u.id and c.version = u.version
-    for no key update of c skip locked`,
+  text: `select c.id from unnest($2::bigint[], $3::int[]) u(id, version) cross join lateral (
+    select id from contact where tenant_id = $1 and id = u.id and version = u.version limit 1
+    for no key update skip locked) c`,
 };
 
 /** $2 ids → locks the rows whatever their version, waiting for who holds them; always in the same order. */
 export const LOCK: Statement = {
   name: 'contact_lock',
-  text: `select c.id from unnest($2::bigint[]) u(id) join contact c on c.tenant_id = $1 and c.id = u.id
-    order by c.id for no key update of c`,
+  text: `select c.id from (select id from unnest($2::bigint[]) u(id) order by id) u cross join lateral (
+    select id from contact where tenant_id = $1 and id = u.id limit 1 for no key update) c`,
 };
 
 /** $2 ids → the ids of the rows that nobody else holds, locked. Waits for none, so the order does not matter. */
 export const LOCK_FREE: Statement = {
   name: 'contact_lock_free',
-  text: `select c.id from unnest($2::bigint[]) u(id) join contact c on c.tenant_id = $1 and c.id = u.id
-    for no key update of c skip locked`,
+  text: `select c.id from unnest($2::bigint[]) u(id) cross join lateral (
+    select id from contact where tenant_id = $1 and id = u.id limit 1 for no key update skip locked) c`,
 };
 
 /** $1 how many → that many fresh contact ids, and the time of the database in µs since 1970. */

@@ -19,13 +19,15 @@ export const UNHURRIED: Statement = {
 export const PAGE: Statement = {
   name: 'export_page',
   text: `with p as materialized (
-    select id from contact where tenant_id = $1 and id > $2 and linked_id is null and deleted_at is null
+    select id, email, phone_number, created_at from contact
+    where tenant_id = $1 and id > $2 and linked_id is null and deleted_at is null
     order by id limit $3),
   c as (
-    select p.id as root, c.* from p join contact c on c.tenant_id = $1 and c.id = p.id
+    select p.id as root, p.* from p
     union all
-    select p.id as root, c.* from p join contact c on c.tenant_id = $1 and c.linked_id = p.id
-      and c.deleted_at is null)
+    select p.id as root, c.* from p cross join lateral (
+      select id, email, phone_number, created_at from contact
+      where tenant_id = $1 and linked_id = p.id and deleted_at is null offset 0) c)
   select root, id, email, phone_number, (extract(epoch from created_at) * 1000000)::bigint as created_at
   from c order by root, c.created_at, id`,
 };

@@ -1,5 +1,6 @@
 import type { SqlSession, Statement } from '../../database/session/sql-session.js';
 import type { Sighting } from '../../identity/domain/contact.js';
+import { identifiersOf } from '../../identity/store/contact.repository.js';
 
 /**
  * A copy of the tables for an import that must not write: temporary tables of the same names, which every statement on
@@ -27,9 +28,7 @@ export class DryRun {
 
   /** Copies in the identities that share an identifier with the sightings. */
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<void> {
-    const emails = new Set(sightings.flatMap(({ email }) => email ?? []));
-    const phoneNumbers = new Set(sightings.flatMap(({ phoneNumber }) => phoneNumber ?? []));
-    await this.session.query([this.copying, tenantId, [...emails], [...phoneNumbers]], tenantId);
+    await this.session.query([this.copying, tenantId, ...identifiersOf(sightings)], tenantId);
   }
 }
 
@@ -67,24 +66,25 @@ function shadows(schema: string): string[] {
   ];
 }
 
-/** $1 tenant, $2 emails, $3 phone numbers. What is there already stays as the dry run has made it. */
+/** $1 tenant, $2 kinds, $3 their values. What is there already stays as the dry run has made it. */
 function copyIn(schema: string): string {
-  const claims = (kind: number, values: string): string =>
-    `select i.contact_id from unnest(${values}::text[]) v cross join lateral
-      (select contact_id from ${schema}.identifier where tenant_id = $1 and kind = ${kind} and value = v limit 1) i`;
-  const members = (column: string): string =>
-    `select c.* from r join ${schema}.contact c on c.tenant_id = $1 and c.${column} = r.root`;
-  return `with b as materialized (${claims(0, '$2')} union ${claims(1, '$3')}),
+  const members = (condition: string): string =>
+    `select c.* from r cross join lateral (
+      select * from ${schema}.contact where tenant_id = $1 and ${condition}) c`;
+  return `with b as materialized (
+    select distinct i.contact_id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+      select contact_id from ${schema}.identifier
+      where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i),
   r as materialized (
-    select distinct coalesce(c.linked_id, c.id) as root from b cross join lateral
-      (select id, linked_id from ${schema}.contact where tenant_id = $1 and id = b.contact_id limit 1) c),
+    select distinct coalesce(c.linked_id, c.id) as root from b cross join lateral (
+      select id, linked_id from ${schema}.contact where tenant_id = $1 and id = b.contact_id limit 1) c),
   added as (
     insert into pg_temp.contact
-    select c.* from (${members('id')} union all ${members('linked_id')}) c
+    select c.* from (${members('id = r.root limit 1')} union all ${members('linked_id = r.root offset 0')}) c
     where not exists (select from pg_temp.contact t where t.tenant_id = $1 and t.id = c.id)
     returning *),
   values as (
-    select 0 as kind, email as value from added where deleted_at is null and email is not null
+    select 0::smallint as kind, email as value from added where deleted_at is null and email is not null
     union select 1, phone_number from added where deleted_at is null and phone_number is not null)
   insert into pg_temp.identifier
   select i.* from values v cross join lateral
