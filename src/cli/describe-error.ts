@@ -2,13 +2,13 @@ import { AdministrationError } from '../access/access.errors.js';
 import { SettingsError } from '../config/settings.js';
 import { DataDirInUseError } from '../database/embedded/data-dir-lock.js';
 import { SchemaError } from '../database/schema/schema-version.js';
-import { ImportError } from '../transfer/import/import.error.js';
+import { TransferError } from '../transfer/files.js';
 import { troubleOf } from '../transfer/import/importer.js';
 import { loggable } from '../telemetry/logging/loggable.js';
 
 /** What a command that failed says: one sentence if its user can mend it, otherwise the fault itself. */
 export function describeError(error: unknown): string {
-  const mendable = [AdministrationError, ImportError, SchemaError, SettingsError, DataDirInUseError];
+  const mendable = [AdministrationError, TransferError, SchemaError, SettingsError, DataDirInUseError];
   if (mendable.some((kind) => error instanceof kind)) {
     return (error as Error).message;
   }

@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
-import { FORMATS, type Format } from '../transfer/export/format.js';
+import { FILE_FORMATS, formatOf, type FileFormat } from '../transfer/files.js';
 
-interface Flags {
-  readonly format?: Format;
+interface ExportFlags {
+  readonly format?: FileFormat;
   readonly excelSafe?: true;
   readonly tenant?: string;
   readonly quiet?: true;
@@ -11,30 +11,28 @@ interface Flags {
 export function exportCommand(): Command {
   return new Command('export')
     .description(
-      'Writes all identities of this moment as NDJSON, one identity a line, or CSV, one contact a row.',
+      'Exports all identities as they are now: NDJSON with one identity a line, or CSV with one contact a row.',
     )
     .argument('[file]', 'the file, gzipped if its name ends in .gz; - for the standard output', '-')
-    .addOption(
-      new Option('--format <format>', 'by default the extension tells, else ndjson').choices(FORMATS),
-    )
+    .addOption(new Option('--format <format>', 'default: by the extension, or ndjson').choices(FILE_FORMATS))
     .option(
       '--excel-safe',
       'put a quote before values that a spreadsheet would take for a formula, + numbers too (CSV); such a file is to look at, and not to import again',
     )
-    .option('--tenant <name>', 'whose identities (default: the only tenant there is)')
+    .option('--tenant <name>', 'tenant of the identities (default: the only tenant)')
     .option('--quiet', 'print no summary')
     .addHelpText('after', '\nExit codes: 0 done, 2 the export could not run or was stopped.')
     .action(run);
 }
 
-async function run(path: string, { format, excelSafe, tenant, quiet }: Flags): Promise<void> {
+async function run(path: string, { format, excelSafe, tenant, quiet }: ExportFlags): Promise<void> {
   try {
-    // Only now: the ORM and the framework take a second to load.
+    // Loaded here: the ORM and the framework take a second, and --help does not need them.
     const { loadSettings } = await import('../config/load-settings.js');
     const { runExport } = await import('../transfer/export/run-export.js');
     const { identities, contacts } = await runExport(loadSettings(), {
       path,
-      format: format ?? (/\.csv(\.gz)?$/i.test(path) ? 'csv' : 'ndjson'),
+      format: format ?? formatOf(path) ?? 'ndjson',
       isExcelSafe: excelSafe ?? false,
       tenant: tenant ?? null,
     });
@@ -44,7 +42,7 @@ async function run(path: string, { format, excelSafe, tenant, quiet }: Flags): P
       );
     }
   } catch (error) {
-    // whoever read the output has had enough, as `head` does
+    // the reader of the output has read enough, like `head`
     if (path === '-' && (error as NodeJS.ErrnoException).code === 'EPIPE') {
       return;
     }

@@ -1,16 +1,16 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { ImportError } from '../transfer/import/import.error.js';
-import { DELIMITERS, ENCODINGS, FORMATS, type Encoding, type Format } from '../transfer/import/format.js';
-import { rowsOf } from '../transfer/import/tally.js';
-import type { ImportOptions, ImportResult } from '../transfer/import/run-import.js';
-import { duration, number } from '../transfer/import/progress.js';
+import { DELIMITERS } from '../transfer/csv.js';
+import { FILE_FORMATS, formatOf, TransferError, type FileFormat } from '../transfer/files.js';
+import { ENCODINGS, type Encoding } from '../transfer/import/records/input.js';
+import type { ImportOptions } from '../transfer/import/run-import.js';
+import { summaryJson, summaryText } from '../transfer/import/summary.js';
 import { wholeNumber } from './numbers.js';
 
-/** Rows; see bench/import. Larger ones hold their locks for longer, and gain nothing. */
+/** Rows; see bench/import. Larger batches are not faster, and hold their locks longer. */
 const BATCH_SIZE = 1000;
 
-interface Flags {
-  readonly format?: Format;
+interface ImportFlags {
+  readonly format?: FileFormat;
   readonly emailColumn?: string;
   readonly phoneColumn?: string;
   readonly createdAtColumn?: string | false;
@@ -30,19 +30,21 @@ interface Flags {
 
 export function importCommand(): Command {
   return new Command('import')
-    .description('Takes in people from a CSV or NDJSON file, gzipped or not, by the rules of POST /identify.')
+    .description(
+      'Imports people from a CSV or NDJSON file, gzipped or not, by the same rules as POST /identify.',
+    )
     .argument('<file>', 'the file; - for the standard input')
-    .addOption(new Option('--format <format>', 'by default the extension tells').choices(FORMATS))
+    .addOption(new Option('--format <format>', 'default: by the extension').choices(FILE_FORMATS))
     .option('--email-column <name>', 'column of the email (default: email, e-mail, mail, …)')
     .option(
       '--phone-column <name>',
       'column of the phone number (default: phone, phone_number, mobile, tel, …)',
     )
     .option('--created-at-column <name>', 'column of the date (default: created_at, createdAt, date, …)')
-    .option('--no-created-at-column', 'take no dates')
+    .option('--no-created-at-column', 'read no dates')
     .option(
       '--identity-column <name>',
-      'rows that follow one another with the same value are one person (default: primaryContactId)',
+      'consecutive rows with the same value in this column are one person (default: primaryContactId)',
     )
     .option('--no-identity-column', 'let the identifiers alone decide')
     .option(
@@ -51,51 +53,49 @@ export function importCommand(): Command {
       readDelimiter,
     )
     .addOption(
-      new Option('--encoding <name>', 'by default UTF-8, or what a byte order mark says').choices(ENCODINGS),
+      new Option('--encoding <name>', 'default: UTF-8, or what the byte order mark says').choices(ENCODINGS),
     )
-    .option('--rejected <file>', 'where rejected rows go (default: <file>.rejected.csv)')
+    .option('--rejected <file>', 'file for rejected rows (default: <file>.rejected.csv)')
     .option('--dry-run', 'report what would be created, linked and merged, and write nothing')
-    .option('--restart', 'begin anew, in place of going on where an earlier import of the file was stopped')
+    .option('--restart', 'start from the beginning, even if an earlier import of the file was stopped')
     .option(
       '--checkpoint <file>',
-      'where to keep how far the import has come (default: <file>.checkpoint.json)',
+      'file that keeps how far the import has come (default: <file>.checkpoint.json)',
     )
-    .option('--batch-size <rows>', 'rows of one transaction', wholeNumber(1, 20_000), BATCH_SIZE)
+    .option('--batch-size <rows>', 'rows per transaction', wholeNumber(1, 20_000), BATCH_SIZE)
     .option(
       '--retry-for <seconds>',
-      'how long to wait for a database that can’t serve',
+      'how long to keep trying while the database can’t serve',
       wholeNumber(0, 86_400),
       300,
     )
-    .option('--tenant <name>', 'whose people they are (default: the only tenant there is)')
+    .option('--tenant <name>', 'tenant of the people (default: the only tenant)')
     .option('--quiet', 'show no progress')
     .option('--json', 'print the summary as JSON')
     .addHelpText(
       'after',
-      '\nExit codes: 0 every row was taken, 1 some rows were rejected, 2 the import could not run or was stopped.',
+      '\nExit codes: 0 every row was imported, 1 some rows were rejected, 2 the import could not run or was stopped.',
     )
     .action(run);
 }
 
-async function run(path: string, flags: Flags): Promise<void> {
+async function run(path: string, flags: ImportFlags): Promise<void> {
   const stopping = new AbortController();
   const stop = (): void => {
-    process.stderr.write('\nStopping after the batch under way; once more ends at once.\n');
+    process.stderr.write('\nStopping after the current batch. Press Ctrl+C again to stop at once.\n');
     stopping.abort();
   };
-  // Once: the second signal has its usual effect.
+  // Once: a second signal ends the process.
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
     const options = optionsOf(path, flags, stopping.signal);
-    // Only now: the ORM and the framework take a second to load, which neither --help nor a wrong option needs.
+    // Loaded here: the ORM and the framework take a second, and neither --help nor a wrong option needs them.
     const { loadSettings } = await import('../config/load-settings.js');
     const { runImport } = await import('../transfer/import/run-import.js');
     const result = await runImport(loadSettings(), options);
-    process.stdout.write(
-      flags.json ? `${JSON.stringify(summary(result, flags))}\n` : describe(result, flags),
-    );
+    process.stdout.write(flags.json ? summaryJson(result) : summaryText(result));
     if (!result.isComplete) {
-      process.stderr.write(howToResume(path, flags));
+      process.stderr.write(howToResume(path, result.isDryRun));
     }
     process.exitCode = result.isComplete ? (result.tally.rejected > 0 ? 1 : 0) : 2;
   } finally {
@@ -103,7 +103,11 @@ async function run(path: string, flags: Flags): Promise<void> {
   }
 }
 
-function optionsOf(path: string, flags: Flags, stop: AbortSignal): ImportOptions {
+function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportOptions {
+  const format = flags.format ?? formatOf(path);
+  if (format === null) {
+    throw new TransferError('The name does not tell the format: give --format csv or --format ndjson.');
+  }
   const chosen = {
     email: flags.emailColumn,
     phone: flags.phoneColumn,
@@ -112,7 +116,7 @@ function optionsOf(path: string, flags: Flags, stop: AbortSignal): ImportOptions
   };
   return {
     path,
-    format: flags.format ?? formatOf(path),
+    format,
     delimiter: flags.delimiter ?? null,
     encoding: flags.encoding ?? null,
     columns: Object.fromEntries(Object.entries(chosen).filter(([, name]) => name !== undefined)),
@@ -128,17 +132,9 @@ function optionsOf(path: string, flags: Flags, stop: AbortSignal): ImportOptions
   };
 }
 
-/** Commander's `--no-…` gives false. */
+/** Commander turns `--no-…` into false. */
 function noneIfFalse(name: string | false | undefined): string | null | undefined {
   return name === false ? null : name;
-}
-
-function formatOf(path: string): Format {
-  const extension = /\.(csv|tsv|txt|ndjson|jsonl)(\.gz)?$/i.exec(path)?.[1]?.toLowerCase();
-  if (extension === undefined) {
-    throw new ImportError('The name does not tell the format: give --format csv or --format ndjson.');
-  }
-  return extension === 'ndjson' || extension === 'jsonl' ? 'ndjson' : 'csv';
 }
 
 function readDelimiter(text: string): string {
@@ -151,66 +147,11 @@ function readDelimiter(text: string): string {
   return delimiter;
 }
 
-function summary(
-  { tally, columns, ignored, isComplete, isResumed, seconds, rejectedPath }: ImportResult,
-  { dryRun }: Flags,
-): object {
-  const { joined, apart, ...outcomes } = tally;
-  return {
-    rows: rowsOf(tally),
-    ...outcomes,
-    joined,
-    apart,
-    columns,
-    ignored,
-    rejectedFile: tally.rejected > 0 ? rejectedPath : null,
-    isDryRun: dryRun ?? false,
-    isComplete,
-    isResumed,
-    seconds: Math.round(seconds * 1000) / 1000,
-  };
-}
-
-function describe(result: ImportResult, { dryRun }: Flags): string {
-  const { tally, columns, ignored, isComplete, isResumed, seconds, rejectedPath } = result;
-  const would = dryRun ? 'would be ' : '';
-  const lines = [
-    `${isComplete ? (dryRun ? 'Dry run' : 'Imported') : 'Stopped'}: ${number(rowsOf(tally))} rows in ${duration(seconds)}${isResumed ? ', with those of earlier runs' : ''}`,
-    `  ${number(tally.created)} ${would}created (new identities)`,
-    `  ${number(tally.linked)} ${would}linked (new contacts of known identities)`,
-    `  ${number(tally.merged)} ${would}merged (two identities became one)`,
-    `  ${number(tally.unchanged)} unchanged (nothing new)`,
-    `  ${number(tally.rejected)} rejected${tally.rejected > 0 ? `, see ${rejectedPath}` : ''}`,
-    ...(columns === null ? [] : [`  columns: ${describeColumns(columns)}`]),
-    ...(ignored.length > 0 ? [`  not taken: ${ignored.map((name) => JSON.stringify(name)).join(', ')}`] : []),
-    ...(tally.joined > 0 ? [`  ${number(tally.joined)} further merges by the column of the identity`] : []),
-    ...(tally.apart > 0
-      ? [
-          `  ${number(tally.apart)} rows could not be joined with their identity: they share no identifier with it`,
-        ]
-      : []),
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
-/** So that one that was not recognised is noticed. */
-function describeColumns({
-  email,
-  phone,
-  createdAt,
-  identity,
-}: NonNullable<ImportResult['columns']>): string {
-  const taken = { email, 'phone number': phone, date: createdAt, ...(identity !== null && { identity }) };
-  return Object.entries(taken)
-    .map(([what, name]) => (name === null ? `no ${what}` : `${what} "${name}"`))
-    .join(', ');
-}
-
-function howToResume(path: string, { dryRun }: Flags): string {
-  if (dryRun) {
+function howToResume(path: string, isDryRun: boolean): string {
+  if (isDryRun) {
     return 'Nothing was written.\n';
   }
   return path === '-'
-    ? 'To go on, send the whole input again: what is in the database already is not written twice.\n'
-    : 'To go on from here, give the same command again.\n';
+    ? 'To continue, send the whole input again: rows that are in the database already are not written twice.\n'
+    : 'To continue from here, run the same command again.\n';
 }

@@ -1,35 +1,34 @@
-import type { Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
+import type { Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import { viewOf, type Contact } from '../../identity/domain/contact.js';
-import { csvLine } from './csv-line.js';
-import { PAGE, SNAPSHOT, UNHURRIED } from './export.statements.js';
-import type { Format } from './format.js';
+import { csvLine } from '../csv.js';
+import type { FileFormat } from '../files.js';
 
-/** Identities read at once; the memory that an export takes. */
+/** Identities read at once. It bounds the memory of an export. */
 const PAGE_SIZE = 1000;
 
 /** How much was exported. */
-export interface Exported {
+export interface ExportCount {
   identities: number;
   contacts: number;
 }
 
 /**
- * Passes on all identities of a tenant at one moment as text, in order of their primary contact.
+ * Exports all identities of a tenant at one moment as text, in order of their primary contact.
  *
- * @param write takes a piece of the text; the next page is read meanwhile, and passed on when it is done
+ * @param write takes a piece of the text. The next page is read meanwhile, and passed on after `write` is done.
  */
 export async function exportIdentities(
   session: SqlSession,
   tenantId: number,
-  format: Format,
+  format: FileFormat,
   isExcelSafe: boolean,
   write: (text: string) => Promise<void>,
-): Promise<Exported> {
-  const exported = { identities: 0, contacts: 0 };
-  const text = format === 'csv' ? (identity: Identity) => csvOf(identity, isExcelSafe) : ndjsonOf;
+): Promise<ExportCount> {
+  const count = { identities: 0, contacts: 0 };
+  const text = format === 'csv' ? (one: DatedIdentity) => csvOf(one, isExcelSafe) : ndjsonOf;
   await session.transaction(async (transaction) => {
-    await transaction.send([SNAPSHOT], [UNHURRIED]);
-    // the snapshot is that of the first page
+    await transaction.send([ONE_SNAPSHOT], [NO_IDLE_TIMEOUT]);
+    // the snapshot is taken with the first page
     let page = await pageAfter(transaction, tenantId, 0);
     if (format === 'csv') {
       await write(csvLine(['primaryContactId', 'contactId', 'email', 'phoneNumber', 'createdAt']));
@@ -41,21 +40,57 @@ export async function exportIdentities(
       if (done.status === 'rejected' || next.status === 'rejected') {
         throw done.status === 'rejected' ? done.reason : (next as PromiseRejectedResult).reason;
       }
-      exported.identities += page.length;
-      exported.contacts += page.reduce((sum, { contacts }) => sum + contacts.length, 0);
+      count.identities += page.length;
+      count.contacts += page.reduce((sum, { contacts }) => sum + contacts.length, 0);
       page = next.value;
     }
   }, tenantId);
-  return exported;
+  return count;
 }
 
-interface Identity {
+/** All pages see one snapshot: writes of others during the export do not show. */
+const ONE_SNAPSHOT: Statement = {
+  name: 'export_snapshot',
+  text: 'set transaction isolation level repeatable read read only',
+};
+
+/** The transaction is idle while the target is slow. It holds no row, so it may be. */
+const NO_IDLE_TIMEOUT: Statement = {
+  name: 'export_unhurried',
+  text: 'set local idle_in_transaction_session_timeout = 0',
+};
+
+/**
+ * $2 the last primary seen, $3 how many identities → the live contacts of the next identities, in order of primary and
+ * age. Two indexed branches, since an `or` of both would scan the table; only the page is sorted.
+ */
+const PAGE: Statement = {
+  name: 'export_page',
+  text: `with p as materialized (
+    select id, email, phone_number, created_at from contact
+    where tenant_id = $1 and id > $2 and linked_id is null and deleted_at is null
+    order by id limit $3),
+  c as (
+    select p.id as root, p.* from p
+    union all
+    select p.id as root, c.* from p cross join lateral (
+      select id, email, phone_number, created_at from contact
+      where tenant_id = $1 and linked_id = p.id and deleted_at is null offset 0) c)
+  select root, id, email, phone_number, (extract(epoch from created_at) * 1000000)::bigint as created_at
+  from c order by root, c.created_at, id`,
+};
+
+interface DatedIdentity {
   readonly primaryId: number;
-  /** Live ones, the oldest first */
+  /** The live ones, the oldest first */
   readonly contacts: readonly Contact[];
 }
 
-async function pageAfter(transaction: Transaction, tenantId: number, primaryId: number): Promise<Identity[]> {
+async function pageAfter(
+  transaction: Transaction,
+  tenantId: number,
+  primaryId: number,
+): Promise<DatedIdentity[]> {
   const [rows = []] = await transaction.send([PAGE, tenantId, primaryId, PAGE_SIZE]);
   const identities: { primaryId: number; contacts: Contact[] }[] = [];
   for (const row of rows) {
@@ -80,7 +115,7 @@ function contactOf(row: Row): Contact {
 }
 
 /** The identity as the API shows it, and its contacts with their dates. */
-function ndjsonOf({ contacts }: Identity): string {
+function ndjsonOf({ contacts }: DatedIdentity): string {
   const dated = contacts.map(({ id, email, phoneNumber, createdAt }) => ({
     id,
     email,
@@ -91,10 +126,10 @@ function ndjsonOf({ contacts }: Identity): string {
 }
 
 /**
- * One contact a row, in the order in which they came: whoever takes the rows in again in this order finds in each
- * contact the news that it brought, and makes the same contacts of them.
+ * One contact a row, in the order they were created. If the rows are imported in this order, each brings the news that
+ * its contact brought, and the same contacts are created.
  */
-function csvOf({ primaryId, contacts }: Identity, isExcelSafe: boolean): string {
+function csvOf({ primaryId, contacts }: DatedIdentity, isExcelSafe: boolean): string {
   const field = (value: string | null): string | null =>
     isExcelSafe && value !== null && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return contacts
@@ -105,7 +140,7 @@ function csvOf({ primaryId, contacts }: Identity, isExcelSafe: boolean): string 
     .join('');
 }
 
-/** ISO 8601 with microseconds, which the order of contacts rests on. */
+/** ISO 8601 with microseconds: the order of contacts depends on them. */
 function isoOf(micros: number): string {
   const ms = Math.floor(micros / 1000);
   const rest = String(micros - ms * 1000).padStart(3, '0');

@@ -4,25 +4,25 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { openService } from '../open-service.js';
 import type { Settings } from '../../config/settings.js';
-import { exportIdentities, type Exported } from './exporter.js';
-import type { Format } from './format.js';
+import type { FileFormat } from '../files.js';
+import { openService } from '../open-service.js';
+import { exportIdentities, type ExportCount } from './exporter.js';
 
 export interface ExportOptions {
   /** A file, or `-` for the standard output */
   readonly path: string;
-  readonly format: Format;
+  readonly format: FileFormat;
   readonly isExcelSafe: boolean;
   /** Name of a tenant; null: the only one there is */
   readonly tenant: string | null;
 }
 
 /**
- * Exports all identities to a file, gzipped if its name ends in `.gz`. The file appears under its name when it is
- * complete, and not before. What is there already and is no file, such as a pipe or a device, is written to as it is.
+ * Exports all identities to a file, gzipped if its name ends in `.gz`. The file gets its name when it is complete, and
+ * not before. If the path is a pipe or a device, the export is written to that.
  */
-export async function runExport(settings: Settings, options: ExportOptions): Promise<Exported> {
+export async function runExport(settings: Settings, options: ExportOptions): Promise<ExportCount> {
   const { path, format, isExcelSafe, tenant } = options;
   await using service = await openService(settings, 1, tenant);
   const isNamed = path !== '-';
@@ -35,7 +35,7 @@ export async function runExport(settings: Settings, options: ExportOptions): Pro
   let broken: unknown = null;
   ended.catch((error: unknown) => (broken = error));
   try {
-    const exported = await exportIdentities(service.session, service.tenantId, format, isExcelSafe, (text) =>
+    const count = await exportIdentities(service.session, service.tenantId, format, isExcelSafe, (text) =>
       put(gzip ?? target, text, ended),
     );
     if (gzip !== null || isNamed) {
@@ -45,9 +45,9 @@ export async function runExport(settings: Settings, options: ExportOptions): Pro
     if (isFile) {
       await rename(partial, path);
     }
-    return exported;
+    return count;
   } catch (error) {
-    // The session takes a broken pipe for its own connection.
+    // The session would report a broken pipe as the loss of its own connection.
     const cause = broken ?? error;
     if (isNamed) {
       target.destroy();

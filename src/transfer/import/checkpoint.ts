@@ -1,14 +1,14 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { ImportError } from './import.error.js';
-import type { FileIdentity } from './input.js';
+import { TransferError } from '../files.js';
+import type { FileFingerprint } from './records/input.js';
 import type { Place } from './row-reader.js';
-import type { Tally } from './tally.js';
+import type { Tally } from './summary.js';
 
-/** What an import must have in common with the one that it goes on with. */
+/** What must be the same for an import to resume an earlier one. */
 export interface Terms {
-  readonly file: FileIdentity;
-  /** Everything that decides how the file is read and where its rows go. */
+  readonly file: FileFingerprint;
+  /** Everything that decides how the file is read and where its rows go */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -23,8 +23,8 @@ export interface Progress {
 const VERSION = 1;
 
 /**
- * The file that lets an import go on after it was stopped in any way. It is replaced as a whole after each batch that is
- * committed, so it never claims more than what is in the database.
+ * The file that lets an import resume, however it was stopped. It is replaced as a whole after each committed batch, so
+ * it never claims more than the database holds.
  */
 export class Checkpoint {
   constructor(
@@ -33,35 +33,35 @@ export class Checkpoint {
   ) {}
 
   /**
-   * How far the import has come before; null if there is none to go on with.
+   * How far the earlier import has come; null: there is none to resume.
    *
-   * @throws {ImportError} if there is one on other terms
+   * @throws {TransferError} if there is one with other terms
    */
   async load(): Promise<Progress | null> {
     const text = await readFile(this.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') {
         return null;
       }
-      throw new ImportError(`The checkpoint ${this.path} can't be read: ${error.message}`);
+      throw new TransferError(`The checkpoint ${this.path} can't be read: ${error.message}`);
     });
     if (text === null) {
       return null;
     }
     const saved = parse(text);
     if (saved === null) {
-      throw new ImportError(`${this.path} is no checkpoint of this version. Begin anew with --restart.`);
+      throw new TransferError(`${this.path} is no checkpoint of this version. Start again with --restart.`);
     }
     if (!isDeepStrictEqual(saved.terms.file, this.terms.file)) {
-      throw new ImportError(
-        `The file has changed since its import was stopped (${this.path}). Begin anew with --restart; what is in the database already is not written again.`,
+      throw new TransferError(
+        `The file has changed since its import was stopped (${this.path}). Start again with --restart; rows that are in the database already are not written twice.`,
       );
     }
     if (!isDeepStrictEqual(saved.terms.options, this.terms.options)) {
       const changed = Object.keys(this.terms.options).filter(
         (name) => !isDeepStrictEqual(saved.terms.options[name], this.terms.options[name]),
       );
-      throw new ImportError(
-        `The import of this file was stopped with another choice of: ${changed.join(', ')} (${this.path}). Give the same, or begin anew with --restart.`,
+      throw new TransferError(
+        `The import of this file was started with other options: ${changed.join(', ')} (${this.path}). Give the same options, or start again with --restart.`,
       );
     }
     return saved.progress;

@@ -1,32 +1,31 @@
-import { ImportError } from './import.error.js';
+import { TransferError } from '../files.js';
 
 /** What a column may hold. */
-export const ROLES = ['email', 'phone', 'createdAt', 'identity'] as const;
-export type Role = (typeof ROLES)[number];
+export type ColumnRole = 'email' | 'phone' | 'createdAt' | 'identity';
 
-/** A column by its header, null: none is wanted; absent: found by its usual names. */
-export type Choice = Readonly<Partial<Record<Role, string | null>>>;
+/** The header of each column; null: none is wanted; absent: found by its usual names. */
+export type ColumnChoice = Readonly<Partial<Record<ColumnRole, string | null>>>;
 
-/** Which column holds what, by its place; null: the input has none. */
-export type Columns = Readonly<Record<Role, number | null>>;
+/** The place of each column; null: the input has none. */
+export type Columns = Readonly<Record<ColumnRole, number | null>>;
 
 /** Usual names, in lower case and without spaces, hyphens, underscores and dots. */
-const USUAL: Readonly<Record<Role, readonly string[]>> = {
+const USUAL: Readonly<Record<ColumnRole, readonly string[]>> = {
   email: ['email', 'emailaddress', 'mail'],
   // prettier-ignore
   phone: ['phone', 'phonenumber', 'phoneno', 'mobile', 'mobilephone', 'mobilenumber', 'cell', 'cellphone', 'tel', 'telephone', 'telephonenumber'],
   // prettier-ignore
   createdAt: ['createdat', 'created', 'createdon', 'createddate', 'creationdate', 'datecreated', 'date', 'timestamp'],
-  // what an export calls it
+  // its name in an export
   identity: ['primarycontactid'],
 };
-const HOLDS: Readonly<Record<Role, string>> = {
+const HOLDS: Readonly<Record<ColumnRole, string>> = {
   email: 'the email',
   phone: 'the phone number',
   createdAt: 'the date',
   identity: 'the identity',
 };
-export const FLAGS: Readonly<Record<Role, string>> = {
+const FLAGS: Readonly<Record<ColumnRole, string>> = {
   email: '--email-column',
   phone: '--phone-column',
   createdAt: '--created-at-column',
@@ -34,14 +33,14 @@ export const FLAGS: Readonly<Record<Role, string>> = {
 };
 
 /**
- * Finds out which column holds what.
+ * Finds the columns that are read.
  *
- * @param isLoose whether a chosen column may be missing, as a property may in one of many objects
- * @throws {ImportError} listing the headers, if a chosen column is not there, several fit, or neither email nor phone
- *   number is found
+ * @param isLoose whether a chosen column may be missing, like a property in one of many objects
+ * @throws {TransferError} listing the headers, if a chosen column is missing, several fit, or there is neither an email
+ *   nor a phone number
  */
-export function findColumns(headers: readonly string[], choice: Choice, isLoose: boolean): Columns {
-  const find = (role: Role): number | null => {
+export function findColumns(headers: readonly string[], choice: ColumnChoice, isLoose: boolean): Columns {
+  const find = (role: ColumnRole): number | null => {
     const chosen = choice[role];
     if (chosen === undefined) {
       return findUsual(headers, role);
@@ -55,25 +54,30 @@ export function findColumns(headers: readonly string[], choice: Choice, isLoose:
     identity: find('identity'),
   };
   if (columns.email === null && columns.phone === null) {
-    throw new ImportError(
-      `No column of the usual names holds an email or a phone number. Name them with ${FLAGS.email} and ${FLAGS.phone}. ${listed(headers)}`,
+    throw new TransferError(
+      `No column for an email or a phone number was found. Name them with ${FLAGS.email} and ${FLAGS.phone}. ${listed(headers)}`,
     );
   }
   return columns;
 }
 
-function findUsual(headers: readonly string[], role: Role): number | null {
+function findUsual(headers: readonly string[], role: ColumnRole): number | null {
   const found = places(headers, (header) => USUAL[role].includes(bare(header)));
   if (found.length > 1) {
     const names = found.map((place) => `"${headers[place]}"`).join(', ');
-    throw new ImportError(
+    throw new TransferError(
       `Several columns may hold ${HOLDS[role]}: ${names}. Choose one with ${FLAGS[role]}. ${listed(headers)}`,
     );
   }
   return found[0] ?? null;
 }
 
-function findChosen(headers: readonly string[], role: Role, name: string, isLoose: boolean): number | null {
+function findChosen(
+  headers: readonly string[],
+  role: ColumnRole,
+  name: string,
+  isLoose: boolean,
+): number | null {
   const exact = places(headers, (header) => header === name);
   const found = exact.length > 0 ? exact : places(headers, (header) => bare(header) === bare(name));
   if (found.length === 1) {
@@ -82,8 +86,8 @@ function findChosen(headers: readonly string[], role: Role, name: string, isLoos
   if (found.length === 0 && isLoose) {
     return null;
   }
-  const trouble = found.length === 0 ? 'There is no column' : 'There are several columns';
-  throw new ImportError(`${trouble} "${name}" (${FLAGS[role]}). ${listed(headers)}`);
+  const problem = found.length === 0 ? 'There is no column' : 'There are several columns';
+  throw new TransferError(`${problem} "${name}" (${FLAGS[role]}). ${listed(headers)}`);
 }
 
 function places(headers: readonly string[], fits: (header: string) => boolean): number[] {
@@ -94,9 +98,9 @@ function bare(header: string): string {
   return header.toLowerCase().replaceAll(/[\s_.-]/g, '');
 }
 
-/** Not what looks like the data of a customer: a file may have no header. */
+/** Lists the headers, unless they look like the data of a customer: a file may have no header. */
 function listed(headers: readonly string[]): string {
   return headers.some((header) => /@|\d{5}/.test(header))
-    ? 'The first line looks like a row; a line with the names of the columns must come first.'
+    ? 'The first line looks like a row. The first line must hold the names of the columns.'
     : `The headers are: ${headers.map((header) => `"${header}"`).join(', ')}.`;
 }

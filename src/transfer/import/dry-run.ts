@@ -3,11 +3,11 @@ import type { Sighting } from '../../identity/domain/contact.js';
 import { identifiersOf } from '../../identity/store/contact.repository.js';
 
 /**
- * A copy of the tables for an import that must not write: temporary tables of the same names, which every statement on
- * this connection finds first. They begin empty; the identities that a batch may concern are copied in before it.
+ * Temporary tables for an import that must not write. They have the same names as the real ones, and every statement on
+ * this connection finds them first. They start empty; before each batch the identities it may concern are copied in.
  *
- * It needs the one connection of its session to itself, and the server refuses that connection all other writes (see
- * `readOnly`). So if it is lost, and the temporary tables with it, nothing is written either.
+ * The session must have one connection only. The server refuses all other writes on it (see `readOnly`), so nothing is
+ * written even if the connection is lost, and the temporary tables with it.
  */
 export class DryRun {
   private constructor(
@@ -32,7 +32,7 @@ export class DryRun {
   }
 }
 
-/** The URL with which the server refuses to write anything but temporary tables; null (the embedded database) stays. */
+/** The URL with which the server refuses to write anything but temporary tables; null (the embedded database) stays null. */
 export function readOnly(databaseUrl: string | null): string | null {
   if (databaseUrl === null) {
     return null;
@@ -57,16 +57,16 @@ function shadows(schema: string): string[] {
     ...tables.map((table) => `create temp table ${table} (like ${schema}.${table} including all)`),
     ...sequences.flatMap((sequence) => [
       `create temp sequence ${sequence}`,
-      // ids go on behind those in use, without using any up
+      // ids continue after those in use, without using any
       `select setval('pg_temp.${sequence}', last_value + 1) from ${schema}.${sequence}`,
     ]),
-    // There are no statistics of temporary tables: a plan made while they are small must do when they are large.
+    // Temporary tables have no statistics: a plan made while they are small must serve when they are large.
     'set enable_seqscan = off',
     'set default_transaction_read_only = on',
   ];
 }
 
-/** $1 tenant, $2 kinds, $3 their values. What is there already stays as the dry run has made it. */
+/** $1 tenant, $2 kinds, $3 their values. Rows that were copied before stay as the dry run has changed them. */
 function copyIn(schema: string): string {
   const members = (condition: string): string =>
     `select c.* from r cross join lateral (

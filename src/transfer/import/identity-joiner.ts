@@ -1,25 +1,25 @@
 import type { Sighting } from '../../identity/domain/contact.js';
-import type { Row } from './row-reader.js';
+import type { InputRow } from './row-maker.js';
 
 /**
- * Says which further sightings bring the rows of one identity together, where the rows' own identifiers do not: contacts
- * that were joined by a merge, which makes no contact, share none.
+ * Finds the further sightings that join the rows of one identity if the rows share no identifier. That happens after a
+ * merge, which creates no contact.
  *
- * The rows of an identity follow one another. A sighting of an email and a phone number that both are known merges.
+ * The rows of an identity are consecutive. A sighting of a known email and a known phone number merges their identities.
  */
 export class IdentityJoiner {
-  /** Rows that came apart from their identity: two emails, or two phone numbers, can't be seen together. */
+  /** Rows that could not be joined: no sighting can hold two emails or two phone numbers. */
   apart = 0;
   private identity: string | null = null;
   private email: string | null = null;
   private phoneNumber: string | null = null;
-  /** Identifiers of the rows that are together */
+  /** Identifiers of the rows that are joined */
   private readonly known = new Set<string>();
-  /** Rows that nothing connects yet */
+  /** Rows that nothing joins yet */
   private waiting: Sighting[] = [];
 
-  /** The sightings that must follow this row. */
-  joinsAfter(row: Row): Sighting[] {
+  /** The sightings to add after this row. */
+  joinsAfter(row: InputRow): Sighting[] {
     if (row.identity !== this.identity) {
       this.finish();
       this.identity = row.identity;
@@ -31,7 +31,7 @@ export class IdentityJoiner {
     return this.connect();
   }
 
-  /** No row follows. */
+  /** Call it after the last row. */
   finish(): void {
     this.apart += this.waiting.length;
     this.waiting = [];
@@ -53,7 +53,7 @@ export class IdentityJoiner {
       }
       this.add(sighting);
       this.waiting.splice(i, 1);
-      // what waited before may be connected by it
+      // rows before it may be joined now
       i = -1;
     }
     return joins;

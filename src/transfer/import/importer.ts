@@ -4,18 +4,19 @@ import { ContentionError } from '../../identity/identity.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import type { Outcome } from '../../identity/domain/batch.js';
 import type { Prepared, ReconciliationService } from '../../identity/reconciliation.service.js';
+import { TransferError } from '../files.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { DryRun } from './dry-run.js';
 import { IdentityJoiner } from './identity-joiner.js';
-import { ImportError } from './import.error.js';
 import type { RejectedFile } from './rejected-file.js';
-import type { Row, RowBatch, RowReader } from './row-reader.js';
-import type { Tally } from './tally.js';
+import type { InputRow } from './row-maker.js';
+import type { RowBatch, RowReader } from './row-reader.js';
+import type { Tally } from './summary.js';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 10_000;
 
-export interface Parts {
+export interface ImporterParts {
   readonly reader: RowReader;
   readonly tenantId: number;
   readonly reconciliation: ReconciliationService;
@@ -25,65 +26,67 @@ export interface Parts {
   readonly dryRun: DryRun | null;
   readonly tally: Tally;
   readonly batchSize: number;
-  /** For how long a database that can't serve is tried again */
-  readonly patienceMs: number;
-  /** Told when the database can't serve, and why. */
+  /** How long to keep trying a database that can't serve */
+  readonly retryForMs: number;
+  /** Called with the reason when the database can't serve. */
   readonly onWait: (reason: string) => void;
-  /** Ends the import after the batch under way. */
+  /** Ends the import after the current batch. */
   readonly stop: AbortSignal;
 }
 
-/** A row that takes part in a batch with its sighting, or a sighting that only joins rows. */
+/** The sighting of a row, or a sighting that only joins rows. */
 interface Step {
-  readonly row: Row | null;
+  readonly row: InputRow | null;
   readonly sighting: Sighting;
 }
 
-/** A batch with all that can be done before its turn comes. */
-interface Turn {
+/** A batch, prepared as far as possible before it is written. */
+interface PreparedBatch {
   readonly batch: RowBatch;
   readonly steps: readonly Step[];
-  /** null: it is decided when its turn comes */
+  /** null: decided when it is written */
   readonly prepared: Prepared | null;
 }
 
 /**
- * Takes the rows of an input, batch by batch: all of a batch in one transaction, in the order of the rows, as if each
- * had come through the API.
+ * Imports the rows of an input batch by batch: each batch in one transaction, in the order of its rows, as if each row
+ * were a call of the API.
  *
- * While a batch is written, the next one is read, loaded and decided on another connection. Where it concerns
- * identities or identifiers of the one being written that decision is dropped; where it is out of date without that
- * being seen, the write protocol finds it.
+ * While a batch is written, the next one is read, loaded and decided on another connection. If both concern the same
+ * identities or identifiers, that decision is dropped. If it is out of date for another reason, the write protocol finds
+ * out.
  *
- * After each batch the file of rejected rows and then the checkpoint are brought up to date. A batch that is committed
- * but not in the checkpoint is taken again after a crash, which changes nothing.
+ * After each batch, the file of rejected rows and then the checkpoint are updated. A batch that is committed but not in
+ * the checkpoint is imported again after a crash, which changes nothing.
  */
 export class Importer {
   private readonly joiner = new IdentityJoiner();
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly parts: ImporterParts) {}
 
-  /** @returns whether the input came to its end; false: it was stopped */
+  /** @returns whether the input was read to its end; false: the import was stopped */
   async run(): Promise<boolean> {
     const { stop, tally } = this.parts;
-    let turn = await this.ready();
-    while (turn !== null && !stop.aborted) {
-      // Both must have ended before an error is passed on, or the other one's would be nobody's.
-      const [written, next] = await Promise.allSettled([this.take(turn), this.ready()]);
+    let batch = await this.prepareNext();
+    while (batch !== null && !stop.aborted) {
+      // Both must end before an error is passed on, or the error of the other would be unhandled.
+      const [written, next] = await Promise.allSettled([this.write(batch), this.prepareNext()]);
       if (written.status === 'rejected' || next.status === 'rejected') {
         throw written.status === 'rejected' ? written.reason : (next as PromiseRejectedResult).reason;
       }
-      turn =
-        next.value !== null && isConcerned(next.value, turn) ? { ...next.value, prepared: null } : next.value;
+      batch =
+        next.value !== null && shareAnything(next.value, batch)
+          ? { ...next.value, prepared: null }
+          : next.value;
     }
-    if (turn === null) {
+    if (batch === null) {
       this.joiner.finish();
       tally.apart += this.joiner.apart;
     }
-    return turn === null;
+    return batch === null;
   }
 
-  private async ready(): Promise<Turn | null> {
+  private async prepareNext(): Promise<PreparedBatch | null> {
     const { reader, batchSize, dryRun, reconciliation } = this.parts;
     const batch = await reader.read(batchSize);
     if (batch === null) {
@@ -93,7 +96,7 @@ export class Importer {
       ...(row.sighting === null ? [] : [{ row, sighting: row.sighting }]),
       ...this.joiner.joinsAfter(row).map((sighting) => ({ row: null, sighting })),
     ]);
-    // A dry run has one connection. Whatever fails here is met again when the turn comes.
+    // A dry run has one connection only. What fails here fails again when the batch is written.
     const prepared =
       dryRun === null && steps.length > 0
         ? await reconciliation.prepare(this.parts.tenantId, sightingsOf(steps)).catch(() => null)
@@ -101,9 +104,9 @@ export class Importer {
     return { batch, steps, prepared };
   }
 
-  private async take({ batch, steps, prepared }: Turn): Promise<void> {
+  private async write({ batch, steps, prepared }: PreparedBatch): Promise<void> {
     const { rejected, checkpoint, tally } = this.parts;
-    const refused = new Map<Row, string>();
+    const refused = new Map<InputRow, string>();
     const outcomes = await this.settle(steps, prepared, refused);
     steps.forEach(({ row }, i) => {
       const outcome = outcomes[i]!;
@@ -124,22 +127,22 @@ export class Importer {
   }
 
   /**
-   * Writes the steps in one transaction. If that fails for a reason that lies in one of them, or because others write
-   * to the same identities all the time, each half is a transaction of its own, and so on.
+   * Writes the steps in one transaction. If that fails because of one of them, or because others keep writing to the
+   * same identities, each half becomes a transaction of its own, and so on.
    *
-   * @param refused is given the rows that the database refuses
+   * @param refused collects the rows that the database refuses
    * @returns one outcome a step; null: refused
    */
   private async settle(
     steps: readonly Step[],
     prepared: Prepared | null,
-    refused: Map<Row, string>,
+    refused: Map<InputRow, string>,
   ): Promise<(Outcome | null)[]> {
     if (steps.length === 0) {
       return [];
     }
     try {
-      return [...(await this.patiently(sightingsOf(steps), prepared))];
+      return [...(await this.retried(sightingsOf(steps), prepared))];
     } catch (error) {
       const code = refusalCode(error);
       if (code === null && !(error instanceof ContentionError)) {
@@ -160,29 +163,29 @@ export class Importer {
     }
   }
 
-  /** Tries again for a while if the database can't serve: whatever of it was written, repeating it is safe. */
-  private async patiently(
+  /** Tries again for a while if the database can't serve. Repeating is safe, whatever was written. */
+  private async retried(
     sightings: readonly Sighting[],
     prepared: Prepared | null,
   ): Promise<readonly Outcome[]> {
-    const { dryRun, reconciliation, patienceMs, onWait, stop } = this.parts;
-    const giveUpAt = performance.now() + patienceMs;
+    const { dryRun, reconciliation, retryForMs, onWait, stop } = this.parts;
+    const giveUpAt = performance.now() + retryForMs;
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       try {
         await dryRun?.prepare(this.parts.tenantId, sightings);
         return await reconciliation.reconcileAll(this.parts.tenantId, sightings, prepared);
       } catch (error) {
-        // Fewer sightings have better chances than another try of all.
+        // A smaller batch has a better chance than another try of all.
         const isContended = error instanceof ContentionError && sightings.length === 1;
-        const reason = isContended ? 'others change the same identity all the time' : troubleOf(error);
+        const reason = isContended ? 'others keep changing the same identity' : troubleOf(error);
         if (reason === null) {
           throw error;
         }
         if (dryRun !== null) {
-          throw new ImportError(`The dry run has lost its connection: ${reason}. Start it again.`);
+          throw new TransferError(`The dry run lost its connection: ${reason}. Start it again.`);
         }
         if (stop.aborted || performance.now() + waitMs > giveUpAt) {
-          throw new ImportError(`The import can't go on: ${reason}.`);
+          throw new TransferError(`The import can't continue: ${reason}.`);
         }
         onWait(reason);
         await sleep(waitMs, undefined, { signal: stop }).catch(() => undefined);
@@ -195,8 +198,8 @@ function sightingsOf(steps: readonly Step[]): Sighting[] {
   return steps.map(({ sighting }) => sighting);
 }
 
-/** Whether a batch has to do with what the one before it writes. */
-function isConcerned(next: Turn, before: Turn): boolean {
+/** Whether a batch shares an identifier or identity with the one before it. */
+function shareAnything(next: PreparedBatch, before: PreparedBatch): boolean {
   const emails = new Set(before.steps.map(({ sighting }) => sighting.email));
   const phoneNumbers = new Set(before.steps.map(({ sighting }) => sighting.phoneNumber));
   const identities = new Set(before.prepared?.identities.map(({ primaryId }) => primaryId));
@@ -208,13 +211,13 @@ function isConcerned(next: Turn, before: Turn): boolean {
   );
 }
 
-/** Why the database can't serve; null: the error is something else. */
+/** Why the database can't serve; null: the error has another cause. */
 export function troubleOf(error: unknown): string | null {
   const { cause } = error as { cause?: unknown };
   return unavailability(error) ?? (cause === undefined ? null : unavailability(cause));
 }
 
-/** Data that the database can't store, or that breaks a constraint. */
+/** The SQLSTATE if the database can't store the data, or it violates a constraint; otherwise null. */
 function refusalCode(error: unknown): string | null {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && /^2[23]...$/.test(code) ? code : null;

@@ -4,13 +4,14 @@ import type { Sighting } from '../../identity/domain/contact.js';
 import { normaliseEmail, normalisePhone } from '../../identity/domain/normalise.js';
 import { SightingPipe } from '../../identity/api/dto/sighting.pipe.js';
 import { parseDate } from './parse-date.js';
-import type { Given } from './row-reader.js';
+import type { RawValues } from './row-maker.js';
 
-/** Turns what a row says into a sighting. @throws {Rejection | InvalidRequestError} with the reason */
-export type Judge = (given: Given) => Sighting;
+/** Turns the values of a row into a sighting. @throws {Rejection | InvalidRequestError} with the reason */
+export type Judge = (values: RawValues) => Sighting;
 
 /**
- * Makes what turns the values of a row into a sighting, by the rules of `POST /identify`: its own pipe does it.
+ * Makes the function that turns the values of a row into a sighting, by the rules of `POST /identify`: it calls the same
+ * pipe.
  *
  * @param now µs since 1970, by the clock of the database
  */
@@ -18,7 +19,8 @@ export function createJudge(settings: Settings, now: () => number): Judge {
   const pipe = new SightingPipe(settings);
   return ({ email, phoneNumber, createdAt }) => {
     const sighting =
-      obvious(email, phoneNumber, settings.defaultPhoneRegion) ?? pipe.transform({ email, phoneNumber });
+      plainSighting(email, phoneNumber, settings.defaultPhoneRegion) ??
+      pipe.transform({ email, phoneNumber });
     const date = parseDate(createdAt, now());
     return date === null
       ? { email: sighting.email, phoneNumber: sighting.phoneNumber }
@@ -26,13 +28,13 @@ export function createJudge(settings: Settings, now: () => number): Judge {
   };
 }
 
-/** Normal forms that no rule could refuse: far less than what is allowed, and nearly all that comes. */
+/** Normal forms that no rule refuses. Far more is allowed, but nearly all rows have these. */
 const PLAIN_EMAIL = /^[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,}$/;
 const PLAIN_EMAIL_MAX = 60;
 const PLAIN_PHONE = /^\+?[1-9]\d{0,13}$/;
 
-/** The sighting if it is beyond doubt, otherwise null: the pipe takes 6 µs a row, this less than 1. */
-function obvious(
+/** The sighting if it is certainly valid, otherwise null. The pipe takes 6 µs a row, this less than 1. */
+function plainSighting(
   rawEmail: unknown,
   rawPhone: unknown,
   region: CountryCode | null,

@@ -1,8 +1,8 @@
-import { Rejection } from './import.error.js';
+import { Rejection } from './records/record.js';
 
 const ISO =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
-/** Nobody was a customer on a computer before; such a date is a placeholder, and it would make its contact the oldest for good. */
+/** An earlier date is a placeholder. It would make its contact the oldest for good. */
 const FIRST_YEAR = 1900;
 const SECONDS = /^(\d{9,10})(?:\.(\d{1,9}))?$/;
 const MILLISECONDS = /^\d{12,13}$/;
@@ -10,12 +10,12 @@ const HOW = 'the date must be ISO 8601, or Unix seconds (9 or 10 digits) or mill
 
 /**
  * Reads a date: ISO 8601, where a missing zone means UTC, or Unix time. The number of digits tells seconds from
- * milliseconds; numbers that may as well be written dates, such as 20240131, are refused.
+ * milliseconds. A number that may also be a written date, such as 20240131, is refused.
  *
- * @param value null and blank: no date
+ * @param value null or blank: no date
  * @param now µs since 1970
  * @returns µs since 1970
- * @throws {Rejection} if it is no date, or one in the future
+ * @throws {Rejection} if it is no date, or in the future
  */
 export function parseDate(value: unknown, now: number): number | null {
   const text = typeof value === 'number' ? String(value) : (value ?? '');
@@ -67,7 +67,7 @@ function isReal(year: number, [month, day, hour, minute, second]: DateParts): bo
 
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-/** The first six digits of a fraction of a second; what is finer the database does not keep. */
+/** The first six digits of a fraction of a second; the database keeps no more. */
 function micros(fraction: string | undefined): number {
   if (fraction === undefined) {
     return 0;

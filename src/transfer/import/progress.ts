@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Writable } from 'node:stream';
-import { rowsOf, type Tally } from './tally.js';
+import { inDigits, inTime, rowsOf, type Tally } from './summary.js';
 
 const REDRAW_MS = 200;
 const LINE_MS = 5_000;
@@ -8,9 +8,9 @@ const LINE_MS = 5_000;
 /** Where progress is shown, such as the standard error. */
 export type Screen = Writable & { readonly isTTY?: boolean };
 
-/** Progress as it is shown; disposing of it leaves the last state of the bar standing. */
-export interface Shown extends Disposable {
-  /** Puts in a line of its own. */
+/** Progress on the screen. Disposing of it leaves the last state of the bar there. */
+export interface ShownProgress extends Disposable {
+  /** Writes a line of its own. */
   say(text: string): void;
 }
 
@@ -18,16 +18,16 @@ export interface Shown extends Disposable {
  * Shows how far an import has come: a bar on a terminal, elsewhere a line every few seconds.
  *
  * @param out null: nothing is shown
- * @param state read whenever something is shown
+ * @param state read each time something is shown
  */
-export function showProgress(out: Screen | null, state: State): Shown {
+export function showProgress(out: Screen | null, state: State): ShownProgress {
   if (out === null) {
     return { say: () => undefined, [Symbol.dispose]: () => undefined };
   }
   const start = { rows: rowsOf(state.tally), at: performance.now() };
   let seekShare: number | null = null;
   const describe = (): Payload => {
-    // A resumed import first passes over what was taken before; that says nothing about the time to go.
+    // A resumed import first skips what was imported before; that says nothing about the time left.
     if (rowsOf(state.tally) > start.rows) {
       seekShare ??= start.rows === 0 ? 0 : shareOf(state);
     }
@@ -44,7 +44,7 @@ export function showProgress(out: Screen | null, state: State): Shown {
       barsize: 24,
       hideCursor: true,
       linewrap: false,
-      // while the import is stopped by a signal it finishes its batch, and the bar with it
+      // after a signal the import finishes its batch, and the bar goes on until then
       gracefulExit: false,
     },
     Presets.shades_classic,
@@ -54,7 +54,7 @@ export function showProgress(out: Screen | null, state: State): Shown {
   bar.start(state.size ?? 0, 0, { text: '' });
   const timer = setInterval(refresh, REDRAW_MS);
   return {
-    // the bar is drawn anew on the line below
+    // the bar is drawn again on the next line
     say: (text) => out.write(`\r\u001B[K${text}\n`),
     [Symbol.dispose]: () => {
       clearInterval(timer);
@@ -68,7 +68,7 @@ interface Payload {
   readonly tally: Tally;
   /** Rows a second of this run */
   readonly rate: number;
-  /** Seconds to go, by the bytes read; null: unknown */
+  /** Seconds left, estimated from the bytes read; null: unknown */
   readonly eta: number | null;
 }
 
@@ -96,22 +96,13 @@ function payload(state: State, start: { rows: number; at: number }, seekShare: n
 function line({ tally, rate, eta }: Payload): string {
   const { created, linked, merged, unchanged, rejected } = tally;
   return [
-    `${number(rowsOf(tally))} rows`,
-    `${number(rate)}/s`,
-    ...(eta === null ? [] : [`ETA ${duration(eta)}`]),
-    `created ${number(created)}`,
-    `linked ${number(linked)}`,
-    `merged ${number(merged)}`,
-    `unchanged ${number(unchanged)}`,
-    `rejected ${number(rejected)}`,
+    `${inDigits(rowsOf(tally))} rows`,
+    `${inDigits(rate)}/s`,
+    ...(eta === null ? [] : [`ETA ${inTime(eta)}`]),
+    `created ${inDigits(created)}`,
+    `linked ${inDigits(linked)}`,
+    `merged ${inDigits(merged)}`,
+    `unchanged ${inDigits(unchanged)}`,
+    `rejected ${inDigits(rejected)}`,
   ].join(', ');
-}
-
-export function number(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
-}
-
-export function duration(seconds: number): string {
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
-  return h > 0 ? `${h}h ${m}m` : m > 0 ? `${m}m ${s}s` : `${s}s`;
 }

@@ -1,9 +1,9 @@
 import { open, rm, type FileHandle } from 'node:fs/promises';
-import { csvLine } from '../export/csv-line.js';
-import { ImportError } from './import.error.js';
-import type { Row } from './row-reader.js';
+import { csvLine } from '../csv.js';
+import { TransferError } from '../files.js';
+import type { InputRow } from './row-maker.js';
 
-/** The rows that were not taken: line, reason, and the row as it was given. Made when the first one comes. */
+/** The file of rejected rows: line, reason, and the row as it was given. Created with the first of them. */
 export class RejectedFile {
   private file: FileHandle | null = null;
 
@@ -13,15 +13,15 @@ export class RejectedFile {
     private length: number,
   ) {}
 
-  /** @param length where a resumed import goes on; what is behind is dropped. 0: begins anew */
+  /** @param length where a resumed import goes on; the rest is dropped. 0: a new file */
   static async open(path: string, headers: readonly string[], length: number): Promise<RejectedFile> {
     const rejected = new RejectedFile(path, headers, length);
     if (length === 0) {
       await rm(path, { force: true });
     } else {
       rejected.file = await open(path, 'r+').catch(() => {
-        throw new ImportError(
-          `The rejected rows of this import are gone (${path}). Begin anew with --restart.`,
+        throw new TransferError(
+          `The file of rejected rows of this import is missing (${path}). Start again with --restart.`,
         );
       });
       await rejected.file.truncate(length);
@@ -33,7 +33,7 @@ export class RejectedFile {
     return this.length;
   }
 
-  async add(rows: readonly Row[]): Promise<void> {
+  async add(rows: readonly InputRow[]): Promise<void> {
     if (rows.length === 0) {
       return;
     }

@@ -1,35 +1,34 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { openService } from '../open-service.js';
 import type { Settings } from '../../config/settings.js';
 import { holdSocket, temporarySocket } from '../../database/embedded/socket-lock.js';
 import type { SqlSession } from '../../database/session/sql-session.js';
+import { TransferError, type FileFormat } from '../files.js';
+import { openService } from '../open-service.js';
 import { Checkpoint, type Progress } from './checkpoint.js';
-import type { Choice, Role } from './columns.js';
+import type { ColumnChoice } from './columns.js';
 import { DryRun, readOnly } from './dry-run.js';
-import { ImportError } from './import.error.js';
 import { Importer } from './importer.js';
-import type { Encoding, Format } from './format.js';
-import { openInput, type Input } from './input.js';
 import { createJudge, type Judge } from './judge.js';
 import { showProgress, type Screen } from './progress.js';
+import { openInput, type Encoding, type Input } from './records/input.js';
 import { RejectedFile } from './rejected-file.js';
 import { RowReader } from './row-reader.js';
-import { emptyTally, type Tally } from './tally.js';
+import { emptyTally, type ImportResult } from './summary.js';
 
 export interface ImportOptions {
   /** A file, or `-` for the standard input */
   readonly path: string;
-  readonly format: Format;
+  readonly format: FileFormat;
   /** null: detected */
   readonly delimiter: string | null;
   /** null: detected */
   readonly encoding: Encoding | null;
-  readonly columns: Choice;
+  readonly columns: ColumnChoice;
   readonly batchSize: number;
-  /** null: beside the input */
+  /** null: next to the input */
   readonly rejectedPath: string | null;
-  /** null: beside the input; of the standard input there is none */
+  /** null: next to the input. The standard input has none. */
   readonly checkpointPath: string | null;
   readonly isRestart: boolean;
   readonly isDryRun: boolean;
@@ -41,36 +40,20 @@ export interface ImportOptions {
   readonly stop: AbortSignal;
 }
 
-export interface ImportResult {
-  /** Where the rejected rows are, if there are any */
-  readonly rejectedPath: string;
-  /** The header of what each holds, null: nothing does; null as a whole: each object of NDJSON has its own */
-  readonly columns: Readonly<Record<Role, string | null>> | null;
-  /** Properties of NDJSON that this run did not take, the first of them; of CSV none */
-  readonly ignored: readonly string[];
-  /** Of all runs, if it was resumed */
-  readonly tally: Tally;
-  /** Whether every row was taken or rejected; false: it was stopped on the way */
-  readonly isComplete: boolean;
-  readonly isResumed: boolean;
-  /** Of this run */
-  readonly seconds: number;
-}
-
-/** Connections: one for the batch under way, one to spare; a dry run has one, which its temporary tables are on. */
+/** One connection for the batch being written, one for the next. A dry run has one, which holds its temporary tables. */
 const CONNECTIONS = 2;
 
 /**
- * Imports a file: opens everything, goes on where an earlier import of it was stopped, and closes everything. What is
- * wrong with the file or its checkpoint is told before the database is opened.
+ * Imports a file: opens everything, resumes where an earlier import of the file was stopped, and closes everything.
+ * Errors in the file or its checkpoint are found before the database is opened.
  *
- * @throws {ImportError} if it can't begin or not go on; what is committed by then stays, and the checkpoint with it
+ * @throws {TransferError} if it can't start or can't continue. What is committed stays, and so does the checkpoint.
  */
 export async function runImport(settings: Settings, options: ImportOptions): Promise<ImportResult> {
   const { path, isDryRun } = options;
   const rejectedPath = options.rejectedPath ?? `${path === '-' ? 'stdin' : path}.rejected.csv`;
   if (resolve(rejectedPath) === resolve(path)) {
-    throw new ImportError('The rejected rows would replace the input: give another file for --rejected.');
+    throw new TransferError('The rejected rows would replace the input. Give another file for --rejected.');
   }
   const startedAt = performance.now();
   let judge: Judge | null = null;
@@ -110,7 +93,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     dryRun: isDryRun ? await DryRun.start(service.session) : null,
     tally,
     batchSize: options.batchSize,
-    patienceMs: options.retryForMs,
+    retryForMs: options.retryForMs,
     onWait: (reason) => shown.say(`Waiting: ${reason}`),
     stop: options.stop,
   }).run();
@@ -121,8 +104,9 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   return {
     rejectedPath,
     columns: columnsOf(reader),
-    ignored: [...reader.ignored],
+    ignored: reader.ignored,
     tally,
+    isDryRun,
     isComplete,
     isResumed: saved !== null,
     seconds,
@@ -141,13 +125,13 @@ function columnsOf({ headers, columns }: RowReader): ImportResult['columns'] {
       };
 }
 
-/** Holds the files that an import keeps for this process: two at once would drop each other's rejected rows. */
+/** Reserves the files that an import writes for this process: two at once would drop each other's rejected rows. */
 async function hold(held: AsyncDisposableStack, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    // by user, since one can't remove what a killed process of another has left behind
+    // by user: one user can't remove what a killed process of another has left
     const release = await holdSocket(temporarySocket(`${process.getuid?.()} ${resolve(path)}`));
     if (release === null) {
-      throw new ImportError(`Another import is at work on ${path}. Wait for its end, or name another file.`);
+      throw new TransferError(`Another import is using ${path}. Wait until it ends, or name another file.`);
     }
     held.defer(release);
   }
@@ -174,7 +158,7 @@ function checkpointOf(settings: Settings, options: ImportOptions, { file }: Inpu
   });
 }
 
-/** Tells one database from another without giving away how to get in. */
+/** Tells one database from another and contains no secret. */
 function databaseOf({ databaseUrl, dataDir }: Settings): string {
   const url = databaseUrl === null ? null : new URL(databaseUrl);
   const name = url === null ? dataDir : `${url.host}${url.pathname}`;
@@ -190,8 +174,8 @@ async function resume(
   }
   if (isDryRun) {
     if (rejectedPath === null && (await checkpoint.exists())) {
-      throw new ImportError(
-        'An import of this file was stopped on its way, and its rejected rows are kept beside the file. Give the dry run a file of its own with --rejected.',
+      throw new TransferError(
+        'An import of this file was stopped, and its rejected rows are kept next to the file. Give the dry run another file with --rejected.',
       );
     }
     return null;
@@ -202,7 +186,7 @@ async function resume(
   return checkpoint.load();
 }
 
-/** The time by the clock of the database, in µs since 1970: the clock that contacts without a date are stamped by. */
+/** The time of the database, in µs since 1970. Contacts without a date get theirs from the same clock. */
 async function clockOf(session: SqlSession): Promise<() => number> {
   const [row] = await session.query(
     [

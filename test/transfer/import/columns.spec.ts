@@ -49,6 +49,6 @@ test.each([
 
 test('a first line that is data is not printed', () => {
   expect(() => findColumns(['biff@hillvalley.edu', '919191'], {}, false)).toThrow(
-    /a line with the names of the columns must come first\.$/,
+    /The first line must hold the names of the columns\.$/,
   );
 });

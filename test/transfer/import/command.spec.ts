@@ -141,11 +141,15 @@ describe('what can’t run exits with 2 and one sentence', () => {
 });
 
 test.each([
-  ['no column that is known', 'name\nbiff\n', /^No column of the usual names .* The headers are: "name"\.$/],
+  ['no column that is known', 'name\nbiff\n', /^No column for an email .* The headers are: "name"\.$/],
   ['an empty file', '', /^The input is empty\.$/],
   ['a spreadsheet', 'PK\u0003\u0004rest of it', /^This is a ZIP archive or a spreadsheet/],
   ['bytes that are no text', Buffer.from(PEOPLE, 'utf16le'), /^The file is not UTF-8 text\./],
-  ['a gzip file that is cut off', gzipSync(PEOPLE).subarray(0, 30), /^The gzip file is damaged or cut off/],
+  [
+    'a gzip file that is cut off',
+    gzipSync(PEOPLE).subarray(0, 30),
+    /^The gzip file is damaged or incomplete/,
+  ],
 ])('%s is refused with a sentence', async (_, content, message) => {
   const failure: unknown = await importText(database, content).catch((error: unknown) => error);
   expect(describeError(failure)).toMatch(message);
@@ -167,7 +171,7 @@ test('a database that goes away is waited for, and the import gives up after a w
   await back;
   await lost.query('alter table identifier rename to gone');
   await expect(importFile(env, path, { retryForMs: 0 })).rejects.toThrow(
-    /^The import can't go on: the database schema is missing/,
+    /^The import can't continue: the database schema is missing/,
   );
   await lost.drop();
 });

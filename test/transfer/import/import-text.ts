@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Settings } from '../../../src/config/settings.js';
-import { runImport, type ImportOptions, type ImportResult } from '../../../src/transfer/import/run-import.js';
+import { runImport, type ImportOptions } from '../../../src/transfer/import/run-import.js';
+import type { ImportResult } from '../../../src/transfer/import/summary.js';
 import type { TestDatabase } from '../../support/database.js';
 
 const DEFAULTS = {

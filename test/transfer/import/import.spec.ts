@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { csvLine } from '../../../src/transfer/export/csv-line.js';
+import { csvLine } from '../../../src/transfer/csv.js';
 import { startApp } from '../../support/app.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { partition, violations } from '../../support/invariants.js';
@@ -191,7 +191,7 @@ describe('a row that can’t be taken', () => {
         '5,"give email, phoneNumber, or both",nobody,,,',
         '6,the date is in the future,future,doc@hillvalley.edu,,2999-01-01',
         '7,"phoneNumber must have 1 to 15 digits, and may start with + and a country code",letters,doc@hillvalley.edu,12ab,',
-        '8,"the row has 5 fields, and the header 4",wide,doc@hillvalley.edu,1,2020-01-01,more',
+        '8,"the row has 5 fields, but the header has 4",wide,doc@hillvalley.edu,1,2020-01-01,more',
         '9,a quote is never closed,"open,""doc@hillvalley.edu,1,2020-01-01"',
         '',
       ].join('\n'),
@@ -221,7 +221,7 @@ describe('a row that can’t be taken', () => {
   test('because of its bytes says so, and corrected rows can be taken from the file', async () => {
     const content = Buffer.from('email\nren\xE9e@hillvalley.edu\nmcfly@hillvalley.edu\n', 'latin1');
     const { rejected } = await importText(database, content);
-    expect(rejected).toContain('there are bytes that are no text in this encoding');
+    expect(rejected).toContain('some bytes are no text in this encoding');
     const corrected = rejected!.replace('\uFFFD', 'é');
     expect((await importText(database, corrected)).tally).toEqual(tally({ created: 1 }));
   });

@@ -8,7 +8,7 @@ import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { violations } from '../../support/invariants.js';
 import { random, seedOf } from '../../support/random.js';
 import { Command, command } from './command.js';
-import { rowsOf } from '../../../src/transfer/import/tally.js';
+import { rowsOf } from '../../../src/transfer/import/summary.js';
 import { dates, importFile, stored } from './import-text.js';
 
 let folder: string;
@@ -106,7 +106,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     running.kill(signal);
     const { code, stdout, stderr } = await running.end();
     expect(code).toBe(2);
-    expect(stderr).toContain('To go on from here, give the same command again.');
+    expect(stderr).toContain('To continue from here, run the same command again.');
     const stopped = JSON.parse(stdout) as Record<string, number>;
     expect(stopped).toMatchObject({ isComplete: false });
     expect(stopped.rows).toBeLessThan(ROWS);
@@ -125,9 +125,9 @@ test('a second import of a file is refused while the first is at work, and takes
   const first = await startUntil(path, 300);
   const here = { DATABASE_URL: database.url };
 
-  await expect(importFile(here, path)).rejects.toThrow(/^Another import is at work on .*people.csv/);
+  await expect(importFile(here, path)).rejects.toThrow(/^Another import is using .*people.csv/);
   const elsewhere = { rejectedPath: join(folder, 'other.csv') };
-  await expect(importFile(here, path, elsewhere)).rejects.toThrow(/^Another import is at work on /);
+  await expect(importFile(here, path, elsewhere)).rejects.toThrow(/^Another import is using /);
   const { code, stdout } = await first.end();
   expect(code).toBe(1);
   const { rejected } = JSON.parse(stdout) as { rejected: number };
@@ -146,11 +146,11 @@ test('a checkpoint holds for the same file, options and database only, and --res
   const here = { DATABASE_URL: database.url };
 
   await expect(importFile(here, path, { columns: { createdAt: null } })).rejects.toThrow(
-    /another choice of: columns /,
+    /other options: columns /,
   );
-  await expect(importFile({ DATABASE_URL: other.url }, path)).rejects.toThrow(/another choice of: database /);
+  await expect(importFile({ DATABASE_URL: other.url }, path)).rejects.toThrow(/other options: database /);
   await expect(importFile({ ...here, DEFAULT_PHONE_REGION: 'DE' }, path)).rejects.toThrow(
-    /choice of: phoneRegion /,
+    /other options: phoneRegion /,
   );
   await expect(importFile(here, path, { isDryRun: true })).rejects.toThrow(
     /^An import of this file was stopped/,
@@ -166,7 +166,7 @@ test('a checkpoint holds for the same file, options and database only, and --res
   await expect(importFile(here, path)).rejects.toThrow(/^The file has changed/);
   await writeFile(`${path}.checkpoint.json`, '{');
   await expect(importFile(here, path)).rejects.toThrow(
-    /is no checkpoint of this version\. Begin anew with --restart\.$/,
+    /is no checkpoint of this version\. Start again with --restart\.$/,
   );
   expect(await other.query('select 1 from contact')).toEqual([]);
 

@@ -1,5 +1,5 @@
 import type { Sighting } from '../../../src/identity/domain/contact.js';
-import { csvLine } from '../../../src/transfer/export/csv-line.js';
+import { csvLine } from '../../../src/transfer/csv.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { partition, violations } from '../../support/invariants.js';
 import { random, seedOf } from '../../support/random.js';

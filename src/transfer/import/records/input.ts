@@ -3,29 +3,31 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import type { Encoding } from './format.js';
-import { ImportError } from './import.error.js';
+import { fileTrouble, TransferError } from '../../files.js';
+
+export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1', 'windows-1252'] as const;
+export type Encoding = (typeof ENCODINGS)[number];
 
 /** Bytes read at once. */
 const CHUNK_BYTES = 256 * 1024;
-/** Bytes at the front that tell one file from another. */
+/** First bytes that tell one file from another. */
 const HEAD_BYTES = 64 * 1024;
 
-/** What a checkpoint knows a file by. */
-export interface FileIdentity {
+/** Tells whether a file is the one that a checkpoint belongs to. */
+export interface FileFingerprint {
   readonly size: number;
   readonly modifiedMs: number;
   /** SHA-256 of the first bytes */
   readonly head: string;
 }
 
-/** Where the rows come from: a file or the standard input. */
+/** The source of the rows: a file or the standard input. */
 export interface Input {
-  /** null: the standard input, which can't be read again. */
-  readonly file: FileIdentity | null;
-  /** Bytes read so far, of `file.size`. */
+  /** null: the standard input, which can't be read again */
+  readonly file: FileFingerprint | null;
+  /** Bytes read so far, of `file.size` */
   bytesRead(): number;
-  /** The text, unpacked and decoded, in pieces of any length. */
+  /** The text, unpacked and decoded, in pieces of any length */
   text(): AsyncGenerator<string>;
 }
 
@@ -34,10 +36,10 @@ export interface Input {
  * without one it is UTF-8.
  *
  * @param encoding null: detected
- * @throws {ImportError} if the file can't be read
+ * @throws {TransferError} if the file can't be read
  */
 export async function openInput(path: string, encoding: Encoding | null): Promise<Input> {
-  const file = path === '-' ? null : await identify(path);
+  const file = path === '-' ? null : await fingerprintOf(path);
   let bytes = 0;
   return {
     file,
@@ -55,7 +57,7 @@ export async function openInput(path: string, encoding: Encoding | null): Promis
   };
 }
 
-async function identify(path: string): Promise<FileIdentity> {
+async function fingerprintOf(path: string): Promise<FileFingerprint> {
   try {
     const { size, mtimeMs } = await stat(path);
     const hash = createHash('sha256');
@@ -64,7 +66,7 @@ async function identify(path: string): Promise<FileIdentity> {
     }
     return { size, modifiedMs: Math.trunc(mtimeMs), head: hash.digest('hex') };
   } catch (error) {
-    throw new ImportError(`${path} can't be read: ${reasonOf(error)}`);
+    throw new TransferError(`${path} can't be read: ${fileTrouble(error)}`);
   }
 }
 
@@ -75,7 +77,7 @@ async function* count(chunks: AsyncIterable<Buffer>, add: (bytes: number) => voi
       yield chunk;
     }
   } catch (error) {
-    throw new ImportError(`The file can't be read any further: ${reasonOf(error)}`);
+    throw new TransferError(`The rest of the file can't be read: ${fileTrouble(error)}`);
   }
 }
 
@@ -84,14 +86,14 @@ async function* unpack(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   try {
     yield* unpackAfter(head, chunks);
   } finally {
-    // also where nobody wants the rest: an open standard input keeps the process alive
+    // also if the rest is not read: an open standard input keeps the process alive
     await chunks.return(undefined);
   }
 }
 
 async function* unpackAfter(head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   if (head.length >= 4 && head.readUInt32BE() === 0x504b0304) {
-    throw new ImportError(
+    throw new TransferError(
       'This is a ZIP archive or a spreadsheet; save it as CSV, or unpack it, and import that.',
     );
   }
@@ -106,9 +108,9 @@ async function* unpackAfter(head: Buffer, chunks: AsyncGenerator<Buffer>): Async
   try {
     yield* gunzip as AsyncIterable<Buffer>;
   } catch (error) {
-    throw error instanceof ImportError
+    throw error instanceof TransferError
       ? error
-      : new ImportError(`The gzip file is damaged or cut off: ${reasonOf(error)}`);
+      : new TransferError(`The gzip file is damaged or incomplete: ${fileTrouble(error)}`);
   } finally {
     packed.destroy();
   }
@@ -117,7 +119,7 @@ async function* unpackAfter(head: Buffer, chunks: AsyncGenerator<Buffer>): Async
 async function* decode(chunks: AsyncGenerator<Buffer>, given: Encoding | null): AsyncGenerator<string> {
   try {
     const head = await start(chunks, 64);
-    // Drops the byte order mark. "latin1" is read as windows-1252, which has all of its text.
+    // Drops the byte order mark. "latin1" is read as windows-1252, which contains all of its characters.
     const decoder = new TextDecoder(given ?? detect(head));
     yield decoder.decode(head, { stream: true });
     for await (const chunk of chunks) {
@@ -137,12 +139,14 @@ function detect(head: Buffer): Encoding {
     return 'utf-16be';
   }
   if (head.includes(0)) {
-    throw new ImportError('The file is not UTF-8 text. Give its encoding, for example --encoding utf-16le.');
+    throw new TransferError(
+      'The file is not UTF-8 text. Give its encoding, for example --encoding utf-16le.',
+    );
   }
   return 'utf-8';
 }
 
-/** The first chunks as one, of at least so many bytes if there are as many: a pipe may deliver single bytes. */
+/** The first chunks as one, at least `length` bytes if the input has as many: a pipe may deliver single bytes. */
 async function start(chunks: AsyncGenerator<Buffer>, length: number): Promise<Buffer> {
   let head: Buffer = Buffer.alloc(0);
   while (head.length < length) {
@@ -158,14 +162,4 @@ async function start(chunks: AsyncGenerator<Buffer>, length: number): Promise<Bu
 async function* after(head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   yield head;
   yield* chunks;
-}
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a folder',
-  };
-  return known[String(code)] ?? message;
 }

@@ -1,4 +1,7 @@
-/** One line of CSV as RFC 4180 has it, but ended by \n; null is an empty field. */
+/** The delimiters of CSV that an import detects. */
+export const DELIMITERS = [',', ';', '\t', '|'] as const;
+
+/** One line of CSV (RFC 4180), ended by \n; null is an empty field. */
 export function csvLine(fields: readonly (string | null)[]): string {
   return `${fields.map((field) => (field === null ? '' : quoted(field))).join(',')}\n`;
 }

@@ -1,9 +1,12 @@
 import * as fc from 'fast-check';
-import { csvLine } from '../../../src/transfer/export/csv-line.js';
-import { CsvParser } from '../../../src/transfer/import/csv-parser.js';
-import { LineParser } from '../../../src/transfer/import/line-parser.js';
-import type { RecordParser, TextRecord } from '../../../src/transfer/import/record.js';
-import { announceSeed, seed } from '../../support/sightings.js';
+import { csvLine } from '../../../../src/transfer/csv.js';
+import { CsvParser } from '../../../../src/transfer/import/records/csv-parser.js';
+import {
+  LineParser,
+  type RecordParser,
+  type TextRecord,
+} from '../../../../src/transfer/import/records/record.js';
+import { announceSeed, seed } from '../../../support/sightings.js';
 
 announceSeed('csv parser');
 
@@ -62,7 +65,7 @@ test('a fault costs the line it begins on, and the reading goes on behind it', (
   const records = parse(new CsvParser(','), 'a,1\n"b"x,2\nc,3\n"d,4\ne,5\n');
   expect(records.map(({ line, fault, fields: [first] }) => [line, fault, first])).toEqual([
     [1, null, 'a'],
-    [2, 'there is text behind a closing quote', '"b"x,2'],
+    [2, 'there is text after a closing quote', '"b"x,2'],
     [3, null, 'c'],
     [4, 'a quote is never closed', '"d,4'],
     [5, null, 'e'],

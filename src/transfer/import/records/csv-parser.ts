@@ -1,12 +1,11 @@
-import { RECORD_MAX, type RecordParser, type TextRecord } from './record.js';
-import { TextWindow } from './text-window.js';
+import { RECORD_MAX, TextWindow, type RecordParser, type TextRecord } from './record.js';
 
 const QUOTE = 34;
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
 
-/** A whole record, or `open`: more text is needed, or why it is none. */
+/** A whole record; `open`: more text is needed; or why it can't be read. */
 type Scan = { readonly fields: string[]; readonly end: number; readonly lines: number } | 'open' | Fault;
 interface Fault {
   readonly fault: string;
@@ -14,14 +13,14 @@ interface Fault {
 
 const NEVER_CLOSED = { fault: 'a quote is never closed' };
 const TOO_LONG = { fault: 'the record is longer than 16 MiB, or a quote is never closed' };
-const BEHIND_QUOTE = { fault: 'there is text behind a closing quote' };
+const AFTER_QUOTE = { fault: 'there is text after a closing quote' };
 
 /**
- * CSV as RFC 4180 has it, and as people write it: \n, \r\n or \r ends a record; a quote inside an unquoted field is text;
- * blank lines are passed over.
+ * Parses CSV as RFC 4180 defines it and as people write it: \n, \r\n or \r ends a record, a quote inside an unquoted
+ * field is text, and blank lines are skipped.
  *
- * Our own, because a fault has to cost one line and not the file: it goes on at the line behind the one where the
- * faulty record begins. It also tells the exact place of each record, for resuming.
+ * Written by hand because a fault must cost one line, not the file: parsing goes on in the line after the one where the
+ * faulty record begins. It also gives the exact place of each record, which a resumed import needs.
  */
 export class CsvParser implements RecordParser {
   private readonly window = new TextWindow();
@@ -61,11 +60,11 @@ export class CsvParser implements RecordParser {
         return { line, end: window.position, endLine: window.line, fields: scan.fields, fault: null };
       }
     }
-    return this.faulty === null ? null : this.passLine(this.faulty, isEnd);
+    return this.faulty === null ? null : this.skipLine(this.faulty, isEnd);
   }
 
-  /** Passes over the line of a faulty record, which may need more text. */
-  private passLine({ fault, field }: Fault & { readonly field: string }, isEnd: boolean): TextRecord | null {
+  /** Skips the line of a faulty record, which may need more text. */
+  private skipLine({ fault, field }: Fault & { readonly field: string }, isEnd: boolean): TextRecord | null {
     const { window } = this;
     const end = window.lineEnd(window.at, isEnd);
     if (end === -1) {
@@ -74,7 +73,7 @@ export class CsvParser implements RecordParser {
       return null;
     }
     this.faulty = null;
-    window.at = window.behindBreak(end);
+    window.at = window.afterBreak(end);
     const line = window.line++;
     return { line, end: window.position, endLine: window.line, fields: [field], fault };
   }
@@ -101,7 +100,7 @@ export class CsvParser implements RecordParser {
         continue;
       }
       const isCut = start >= text.length || (start + 1 === text.length && text.charCodeAt(start) === CR);
-      return isCut && !isEnd ? 'open' : { fields, lines, end: this.window.behindBreak(start) };
+      return isCut && !isEnd ? 'open' : { fields, lines, end: this.window.afterBreak(start) };
     }
   }
 
@@ -136,9 +135,9 @@ export class CsvParser implements RecordParser {
     while (text.charCodeAt(end) === SPACE && this.delimiter !== SPACE) {
       end++;
     }
-    const behind = text.charCodeAt(end);
-    if (end < text.length && behind !== this.delimiter && behind !== LF && behind !== CR) {
-      return BEHIND_QUOTE;
+    const after = text.charCodeAt(end);
+    if (end < text.length && after !== this.delimiter && after !== LF && after !== CR) {
+      return AFTER_QUOTE;
     }
     const raw = text.slice(start + 1, close);
     return { field: isEscaped ? raw.replaceAll('""', '"') : raw, end, lines: lineBreaks(raw) };

@@ -1,0 +1,202 @@
+import { InvalidRequestError } from '../../http/problems/problem.errors.js';
+import type { Sighting } from '../../identity/domain/contact.js';
+import { TransferError } from '../files.js';
+import { findColumns, type ColumnChoice, type Columns } from './columns.js';
+import { Rejection, type TextRecord } from './records/record.js';
+
+/** The values of a row, before they are judged. */
+export interface RawValues {
+  readonly email: unknown;
+  readonly phoneNumber: unknown;
+  readonly createdAt: unknown;
+}
+
+/** One row of the input: a sighting, or the reason why it can't be imported. */
+export interface InputRow {
+  readonly line: number;
+  /** As they are written in the input */
+  readonly fields: readonly string[];
+  readonly sighting: Sighting | null;
+  readonly reason: string | null;
+  /** Consecutive rows with the same value are one person; null: the identifiers alone decide. */
+  readonly identity: string | null;
+}
+
+export interface RowOptions {
+  readonly columns: ColumnChoice;
+  /** Turns the values of a row into a sighting. @throws {Rejection | InvalidRequestError} with the reason */
+  readonly judge: (values: RawValues) => Sighting;
+}
+
+/** Most names kept of properties that are not read; a file may have any number. */
+const IGNORED_MAX = 20;
+/** Most sets of properties whose columns are kept. */
+const LAYOUTS_MAX = 1000;
+/** What a decoder puts in place of bytes that are no text in the encoding. */
+const UNDECODED = '\uFFFD';
+
+/** Makes rows of records. */
+export class RowMaker {
+  /** Properties of NDJSON that were not read; the first of them */
+  readonly ignored = new Set<string>();
+  /** Columns by the names of the properties */
+  private readonly layouts = new Map<string, Columns>();
+
+  /** @param columns null: NDJSON, where each object has its own */
+  constructor(
+    private readonly options: RowOptions,
+    private readonly headers: readonly string[],
+    private readonly columns: Columns | null,
+  ) {}
+
+  /**
+   * Checks that the properties of the first object are clear.
+   *
+   * @throws {TransferError} if they are not; a line that is no object is not judged here
+   */
+  requireColumns(record: TextRecord): void {
+    const object = parseObject(record.fields[0]!);
+    if (object !== null && !isExported(object)) {
+      findColumns(Object.keys(object), this.options.columns, true);
+    }
+  }
+
+  /** The rows of a record: one, or all contacts of an exported identity. */
+  rowsOf(record: TextRecord): InputRow[] {
+    if (record.fault !== null) {
+      return [rejected(record, record.fault)];
+    }
+    return this.columns === null ? this.objectRows(record) : [this.csvRow(record, this.columns)];
+  }
+
+  private csvRow(record: TextRecord, columns: Columns): InputRow {
+    const { fields } = record;
+    const hasMore = fields.slice(this.headers.length).some((field) => field.trim() !== '');
+    if (hasMore) {
+      return rejected(
+        record,
+        `the row has ${fields.length} fields, but the header has ${this.headers.length}`,
+      );
+    }
+    return this.row(record, fields, columns);
+  }
+
+  private objectRows(record: TextRecord): InputRow[] {
+    const object = parseObject(record.fields[0]!);
+    if (object === null) {
+      return [rejected(record, 'the line is no JSON object')];
+    }
+    if (isExported(object)) {
+      return exportedContacts(object).map((contact) => this.objectRow(record, contact));
+    }
+    return [this.objectRow(record, object)];
+  }
+
+  private objectRow(record: TextRecord, object: Readonly<Record<string, unknown>>): InputRow {
+    try {
+      return this.row(record, Object.values(object), this.layoutOf(Object.keys(object)));
+    } catch (error) {
+      if (error instanceof TransferError) {
+        return rejected(
+          record,
+          'the object has no property for an email or a phone number, or several for one',
+        );
+      }
+      throw error;
+    }
+  }
+
+  private layoutOf(keys: readonly string[]): Columns {
+    const known = this.layouts.get(keys.join('\n'));
+    if (known !== undefined) {
+      return known;
+    }
+    const columns = findColumns(keys, this.options.columns, true);
+    const used = Object.values(columns);
+    for (const [place, key] of keys.entries()) {
+      // like headers: not what looks like the data of a customer
+      if (!used.includes(place) && this.ignored.size < IGNORED_MAX && !/@|\d{5}/.test(key)) {
+        this.ignored.add(key.slice(0, 100));
+      }
+    }
+    if (this.layouts.size < LAYOUTS_MAX) {
+      this.layouts.set(keys.join('\n'), columns);
+    }
+    return columns;
+  }
+
+  private row(record: TextRecord, values: readonly unknown[], columns: Columns): InputRow {
+    const at = (place: number | null): unknown => (place === null ? null : values[place]);
+    try {
+      const sighting = this.options.judge({
+        email: decoded(at(columns.email)),
+        phoneNumber: decoded(at(columns.phone)),
+        createdAt: at(columns.createdAt),
+      });
+      return {
+        line: record.line,
+        fields: record.fields,
+        sighting,
+        reason: null,
+        identity: identityOf(at(columns.identity)),
+      };
+    } catch (error) {
+      return rejected(record, reasonOf(error));
+    }
+  }
+}
+
+function identityOf(value: unknown): string | null {
+  const isGiven = typeof value === 'number' || (typeof value === 'string' && value.trim() !== '');
+  return isGiven ? String(value) : null;
+}
+
+function rejected({ line, fields }: TextRecord, reason: string): InputRow {
+  return { line, fields, sighting: null, reason, identity: null };
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof InvalidRequestError) {
+    return [...new Set(error.errors.map(({ message }) => message))].join('; ');
+  }
+  if (error instanceof Rejection) {
+    return error.message;
+  }
+  throw error;
+}
+
+function decoded(value: unknown): unknown {
+  if (typeof value === 'string' && value.includes(UNDECODED)) {
+    throw new Rejection('some bytes are no text in this encoding; see --encoding');
+  }
+  return value;
+}
+
+function parseObject(line: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && !Array.isArray(value)
+      ? (value as Record<string, unknown> | null)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether it is an identity as an export writes it, with its contacts in it. */
+function isExported(object: Readonly<Record<string, unknown>>): boolean {
+  const { contacts } = object;
+  return (
+    'primaryContactId' in object &&
+    Array.isArray(contacts) &&
+    contacts.every((contact) => typeof contact === 'object' && contact !== null)
+  );
+}
+
+/** The contacts in the order they were created, so that each brings again what it brought first. */
+function exportedContacts(identity: Readonly<Record<string, unknown>>): Record<string, unknown>[] {
+  const { primaryContactId } = identity;
+  return (identity.contacts as Record<string, unknown>[])
+    .toSorted((a, b) => Number(a.id) - Number(b.id))
+    .map(({ email, phoneNumber, createdAt }) => ({ email, phoneNumber, createdAt, primaryContactId }));
+}

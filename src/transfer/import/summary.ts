@@ -1,0 +1,98 @@
+import type { Outcome } from '../../identity/domain/batch.js';
+import type { ColumnRole } from './columns.js';
+
+/** How many rows had which outcome so far. `joined` and `apart` count what the column of the identity did. */
+export type Tally = Record<Outcome | 'rejected' | 'joined' | 'apart', number>;
+
+export function emptyTally(): Tally {
+  return { created: 0, linked: 0, merged: 0, unchanged: 0, rejected: 0, joined: 0, apart: 0 };
+}
+
+export function rowsOf({ created, linked, merged, unchanged, rejected }: Tally): number {
+  return created + linked + merged + unchanged + rejected;
+}
+
+/** The result of an import. */
+export interface ImportResult {
+  /** Where the rejected rows are, if there are any */
+  readonly rejectedPath: string;
+  /** The header of each column in use, null: there is none; null as a whole: NDJSON, where each object has its own */
+  readonly columns: Readonly<Record<ColumnRole, string | null>> | null;
+  /** Properties of NDJSON that this run did not read, the first of them; of CSV none */
+  readonly ignored: readonly string[];
+  /** Of all runs, if the import was resumed */
+  readonly tally: Tally;
+  readonly isDryRun: boolean;
+  /** Whether every row was imported or rejected; false: the import was stopped before the end */
+  readonly isComplete: boolean;
+  readonly isResumed: boolean;
+  /** Duration of this run */
+  readonly seconds: number;
+}
+
+/** The summary for people. */
+export function summaryText(result: ImportResult): string {
+  const { tally, columns, ignored, isDryRun, isComplete, isResumed, seconds, rejectedPath } = result;
+  const would = isDryRun ? 'would be ' : '';
+  const title = isComplete ? (isDryRun ? 'Dry run' : 'Imported') : 'Stopped';
+  const lines = [
+    `${title}: ${inDigits(rowsOf(tally))} rows in ${inTime(seconds)}${isResumed ? ', including earlier runs' : ''}`,
+    `  ${inDigits(tally.created)} ${would}created (new identities)`,
+    `  ${inDigits(tally.linked)} ${would}linked (new contacts of known identities)`,
+    `  ${inDigits(tally.merged)} ${would}merged (two identities became one)`,
+    `  ${inDigits(tally.unchanged)} unchanged (nothing new)`,
+    `  ${inDigits(tally.rejected)} rejected${tally.rejected > 0 ? `, see ${rejectedPath}` : ''}`,
+    ...(columns === null ? [] : [`  columns: ${describeColumns(columns)}`]),
+    ...(ignored.length > 0 ? [`  not taken: ${ignored.map((name) => JSON.stringify(name)).join(', ')}`] : []),
+    ...(tally.joined > 0 ? [`  ${inDigits(tally.joined)} more merges because of the identity column`] : []),
+    ...(tally.apart > 0
+      ? [
+          `  ${inDigits(tally.apart)} rows could not be joined with their identity: they share no identifier with it`,
+        ]
+      : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** The summary for programs. */
+export function summaryJson(result: ImportResult): string {
+  const { tally, columns, ignored, isDryRun, isComplete, isResumed, seconds, rejectedPath } = result;
+  const { joined, apart, ...outcomes } = tally;
+  return `${JSON.stringify({
+    rows: rowsOf(tally),
+    ...outcomes,
+    joined,
+    apart,
+    columns,
+    ignored,
+    rejectedFile: tally.rejected > 0 ? rejectedPath : null,
+    isDryRun,
+    isComplete,
+    isResumed,
+    seconds: Math.round(seconds * 1000) / 1000,
+  })}\n`;
+}
+
+/** Also says what was not found, so that a column with an unknown name is noticed. */
+function describeColumns({
+  email,
+  phone,
+  createdAt,
+  identity,
+}: NonNullable<ImportResult['columns']>): string {
+  const used = { email, 'phone number': phone, date: createdAt, ...(identity !== null && { identity }) };
+  return Object.entries(used)
+    .map(([what, name]) => (name === null ? `no ${what}` : `${what} ${JSON.stringify(name)}`))
+    .join(', ');
+}
+
+/** A count with its thousands separated. */
+export function inDigits(count: number): string {
+  return Math.round(count).toLocaleString('en-US');
+}
+
+/** A duration such as `1h 5m` or `12s`. */
+export function inTime(seconds: number): string {
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
+  return h > 0 ? `${h}h ${m}m` : m > 0 ? `${m}m ${s}s` : `${s}s`;
+}
