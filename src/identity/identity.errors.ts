@@ -34,11 +34,14 @@ export class ContentionError extends Error implements ProblemError {
   }
 }
 
-/** Why a decision was not written: another writer was faster, or is at work on what it rests on. Nothing was changed. */
-export class Conflict {
+/**
+ * Why a decision was not written: another writer was faster, or is at work on what it rests on. Nothing was changed.
+ * `overtaken`: it was another write of this process, which the database was not asked about.
+ */
+export class Conflict<C extends ConflictCause | 'overtaken' = ConflictCause> {
   /** @param rowIds contacts that the decision rests on and that another holds or has changed; empty: it is not known which */
   constructor(
-    readonly cause: ConflictCause,
+    readonly cause: C,
     readonly rowIds: readonly number[] = [],
   ) {}
 }

@@ -5,12 +5,14 @@ import { MetricsModule } from '../telemetry/metrics/metrics.module.js';
 import { ContactsController } from './api/contacts.controller.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityController } from './api/identity.controller.js';
+import { DecisionWriter } from './decision-writer.js';
 import { ReconciliationService } from './reconciliation.service.js';
+import { IdentityReader } from './store/identity-reader.js';
 import { SightingBatcher } from './batching/sighting-batcher.js';
 
 @Module({
   imports: [MikroOrmModule.forFeature([Contact]), MetricsModule],
   controllers: [IdentityController, ContactsController],
-  providers: [ReconciliationService, SightingBatcher, IdentityMetrics],
+  providers: [IdentityReader, DecisionWriter, ReconciliationService, SightingBatcher, IdentityMetrics],
 })
 export class IdentityModule {}

@@ -4,7 +4,7 @@ import { RequiresScope } from '../../access/access.js';
 import { TenantId } from '../../access/caller.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
-import { answerInTime } from '../batching/answer-in-time.js';
+import { answerInTime } from '../batching/call.js';
 import { ContactNotFoundError } from '../identity.errors.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';

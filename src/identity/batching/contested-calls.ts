@@ -2,9 +2,9 @@ import type { Settings } from '../../config/settings.js';
 import { OverloadedError } from '../../http/problems/problem.errors.js';
 import { inBatchSpan } from '../../telemetry/tracing/tracing.js';
 import { ContentionError } from '../identity.errors.js';
-import type { Contested } from './open-calls.js';
+import type { Contested } from './decided-calls.js';
 import type { ReconciliationService } from '../reconciliation.service.js';
-import { WaitingCall, refuseLate, together } from './waiting-call.js';
+import { WaitingCall, refuseLate, together } from './call.js';
 
 /** Identities that are worked on at once. */
 const MAX_AT_ONCE = 4;

@@ -7,7 +7,7 @@ import { activeSpan, inBatchSpan } from '../../telemetry/tracing/tracing.js';
 import { ContestedCalls } from './contested-calls.js';
 import type { IdentityView, Sighting } from '../domain/contact.js';
 import { ReconciliationService } from '../reconciliation.service.js';
-import { WaitingCall, refuseLate, together } from './waiting-call.js';
+import { WaitingCall, refuseLate, together } from './call.js';
 
 const SWEEP_MS = 100;
 

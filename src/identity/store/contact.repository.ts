@@ -84,7 +84,7 @@ export class ContactRepository extends EntityRepository<Contact> {
   async applyLocked(
     selection: Selection,
     lockIds: readonly number[],
-    decide: (identities: Identity[]) => Writes,
+    decide: (identities: readonly Identity[]) => Writes,
     known: readonly Identity[] = [],
   ): Promise<number[] | Conflict> {
     const { tenantId } = selection;

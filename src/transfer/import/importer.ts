@@ -3,7 +3,9 @@ import { unavailability } from '../../database/session/unavailable.js';
 import { ContentionError } from '../../identity/identity.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import type { Outcome } from '../../identity/domain/batch.js';
-import type { Prepared, ReconciliationService } from '../../identity/reconciliation.service.js';
+import type { Prepared } from '../../identity/decision-writer.js';
+import type { Reconciliation } from '../../identity/domain/reconcile.js';
+import type { ReconciliationService } from '../../identity/reconciliation.service.js';
 import { TransferError } from '../files.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { DryRun } from './dry-run.js';
@@ -45,7 +47,7 @@ interface PreparedBatch {
   readonly batch: RowBatch;
   readonly steps: readonly Step[];
   /** null: decided when it is written */
-  readonly prepared: Prepared | null;
+  readonly prepared: Prepared<Reconciliation> | null;
 }
 
 /**
@@ -135,7 +137,7 @@ export class Importer {
    */
   private async settle(
     steps: readonly Step[],
-    prepared: Prepared | null,
+    prepared: Prepared<Reconciliation> | null,
     refused: Map<InputRow, string>,
   ): Promise<(Outcome | null)[]> {
     if (steps.length === 0) {
@@ -166,7 +168,7 @@ export class Importer {
   /** Tries again for a while if the database can't serve. Repeating is safe, whatever was written. */
   private async retried(
     sightings: readonly Sighting[],
-    prepared: Prepared | null,
+    prepared: Prepared<Reconciliation> | null,
   ): Promise<readonly Outcome[]> {
     const { dryRun, reconciliation, retryForMs, onWait, stop } = this.parts;
     const giveUpAt = performance.now() + retryForMs;

@@ -3,7 +3,8 @@ import { Registry } from 'prom-client';
 import { Settings } from '../../../src/config/settings.js';
 import { DatabaseUnavailableError } from '../../../src/database/session/unavailable.js';
 import { OverloadedError } from '../../../src/http/problems/problem.errors.js';
-import type { Call, Contested } from '../../../src/identity/batching/open-calls.js';
+import type { Call } from '../../../src/identity/batching/call.js';
+import type { Contested } from '../../../src/identity/batching/decided-calls.js';
 import type { ReconciliationService } from '../../../src/identity/reconciliation.service.js';
 import { SightingBatcher } from '../../../src/identity/batching/sighting-batcher.js';
 import { IdentityMetrics } from '../../../src/identity/identity.metrics.js';
@@ -53,11 +54,11 @@ class Batches {
           reject(error);
           return;
         }
-        for (const { sighting, answer } of calls) {
-          answer({
+        for (const call of calls) {
+          call.answer({
             primaryContactId: 1,
             emails: [],
-            phoneNumbers: [sighting.phoneNumber!],
+            phoneNumbers: [call.sighting.phoneNumber!],
             secondaryContactIds: [],
           });
         }

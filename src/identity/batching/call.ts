@@ -1,0 +1,117 @@
+import type { Span } from '@opentelemetry/api';
+import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
+import type { Traced } from '../../telemetry/tracing/tracing.js';
+import type { IdentityView, Sighting } from '../domain/contact.js';
+import { ContentionError } from '../identity.errors.js';
+
+// The life of a call:
+//
+//   arrives ──► waits in the queue of its tenant ──► is decided in a batch ──► answered: it brings no news
+//                          │                            │      │        └───► answered: its batch is committed
+//                          │                            │      └► contested: another writer holds its identity
+//                          │                            │            └► waits by identity ► decided under lock ► answered
+//                          └─ after 1.5 s: 503          └─ 4.2 s after its arrival: 503, wherever it is
+//
+// A call ends once, with an answer or an error. One that was ended with 503 while it was worked on leaves the work at its
+// next attempt; what is on its way to the database then may still be written, which is safe, as a call may be repeated.
+
+/** How long a call waits for its turn at most. After that its caller had better try again elsewhere. */
+const MAX_WAIT_MS = 1_500;
+/** No caller waits longer than this for an answer or a refusal. With all that a call takes besides, that is within 5 s. */
+const ANSWER_WITHIN_MS = 4_200;
+
+/** A sighting whose caller waits for an answer. */
+export interface Call {
+  readonly sighting: Sighting;
+  /** Whether it was answered, with an identity or an error; true after `answer`. */
+  readonly isEnded: boolean;
+  readonly answer: (view: IdentityView) => void;
+}
+
+export class WaitingCall implements Call, Traced {
+  readonly since = performance.now();
+  isEnded = false;
+
+  constructor(
+    readonly sighting: Sighting,
+    readonly span: Span | null,
+    private readonly resolve: (view: IdentityView) => void,
+    private readonly reject: (reason: unknown) => void,
+  ) {}
+
+  answer(view: IdentityView): void {
+    if (!this.isEnded) {
+      this.isEnded = true;
+      this.resolve(view);
+    }
+  }
+
+  fail(reason: unknown): void {
+    this.isEnded = true;
+    this.reject(reason);
+  }
+
+  failIfLate(): void {
+    if (!this.isEnded && this.hasWaited(ANSWER_WITHIN_MS)) {
+      this.fail(tooSlow());
+    }
+  }
+
+  hasWaited(ms: number): boolean {
+    return performance.now() - this.since > ms;
+  }
+}
+
+/**
+ * Takes the calls out of a queue that have waited too long for their turn, and answers them.
+ *
+ * @param calls in order of arrival
+ * @returns how many there were
+ */
+export function refuseLate(calls: WaitingCall[], reason: () => Error): number {
+  const firstInTime = calls.findIndex((call) => !call.hasWaited(MAX_WAIT_MS));
+  const refused = calls.splice(0, firstInTime === -1 ? calls.length : firstInTime);
+  refused.forEach((call) => call.fail(reason()));
+  return refused.length;
+}
+
+/** Works on calls together. If that fails because of one of them, each of the others gets its answer alone. */
+export async function together(
+  calls: readonly WaitingCall[],
+  work: (calls: readonly WaitingCall[]) => Promise<void>,
+): Promise<void> {
+  try {
+    await work(calls);
+  } catch (error) {
+    const left = calls.filter(({ isEnded }) => !isEnded);
+    if (left.length <= 1 || isForAll(error)) {
+      left.forEach((call) => call.fail(error));
+      return;
+    }
+    for (const call of left) {
+      await together([call], work);
+    }
+  }
+}
+
+/** Whether each of the calls would fail with this error on its own, too. */
+function isForAll(error: unknown): boolean {
+  return error instanceof DatabaseUnavailableError || error instanceof ContentionError;
+}
+
+/** The result of `work`, unless that takes too long for a caller. The work is not stopped: its own limits do that. */
+export async function answerInTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooSlow()), ANSWER_WITHIN_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function tooSlow(): DatabaseUnavailableError {
+  return new DatabaseUnavailableError('the database takes too long to answer');
+}

@@ -1,0 +1,81 @@
+import type { Identity, IdentityView } from '../domain/contact.js';
+import { reconcile, type Answer } from '../domain/reconcile.js';
+import { withRealIds, type Writes } from '../domain/writes.js';
+import type { Decision } from '../decision-writer.js';
+import type { Call } from './call.js';
+
+/** A call whose identity another writer holds or has just changed. */
+export interface Contested<C extends Call> {
+  readonly call: C;
+  /** The primary of that identity, or of what the call would have made: a provisional id then. */
+  readonly primaryId: number;
+}
+
+/** Calls that were decided together, in order, and what each of them is to be told. */
+export class DecidedCalls<C extends Call> implements Decision {
+  readonly writes: Writes;
+  private readonly answers: readonly Answer[];
+
+  private constructor(
+    private readonly calls: readonly C[],
+    private readonly identities: readonly Identity[],
+  ) {
+    const { answers, writes } = reconcile(
+      identities,
+      calls.map(({ sighting }) => sighting),
+    );
+    this.answers = answers;
+    this.writes = writes;
+  }
+
+  /** Decides on calls and answers none. Those that have ended take no part. */
+  static on<C extends Call>(calls: readonly C[], identities: readonly Identity[]): DecidedCalls<C> {
+    return new DecidedCalls(
+      calls.filter(({ isEnded }) => !isEnded),
+      identities,
+    );
+  }
+
+  /** Answers the calls whose answer is true already, because it rests only on what is stored. */
+  answerKnown(): void {
+    this.calls.forEach((call, i) => this.answers[i]!.awaitsWrite || call.answer(this.answers[i]!.view));
+  }
+
+  /** Answers all calls, once the decision is written. */
+  answerAll(freshIds: readonly number[]): void {
+    this.calls.forEach(
+      (call, i) => call.isEnded || call.answer(withRealIds(this.answers[i]!.view, freshIds)),
+    );
+  }
+
+  /** The calls not answered yet that rest on one of these contacts; if none is known to, all of them. */
+  contestedBy(contactIds: readonly number[]): Contested<C>[] {
+    const primaryOf = this.primariesByContact(contactIds);
+    const open = this.calls.flatMap((call, i) =>
+      call.isEnded ? [] : [{ call, view: this.answers[i]!.view }],
+    );
+    const contested = open.flatMap(({ call, view }) => {
+      const at = contactsOf(view).find((id) => primaryOf.has(id));
+      return at === undefined ? [] : [{ call, primaryId: primaryOf.get(at)! }];
+    });
+    return contested.length > 0
+      ? contested
+      : open.map(({ call, view }) => ({ call, primaryId: view.primaryContactId }));
+  }
+
+  /** The live contacts of the identities that have one of the contacts, each with its primary. */
+  private primariesByContact(contactIds: readonly number[]): Map<number, number> {
+    const wanted = new Set(contactIds);
+    return new Map(
+      this.identities
+        .filter(({ rows }) => rows.some(({ id }) => wanted.has(id)))
+        .flatMap(({ primaryId, rows }) =>
+          rows.filter(({ isDeleted }) => !isDeleted).map(({ id }) => [id, primaryId] as const),
+        ),
+    );
+  }
+}
+
+function contactsOf({ primaryContactId, secondaryContactIds }: IdentityView): number[] {
+  return [primaryContactId, ...secondaryContactIds];
+}

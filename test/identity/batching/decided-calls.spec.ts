@@ -1,0 +1,85 @@
+import type { Identity, IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
+import type { Call } from '../../../src/identity/batching/call.js';
+import { DecidedCalls, type Contested } from '../../../src/identity/batching/decided-calls.js';
+
+const GEORGE: Identity = identity(1, 'george@hillvalley.edu');
+const BIFF: Identity = identity(2, 'biff@hillvalley.edu');
+const OF_GEORGE: Sighting = { email: 'george@hillvalley.edu', phoneNumber: '1' };
+const OF_BIFF: Sighting = { email: 'biff@hillvalley.edu', phoneNumber: '2' };
+const OF_NOBODY: Sighting = { email: 'doc@hillvalley.edu', phoneNumber: null };
+const KNOWN: Sighting = { email: 'george@hillvalley.edu', phoneNumber: null };
+
+class TestCall implements Call {
+  isEnded = false;
+  view: IdentityView | null = null;
+
+  constructor(readonly sighting: Sighting) {}
+
+  answer(view: IdentityView): void {
+    this.isEnded = true;
+    this.view = view;
+  }
+}
+
+function identity(id: number, email: string): Identity {
+  const row = { id, email, phoneNumber: null, createdAt: id, version: 1, isDeleted: false };
+  return { primaryId: id, rows: [row] };
+}
+
+function decided(...sightings: Sighting[]) {
+  const calls = sightings.map((sighting) => new TestCall(sighting));
+  return { calls, decision: DecidedCalls.on(calls, [GEORGE, BIFF]) };
+}
+
+const told = (contested: readonly Contested<Call>[]) =>
+  contested.map(({ call, primaryId }) => [call.sighting, primaryId]);
+const ended = (calls: readonly Call[]) => calls.map(({ isEnded }) => isEnded);
+
+test('to decide answers nobody', () => {
+  expect(ended(decided(KNOWN, OF_BIFF).calls)).toEqual([false, false]);
+});
+
+test('a call without news is answered before the decision is written, the others after it', () => {
+  const { calls, decision } = decided(KNOWN, OF_BIFF);
+  decision.answerKnown();
+  expect(ended(calls)).toEqual([true, false]);
+  decision.answerAll([7]);
+  expect(calls.map(({ view }) => view)).toMatchObject([
+    { primaryContactId: 1, secondaryContactIds: [] },
+    { primaryContactId: 2, secondaryContactIds: [7] },
+  ]);
+});
+
+test('a call that has ended is not decided on', () => {
+  const calls = [new TestCall(OF_GEORGE), new TestCall(OF_BIFF)];
+  calls[0]!.isEnded = true;
+  expect(DecidedCalls.on(calls, [GEORGE, BIFF]).writes.newcomers).toMatchObject([OF_BIFF]);
+});
+
+test('the calls that rest on a contested contact are contested, and the others are not', () => {
+  const { decision } = decided(OF_GEORGE, OF_BIFF, OF_NOBODY);
+  expect(told(decision.contestedBy([1]))).toEqual([[OF_GEORGE, 1]]);
+});
+
+test('a call that joins a contested identity is contested, and so is one that shares it only through that call', () => {
+  const joining = { email: 'biff@hillvalley.edu', phoneNumber: '1' };
+  const { decision } = decided(OF_GEORGE, joining, OF_NOBODY);
+  expect(told(decision.contestedBy([1]))).toEqual([
+    [OF_GEORGE, 1],
+    [joining, 1],
+  ]);
+});
+
+test('if it is not known what is contested all are, each with the identity that it would be of', () => {
+  const { decision } = decided(OF_GEORGE, OF_NOBODY);
+  expect(told(decision.contestedBy([]))).toEqual([
+    [OF_GEORGE, 1],
+    [OF_NOBODY, -2],
+  ]);
+});
+
+test('a call that was answered is not contested', () => {
+  const { decision } = decided(KNOWN, OF_GEORGE);
+  decision.answerKnown();
+  expect(told(decision.contestedBy([1]))).toEqual([[OF_GEORGE, 1]]);
+});
