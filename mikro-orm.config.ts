@@ -8,7 +8,7 @@ import { ApiKey } from './src/access/entities/api-key.js';
 import { Tenant } from './src/access/entities/tenant.js';
 import { loadSettings } from './src/config/load-settings.js';
 import type { Settings } from './src/config/settings.js';
-import { holdDataDir } from './src/database/embedded/data-dir-lock.js';
+import { holdFolder } from './src/database/open-database.js';
 import type { SessionOptions } from './src/database/session/sql-session.js';
 import { TENANT_SETTING } from './src/database/session/tenant-policy.js';
 import { Contact } from './src/identity/store/entities/contact.js';
@@ -109,9 +109,7 @@ function embedded({ dataDir }: Settings) {
 
 /** For the ORM's command line, which must not open a folder that a running service has open. */
 export default async (): Promise<Partial<Options>> => {
-  const settings = loadSettings();
-  if (settings.databaseUrl === null) {
-    await holdDataDir(settings.dataDir);
-  }
-  return ormOptions(settings, 'migrate');
+  const options = ormOptions(loadSettings(), 'migrate');
+  await holdFolder(options);
+  return options;
 };

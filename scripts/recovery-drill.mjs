@@ -56,7 +56,7 @@ async function drill() {
   const primary = await startPostgres(bin, at('primary'), ['archive_mode=on', `archive_command=${archive}`]);
   await primary.query('create database identity', 'postgres');
   await primary.query(await rolesSql());
-  await run(process.execPath, resolve('dist/src/migrate.js'), {
+  await run(process.execPath, resolve('dist/src/cli/main.js'), 'migrate', {
     DATABASE_URL: primary.url(OWNER),
     DATABASE_SERVICE_ROLE: 'identity_service',
   });

@@ -1,8 +1,11 @@
 import { Logger, Module, type BeforeApplicationShutdown, type DynamicModule } from '@nestjs/common';
+import { ormOptions } from '../mikro-orm.config.js';
 import { AuthModule } from './access/auth.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
+import { openDatabase } from './database/open-database.js';
+import { MIGRATION_OPTIONS, SchemaStartup } from './database/schema/schema-startup.js';
 import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
@@ -27,7 +30,12 @@ import { TracingModule } from './telemetry/tracing/tracing.module.js';
 })
 export class AppModule implements BeforeApplicationShutdown {
   static async with(settings: Settings): Promise<DynamicModule> {
-    return { module: AppModule, imports: [ConfigModule.with(settings), await DatabaseModule.with(settings)] };
+    const database = await openDatabase(ormOptions(settings, 'serve'));
+    return {
+      module: AppModule,
+      imports: [ConfigModule.with(settings), DatabaseModule.with(database)],
+      providers: [SchemaStartup, { provide: MIGRATION_OPTIONS, useValue: ormOptions(settings, 'migrate') }],
+    };
   }
 
   beforeApplicationShutdown(signal?: string): void {

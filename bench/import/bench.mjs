@@ -90,7 +90,7 @@ async function onDatabase(name, work) {
 async function seed() {
   await admin.query('create database seed');
   await onDatabase('seed', async (query, url) => {
-    await run('dist/src/migrate.js', [], url);
+    await run('dist/src/cli/main.js', ['migrate'], url);
     await query(`insert into contact (tenant_id, id, email, phone_number, link_precedence, created_at, updated_at)
       select 1, i, 'old' || i || '@shop.example', '2' || lpad(i::text, 9, '0'), 'primary', timestamptz '2019-01-01' + i * interval '1 second', now()
       from generate_series(1, ${ROWS}) i`);

@@ -37,7 +37,7 @@ const client = new pg.Client({ connectionString: server.url });
 await client.connect();
 await client.query('create database bench');
 await client.end();
-const migration = spawn(process.execPath, ['dist/src/migrate.js'], {
+const migration = spawn(process.execPath, ['dist/src/cli/main.js', 'migrate'], {
   env: { DATABASE_URL: database },
   stdio: 'ignore',
 });

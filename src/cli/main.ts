@@ -6,6 +6,7 @@ import { VERSION } from '../version.js';
 import { exportCommand } from './export.command.js';
 import { importCommand } from './import.command.js';
 import { keysCommand } from './keys.command.js';
+import { migrateCommand } from './migrate.command.js';
 import { tenantsCommand } from './tenants.command.js';
 
 // Some 40 MB are alive at any time, but V8 lets the heap grow fourfold before it looks: 380 MB at the peak of an import,
@@ -18,13 +19,14 @@ installLastWords((error) => {
 
 const program = new Command('identity-reconciliation')
   .description(
-    'Identity reconciliation: import and export of people, tenants and their API keys. The service itself starts with `npm start`.',
+    'Identity reconciliation: import and export of people, tenants, API keys and migrations. The service itself starts with `npm start`.',
   )
   .version(VERSION)
   .addCommand(importCommand())
   .addCommand(exportCommand())
   .addCommand(keysCommand())
   .addCommand(tenantsCommand())
+  .addCommand(migrateCommand())
   .addHelpText(
     'after',
     '\nThe database is the one of the service: DATABASE_URL, or the embedded one in DATA_DIR (default ./data).',

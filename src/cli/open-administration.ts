@@ -1,10 +1,10 @@
-import { MikroORM } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
+import { Logger } from '@nestjs/common';
 import 'reflect-metadata';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { KeyAdministration } from '../access/key-administration.js';
 import { loadSettings } from '../config/load-settings.js';
-import { holdDataDir } from '../database/embedded/data-dir-lock.js';
+import { openDatabase } from '../database/open-database.js';
 import { requireSchema } from '../database/schema/schema-version.js';
 
 /**
@@ -14,21 +14,10 @@ import { requireSchema } from '../database/schema/schema-version.js';
  * @throws {SchemaError} if the schema is not up to date
  */
 export async function administer<T>(work: (administration: KeyAdministration) => Promise<T>): Promise<T> {
-  const settings = loadSettings();
-  const release = settings.databaseUrl === null ? await holdDataDir(settings.dataDir) : async () => undefined;
-  try {
-    const orm = await MikroORM.init({
-      ...ormOptions(settings, 'migrate'),
-      colors: false,
-      logger: () => undefined,
-    });
-    try {
-      await requireSchema(orm);
-      return await (orm.em.fork() as SqlEntityManager).transactional((em) => work(new KeyAdministration(em)));
-    } finally {
-      await orm.close();
-    }
-  } finally {
-    await release();
-  }
+  // Standard output belongs to the results.
+  Logger.overrideLogger(false);
+  await using database = await openDatabase(ormOptions(loadSettings(), 'migrate'));
+  await requireSchema(database.orm);
+  const em = database.orm.em.fork() as SqlEntityManager;
+  return await em.transactional((transaction) => work(new KeyAdministration(transaction)));
 }

@@ -1,38 +1,33 @@
-import { MikroOrmModule } from '@mikro-orm/nestjs';
-import { Inject, Logger, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
-import { ormOptions } from '../../mikro-orm.config.js';
-import type { Settings } from '../config/settings.js';
-import { holdDataDir } from './embedded/data-dir-lock.js';
-import { SchemaStartup } from './schema/schema-startup.js';
+import { EntityManager, MikroORM } from '@mikro-orm/core';
+import { Global, Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import type { OpenDatabase } from './open-database.js';
 
-const RELEASE_DATA_DIR = Symbol('release data dir');
+const DATABASE = Symbol('database');
 
-/** The connection to the database, and the schema brought up to date if that is wanted at start. */
+/**
+ * Makes an open database injectable, and closes it last.
+ *
+ * It stands in for the root module of @mikro-orm/nestjs, which would open a database of its own; `forFeature()` works
+ * with it. There is one entity manager for all: no identity map is used on the way of a request.
+ */
+@Global()
 @Module({})
 export class DatabaseModule implements OnApplicationShutdown {
-  constructor(@Inject(RELEASE_DATA_DIR) private readonly releaseDataDir: () => Promise<void>) {}
+  constructor(@Inject(DATABASE) private readonly database: OpenDatabase) {}
 
-  /** @throws {DataDirInUseError} if another process has the embedded database open */
-  static async with(settings: Settings): Promise<DynamicModule> {
-    const releaseDataDir =
-      settings.databaseUrl === null ? await holdDataDir(settings.dataDir) : async () => undefined;
-    const logger = new Logger('Database');
+  static with(database: OpenDatabase): DynamicModule {
     return {
       module: DatabaseModule,
-      imports: [
-        MikroOrmModule.forRoot({
-          ...ormOptions(settings, 'serve'),
-          // No identity map is used on the way of a request, so no context is made for it.
-          registerRequestContext: false,
-          colors: false,
-          logger: (message) => logger.debug(message),
-        }),
+      providers: [
+        { provide: DATABASE, useValue: database },
+        { provide: MikroORM, useValue: database.orm },
+        { provide: EntityManager, useValue: database.orm.em },
       ],
-      providers: [{ provide: RELEASE_DATA_DIR, useValue: releaseDataDir }, SchemaStartup],
+      exports: [MikroORM, EntityManager],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.releaseDataDir();
+    await this.database[Symbol.asyncDispose]();
   }
 }

@@ -1,5 +1,3 @@
-import { MikroORM } from '@mikro-orm/core';
-import { MikroOrmModule } from '@mikro-orm/nestjs';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import 'reflect-metadata';
 import { Logger, Module, type DynamicModule } from '@nestjs/common';
@@ -8,7 +6,8 @@ import { ormOptions } from '../../mikro-orm.config.js';
 import { chosenTenant } from '../access/chosen-tenant.js';
 import { ConfigModule } from '../config/config.module.js';
 import type { Settings } from '../config/settings.js';
-import { holdDataDir } from '../database/embedded/data-dir-lock.js';
+import { DatabaseModule } from '../database/database.module.js';
+import { openDatabase, type OpenDatabase } from '../database/open-database.js';
 import { requireSchema } from '../database/schema/schema-version.js';
 import { openSession } from '../database/session/open-session.js';
 import type { SqlSession } from '../database/session/sql-session.js';
@@ -26,22 +25,10 @@ export interface OpenService extends AsyncDisposable {
 /** The service's own modules, without what only serves HTTP and without migrations at start. */
 @Module({})
 class CommandModule {
-  static with(settings: Settings, connections: number): DynamicModule {
+  static with(settings: Settings, database: OpenDatabase): DynamicModule {
     return {
       module: CommandModule,
-      imports: [
-        ConfigModule.with(settings),
-        MikroOrmModule.forRoot({
-          // Its statements are not given up on: a large batch may take longer than a call of the API.
-          ...ormOptions(settings, 'migrate'),
-          // Kept open: a temporary table lasts as long as its connection.
-          pool: { min: 0, max: connections, idleTimeoutMillis: 0 },
-          registerRequestContext: false,
-          colors: false,
-          logger: () => undefined,
-        }),
-        IdentityModule,
-      ],
+      imports: [ConfigModule.with(settings), DatabaseModule.with(database), IdentityModule],
     };
   }
 }
@@ -61,27 +48,28 @@ export async function openService(
 ): Promise<OpenService> {
   // Standard output belongs to the results.
   Logger.overrideLogger(false);
-  const release = settings.databaseUrl === null ? await holdDataDir(settings.dataDir) : async () => undefined;
-  const app = await NestFactory.createApplicationContext(CommandModule.with(settings, connections), {
+  const database = await openDatabase({
+    // Its statements are not given up on: a large batch may take longer than a call of the API.
+    ...ormOptions(settings, 'migrate'),
+    // Kept open: a temporary table lasts as long as its connection.
+    pool: { min: 0, max: connections, idleTimeoutMillis: 0 },
+  });
+  const { orm } = database;
+  const app = await NestFactory.createApplicationContext(CommandModule.with(settings, database), {
     logger: false,
     abortOnError: false,
   });
-  const close = async (): Promise<void> => {
-    await app.close();
-    await release();
-  };
   try {
-    const orm = app.get<MikroORM>(MikroORM);
     await requireSchema(orm);
     const em = orm.em.fork() as SqlEntityManager;
     return {
       tenantId: await chosenTenant(em, tenant),
       reconciliation: app.get(ReconciliationService),
       session: await openSession(em),
-      [Symbol.asyncDispose]: close,
+      [Symbol.asyncDispose]: () => app.close(),
     };
   } catch (error) {
-    await close();
+    await app.close();
     throw error;
   }
 }

@@ -37,7 +37,7 @@ afterEach(async () => {
 
 /** `npm run migration:up`, as a process that was built. */
 function startRunner(): { child: ChildProcess; exit: Promise<number | null> } {
-  const child = spawn(process.execPath, [resolve('dist/src/migrate.js')], {
+  const child = spawn(process.execPath, [resolve('dist/src/cli/main.js'), 'migrate'], {
     env: { PATH: process.env.PATH, DATABASE_URL: database.url },
     stdio: 'ignore',
   });

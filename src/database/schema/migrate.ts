@@ -1,7 +1,7 @@
-import { MikroORM, type Options } from '@mikro-orm/core';
+import type { MikroORM, Options } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
-import { Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openDatabase } from '../open-database.js';
 import { grantService } from './grants.js';
 
 /**
@@ -17,17 +17,12 @@ export async function migrate(
   options: Partial<Options>,
   serviceRole: string | null = null,
 ): Promise<string[]> {
-  const logger = new Logger('Migration');
-  const orm = await MikroORM.init({ ...options, colors: false, logger: (message) => logger.debug(message) });
-  try {
-    const applied = await migrateWith(orm);
-    if (serviceRole !== null) {
-      await grantService(orm, serviceRole);
-    }
-    return applied;
-  } finally {
-    await orm.close();
+  await using database = await openDatabase(options);
+  const applied = await migrateWith(database.orm);
+  if (serviceRole !== null) {
+    await grantService(database.orm, serviceRole);
   }
+  return applied;
 }
 
 /**

@@ -1,16 +1,19 @@
-import { MikroORM } from '@mikro-orm/core';
+import { MikroORM, type Options } from '@mikro-orm/core';
 import {
+  Inject,
   Injectable,
   Logger,
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../config/settings.js';
 import { migrate, migrateWith } from './migrate.js';
 import { missingMigrations } from './schema-version.js';
 import { unavailability } from '../session/unavailable.js';
+
+/** The ORM's options for migrations, which wait for longer than the service does. */
+export const MIGRATION_OPTIONS = Symbol('migration options');
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
@@ -29,6 +32,7 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
   constructor(
     private readonly orm: MikroORM,
     private readonly settings: Settings,
+    @Inject(MIGRATION_OPTIONS) private readonly migrationOptions: Partial<Options>,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -76,7 +80,7 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
   private async tryToPrepare(): Promise<string | null> {
     try {
       const applied = this.settings.migrateOnStart
-        ? await migrate(ormOptions(this.settings, 'migrate'), this.settings.databaseServiceRole)
+        ? await migrate(this.migrationOptions, this.settings.databaseServiceRole)
         : [];
       const missing = await missingMigrations(this.orm);
       if (missing.length > 0) {

@@ -20,6 +20,13 @@ function options(): ReturnType<typeof ormOptions> {
   return { ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'migrate'), logger: () => undefined };
 }
 
+/** `identity-reconciliation migrate`, as it was built. */
+function runCommand(args: string[]): Promise<{ stdout: string; stderr: string }> {
+  return promisify(execFile)(process.execPath, [resolve('dist/src/cli/main.js'), 'migrate', ...args], {
+    env: { PATH: process.env.PATH, DATABASE_URL: database.url },
+  });
+}
+
 test('of ten runners at once one applies the migrations, and all succeed', async () => {
   const applied = await Promise.all(Array.from({ length: 10 }, () => migrate(options())));
   const recorded = await database.query<{ name: string }>(
@@ -75,15 +82,23 @@ test('the parameters of the URL are obeyed: a server without TLS is not spoken t
 });
 
 test.each([
-  [['--help'], 0, /^Usage: migration:up /],
+  [['--help'], 0, /^Usage: identity-reconciliation migrate /],
   [['--to', 'contacts'], 2, /^error: unknown option '--to'/],
   [['down'], 2, /^error: too many arguments/],
 ])('the command with %j migrates nothing', async (args, code, said) => {
-  const env = { PATH: process.env.PATH, DATABASE_URL: database.url };
-  const end = await promisify(execFile)(process.execPath, [resolve('dist/src/migrate.js'), ...args], {
-    env,
-  }).catch((error: unknown) => error as { code: number; stdout: string; stderr: string });
+  const end = await runCommand(args).catch(
+    (error: unknown) => error as { code: number; stdout: string; stderr: string },
+  );
   expect({ code: 0, ...end }).toMatchObject({ code });
   expect(end.stdout + end.stderr).toMatch(said);
   expect(await database.query("select tablename from pg_tables where schemaname = 'public'")).toEqual([]);
+});
+
+test('the command applies what is missing, says what, and applies nothing the second time', async () => {
+  expect(await runCommand([])).toEqual({
+    stdout: expect.stringMatching(/^Applied \d+-[^\n]+\n$/),
+    stderr: '',
+  });
+  expect(await runCommand([])).toEqual({ stdout: 'The schema is up to date.\n', stderr: '' });
+  expect(await migrate(options())).toEqual([]);
 });

@@ -76,7 +76,7 @@ test(`its processes can write to the temporary folder only, held by ${GUARDS[gua
 });
 
 test('it migrates an empty database, as the role that owns the tables then', async () => {
-  const container = Container.start(image, ['node', 'dist/src/migrate.js'], {
+  const container = Container.start(image, ['node', 'dist/src/cli/main.js', 'migrate'], {
     DATABASE_URL: database.ownerUrl,
     DATABASE_SERVICE_ROLE: new URL(database.serviceUrl).username,
   });

@@ -110,7 +110,7 @@ export const rolloutRules: Rule[] = [
         ),
         ...unless(/^v?\d+\.\d+\.\d+/.test(tag), `the image's tag is ${tag || 'not given'}`),
         ...differs('name', metadata!.name, `migrate-${tag.toLowerCase().replaceAll(/[^a-z\d]/g, '-')}`),
-        ...differs('command', migration!.command, ['node', 'dist/src/migrate.js']),
+        ...differs('command', migration!.command, ['node', 'dist/src/cli/main.js', 'migrate']),
         ...differs(
           'environment',
           [migration!.env, migration!.envFrom],
