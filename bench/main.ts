@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { createLogger } from '../src/telemetry/logging/create-logger.js';
+import { createLogger } from '../src/telemetry/logging/logger.js';
 import { buildsOf, type Build } from './builds.js';
 import { verdictsOf, runComparison } from './comparison.js';
 import { startDatabaseServer } from './database/server.js';

@@ -10,10 +10,10 @@ import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
 import { IdentityModule } from './identity/identity.module.js';
-import { LoggingModule } from './telemetry/logging/logging.module.js';
-import { MonitoringModule } from './telemetry/metrics/monitoring.module.js';
+import { LoggingModule } from './telemetry/logging/access-log.js';
+import { MonitoringModule } from './telemetry/metrics/metrics-server.js';
 import { ProblemsModule } from './http/problems/problem.filter.js';
-import { TracingModule } from './telemetry/tracing/tracing.module.js';
+import { TracingModule } from './telemetry/tracing/request-tracing.js';
 
 @Module({
   imports: [

@@ -5,7 +5,7 @@ import type { Settings } from './config/settings.js';
 import { DocsModule } from './docs/docs.module.js';
 import { createFastifyAdapter } from './http/fastify.js';
 import { shedLoad } from './http/load-shedding.js';
-import { createLogger } from './telemetry/logging/create-logger.js';
+import { createLogger } from './telemetry/logging/logger.js';
 
 /** Puts the application together, ready to listen. */
 export async function createApp(settings: Settings): Promise<NestFastifyApplication> {

@@ -4,9 +4,9 @@ import { requireAuth } from './access/require-auth.js';
 import { loadSettings } from './config/load-settings.js';
 import { createApp } from './create-app.js';
 import { describeFailure } from './describe-failure.js';
-import { createLogger } from './telemetry/logging/create-logger.js';
-import { installLastWords } from './telemetry/logging/last-words.js';
-import { startTracing } from './telemetry/tracing/start-tracing.js';
+import { createLogger } from './telemetry/logging/logger.js';
+import { installLastWords } from './telemetry/logging/loggable.js';
+import { startTracing } from './telemetry/tracing/tracing.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 

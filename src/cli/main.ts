@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { setFlagsFromString } from 'node:v8';
-import { installLastWords } from '../telemetry/logging/last-words.js';
-import { VERSION } from '../version.js';
+import { installLastWords } from '../telemetry/logging/loggable.js';
+import { VERSION } from '../config/version.js';
 import { exportCommand } from './export.command.js';
 import { importCommand } from './import.command.js';
 import { keysCommand } from './keys.command.js';

@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { API_KEY_HEADER, BEARER } from '../access/access.js';
 import { Settings } from '../config/settings.js';
-import { VERSION } from '../version.js';
+import { VERSION } from '../config/version.js';
 
 const DESCRIPTION = `Links the emails and phone numbers that a customer gives at different times to one identity.
 

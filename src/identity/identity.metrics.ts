@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { Settings } from '../config/settings.js';
-import { addGauge } from '../telemetry/metrics/add-gauge.js';
+import { addGauge } from '../telemetry/metrics/registry.js';
 
 /** Why a decision could not be written: what it rests on was changed by another, or could not be had in time. */
 export type ConflictCause = (typeof CAUSES)[number];

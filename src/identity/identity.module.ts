@@ -1,7 +1,7 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { Module } from '@nestjs/common';
 import { IdentityMetrics } from './identity.metrics.js';
-import { MetricsModule } from '../telemetry/metrics/metrics.module.js';
+import { MetricsModule } from '../telemetry/metrics/registry.js';
 import { ContactsController } from './api/contacts.controller.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityController } from './api/identity.controller.js';

@@ -9,7 +9,7 @@ import {
 import { APP_FILTER } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { loggable } from '../../telemetry/logging/loggable.js';
-import { traceIdOf } from '../../telemetry/tracing/tracing.js';
+import { traceIdOf } from '../../telemetry/request-facts.js';
 import { describeProblem } from './describe-problem.js';
 import { sendProblem } from './send-problem.js';
 

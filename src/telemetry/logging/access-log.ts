@@ -1,9 +1,8 @@
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, Module, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Settings } from '../../config/settings.js';
-import { routeOf } from '../route-of.js';
-import { traceIdOf } from '../tracing/tracing.js';
+import { routeOf, traceIdOf } from '../request-facts.js';
 
 /**
  * One line a request, at the level `debug`: what it tells of calls that went well stands in metrics and traces, at a
@@ -37,3 +36,7 @@ export class AccessLog implements OnModuleInit {
     });
   }
 }
+
+/** What is logged of requests that go well. */
+@Module({ providers: [AccessLog] })
+export class LoggingModule {}

@@ -3,8 +3,8 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { Settings } from '../../config/settings.js';
-import { routeOf } from '../route-of.js';
-import { addGauge } from './add-gauge.js';
+import { routeOf } from '../request-facts.js';
+import { addGauge } from './registry.js';
 
 /** The usual status for a caller who went away before the answer was written. */
 const CLIENT_CLOSED = 499;

@@ -1,9 +1,20 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Injectable,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { Settings } from '../../config/settings.js';
+import { HealthModule } from '../../health/health.module.js';
+import { HttpMetrics } from './http-metrics.js';
+import { PoolMetrics } from './pool-metrics.js';
+import { ProcessMetrics } from './process-metrics.js';
+import { MetricsModule } from './registry.js';
 
 /** In ms. By default Node looks only every 30 s whether a time is over. */
 const TIMEOUTS = { requestTimeout: 9_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 };
@@ -77,3 +88,10 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     }
   }
 }
+
+/** What a process that serves tells of itself, and the port where it does. */
+@Module({
+  imports: [MetricsModule, HealthModule],
+  providers: [HttpMetrics, PoolMetrics, ProcessMetrics, MetricsServer],
+})
+export class MonitoringModule {}

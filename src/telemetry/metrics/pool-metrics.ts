@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { Registry } from 'prom-client';
 import { Settings } from '../../config/settings.js';
-import { addGauge } from './add-gauge.js';
+import { addGauge } from './registry.js';
 
 /** How the pool of connections to PostgreSQL is used. The embedded database has none: all are 0. */
 @Injectable()

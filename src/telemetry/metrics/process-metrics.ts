@@ -2,8 +2,8 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { Settings } from '../../config/settings.js';
 import { DatabaseProbe } from '../../health/database-probe.js';
-import { VERSION } from '../../version.js';
-import { addGauge } from './add-gauge.js';
+import { VERSION } from '../../config/version.js';
+import { addGauge } from './registry.js';
 
 /** What holds of the process as a whole: its version, whether it can serve, and what Node and the system say of it. */
 @Injectable()

@@ -1,7 +1,7 @@
-import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { routeOf } from '../route-of.js';
+import { routeOf } from '../request-facts.js';
 import { startedTracing } from './tracing.js';
 
 /** A span a request, if tracing was started; probes have none. */
@@ -42,3 +42,7 @@ export class RequestTracing implements OnModuleInit, OnApplicationShutdown {
     await startedTracing()?.stop();
   }
 }
+
+/** Traces of the requests, and the export of the last ones at shutdown. */
+@Module({ providers: [RequestTracing] })
+export class TracingModule {}

@@ -1,5 +1,5 @@
 import type { Span } from '@opentelemetry/api';
-import type { FastifyRequest } from 'fastify';
+import { SettingsError } from '../../config/settings.js';
 import type { Tracer } from './tracer.js';
 
 /** What belongs to a call that may be traced. */
@@ -42,7 +42,57 @@ export function inBatchSpan(calls: readonly Traced[], work: () => Promise<void>)
   return started === null ? work() : started.inBatch(calls, work);
 }
 
-/** The id of the trace that a request belongs to, if it is recorded or its caller named it. */
-export function traceIdOf({ span }: FastifyRequest): string | undefined {
-  return span?.spanContext().traceId;
+type Env = Readonly<Record<string, string | undefined>>;
+
+const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+const ENDPOINTS = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
+// prettier-ignore
+const SAMPLERS = ['always_on', 'always_off', 'traceidratio', 'parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'];
+
+/**
+ * Starts tracing if the environment names where traces go, by the standard variables of OpenTelemetry. Otherwise none
+ * of its packages is even loaded.
+ *
+ * @throws {SettingsError} naming what is wrong: the SDK would take its default, and send traces where nobody meant them
+ */
+export async function startTracing(env: Env): Promise<void> {
+  if (!isWanted(env)) {
+    return;
+  }
+  const named = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL || env.OTEL_EXPORTER_OTLP_PROTOCOL || PROTOCOLS[0];
+  const protocol = PROTOCOLS.find((each) => each === named);
+  const mistakes = mistakesOf(env);
+  if (protocol === undefined) {
+    mistakes.push(`OTEL_EXPORTER_OTLP_PROTOCOL must be one of ${PROTOCOLS.join(', ')}`);
+  }
+  if (protocol === undefined || mistakes.length > 0) {
+    throw new SettingsError(`The configuration is wrong:\n${mistakes.map((line) => `  ${line}`).join('\n')}`);
+  }
+  const { createTracer } = await import('./tracer.js');
+  setTracing(await createTracer(protocol));
+}
+
+function isWanted(env: Env): boolean {
+  const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT || '';
+  const isOff = env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || env.OTEL_TRACES_EXPORTER === 'none';
+  return endpoint !== '' && !isOff;
+}
+
+function mistakesOf(env: Env): string[] {
+  const sampler = env.OTEL_TRACES_SAMPLER || 'parentbased_always_on';
+  const share = Number(env.OTEL_TRACES_SAMPLER_ARG || 1);
+  return [
+    ...ENDPOINTS.filter((name) => env[name] && !isHttpUrl(env[name])).map(
+      (name) => `${name} must be a URL of the form http://host:4318`,
+    ),
+    ...(SAMPLERS.includes(sampler) ? [] : [`OTEL_TRACES_SAMPLER must be one of ${SAMPLERS.join(', ')}`]),
+    ...(sampler.endsWith('traceidratio') && !(share >= 0 && share <= 1)
+      ? ['OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1']
+      : []),
+  ];
+}
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text) && URL.canParse(text);
 }

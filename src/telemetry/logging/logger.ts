@@ -1,9 +1,27 @@
-import type { LoggerService } from '@nestjs/common';
+import { ConsoleLogger, type LoggerService } from '@nestjs/common';
 import { pino, type DestinationStream, type Level, type Logger } from 'pino';
 import type { LogLevel } from '../../config/settings.js';
 import { loggable } from './loggable.js';
 
-const DEPTH_MAX = 8;
+/** The names that Nest's logger has for the levels, the gravest first. */
+const NEST_LEVELS = {
+  fatal: 'fatal',
+  error: 'error',
+  warn: 'warn',
+  info: 'log',
+  debug: 'debug',
+  trace: 'verbose',
+} as const;
+
+/** The logger of a process: lines to read on a terminal, JSON anywhere else. */
+export function createLogger(level: LogLevel): LoggerService {
+  if (!process.stdout.isTTY) {
+    return new JsonLogger(level);
+  }
+  const names = Object.keys(NEST_LEVELS) as (keyof typeof NEST_LEVELS)[];
+  const shown = level === 'silent' ? [] : names.slice(0, names.indexOf(level) + 1);
+  return new ConsoleLogger({ logLevels: shown.map((name) => NEST_LEVELS[name]) });
+}
 
 /**
  * One JSON object a line: `level`, `time`, `context`, `msg`, and the fields that a message brings.
@@ -65,6 +83,9 @@ export class JsonLogger implements LoggerService {
     }
   }
 }
+
+/** Deeper lies only a circle. */
+const DEPTH_MAX = 8;
 
 function fieldsOf(message: unknown): Record<string, unknown> {
   return message instanceof Error || typeof message !== 'object' || message === null

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const MODULE = pathToFileURL(resolve('dist/src/telemetry/logging/last-words.js')).href;
+const MODULE = pathToFileURL(resolve('dist/src/telemetry/logging/loggable.js')).href;
 
 test.each([
   ['is thrown', 'setTimeout(() => { throw error; })'],

@@ -1,4 +1,4 @@
-import { JsonLogger } from '../../../src/telemetry/logging/json-logger.js';
+import { JsonLogger } from '../../../src/telemetry/logging/logger.js';
 import type { LogLevel } from '../../../src/config/settings.js';
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

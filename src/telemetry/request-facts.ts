@@ -4,3 +4,8 @@ import type { FastifyRequest } from 'fastify';
 export function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? 'none';
 }
+
+/** The id of the trace that a request belongs to, if it is recorded or its caller named it. */
+export function traceIdOf({ span }: FastifyRequest): string | undefined {
+  return span?.spanContext().traceId;
+}

@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Settings } from '../config/settings.js';
-import { createApp } from '../create-app.js';
-import { createOpenApiDocument } from './openapi-document.js';
+import { Settings } from './config/settings.js';
+import { createApp } from './create-app.js';
+import { createOpenApiDocument } from './docs/openapi-document.js';
 
 // `npm run openapi [-- file]`: writes the OpenAPI document to a file, openapi.json by default.
 const file = process.argv[2] ?? 'openapi.json';

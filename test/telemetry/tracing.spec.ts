@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startTracing } from '../../../src/telemetry/tracing/start-tracing.js';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
-import { Scrape } from '../../support/metrics.js';
-import { ServiceProcess } from '../../support/service-process.js';
-import { TraceReceiver, type ReceivedSpan } from '../../support/trace-receiver.js';
+import { startTracing } from '../../src/telemetry/tracing/tracing.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { Scrape } from '../support/metrics.js';
+import { ServiceProcess } from '../support/service-process.js';
+import { TraceReceiver, type ReceivedSpan } from '../support/trace-receiver.js';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 const PARENT_ID = 'b7ad6b7169203331';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
-import { Scrape } from '../../support/metrics.js';
-import { ServiceProcess } from '../../support/service-process.js';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { Scrape } from '../support/metrics.js';
+import { ServiceProcess } from '../support/service-process.js';
 
 const LINUX_ONLY = /process_(heap_bytes|virtual_memory_bytes|open_fds|max_fds)/;
 

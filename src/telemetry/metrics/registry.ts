@@ -1,4 +1,9 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Module } from '@nestjs/common';
+import { Gauge, Registry } from 'prom-client';
+
+/** The registry that all metrics of one application are kept in. */
+@Module({ providers: [{ provide: Registry, useFactory: () => new Registry() }], exports: [Registry] })
+export class MetricsModule {}
 
 /** Adds a gauge that is read when it is scraped. */
 export function addGauge(
