@@ -1,25 +1,26 @@
 import { Logger } from '@nestjs/common';
 import { createLogger } from '../src/telemetry/logging/logger.js';
 import { buildsOf, type Build } from './builds.js';
-import { verdictsOf, runComparison } from './comparison.js';
+import { comparisonPlans, verdictsOf } from './comparison.js';
 import { startDatabaseServer } from './database/server.js';
+import { importPlan } from './import.js';
 import type { Measured } from './load/closed-loop.js';
 import type { LoadOrder } from './load/main.js';
 import { HELP, readOptions, UsageError, type Options } from './options.js';
 import { endAll } from './processes/children.js';
 import { Worker } from './processes/worker.js';
 import { describeMachine } from './reporting/machine.js';
-import { printSection, printSlice, printTargets, printVerdicts, say } from './reporting/console.js';
-import { PROFILES } from './reporting/report.js';
-import { publish, writeReport } from './reporting/write-report.js';
-import { runSoak } from './soak.js';
+import { PROFILES, sectionBlock, targetsBlock, verdictsBlock, writeReport } from './reporting/report.js';
+import { round } from './reporting/tables.js';
 import { WrongAnswerError, type Stage } from './stage.js';
-import { runSuites } from './suites.js';
+import { plansOf, runPlans, type OnSlice } from './suites.js';
 import { targetsOf } from './targets.js';
 
 /** What must be undone at the end, the last first; also when the run is interrupted. */
-const cleanups: (() => Promise<void>)[] = [endAll];
+const cleanups: (() => Promise<unknown>)[] = [endAll];
 let isCleaning = false;
+
+const atEnd = (undo: () => Promise<unknown>): void => void cleanups.push(undo);
 
 async function cleanUp(): Promise<void> {
   isCleaning = true;
@@ -42,41 +43,48 @@ async function run(options: Options): Promise<void> {
   const builds = await buildsOf(options.against);
   say('starting PostgreSQL');
   const starting = startDatabaseServer();
-  cleanups.push(async () => (await starting).stop());
+  atEnd(async () => (await starting).stop());
   const server = await starting;
   const load = new Worker<LoadOrder, Measured>(new URL('./load/main.js', import.meta.url));
-  cleanups.push(() => load.end());
+  atEnd(() => load.end());
   const open = async (build: Build, size: number): Promise<Stage> => {
     say(`filling a database with ${size.toLocaleString('en')} contacts`);
-    const profileDir = options.withProfile ? PROFILES : null;
-    return build.Stage.open(server.url, size, options, load, profileDir, (undo) => void cleanups.push(undo));
+    return build.Stage.open(server.url, size, options, load, options.withProfile ? PROFILES : null, atEnd);
   };
+  const largest = options.sizes.at(-1)!;
+
   if (builds.before !== null) {
-    const size = options.sizes.at(-1)!;
-    const [before, after] = [await open(builds.before, size), await open(builds.now, size)];
-    const sections = await runComparison(before, after, options, printSlice);
-    sections.forEach(printSection);
-    printVerdicts(verdictsOf(sections, options));
+    const [before, after] = [await open(builds.before, largest), await open(builds.now, largest)];
+    const compared = await runPlans(comparisonPlans(before, after, options), tellSlice);
+    print([...compared.map(sectionBlock), verdictsBlock(verdictsOf(compared, options))]);
     return;
   }
   const stages: Stage[] = [];
   for (const size of options.sizes) {
     stages.push(await open(builds.now, size));
   }
-  const stage = stages.at(-1)!;
-  const machine = await describeMachine(server.url, server.settings);
-  const sections = await runSuites(stages, options, printSlice);
-  const soak = await runSoak(stage, options, (name, slice) => printSlice('Soak', name, slice));
-  const { rssMb, baselineMistakes } = stage;
-  const targets = targetsOf(sections, options, soak, rssMb);
-  const report = { machine, options, sections, targets, soak, rssMb, baselineMistakes };
-  sections.forEach(printSection);
-  printTargets(targets);
-  await writeReport(report);
-  if (options.isPublished) {
-    await publish();
+  const machine = await describeMachine(server);
+  const sections = await runPlans(plansOf(stages, options), tellSlice);
+  if (options.suites.includes('import')) {
+    const plan = await importPlan(server.url, options.importRows, options.rounds, atEnd);
+    sections.push(...(await runPlans([plan], tellSlice)));
   }
+  const targets = targetsOf(sections, options);
+  print([...sections.map(sectionBlock), targetsBlock(targets)]);
+  await writeReport({ machine, options, sections, targets });
 }
+
+/** A line of progress; results go to the standard output, this does not. */
+function say(text: string): void {
+  process.stderr.write(`bench: ${text}\n`);
+}
+
+function print(blocks: readonly string[]): void {
+  process.stdout.write(`\n${blocks.join('\n\n')}\n`);
+}
+
+const tellSlice: OnSlice = (section, name, { callsPerSecond, p50Ms }) =>
+  say(`${section}: ${name}: ${round(callsPerSecond)} calls/s, p50 ${round(p50Ms)} ms`);
 
 let exitCode = 0;
 try {

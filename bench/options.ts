@@ -1,14 +1,17 @@
 import { parseArgs } from 'node:util';
 
 export const SUITES = [
+  'sizes',
   'http',
   'in-process',
   'concurrency',
   'replicas',
-  'hot',
-  'identity-size',
-  'sizes',
   'production',
+  'observability',
+  'identity-size',
+  'hot',
+  'import',
+  'soak',
 ] as const;
 /** A group of measurements that belong together. */
 export type Suite = (typeof SUITES)[number];
@@ -32,11 +35,8 @@ export interface Options {
   readonly hotCalls: number;
   /** Contacts of the one big identity. */
   readonly bigContacts: number;
-  /** Connections that plain statements are spread over. */
-  readonly plainConnections: number;
+  readonly importRows: number;
   readonly withBaseline: boolean;
-  /** Minutes of mix at the end; 0: none. */
-  readonly soakMinutes: number;
   /** Whether CPU profiles of the service are written to the report. */
   readonly withProfile: boolean;
   /** Folder of another checkout, whose build this one is compared with; null: none. */
@@ -47,85 +47,87 @@ export interface Options {
 
 export const HELP = `npm run bench -- [options]
 
-Measures the built service over HTTP against a no-op of the same application, against plain statements, and against a
+Measures the built service over HTTP against a bare Fastify, a no-op of the same application, plain statements and a
 baseline of the usual make, on a PostgreSQL that it starts by itself (or BENCH_DATABASE_URL, whose user may create
 databases). Writes bench/report/. Ends with 1 if an answer was wrong; a target that is missed is told, no more.
 
   --quick              10 k contacts and short slices: under a minute
-  --sizes 10k,1m       contacts (k and m are understood; 10m takes some 8 GB of disk); all is measured at the largest
+  --against ../before  compare with the build of another checkout instead: known, new, merge and mix, over HTTP and in
+                       process; under three minutes; no report is written
+  --suites ...         of ${SUITES.join(',')};
+                       all but observability and soak, if it is not given
   --workloads ...      of ${MAIN_WORKLOADS.join(',')}
+  --sizes 10k,1m       contacts (k and m are understood; 10m takes some 8 GB of disk); all is measured at the largest
   --concurrency 64,1,16,256
                        calls under way at once; all is measured at the first, known and mix at the others
   --replicas 1,2       processes of the service; all is measured at the first, known and mix at the others
-  --suites ...         of ${SUITES.join(',')}
   --rounds 5           slices of each contestant
   --slice-seconds 2    length of a slice
-  --plain-connections 10
-                       connections that plain statements are spread over; the default is the service's
+  --import-rows 200k   rows of the import
   --no-baseline        leave the baseline out
-  --soak [--soak-minutes 10]
-                       afterwards, mix at the first concurrency, and how much memory the service holds
   --profile            write CPU profiles of the service (bench/report/profiles), which costs a few per cent
-  --against ../before  compare with the build of another checkout instead, in turn: calls per second and CPU of known,
-                       new, merge and mix, over HTTP and in process; under three minutes; no report is written
   --publish            copy the report to docs/benchmarks.md
   --help               this text
 `;
+
+const DEFAULTS = {
+  suites: SUITES.filter((suite) => suite !== 'observability' && suite !== 'soak').join(),
+  workloads: MAIN_WORKLOADS.join(),
+  sizes: '10k,1m',
+  concurrency: '64,1,16,256',
+  replicas: '1,2',
+  rounds: '5',
+  'slice-seconds': '2',
+  'import-rows': '200k',
+};
+const QUICK = {
+  suites: 'http,in-process,hot,identity-size',
+  sizes: '10k',
+  concurrency: '64,1',
+  replicas: '1',
+  rounds: '2',
+  'slice-seconds': '0.6',
+  'import-rows': '20k',
+};
+const AGAINST = {
+  suites: 'http,in-process',
+  workloads: 'known,new,merge,mix',
+  sizes: '100k',
+  concurrency: '64',
+  rounds: '18',
+  'slice-seconds': '0.3',
+};
 
 /** Thrown for a command line that makes no sense; the message says why. */
 export class UsageError extends Error {}
 
 /** Null: help is asked for. */
 export function readOptions(args: string[]): Options | null {
-  let values: ReturnType<typeof parse>['values'];
-  try {
-    ({ values } = parse(args));
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (values.help === true) {
+  const given = parse(args);
+  if (given.help === true) {
     return null;
   }
-  const isQuick = values.quick === true;
-  const against = values.against ?? null;
+  const isQuick = given.quick === true;
+  const values = {
+    ...DEFAULTS,
+    ...(isQuick && QUICK),
+    ...(given.against !== undefined && AGAINST),
+    ...given,
+  };
   return {
-    suites: list(
-      values.suites,
-      SUITES,
-      against !== null
-        ? ['http', 'in-process']
-        : isQuick
-          ? ['http', 'in-process', 'hot', 'identity-size']
-          : SUITES,
-    ),
-    workloads: list(
-      values.workloads,
-      MAIN_WORKLOADS,
-      against === null ? MAIN_WORKLOADS : ['known', 'new', 'merge', 'mix'],
-    ),
-    sizes: numbers(
-      'sizes',
-      values.sizes ?? (isQuick ? '10k' : against === null ? '10k,1m' : '100k'),
-      15,
-      20e6,
-    ).toSorted((a, b) => a - b),
-    concurrency: numbers('concurrency', values.concurrency ?? (isQuick ? '64,1' : '64,1,16,256'), 1, 1000),
-    replicas: numbers('replicas', values.replicas ?? (isQuick ? '1' : '1,2'), 1, 16),
-    rounds: numbers('rounds', values.rounds ?? (against !== null ? '18' : isQuick ? '2' : '5'), 1, 1000)[0]!,
-    sliceMs:
-      number(
-        'slice-seconds',
-        values['slice-seconds'] ?? (against !== null ? '0.3' : isQuick ? '0.6' : '2'),
-        0.1,
-        60,
-      ) * 1000,
+    suites: list(values.suites, SUITES),
+    workloads: list(values.workloads, MAIN_WORKLOADS),
+    sizes: numbers('sizes', values.sizes, 15, 20e6).toSorted((a, b) => a - b),
+    concurrency: numbers('concurrency', values.concurrency, 1, 1000),
+    replicas: numbers('replicas', values.replicas, 1, 16),
+    rounds: numbers('rounds', values.rounds, 1, 10_000)[0]!,
+    sliceMs: number('slice-seconds', values['slice-seconds'], 0.1, 60) * 1000,
     hotCalls: isQuick ? 400 : 1000,
     bigContacts: isQuick ? 2_000 : 10_000,
-    plainConnections: numbers('plain-connections', values['plain-connections'] ?? '10', 1, 250)[0]!,
-    withBaseline: values['no-baseline'] !== true && against === null,
-    soakMinutes: values.soak === true ? number('soak-minutes', values['soak-minutes'] ?? '10', 0.1, 600) : 0,
+    importRows: number('import-rows', values['import-rows'], 100, 20e6),
+    withBaseline: values['no-baseline'] !== true && given.against === undefined,
     withProfile: values.profile === true,
-    against,
+    against: given.against ?? null,
     isPublished: values.publish === true,
   };
 }
@@ -133,35 +135,33 @@ export function readOptions(args: string[]): Options | null {
 function parse(args: string[]) {
   const flag = { type: 'boolean' } as const;
   const text = { type: 'string' } as const;
-  return parseArgs({
-    args,
-    options: {
-      help: flag,
-      quick: flag,
-      sizes: text,
-      workloads: text,
-      concurrency: text,
-      replicas: text,
-      suites: text,
-      rounds: text,
-      'slice-seconds': text,
-      'plain-connections': text,
-      'no-baseline': flag,
-      soak: flag,
-      'soak-minutes': text,
-      profile: flag,
-      against: text,
-      publish: flag,
-    },
-  });
+  try {
+    return parseArgs({
+      args,
+      options: {
+        help: flag,
+        quick: flag,
+        against: text,
+        suites: text,
+        workloads: text,
+        sizes: text,
+        concurrency: text,
+        replicas: text,
+        rounds: text,
+        'slice-seconds': text,
+        'import-rows': text,
+        'no-baseline': flag,
+        profile: flag,
+        publish: flag,
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
-function list<T extends string>(
-  given: string | undefined,
-  allowed: readonly T[],
-  fallback: readonly T[],
-): T[] {
-  const names = given?.split(',') ?? fallback;
+function list<T extends string>(text: string, allowed: readonly T[]): T[] {
+  const names = text.split(',');
   const unknown = names.filter((name) => !allowed.includes(name as T));
   if (unknown.length > 0) {
     throw new UsageError(`unknown: ${unknown.join(', ')}; allowed: ${allowed.join(', ')}`);

@@ -5,7 +5,7 @@ import { KeyAdministration } from '../../src/access/key-administration.js';
 import { Settings } from '../../src/config/settings.js';
 import { grantService } from '../../src/database/schema/grants.js';
 
-/** How a service as in production gets at a database, and a caller at the service. */
+/** How a service as in production reaches a database, and a caller the service. */
 export interface Access {
   /** As a role that owns nothing, whom row level security binds. */
   readonly serviceUrl: string;
@@ -23,14 +23,14 @@ export async function openAccess(
 ): Promise<Access> {
   const url = new URL(databaseUrl);
   const role = `${url.pathname.slice(1)}_service`;
-  const orm = await MikroORM.init({
-    ...ormOptions(new Settings({ DATABASE_URL: databaseUrl }), 'migrate'),
-    logger: () => undefined,
-  });
-  try {
-    const em = orm.em.fork() as SqlEntityManager;
+  return onDatabase(databaseUrl, async (em, orm) => {
     await em.execute(`create role ${role} login password 'bench'`);
-    atEnd(() => dropRole(databaseUrl, role));
+    atEnd(() =>
+      onDatabase(databaseUrl, async (later) => {
+        await later.execute(`drop owned by ${role}`);
+        await later.execute(`drop role ${role}`);
+      }),
+    );
     await grantService(orm, role);
     const { text } = await new KeyAdministration(em).createKey({
       tenant: 'default',
@@ -40,20 +40,17 @@ export async function openAccess(
       expiresAt: null,
     });
     return { serviceUrl: Object.assign(url, { username: role, password: 'bench' }).href, key: text };
-  } finally {
-    await orm.close();
-  }
+  });
 }
 
-async function dropRole(databaseUrl: string, role: string): Promise<void> {
-  const orm = await MikroORM.init({
-    ...ormOptions(new Settings({ DATABASE_URL: databaseUrl }), 'migrate'),
-    logger: () => undefined,
-  });
+async function onDatabase<T>(
+  url: string,
+  work: (em: SqlEntityManager, orm: MikroORM) => Promise<T>,
+): Promise<T> {
+  const options = ormOptions(new Settings({ DATABASE_URL: url }), 'migrate');
+  const orm = await MikroORM.init({ ...options, logger: () => undefined });
   try {
-    const em = orm.em.fork() as SqlEntityManager;
-    await em.execute(`drop owned by ${role}`);
-    await em.execute(`drop role ${role}`);
+    return await work(orm.em.fork() as SqlEntityManager, orm);
   } finally {
     await orm.close();
   }

@@ -18,11 +18,11 @@ export interface Database {
  */
 export async function createDatabase(
   serverUrl: string,
-  atEnd: (drop: () => Promise<void>) => void,
+  atEnd: (drop: () => Promise<unknown>) => void,
 ): Promise<Database> {
   const name = `identity_bench_${randomBytes(6).toString('hex')}`;
-  await onServer(serverUrl, `create database ${name}`);
-  atEnd(() => onServer(serverUrl, `drop database ${name} with (force)`));
+  await onDatabase(serverUrl, (client) => client.query(`create database ${name}`));
+  atEnd(() => onDatabase(serverUrl, (client) => client.query(`drop database ${name} with (force)`)));
   const url = Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href;
   await migrate(ormOptions(new Settings({ DATABASE_URL: url }), 'migrate'));
   const client = new pg.Client({ connectionString: url });
@@ -31,11 +31,12 @@ export async function createDatabase(
   return { url, client };
 }
 
-async function onServer(url: string, statement: string): Promise<void> {
+/** Does work on a connection of its own. */
+export async function onDatabase<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(statement);
+    return await work(client);
   } finally {
     await client.end();
   }

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { BASELINE_INDEXES, BASELINE_TABLE } from '../baseline/schema.js';
+import { BASELINE_INDEXES, BASELINE_TABLE } from '../servers/baseline-schema.js';
 import {
   AREAS,
   BLOCK,
@@ -8,7 +8,7 @@ import {
   ORDINALS,
   SCATTER,
   type Population,
-} from '../people/population.js';
+} from '../customers/population.js';
 
 /** The population in SQL: `contacts` has what each contact carries, in the order of ids. */
 const CONTACTS = `

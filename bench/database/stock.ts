@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import type { Stock } from '../people/workload.js';
+import type { Stock } from '../customers/workload.js';
 import { email, phone } from './fill.js';
 
 /** Whose tables a slice writes to. */

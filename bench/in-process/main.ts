@@ -1,14 +1,12 @@
-import type { CallSource } from '../people/workload.js';
-import { closedLoop, type Lane, type Limits } from '../load/closed-loop.js';
+import type { CallSource } from '../customers/workload.js';
+import { closedLoop, type Caller, type Limits } from '../load/closed-loop.js';
 import { serve } from '../processes/worker-side.js';
 import { openInsert, openSelect } from './plain.js';
 import { openService } from './service.js';
 
-export const IN_PROCESS = ['select', 'insert', 'service'] as const;
-
 /** A slice of calls made within this process, without HTTP. */
 export interface InProcessOrder {
-  readonly subject: (typeof IN_PROCESS)[number];
+  readonly subject: 'select' | 'insert' | 'service';
   /** Calls under way at once. */
   readonly inFlight: number;
   readonly source: CallSource;
@@ -16,19 +14,18 @@ export interface InProcessOrder {
 }
 
 const url = process.env.DATABASE_URL!;
-const connections = Number(process.env.PLAIN_CONNECTIONS);
-const open: Record<InProcessOrder['subject'], () => Lane | Promise<Lane>> = {
-  select: () => openSelect(url, connections),
-  insert: () => openInsert(url, connections),
+const open: Record<InProcessOrder['subject'], () => Caller | Promise<Caller>> = {
+  select: () => openSelect(url),
+  insert: () => openInsert(url),
   service: () => openService(url),
 };
-const lanes = new Map<string, Lane>();
+const callers = new Map<string, Caller>();
 
 serve(async ({ subject, inFlight, source, limits }: InProcessOrder) => {
-  const lane = lanes.get(subject) ?? (await open[subject]());
-  lanes.set(subject, lane);
+  const caller = callers.get(subject) ?? (await open[subject]());
+  callers.set(subject, caller);
   return closedLoop(
-    Array.from({ length: inFlight }, () => lane),
+    Array.from({ length: inFlight }, () => caller),
     source,
     limits,
   );

@@ -1,9 +1,12 @@
 import pg from 'pg';
-import type { Lane } from '../load/closed-loop.js';
+import type { Caller } from '../load/closed-loop.js';
+
+/** What the service has by default. More would let the inserts share more flushes. */
+export const PLAIN_CONNECTIONS = 10;
 
 /** One indexed, prepared select per call: the contact that claims an email. */
-export function openSelect(url: string, connections: number): Lane {
-  const pool = new pg.Pool({ connectionString: url, max: connections });
+export function openSelect(url: string): Caller {
+  const pool = new pg.Pool({ connectionString: url, max: PLAIN_CONNECTIONS });
   return async ({ sighting: { email, phoneNumber } }) => {
     const { rows } = await pool.query<{ contact_id: string }>({
       name: 'select',
@@ -15,8 +18,8 @@ export function openSelect(url: string, connections: number): Lane {
 }
 
 /** One prepared insert per call, committed on its own, into a table with the keys, checks and indexes of contacts. */
-export async function openInsert(url: string, connections: number): Promise<Lane> {
-  const pool = new pg.Pool({ connectionString: url, max: connections });
+export async function openInsert(url: string): Promise<Caller> {
+  const pool = new pg.Pool({ connectionString: url, max: PLAIN_CONNECTIONS });
   await pool.query('create table if not exists plain_contact (like contact including all)');
   return async ({ sighting: { email, phoneNumber } }) => {
     const { rowCount } = await pool.query({

@@ -3,10 +3,10 @@ import { AppModule } from '../../src/app.module.js';
 import { Settings } from '../../src/config/settings.js';
 import { SightingBatcher } from '../../src/identity/batching/sighting-batcher.js';
 import { DEFAULT_TENANT_ID } from '../../src/access/entities/tenant.js';
-import type { Lane } from '../load/closed-loop.js';
+import type { Caller } from '../load/closed-loop.js';
 
 /** The service without its HTTP: what the controller calls. */
-export async function openService(url: string): Promise<Lane> {
+export async function openService(url: string): Promise<Caller> {
   const module = await AppModule.with(new Settings({ DATABASE_URL: url, METRICS_PORT: 'off' }));
   const app = await NestFactory.createApplicationContext(module, {
     logger: ['error', 'warn'],

@@ -1,6 +1,6 @@
-import type { Identity } from '../people/population.js';
-import { mistakeIn } from '../people/check.js';
-import { callsOf, type Call, type CallSource } from '../people/workload.js';
+import type { Identity } from '../customers/population.js';
+import { mistakeIn } from '../customers/check.js';
+import { callsOf, type Call, type CallSource } from '../customers/workload.js';
 
 /** An answer, its body parsed only if asked for. Null: there is none to look at. */
 export interface Answer {
@@ -8,8 +8,8 @@ export interface Answer {
   readonly view: (() => Identity) | null;
 }
 
-/** Makes one call and waits for its answer; each lane makes one call at a time. */
-export type Lane = (call: Call) => Promise<Answer>;
+/** Makes one call and waits for its answer; each caller makes one call at a time. */
+export type Caller = (call: Call) => Promise<Answer>;
 
 export interface Limits {
   readonly maxMs: number;
@@ -36,9 +36,9 @@ export interface Measured {
 
 const MISTAKES_SHOWN = 10;
 
-/** A closed loop: every lane makes its next call when its last one was answered, until time, calls or stock are up. */
+/** A closed loop: every caller makes its next call when its last one was answered, until time, calls or stock are up. */
 export async function closedLoop(
-  lanes: readonly Lane[],
+  callers: readonly Caller[],
   source: CallSource,
   limits: Limits,
 ): Promise<Measured> {
@@ -58,14 +58,14 @@ export async function closedLoop(
       mistakes.push(mistake);
     }
   };
-  const work = async (lane: Lane): Promise<void> => {
+  const work = async (caller: Caller): Promise<void> => {
     for (let sent = performance.now(); sent < deadline && started < limits.maxCalls;) {
       const call = next();
       if (call === null) {
         return;
       }
       const isChecked = started++ % limits.checkEvery === 0;
-      const { status, view } = await lane(call);
+      const { status, view } = await caller(call);
       const answered = performance.now();
       latenciesMs.push(answered - sent);
       sent = answered;
@@ -86,7 +86,7 @@ export async function closedLoop(
       call.remember?.(view());
     }
   };
-  await Promise.all(lanes.map(work));
+  await Promise.all(callers.map(work));
 
   const elapsedMs = performance.now() - from;
   const { user, system } = process.cpuUsage(cpu);

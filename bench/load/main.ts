@@ -1,9 +1,9 @@
 import { serve } from '../processes/worker-side.js';
-import type { Identity } from '../people/population.js';
-import type { CallSource } from '../people/workload.js';
-import { closedLoop, type Lane, type Limits } from './closed-loop.js';
+import type { Identity } from '../customers/population.js';
+import type { CallSource } from '../customers/workload.js';
+import { closedLoop, type Caller, type Limits } from './closed-loop.js';
 import { Connection } from './connection.js';
-import { bodyOf } from './spelling.js';
+import { bodyOf } from '../customers/spelling.js';
 
 /** A slice of load over HTTP. */
 export interface LoadOrder {
@@ -22,7 +22,7 @@ serve(async ({ ports, connections, key, source, limits }: LoadOrder) => {
     Array.from({ length: connections }, (_, i) => Connection.open(ports[i % ports.length]!, key)),
   );
   try {
-    return await closedLoop(open.map(laneOf), source, limits);
+    return await closedLoop(open.map(callerOf), source, limits);
   } finally {
     open.forEach((connection) => connection.close());
   }
@@ -30,7 +30,7 @@ serve(async ({ ports, connections, key, source, limits }: LoadOrder) => {
 
 let count = 0;
 
-function laneOf(connection: Connection): Lane {
+function callerOf(connection: Connection): Caller {
   return async ({ sighting }) => {
     const { status, body } = await connection.post('/identify', bodyOf(sighting, count++));
     return { status, view: () => (JSON.parse(body.toString()) as { contact: Identity }).contact };

@@ -6,11 +6,13 @@ export interface Contestant {
   run(purpose: 'warm-up' | 'slice'): Promise<Slice>;
 }
 
-/** One slice, with the CPU time that others spent on it; null where it can't be known. */
+/** One slice, with what other processes spent on it; null where it can't be known. */
 export interface Slice extends Measured {
   readonly callsPerSecond: number;
   readonly serviceCpuMs: number | null;
   readonly postgresCpuMs: number | null;
+  /** Memory of the service at the end of the slice. */
+  readonly rssMb: number | null;
 }
 
 /** All slices of a contestant, in order of rounds. */

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { cpus, totalmem, type as systemName } from 'node:os';
-import pg from 'pg';
+import { onDatabase } from '../database/databases.js';
+import type { DatabaseServer } from '../database/server.js';
 
 /** What figures depend on. No names of hosts or users: reports are published. */
 export interface Machine {
@@ -14,7 +15,8 @@ export interface Machine {
   readonly node: string;
   readonly postgres: string;
   readonly postgresSettings: readonly string[];
-  readonly packages: Readonly<Record<string, string>>;
+  /** Name and version. */
+  readonly packages: readonly string[];
   /** Short hash of the commit, with a plus sign if there are changes beyond it; null outside of a checkout. */
   readonly commit: string | null;
   readonly command: string;
@@ -22,7 +24,11 @@ export interface Machine {
 
 const PACKAGES = ['@nestjs/core', 'fastify', '@mikro-orm/postgresql', 'pg', 'express'];
 
-export async function describeMachine(url: string, postgresSettings: readonly string[]): Promise<Machine> {
+export async function describeMachine({ url, settings }: DatabaseServer): Promise<Machine> {
+  const { rows } = await onDatabase(url, (client) =>
+    client.query<{ server_version: string }>('show server_version'),
+  );
+  const args = process.argv.slice(2);
   return {
     date: new Date().toISOString().slice(0, 10),
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
@@ -30,34 +36,17 @@ export async function describeMachine(url: string, postgresSettings: readonly st
     memoryGib: Math.round(totalmem() / 1024 ** 3),
     system: systemName(),
     node: process.version,
-    postgres: await postgresVersion(url),
-    postgresSettings,
-    packages: Object.fromEntries(PACKAGES.map((name) => [name, packageVersion(name)])),
+    postgres: rows[0]!.server_version,
+    postgresSettings: settings,
+    packages: PACKAGES.map((name) => `${name} ${versionOf(name)}`),
     commit: commit(),
-    command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(
-      ' ',
-    ),
+    command: ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
   };
 }
 
-async function postgresVersion(url: string): Promise<string> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ version: string }>(
-      `select current_setting('server_version') as version`,
-    );
-    return rows[0]!.version;
-  } finally {
-    await client.end();
-  }
-}
-
-function packageVersion(name: string): string {
-  const file = `node_modules/${name}/package.json`;
-  return existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
-    : 'unknown';
+function versionOf(name: string): string {
+  return (JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')) as { version: string })
+    .version;
 }
 
 function commit(): string | null {

@@ -37,7 +37,8 @@ export class PostgresServer {
     this.url = url;
   }
 
-  static async start(): Promise<PostgresServer> {
+  /** @param settings `name=value`, beside or instead of those that make tests fast */
+  static async start(settings: readonly string[] = []): Promise<PostgresServer> {
     const folder = await mkdtemp(join(tmpdir(), 'identity-postgres-'));
     const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : null;
     let binaries = installedBinaries();
@@ -62,7 +63,7 @@ export class PostgresServer {
         ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=',
          '-c', 'fsync=off', '-c', 'max_connections=300', '-c', 'log_min_messages=fatal',
          // below the service's lock timeout, so that a circle shows as what it is
-         '-c', 'deadlock_timeout=100ms'],
+         '-c', 'deadlock_timeout=100ms', ...settings.flatMap((setting) => ['-c', setting])],
         { ...user, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
       );
       let log = '';
@@ -91,9 +92,12 @@ export class PostgresServer {
   }
 
   async stop(): Promise<void> {
-    const exited = new Promise((resolve) => this.process.once('exit', resolve));
-    this.process.kill('SIGINT');
-    await exited;
+    // Ctrl-C in a terminal reaches it, too.
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      const exited = new Promise((resolve) => this.process.once('exit', resolve));
+      this.process.kill('SIGINT');
+      await exited;
+    }
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
-import type { Identifiers, Identity } from '../people/population.js';
+import type { Identifiers, Identity } from '../customers/population.js';
 
-interface Row {
+interface ContactRow {
   readonly id: number;
   readonly email: string | null;
   readonly phone_number: string | null;
@@ -29,12 +29,12 @@ const INSERT = `insert into baseline.contact (email, phone_number, linked_id, li
  */
 export async function identify(pool: Pool, sighting: Identifiers): Promise<Identity> {
   const { email, phoneNumber } = sighting;
-  const { rows: matches } = await pool.query<Row>(FIND, [email, phoneNumber]);
+  const { rows: matches } = await pool.query<ContactRow>(FIND, [email, phoneNumber]);
   if (matches.length === 0) {
-    return viewOf((await pool.query<Row>(INSERT, [email, phoneNumber, null, 'primary'])).rows);
+    return viewOf((await pool.query<ContactRow>(INSERT, [email, phoneNumber, null, 'primary'])).rows);
   }
   const roots = [...new Set(matches.map(({ id, linked_id }) => linked_id ?? id))];
-  const { rows: members } = await pool.query<Row>(LOAD, [roots]);
+  const { rows: members } = await pool.query<ContactRow>(LOAD, [roots]);
   if (roots.length === 1 && !isNews(sighting, members)) {
     return viewOf(members);
   }
@@ -43,14 +43,14 @@ export async function identify(pool: Pool, sighting: Identifiers): Promise<Ident
 
 async function write(client: PoolClient, sighting: Identifiers, roots: number[]): Promise<Identity> {
   await client.query(LOCK, [roots]);
-  const { rows: members } = await client.query<Row>(LOAD, [roots]);
+  const { rows: members } = await client.query<ContactRow>(LOAD, [roots]);
   const primary = members[0]!;
   const younger = roots.filter((id) => id !== primary.id);
   if (younger.length > 0) {
     await client.query(LINK, [primary.id, younger]);
   }
   const newcomers = isNews(sighting, members)
-    ? await client.query<Row>(INSERT, [
+    ? await client.query<ContactRow>(INSERT, [
         sighting.email,
         sighting.phoneNumber,
         primary.linked_id ?? primary.id,
@@ -60,7 +60,7 @@ async function write(client: PoolClient, sighting: Identifiers, roots: number[])
   return viewOf([...members, ...newcomers.rows]);
 }
 
-function isNews({ email, phoneNumber }: Identifiers, members: readonly Row[]): boolean {
+function isNews({ email, phoneNumber }: Identifiers, members: readonly ContactRow[]): boolean {
   return (
     (email !== null && !members.some((row) => row.email === email)) ||
     (phoneNumber !== null && !members.some((row) => row.phone_number === phoneNumber))
@@ -83,7 +83,7 @@ async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promis
 }
 
 /** @param rows all of an identity, the oldest first */
-function viewOf(rows: readonly Row[]): Identity {
+function viewOf(rows: readonly ContactRow[]): Identity {
   const [primary, ...secondaries] = rows;
   return {
     primaryContactId: primary!.id,

@@ -31,28 +31,33 @@ export function cpuMsOfServer(postmaster: number): number | null {
 
 /** The first process of the PostgreSQL that a backend belongs to; null if it runs elsewhere. */
 export function postmasterOf(backend: number): number | null {
-  return isPostgres(backend) ? (timesOf(backend)?.parent ?? null) : null;
+  const isPostgres = readProc(backend, 'comm')?.trim() === 'postgres';
+  return isPostgres ? (timesOf(backend)?.parent ?? null) : null;
 }
 
-function isPostgres(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres';
-  } catch {
-    return false;
-  }
+/** The most memory that one of the processes holds now, in MB of 10^6 bytes; null where there is no /proc. */
+export function rssMbOf(pids: readonly number[]): number | null {
+  const sizes = pids.map((pid) => /^VmRSS:\s+(\d+) kB/m.exec(readProc(pid, 'status') ?? '')?.[1]);
+  return sizes.includes(undefined) ? null : (Math.max(...sizes.map(Number)) * 1024) / 1e6;
 }
 
 function timesOf(pid: number): ProcessTimes | null {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
+  const text = readProc(pid, 'stat');
+  if (text === null) {
     return null;
   }
   // The name in parentheses may have spaces; after it come state, parent, …, and from the 12th on four times.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const ms = (at: number): number => Number(fields[at]) * TICK_MS;
   return { parent: Number(fields[1]), ownMs: ms(11) + ms(12), endedMs: ms(13) + ms(14) };
+}
+
+function readProc(pid: number, file: string): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return null;
+  }
 }
 
 function sum(values: readonly number[]): number {

@@ -1,6 +1,6 @@
 import express from 'express';
 import pg from 'pg';
-import { identify } from './identify.js';
+import { identify } from './baseline-identify.js';
 
 // Reconciliation the way most write it: Express, a pool, a handful of queries per request. It is meant to be good: the
 // right indexes, no query too many, a transaction where rows are written; but a call is handled on its own.
@@ -15,21 +15,17 @@ app.get('/health/ready', (_request, response) => {
 
 app.post('/identify', (request, response, next) => {
   const { email, phoneNumber } = (request.body ?? {}) as { email?: unknown; phoneNumber?: string | number };
-  const sighting = {
+  const identifiers = {
     email: typeof email === 'string' ? email.trim().toLowerCase() || null : null,
     phoneNumber: phoneNumber == null ? null : String(phoneNumber).replace(/[^\d+]/g, '') || null,
   };
-  if (sighting.email === null && sighting.phoneNumber === null) {
+  if (identifiers.email === null && identifiers.phoneNumber === null) {
     response.status(400).json({ error: 'email or phoneNumber is required' });
     return;
   }
-  identify(pool, sighting).then((contact) => response.json({ contact }), next);
+  identify(pool, identifiers).then((contact) => response.json({ contact }), next);
 });
 
-const server = app.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
-  const address = server.address();
-  process.stdout.write(`Listening on http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}\n`);
-});
-
+app.listen(Number(process.env.PORT), '127.0.0.1');
 process.once('SIGTERM', () => process.exit(0));
 process.once('SIGINT', () => process.exit(0));

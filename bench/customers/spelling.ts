@@ -1,4 +1,4 @@
-import type { Identifiers } from '../people/population.js';
+import type { Identifiers } from './population.js';
 
 /** One call of so many spells its identifiers as people do, so that the truth of an answer includes their one form. */
 const SPELLED_EVERY = 8;

@@ -1,7 +1,7 @@
 import { Settings } from '../../src/config/settings.js';
 import { createApp } from '../../src/create-app.js';
 import { SightingBatcher } from '../../src/identity/batching/sighting-batcher.js';
-import { VIEWS } from '../views.js';
+import { ANSWERS } from './answers.js';
 
 // The service itself, whole, with one thing taken out: what a call would do beyond HTTP. The parser, the checks, the
 // controller and the serialiser are the service's own, so that this is the most that it could ever reach.
@@ -9,7 +9,7 @@ import { VIEWS } from '../views.js';
 const settings = new Settings(process.env);
 const app = await createApp(settings);
 let count = 0;
-app.get(SightingBatcher, { strict: false }).identify = () => Promise.resolve(VIEWS[count++ % VIEWS.length]!);
+app.get(SightingBatcher, { strict: false }).identify = () =>
+  Promise.resolve(ANSWERS[count++ % ANSWERS.length]!);
 app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
 await app.listen(settings.port, settings.host);
-process.stdout.write(`Listening on ${await app.getUrl()}\n`);
