@@ -4,7 +4,7 @@ import { loggable } from './telemetry/logging/loggable.js';
 
 const ADDRESS_ERRORS = new Set(['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND']);
 
-/** What a process that can't start says: one sentence if an operator can mend it, otherwise the fault with its stack. */
+/** Describes why a process can't start: one sentence if an operator can repair it, otherwise the error with its stack. */
 export function describeFailure(error: unknown): string | Record<string, unknown> {
   const isMendable =
     error instanceof SettingsError || error instanceof DataDirInUseError || error instanceof DataDirError;

@@ -1,7 +1,7 @@
 import type { ProblemDescription, ProblemError } from '../http/problems/problem.js';
 import type { Scope } from './scope.js';
 
-/** The caller did not show a key that is valid; the message says no more than that. */
+/** The caller showed no valid key. The message says no more than that. */
 export class UnauthorizedError extends Error implements ProblemError {
   override readonly name = 'UnauthorizedError';
 
@@ -26,11 +26,11 @@ export class UnauthorizedError extends Error implements ProblemError {
   }
 }
 
-/** The key is valid, and may not do this. */
+/** The key is valid, but may not do this. */
 export class ForbiddenError extends Error implements ProblemError {
   override readonly name = 'ForbiddenError';
 
-  /** @param scope what the key lacks; null: the route is open to no key */
+  /** @param scope what the key lacks; null: the route is closed to every key */
   constructor(readonly scope: Scope | null) {
     super(scope === null ? 'The route is not open to callers.' : `The API key lacks the scope ${scope}.`);
   }

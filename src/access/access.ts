@@ -21,7 +21,7 @@ export function RequiresScope(scope: Scope): MethodDecorator {
       {
         401: 'The API key is missing or not valid.',
         403: `The API key lacks the scope ${scope}.`,
-        429: 'The API key has made all its calls of the minute.',
+        429: 'The API key has used its calls of this minute. Wait for Retry-After seconds.',
       },
       new UnauthorizedError(false),
       new ForbiddenError(scope),
@@ -30,7 +30,7 @@ export function RequiresScope(scope: Scope): MethodDecorator {
   );
 }
 
-/** Routes that anybody may call. A route that says nothing is open to nobody. */
+/** Routes that anybody may call. A route without a scope and without this is closed. */
 export function OpenToAll(): ClassDecorator & MethodDecorator {
   return SetMetadata(ACCESS, 'all');
 }

@@ -1,6 +1,6 @@
 import type { ProblemDescription, ProblemError } from '../http/problems/problem.js';
 
-/** What a key may still do in the window under way. */
+/** How many calls a key may still make in the current window. */
 export interface Allowance {
   readonly callsPerMinute: number;
   /** As far as this replica knows. */
@@ -20,19 +20,19 @@ export function allowanceHeaders({
   };
 }
 
-/** A key has made all the calls that it may make for now. */
+/** A key has used its calls of this minute. */
 export class TooManyCallsError extends Error implements ProblemError {
   override readonly name = 'TooManyCallsError';
 
   /**
-   * @param callsPerMinute what the key may make
-   * @param retryAfterSeconds until it may go on
+   * @param callsPerMinute the limit of the key
+   * @param retryAfterSeconds time until it may call again
    */
   constructor(
     readonly callsPerMinute: number,
     readonly retryAfterSeconds: number,
   ) {
-    super(`The API key may make ${callsPerMinute} calls a minute, and has made them.`);
+    super(`The API key has used its ${callsPerMinute} calls of this minute.`);
   }
 
   get problem(): ProblemDescription {

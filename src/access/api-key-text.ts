@@ -21,22 +21,22 @@ export function formatApiKey({ id, secret }: ApiKeyText): string {
   return `idr_${id}_${secret}`;
 }
 
-/** The parts of a key, or null if the text does not have the form of one. */
+/** The parts of a key, or null if the text is not a key. */
 export function parseApiKey(text: string): ApiKeyText | null {
   const [, id, secret] = FORM.exec(text) ?? [];
   return id === undefined || secret === undefined ? null : { id, secret };
 }
 
 /**
- * What is stored of a secret. A plain hash is enough: there is nothing to guess in 256 random bits, and a slow password
- * hash would let anybody keep the service busy.
+ * What the database stores of a secret. A plain hash is enough: nobody can guess 256 random bits, and a slow password hash
+ * would let anybody keep the service busy.
  */
 export function hashSecret(secret: string): Buffer {
-  // By way of hex it takes a quarter of the time.
+  // Through hex it takes a quarter of the time.
   return Buffer.from(hash('sha256', secret, 'hex'), 'hex');
 }
 
-/** Compares in a time that tells nothing about the stored hash. */
+/** Compares in a time that reveals nothing about the stored hash. */
 export function isSecretOf(secret: string, stored: Uint8Array): boolean {
   const given = hashSecret(secret);
   return given.length === stored.length && timingSafeEqual(given, stored);

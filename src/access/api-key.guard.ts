@@ -12,20 +12,20 @@ import { KeyDirectory } from './key-directory.js';
 import { allows, type Scope } from './scope.js';
 import { UnauthorizedError } from './access.errors.js';
 
-/** What the secret of a key that does not exist is compared with, so that it takes as long as with one that does. */
+/** The secret of an unknown key is compared with this, so that it takes as long as for a known key. */
 const NO_HASH = hashSecret('');
 
-/** A scope, or open to all; null: open to nobody. */
+/** A scope, or open to all; null: closed. */
 type Access = Scope | 'all' | null;
 
-/** Every caller, where none authenticates. */
+/** The caller of every call if callers do not authenticate. */
 const ANYBODY: Caller = { tenantId: DEFAULT_TENANT_ID, keyId: null, callsPerMinute: null, refusal: null };
 
 /**
- * Lets a call pass if its key is valid, and finds out whether it has the scope that the route asks for.
+ * Lets a call pass if its key is valid, and finds out whether the key has the scope that the route needs.
  *
- * Whatever is wrong with a key, unknown, wrong secret, revoked or expired, the answer is the same: it does not tell
- * which keys there are.
+ * An unknown id, a wrong secret, a revoked key and an expired key get the same answer, so it does not reveal which keys
+ * exist.
  */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
@@ -63,7 +63,7 @@ export class ApiKeyGuard implements CanActivate {
     return key instanceof Promise ? key.then(admit) : admit(key);
   }
 
-  /** What the route asks for; looked up once, because it can't change. */
+  /** What the route needs; looked up once, because it can't change. */
   private accessOf(context: ExecutionContext): Access {
     const handler = context.getHandler();
     let access = this.accesses.get(handler);
@@ -91,7 +91,7 @@ export class ApiKeyGuard implements CanActivate {
   }
 }
 
-/** The key as it was sent, null if none was; `Authorization` goes before `X-API-Key`. */
+/** The key that was sent, null if none was; `Authorization` wins over `X-API-Key`. */
 function sentKey({ headers }: FastifyRequest): string | null {
   const { authorization } = headers;
   if (authorization !== undefined) {

@@ -3,14 +3,14 @@ import { openSession } from '../database/session/open-session.js';
 import type { SqlSession, Statement } from '../database/session/sql-session.js';
 import type { ApiKey } from './entities/api-key.js';
 
-/** What a call is judged by. */
+/** What decides whether a call may pass. */
 export interface KnownKey {
   readonly id: string;
   readonly tenantId: number;
   /** SHA-256 of the secret. */
   readonly hash: Uint8Array;
   readonly scopes: ReadonlySet<string>;
-  /** Calls a minute, if other than the service's own limit. */
+  /** Calls per minute; null: the limit of the service. */
   readonly callsPerMinute: number | null;
   /** In ms since 1970; Infinity: never. */
   readonly expiresAt: number;
@@ -18,7 +18,7 @@ export interface KnownKey {
   readonly isRevoked: boolean;
 }
 
-/** $1 ids → the keys among them that exist. */
+/** $1 ids → the existing keys among them. */
 const FIND: Statement = {
   name: 'api_key_find',
   text: `select k.id, k.tenant_id, k.hash, k.scopes, k.calls_per_minute,
@@ -27,14 +27,14 @@ const FIND: Statement = {
     from api_key k join tenant t on t.id = k.tenant_id where k.id = any($1::text[])`,
 };
 
-/** $1 ids → notes that they were used just now. Locks in the order of ids, as other replicas do. */
+/** $1 ids → notes that these keys were just used. Locks in the order of ids, as other replicas do. */
 const RECORD_USE: Statement = {
   name: 'api_key_record_use',
   text: `update api_key k set last_used_at = now()
     from (select id from api_key where id = any($1::text[]) order by id for no key update) u where k.id = u.id`,
 };
 
-/** The statements that a running service makes about keys; administration uses the ORM's own methods. */
+/** The statements of a running service about keys. Administration uses the ORM's own methods. */
 export class ApiKeyRepository extends EntityRepository<ApiKey> {
   private session: Promise<SqlSession> | null = null;
 

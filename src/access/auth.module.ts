@@ -15,7 +15,7 @@ import { ScopeGuard } from './scope.guard.js';
   providers: [
     KeyDirectory,
     RateLimiter,
-    // In this order: what is counted is counted for a key, also what it may not do.
+    // In this order: a call is counted for its key, even if the key lacks the scope.
     { provide: APP_GUARD, useClass: ApiKeyGuard },
     { provide: APP_GUARD, useClass: RateLimitGuard },
     { provide: APP_GUARD, useClass: ScopeGuard },
@@ -27,7 +27,7 @@ export class AuthModule implements OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     if (this.settings.authMode === 'none') {
       new Logger('Auth').warn(
-        'AUTH_MODE=none: whoever reaches this port reads and changes everything. Set AUTH_MODE=api-key before you let others in.',
+        'AUTH_MODE=none: everybody who reaches this port can read and change everything. Set AUTH_MODE=api-key before others can reach it.',
       );
     }
   }

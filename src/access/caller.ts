@@ -1,14 +1,14 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 
-/** Who makes a call, as far as the service knows. */
+/** Who makes a call. */
 export interface Caller {
   readonly tenantId: number;
-  /** null where callers don't authenticate. */
+  /** null if callers do not authenticate. */
   readonly keyId: string | null;
-  /** Calls a minute that the key may make, if other than the service's own limit. */
+  /** Calls per minute that the key may make; null: the limit of the service. */
   readonly callsPerMinute: number | null;
-  /** Why the key may not make this call, which is counted before it is refused; null: it may. */
+  /** Why the key may not make this call; null: it may. The call is counted before it is refused. */
   readonly refusal: Error | null;
 }
 
@@ -23,7 +23,7 @@ declare module 'fastify' {
 export const TenantId = createParamDecorator((_: unknown, context: ExecutionContext): number => {
   const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
   if (caller === undefined) {
-    throw new Error('a route that belongs to a tenant was reached without a caller');
+    throw new Error('a route of a tenant was reached without a caller');
   }
   return caller.tenantId;
 });

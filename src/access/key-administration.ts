@@ -16,13 +16,13 @@ export interface NewKey {
   readonly expiresAt: Date | null;
 }
 
-/** A key that was just made. Its text is shown to the operator once and kept nowhere. */
+/** A new key. Its text is shown to the operator once and stored nowhere. */
 export interface MadeKey {
   readonly id: string;
   readonly text: string;
 }
 
-/** What operators do about tenants and their keys. */
+/** What operators do with tenants and their keys. */
 export class KeyAdministration {
   constructor(private readonly em: SqlEntityManager) {}
 
@@ -30,10 +30,10 @@ export class KeyAdministration {
     return this.em.find(Tenant, {}, { orderBy: { id: 'asc' } });
   }
 
-  /** @throws {AdministrationError} if there is one of that name */
+  /** @throws {AdministrationError} if a tenant has that name */
   async createTenant(name: string): Promise<Tenant> {
     if ((await this.em.count(Tenant, { name })) > 0) {
-      throw new AdministrationError(`There is a tenant ${JSON.stringify(name)} already.`);
+      throw new AdministrationError(`The tenant ${JSON.stringify(name)} exists already.`);
     }
     const [row] = await this.em.execute<{ id: number }[]>(`select nextval('tenant_id_seq')::int as id`);
     const tenant = this.em.create(Tenant, { id: row!.id, name, createdAt: new Date(), disabledAt: null });
@@ -44,7 +44,7 @@ export class KeyAdministration {
   /**
    * Disables a tenant, so that none of its keys works, or enables it again. Its identities stay.
    *
-   * @throws {AdministrationError} if there is none of that name
+   * @throws {AdministrationError} if no tenant has that name
    */
   async setTenantEnabled(name: string, isEnabled: boolean): Promise<void> {
     const tenant = await this.tenant(this.em, name);
@@ -52,7 +52,7 @@ export class KeyAdministration {
     await this.em.flush();
   }
 
-  /** @param tenant name of a tenant; null: of all */
+  /** @param tenant name of a tenant; null: all tenants */
   async keys(tenant: string | null): Promise<ApiKey[]> {
     const where = tenant === null ? {} : { tenant: (await this.tenant(this.em, tenant)).id };
     return this.em.find(ApiKey, where, {
@@ -68,17 +68,17 @@ export class KeyAdministration {
   }
 
   /**
-   * Makes a key like another, which ends after a while, so that its holder can change from one to the other.
+   * Creates a successor of a key. Both work for a while, so that the holder can change from one to the other.
    *
    * @param graceMs for how long the old key still works, unless it expires before
-   * @throws {AdministrationError} if there is no such key, or it does not work any more
+   * @throws {AdministrationError} if there is no such key, or it no longer works
    */
   async rotateKey(id: string, graceMs: number): Promise<MadeKey> {
     return this.em.transactional(async (em) => {
       const old = await this.key(em, id);
       const now = new Date();
       if (old.revokedAt !== null || (old.expiresAt !== null && old.expiresAt <= now)) {
-        throw new AdministrationError(`The key ${id} does not work any more: make a new one.`);
+        throw new AdministrationError(`The key ${id} no longer works. Create a new one.`);
       }
       const { tenant, name, scopes, callsPerMinute, expiresAt } = old;
       const made = await this.make(em, { tenant, name, scopes, callsPerMinute, expiresAt });
@@ -89,7 +89,7 @@ export class KeyAdministration {
   }
 
   /**
-   * Revokes a key. It can't be undone.
+   * Revokes a key. This can't be undone.
    *
    * @throws {AdministrationError} if there is no such key
    */
@@ -130,7 +130,7 @@ export class KeyAdministration {
     const tenant = await em.findOne(Tenant, { name });
     if (tenant === null) {
       throw new AdministrationError(
-        `There is no tenant ${JSON.stringify(name)}: \`tenants list\` shows them all.`,
+        `There is no tenant ${JSON.stringify(name)}; \`tenants list\` shows all tenants.`,
       );
     }
     return tenant;
@@ -140,7 +140,7 @@ export class KeyAdministration {
     const isLocked = em.isInTransaction();
     const key = await em.findOne(ApiKey, { id }, isLocked ? { lockMode: LockMode.PESSIMISTIC_WRITE } : {});
     if (key === null) {
-      throw new AdministrationError(`There is no key ${JSON.stringify(id)}: \`keys list\` shows their ids.`);
+      throw new AdministrationError(`There is no key ${JSON.stringify(id)}; \`keys list\` shows all ids.`);
     }
     return key;
   }

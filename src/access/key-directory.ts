@@ -10,10 +10,10 @@ import { OverloadedError } from '../http/problems/problem.errors.js';
 import { ApiKeyRepository, type KnownKey } from './api-key.repository.js';
 import { ApiKey } from './entities/api-key.js';
 
-/** So long a change of a key, such as its revocation, may take to reach every replica. */
+/** A change of a key, such as its revocation, reaches every replica within this time. */
 const KEY_CACHE_MS = 5_000;
 const MAX_KEPT = 20_000;
-/** Ids that one query asks for, and callers that may wait for one: a flood of invented ids must not take memory. */
+/** Ids per query, and callers that may wait for one. A flood of invented ids must not fill the memory. */
 const MAX_ASKED = 500;
 const MAX_WAITING = 5_000;
 const RECORD_USE_MS = 60_000;
@@ -25,17 +25,17 @@ interface Waiting {
 }
 
 /**
- * The keys that were used lately.
+ * The keys that were used recently.
  *
- * Ids that are not kept are asked for together, one query at a time, so that a flood of invented ones costs the
- * database a single connection. What was not found is not kept: a new key works at once.
+ * Other ids are looked up together, one query at a time, so that a flood of invented ids uses only one connection. An
+ * unknown id is not remembered, so a new key works at once.
  */
 @Injectable()
 export class KeyDirectory implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly kept = new LRUCache<string, KnownKey>({ max: MAX_KEPT, ttl: KEY_CACHE_MS });
   private waiting: Waiting[] = [];
   private isAsking = false;
-  /** Since the last note of it. */
+  /** Since the last note in the database. */
   private readonly used = new Set<string>();
   private timer: NodeJS.Timeout | null = null;
 
@@ -51,16 +51,16 @@ export class KeyDirectory implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /**
-   * The key with an id, null if there is none; at once if it was used lately.
+   * The key with an id, null if there is none. Immediate if the key was used recently.
    *
-   * @throws {DatabaseUnavailableError} if it has to be looked up and can't be
-   * @throws {OverloadedError} if too many are being looked up
+   * @throws {DatabaseUnavailableError} if the key must be looked up and the database can't answer
+   * @throws {OverloadedError} if too many keys are being looked up
    */
   find(id: string): KnownKey | null | Promise<KnownKey | null> {
     return this.kept.get(id) ?? this.ask(id);
   }
 
-  /** Notes that a key was used; it is written once a minute, not once a call. */
+  /** Notes that a key was used. This is written once a minute, not with every call. */
   noteUse(id: string): void {
     this.used.add(id);
   }
@@ -88,7 +88,7 @@ export class KeyDirectory implements OnApplicationBootstrap, BeforeApplicationSh
         found.forEach((key, id) => this.kept.set(id, key));
         batch.forEach(({ id, answer }) => answer(found.get(id) ?? null));
       } catch (error) {
-        // Who came meanwhile would only wait for the same to happen, one query after the other.
+        // Callers that arrived in the meantime would only wait for the same failure, one query after the other.
         [...batch, ...this.waiting.splice(0)].forEach(({ fail }) => fail(error));
       }
     }
@@ -105,7 +105,7 @@ export class KeyDirectory implements OnApplicationBootstrap, BeforeApplicationSh
       await this.keys.recordUse(ids);
     } catch {
       ids.forEach((id) => this.used.add(id));
-      new Logger('Auth').debug('The last use of keys could not be noted; it is tried again in a minute');
+      new Logger('Auth').debug('Could not note the last use of keys; trying again in a minute');
     }
   }
 }

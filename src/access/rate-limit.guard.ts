@@ -4,7 +4,7 @@ import { Settings } from '../config/settings.js';
 import { allowanceHeaders, type Allowance } from './allowance.js';
 import { RateLimiter } from './rate-limiter.js';
 
-/** Counts the calls of each key, and tells its holder what is left. */
+/** Counts the calls of each key, and tells the caller how many are left. */
 @Injectable()
 export class RateLimitGuard implements CanActivate {
   constructor(
@@ -12,7 +12,7 @@ export class RateLimitGuard implements CanActivate {
     private readonly limiter: RateLimiter,
   ) {}
 
-  /** @throws {TooManyCallsError} if the key has made all its calls */
+  /** @throws {TooManyCallsError} if the key has used its calls of this minute */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const http = context.switchToHttp();
     const { caller } = http.getRequest<FastifyRequest>();

@@ -9,9 +9,9 @@ import type { SqlSession } from '../database/session/sql-session.js';
 import { TooManyCallsError, type Allowance } from './allowance.js';
 
 const WINDOW_SECONDS = 60;
-/** A replica takes calls from the common count by so large a part of the limit: 20 writes a minute, not one a call. */
+/** A replica takes one twentieth of the limit at a time from the common count: 20 writes a minute, not one per call. */
 const PART = 1 / 20;
-/** By so much the clocks of replicas may differ; a window that ends later than that allows was begun by a wrong one. */
+/** How much the clocks of replicas may differ. A window that ends later than this allows was started by a wrong clock. */
 const LONGEST_MS = WINDOW_SECONDS * 1000 + 10_000;
 const SWEEP_MS = 600_000;
 const MAX_KEYS = 20_000;
@@ -20,22 +20,22 @@ const DELETE_EXPIRED = { name: 'rate_limit_sweep', text: 'delete from rate_limit
 
 /** What this replica has taken from the common count of a key. */
 interface Lease {
-  /** Calls taken and not made yet. */
+  /** Calls that were taken and not yet made. */
   left: number;
-  /** Of the common count, when it was last asked; 0: the key is refused until the window ends. */
+  /** Calls left in the common count when it was last read; 0: the key is refused until the window ends. */
   remaining: number;
-  /** End of the window in ms since 1970; what is left by then is void. */
+  /** End of the window in ms since 1970; calls that are left then expire. */
   until: number;
-  /** The next block, while it is on its way. */
+  /** The next block, while it is being taken. */
   renewal: Promise<void> | null;
 }
 
 /**
  * Counts calls by key across all replicas, in windows of a minute that begin with the first call.
  *
- * The count is in the database, but a replica takes calls from it by the block: a twentieth of the limit. Never more
- * calls are made in a window than the limit says. Fewer may be, by what other replicas have taken and not used: at most
- * one block each. The clocks of the replicas bound the windows, so they should agree within seconds.
+ * The count is in the database, but a replica takes calls from it in blocks of one twentieth of the limit. A key never makes
+ * more calls in a window than its limit. It may make fewer, by what other replicas have taken and not used: at most one
+ * block each. The clocks of the replicas define the windows, so they should agree within seconds.
  */
 @Injectable()
 export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -54,10 +54,10 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
       storeType: 'pool',
       tableName: 'rate_limit',
       tableCreated: true,
-      // Its own timer can't be ended.
+      // The library's own timer can't be stopped.
       clearExpiredByTimeout: false,
       keyPrefix: '',
-      // Limits are of keys: they are compared here.
+      // Each key has its own limit, so limits are compared here.
       points: Number.MAX_SAFE_INTEGER,
       duration: WINDOW_SECONDS,
     });
@@ -74,9 +74,9 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /**
-   * Counts one call; at once, unless a block has to be taken first.
+   * Counts one call. Immediate, unless a block must be taken first.
    *
-   * @throws {TooManyCallsError} if the key has made all its calls
+   * @throws {TooManyCallsError} if the key has used its calls of this minute
    */
   take(keyId: string, callsPerMinute: number): Allowance | Promise<Allowance> {
     let lease = this.leases.get(keyId);
@@ -90,7 +90,7 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private async takeAfterRenewal(keyId: string, callsPerMinute: number, lease: Lease): Promise<Allowance> {
-    // More than once if others were faster to use up what was taken.
+    // More than once if other calls used up the block first.
     while (lease.left <= 0 || isOver(lease)) {
       if (lease.left <= 0 && lease.remaining <= 0 && !isOver(lease)) {
         throw new TooManyCallsError(callsPerMinute, Math.max(1, secondsUntil(lease.until)));
@@ -101,7 +101,7 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
     return spend(lease, callsPerMinute);
   }
 
-  /** Takes a block, or what remains if that is less. */
+  /** Takes a block, or the rest if that is less. */
   private async renew(keyId: string, callsPerMinute: number, lease: Lease): Promise<void> {
     try {
       const block = Math.max(1, Math.floor(callsPerMinute * PART));
@@ -115,7 +115,7 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
     }
   }
 
-  /** Counts calls. A clock that was wrong must not close a key for longer than a window, so its window is begun anew. */
+  /** Counts calls. A wrong clock must not block a key for longer than one window, so such a window is started again. */
   private async add(keyId: string, calls: number): Promise<RateLimiterRes> {
     const result = await this.count.penalty(keyId, calls);
     if (result.msBeforeNext <= LONGEST_MS) {
@@ -125,7 +125,7 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
     return this.count.penalty(keyId, calls);
   }
 
-  /** There is a row a key; what can't be deleted now is deleted the next time. */
+  /** Each key has one row; rows that can't be deleted now are deleted the next time. */
   private async sweep(): Promise<void> {
     await this.query({ ...DELETE_EXPIRED, values: [Date.now()] }).catch(() => undefined);
   }
@@ -136,7 +136,7 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
   }
 }
 
-/** Makes one of the calls that were taken. */
+/** Uses one of the calls that were taken. */
 function spend(lease: Lease, callsPerMinute: number): Allowance {
   lease.left--;
   return {
@@ -152,7 +152,7 @@ interface LimiterQuery {
   readonly values: readonly unknown[];
 }
 
-/** Whether a window has ended, or was taken while the clock was ahead. */
+/** Whether a window has ended, or was started by a clock that was ahead. */
 function isOver({ until }: Lease): boolean {
   const now = Date.now();
   return until <= now || until > now + LONGEST_MS;

@@ -1,9 +1,9 @@
 import { SettingsError, type Settings } from '../config/settings.js';
 
 /**
- * Refuses to serve without keys in production unless that is said in so many words.
+ * Refuses to serve without keys in production, unless ALLOW_NO_AUTH is set.
  *
- * @throws {SettingsError} if it is not
+ * @throws {SettingsError} if keys are off in production and ALLOW_NO_AUTH is not set
  */
 export function requireAuth(
   { authMode, allowsNoAuth }: Settings,
@@ -11,7 +11,7 @@ export function requireAuth(
 ): void {
   if (authMode === 'none' && env.NODE_ENV === 'production' && !allowsNoAuth) {
     throw new SettingsError(
-      'The configuration is wrong:\n  AUTH_MODE must be api-key with NODE_ENV=production, or whoever reaches the port reads and changes everything; where nobody else can, set ALLOW_NO_AUTH=true',
+      'The configuration is wrong:\n  AUTH_MODE must be api-key with NODE_ENV=production, because otherwise everybody who reaches the port can read and change everything. If nobody else can reach it, set ALLOW_NO_AUTH=true',
     );
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 
-/** Refuses what a valid key may not do. A guard of its own, so that such a call is counted first. */
+/** Refuses a call that a valid key may not make. A separate guard, so that such a call is counted first. */
 @Injectable()
 export class ScopeGuard implements CanActivate {
   /** @throws {ForbiddenError} if the key lacks the scope */

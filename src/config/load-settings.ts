@@ -3,8 +3,8 @@ import { loadEnvFile } from 'node:process';
 import { Settings, SettingsError } from './settings.js';
 
 /**
- * Reads the settings of this process from the environment and, for what is not set there, from `.env` in the working
- * directory.
+ * Reads the settings of this process from the environment, and from `.env` in the working directory for variables that
+ * the environment does not set.
  *
  * @throws {SettingsError} if a variable is wrong
  */

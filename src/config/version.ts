@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** The version in package.json, which lies two folders above this file, and three above what is built from it. */
+/** The version in package.json, two folders above this file and three above the built file. */
 export const VERSION: string = ['../../package.json', '../../../package.json']
   .map((path) => new URL(path, import.meta.url))
   .filter((url) => existsSync(url))

@@ -6,7 +6,7 @@ import { createOpenApiDocument } from './openapi-document.js';
 /** Swagger UI at `/docs`, and the OpenAPI document at `/openapi.json`. */
 @Module({})
 export class DocsModule {
-  /** Swagger UI describes the whole application, so it is mounted on it after it was put together. */
+  /** Swagger UI describes the whole application, so it is mounted after the application was put together. */
   static mount(app: NestFastifyApplication): void {
     SwaggerModule.setup('docs', app, () => createOpenApiDocument(app), {
       jsonDocumentUrl: 'openapi.json',

@@ -30,10 +30,10 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
-/** What only a caller with a key can meet. */
+/** Answers that only exist if callers use keys. */
 const STATUSES_OF_KEYS = ['401', '403', '429'];
 
-/** The document of a service that asks for no key. */
+/** The document of a service without API keys. */
 function withoutKeys(document: OpenAPIObject): OpenAPIObject {
   delete document.components?.securitySchemes;
   for (const operation of Object.values(document.paths).flatMap(

@@ -9,10 +9,10 @@ const TIMEOUT_MS = 1_000;
 const CACHE_MS = 1_000;
 
 /**
- * Says whether the database can serve this build.
+ * Checks whether the database can serve this build.
  *
- * It asks on a connection of its own: one from the pool would have to queue, and a busy service would be taken out of
- * service. Answers are kept for a second, so that probes from many sides cost one query.
+ * It uses its own connection: the pool may have a queue, and then probes would take a busy replica out of service. An
+ * answer is kept for a second, so that many probes cost one query.
  */
 @Injectable()
 export class DatabaseProbe implements OnApplicationShutdown {
@@ -26,7 +26,7 @@ export class DatabaseProbe implements OnApplicationShutdown {
     this.pool = settings.databaseUrl === null ? null : ownConnection(orm);
   }
 
-  /** What keeps the database from serving, in words that name no host, user or statement; null if nothing does. */
+  /** Why the database can't serve, in words that name no host, user or statement; null if it can. */
   trouble(): Promise<string | null> {
     const now = performance.now();
     if (this.last === null || now - this.last.at > CACHE_MS) {
@@ -51,7 +51,7 @@ export class DatabaseProbe implements OnApplicationShutdown {
     }
   }
 
-  /** A standby answers, and would refuse whatever is new. */
+  /** A standby answers reads, and refuses writes. */
   private async isReadOnly(): Promise<boolean> {
     const result = await this.pool?.query<{ transaction_read_only: string }>('show transaction_read_only');
     return result?.rows[0]?.transaction_read_only === 'on';
@@ -64,7 +64,7 @@ export class DatabaseProbe implements OnApplicationShutdown {
   }
 }
 
-/** Opened like those that serve: a pooler or a server that refuses their settings lets no call be served. */
+/** Opened like the connections of the pool: if a pooler or server refuses their settings, no call can be served. */
 function ownConnection(orm: MikroORM): pg.Pool {
   const pool = new pg.Pool({
     ...orm.config.get('driverOptions'),
@@ -74,7 +74,7 @@ function ownConnection(orm: MikroORM): pg.Pool {
     query_timeout: TIMEOUT_MS,
     keepAlive: true,
   });
-  // A lost idle connection is found out by the next probe; without a listener it would end the process.
+  // The next probe notices a lost idle connection. Without a listener the error would end the process.
   pool.on('error', () => undefined);
   return pool;
 }

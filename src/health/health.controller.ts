@@ -12,8 +12,8 @@ import { OpenToAll } from '../access/access.js';
 import { DatabaseProbe } from './database-probe.js';
 import { HealthResponse } from './health.response.js';
 
-const UP = { type: HealthResponse, description: 'All is well.' };
-const DOWN = { type: HealthResponse, description: 'Not now; `error` names what is wrong.' };
+const UP = { type: HealthResponse, description: 'Everything is up.' };
+const DOWN = { type: HealthResponse, description: 'Something is down; `error` says what.' };
 
 /** The probes of Kubernetes and load balancers. */
 @ApiTags('health')
@@ -36,7 +36,7 @@ export class HealthController implements OnModuleDestroy {
 
   @Get(['', 'live'])
   @HealthCheck({ swaggerDocumentation: false })
-  @ApiOperation({ summary: 'Liveness: the process answers', description: 'Never touches the database.' })
+  @ApiOperation({ summary: 'Liveness: the process runs', description: 'Never touches the database.' })
   @ApiOkResponse(UP)
   live(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthCheckResult> {
     return this.answer(reply, [() => this.indicators.check('process').up()]);
@@ -45,7 +45,7 @@ export class HealthController implements OnModuleDestroy {
   @Get('ready')
   @HealthCheck({ swaggerDocumentation: false })
   @ApiOperation({
-    summary: 'Readiness: calls can be served now',
+    summary: 'Readiness: the service can answer calls now',
     description:
       'Not shutting down, and the database answers within a second with the schema that this build needs.',
   })
@@ -58,8 +58,8 @@ export class HealthController implements OnModuleDestroy {
   @Get('startup')
   @HealthCheck({ swaggerDocumentation: false })
   @ApiOperation({
-    summary: 'Startup: booted, and the schema is there',
-    description: 'Stays up once it was up.',
+    summary: 'Startup: the service has started, and the schema exists',
+    description: 'Once it is up, it stays up.',
   })
   @ApiOkResponse(UP)
   @ApiServiceUnavailableResponse(DOWN)

@@ -4,7 +4,7 @@ import { DatabaseProbe } from './database-probe.js';
 import { HealthController } from './health.controller.js';
 
 @Module({
-  // Terminus would log every failed probe with a stack; what is wrong is logged once where it is noticed.
+  // Terminus would log every failed probe with a stack. The cause is logged once, where it is noticed.
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController],
   providers: [DatabaseProbe],

@@ -194,7 +194,7 @@ test('a rotated key and its successor both work until the grace is over', async 
   const successor = await keys.rotateKey(id, 60_000);
   expect([await lookUp(text), await lookUp(successor.text)]).toEqual([404, 404]);
   const last = await keys.rotateKey(successor.id, 0);
-  await expect(keys.rotateKey(successor.id, 0)).rejects.toThrow('does not work any more');
+  await expect(keys.rotateKey(successor.id, 0)).rejects.toThrow('no longer works');
   expect(await lookUp(last.text)).toBe(404);
 });
 

@@ -125,7 +125,7 @@ test('a caller is told its limit, and refused with 429 and Retry-After beyond it
   expect(replies[3]).toMatchObject({
     body: {
       type: 'urn:problem:too-many-calls',
-      detail: 'The API key may make 3 calls a minute, and has made them.',
+      detail: 'The API key has used its 3 calls of this minute.',
     },
   });
   const retryAfter = Number(replies[3]!.headers.get('retry-after'));

@@ -45,7 +45,7 @@ test('tenants and keys from their making to their end', async () => {
   });
   expect(await run('tenants', 'create', 'hill-valley')).toMatchObject({
     code: 2,
-    stderr: 'There is a tenant "hill-valley" already.\n',
+    stderr: 'The tenant "hill-valley" exists already.\n',
   });
   const made = await run(
     'keys',
@@ -157,7 +157,7 @@ test('imports and exports are of one tenant', async () => {
     );
     expect(await run('import', file)).toMatchObject({
       code: 2,
-      stderr: 'There is more than one tenant: give --tenant.\n',
+      stderr: 'There are several tenants. Choose one with --tenant.\n',
     });
     expect((await run('import', file, '--tenant', 'mill', '--quiet')).code).toBe(0);
     expect((await run('export', '--tenant', 'mill')).stdout).toContain('biff@hillvalley.edu');

@@ -10,22 +10,25 @@ const EXAMPLE = /```sh\n(curl [^]*?)\n```\s+```(json|text)\n([^]*?)\n```/g;
 test.each([
   ['README.md', 2],
   ['docs/walkthrough.md', 11],
-])('every curl command of %s gives, on an empty database, the answer printed below it', async (file, count) => {
-  const examples = [...readFileSync(file, 'utf8').matchAll(EXAMPLE)];
-  expect(examples).toHaveLength(count);
-  const database = await createDatabase();
-  const app = await startApp({ DATABASE_URL: database.url });
-  try {
-    for (const [, command, kind, printed] of examples) {
-      const { stdout } = await promisify(execFile)('sh', [
-        '-c',
-        command!.replaceAll('http://localhost:3000', app.client.url),
-      ]);
-      const read = (answer: string): unknown => (kind === 'json' ? JSON.parse(answer) : answer.trim());
-      expect({ command, answer: read(stdout) }).toEqual({ command, answer: read(printed!) });
+])(
+  'every curl command of %s gives, on an empty database, the answer printed below it',
+  async (file, count) => {
+    const examples = [...readFileSync(file, 'utf8').matchAll(EXAMPLE)];
+    expect(examples).toHaveLength(count);
+    const database = await createDatabase();
+    const app = await startApp({ DATABASE_URL: database.url });
+    try {
+      for (const [, command, kind, printed] of examples) {
+        const { stdout } = await promisify(execFile)('sh', [
+          '-c',
+          command!.replaceAll('http://localhost:3000', app.client.url),
+        ]);
+        const read = (answer: string): unknown => (kind === 'json' ? JSON.parse(answer) : answer.trim());
+        expect({ command, answer: read(stdout) }).toEqual({ command, answer: read(printed!) });
+      }
+    } finally {
+      await app.close();
+      await database.drop();
     }
-  } finally {
-    await app.close();
-    await database.drop();
-  }
-});
+  },
+);

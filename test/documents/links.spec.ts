@@ -10,7 +10,13 @@ const files = markdownFiles();
 
 test('the documents that a reader looks for first are there', () => {
   expect(files).toEqual(
-    expect.arrayContaining(['ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'README.md', 'SECURITY.md']),
+    expect.arrayContaining([
+      'ARCHITECTURE.md',
+      'CHANGELOG.md',
+      'CONTRIBUTING.md',
+      'README.md',
+      'SECURITY.md',
+    ]),
   );
 });
 

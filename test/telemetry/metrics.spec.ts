@@ -146,7 +146,7 @@ test('nothing but GET /metrics is served there', async () => {
 test('a port that is in use is said, and costs the metrics but not the service', async () => {
   const { port } = new URL(Scrape.urlOf(service));
   const second = await ServiceProcess.start({ DATABASE_URL: database.url, METRICS_PORT: port });
-  expect(second.output).toContain(`METRICS_PORT ${port} on 127.0.0.1 can't be had (EADDRINUSE)`);
+  expect(second.output).toContain(`METRICS_PORT ${port} on 127.0.0.1 is not available (EADDRINUSE)`);
   expect((await second.client.send('GET', '/health/ready')).status).toBe(200);
   expect(await second.end('SIGTERM')).toBe(0);
 });

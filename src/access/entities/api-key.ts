@@ -26,6 +26,6 @@ const ApiKeySchema = defineEntity({
   },
 });
 
-/** A key to the identities of one tenant. Of its secret only the SHA-256 hash is known. */
+/** A key to the identities of one tenant. The database stores only the SHA-256 hash of its secret. */
 export class ApiKey extends ApiKeySchema.class {}
 ApiKeySchema.setClass(ApiKey);

@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** The tenant that every call belongs to as long as callers don't authenticate. */
+/** The tenant of every call if callers do not authenticate. */
 export const DEFAULT_TENANT_ID = 1;
 
 const TenantSchema = defineEntity({
@@ -14,6 +14,6 @@ const TenantSchema = defineEntity({
   },
 });
 
-/** A customer of the service, whose identities no other tenant sees. While it is disabled, none of its keys works. */
+/** A customer of the service. No other tenant sees its identities. While it is disabled, none of its keys works. */
 export class Tenant extends TenantSchema.class {}
 TenantSchema.setClass(Tenant);

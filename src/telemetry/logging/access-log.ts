@@ -5,10 +5,10 @@ import { Settings } from '../../config/settings.js';
 import { routeOf, traceIdOf } from '../request-facts.js';
 
 /**
- * One line a request, at the level `debug`: what it tells of calls that went well stands in metrics and traces, at a
- * fraction of the price, and what goes wrong is logged where it is noticed.
+ * One line per request, at the level `debug`. Metrics and traces describe successful calls at a fraction of the cost, and
+ * a failure is logged where it is noticed.
  *
- * The route and not the path, and no address: both may be personal data.
+ * It logs the route and not the path, and no address, because path and address may be personal data.
  */
 @Injectable()
 export class AccessLog implements OnModuleInit {
@@ -37,6 +37,6 @@ export class AccessLog implements OnModuleInit {
   }
 }
 
-/** What is logged of requests that go well. */
+/** Logs successful requests. */
 @Module({ providers: [AccessLog] })
 export class LoggingModule {}

@@ -1,6 +1,6 @@
 /**
- * An error reduced to what may be logged. Errors of PostgreSQL quote the values of a statement in their message, detail
- * and where; of those only the codes and the names of the schema are kept. Errors of a parser quote its input.
+ * An error reduced to what may be logged. Errors of PostgreSQL quote values in their message, detail and where, so only
+ * their codes and the names of the schema are kept. Errors of a parser quote its input.
  */
 export function loggable(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) {
@@ -17,19 +17,19 @@ export function loggable(error: unknown): Record<string, unknown> {
 }
 
 /**
- * Says why a process ends that nobody saved from an error.
+ * Logs an uncaught exception, without database values, and exits.
  *
- * Node itself would print the error with all its properties, and in those of PostgreSQL stand the values of a statement.
+ * Node itself would print the error with all its properties, and those of PostgreSQL contain the values of a statement.
  */
 export function installLastWords(say: (error: Record<string, unknown>) => void, exitCode: number): void {
-  // an unhandled rejection comes here as well
+  // also called for an unhandled rejection
   process.on('uncaughtException', (error) => {
     say(loggable(error));
     process.exit(exitCode);
   });
 }
 
-/** The stack without the message that it begins with. */
+/** The stack without the message at its beginning. */
 function framesOf({ stack = '' }: Error): string {
   return stack
     .split('\n')

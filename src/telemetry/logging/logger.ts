@@ -3,7 +3,7 @@ import { pino, type DestinationStream, type Level, type Logger } from 'pino';
 import type { LogLevel } from '../../config/settings.js';
 import { loggable } from './loggable.js';
 
-/** The names that Nest's logger has for the levels, the gravest first. */
+/** The names of the levels in Nest's logger, the most severe first. */
 const NEST_LEVELS = {
   fatal: 'fatal',
   error: 'error',
@@ -13,7 +13,7 @@ const NEST_LEVELS = {
   trace: 'verbose',
 } as const;
 
-/** The logger of a process: lines to read on a terminal, JSON anywhere else. */
+/** The logger of a process: plain lines on a terminal, JSON everywhere else. */
 export function createLogger(level: LogLevel): LoggerService {
   if (!process.stdout.isTTY) {
     return new JsonLogger(level);
@@ -24,10 +24,10 @@ export function createLogger(level: LogLevel): LoggerService {
 }
 
 /**
- * One JSON object a line: `level`, `time`, `context`, `msg`, and the fields that a message brings.
+ * One JSON object per line: `level`, `time`, `context`, `msg`, and the fields of the message.
  *
- * Lines are written at once, so that the last ones of a process that is killed are there too. Of an error only what
- * {@link loggable} lets through is written, wherever in a message it stands.
+ * Lines are written at once, so that the last lines of a killed process are not lost. An error, wherever it is in a
+ * message, is reduced to what {@link loggable} allows.
  */
 export class JsonLogger implements LoggerService {
   private readonly pino: Logger;
@@ -36,7 +36,7 @@ export class JsonLogger implements LoggerService {
     this.pino = pino(
       {
         level,
-        // The name of the host and the process id are for the collector of the logs to add.
+        // The collector of the logs adds the host name and the process id.
         base: null,
         timestamp: pino.stdTimeFunctions.isoTime,
         formatters: { level: (label) => ({ level: label }) },
@@ -69,7 +69,7 @@ export class JsonLogger implements LoggerService {
     this.write('trace', message, rest);
   }
 
-  /** Nest hands over the message, at times a stack, and last the context: the name of the logger. */
+  /** Nest passes the message, sometimes a stack, and last the context: the name of the logger. */
   private write(level: Level, message: unknown, rest: readonly unknown[]): void {
     if (!this.pino.isLevelEnabled(level)) {
       return;
@@ -93,7 +93,7 @@ function fieldsOf(message: unknown): Record<string, unknown> {
     : (withoutErrors(message) as Record<string, unknown>);
 }
 
-/** A copy in which every error is what may be logged of it. Ends at a depth that only a circle reaches. */
+/** A copy in which every error is reduced to what may be logged. Stops at a depth that only circular data reaches. */
 function withoutErrors(value: unknown, depth = 0): unknown {
   if (value instanceof Error) {
     return loggable(value);

@@ -6,10 +6,10 @@ import { Settings } from '../../config/settings.js';
 import { routeOf } from '../request-facts.js';
 import { addGauge } from './registry.js';
 
-/** The usual status for a caller who went away before the answer was written. */
+/** The usual status for a caller who disconnected before the answer was written. */
 const CLIENT_CLOSED = 499;
 
-/** By the code of the parser's error; any other is `malformed`. */
+/** By the code of the parser's error; every other code is `malformed`. */
 const REASONS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'timeout',
   HPE_HEADER_OVERFLOW: 'too_large',
@@ -30,14 +30,14 @@ export class HttpMetrics implements OnModuleInit {
     const registers = [registry];
     this.durations = new Histogram({
       name: 'http_request_duration_seconds',
-      help: 'Time from the head of a request to the end of its answer; status 499: the caller went away',
+      help: 'Time from the headers of a request to the end of its answer; status 499: the caller disconnected',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,
     });
     this.unparsed = new Counter({
       name: 'http_unparsed_requests_total',
-      help: 'What arrived on connections and was no request, by reason: malformed, timeout, too_large, reset',
+      help: 'Requests that could not be parsed, by reason: malformed, timeout, too_large, reset',
       labelNames: ['reason'],
       registers,
     });

@@ -16,15 +16,15 @@ import { PoolMetrics } from './pool-metrics.js';
 import { ProcessMetrics } from './process-metrics.js';
 import { MetricsModule } from './registry.js';
 
-/** In ms. By default Node looks only every 30 s whether a time is over. */
+/** In ms. By default Node checks its timeouts only every 30 s. */
 const TIMEOUTS = { requestTimeout: 9_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 };
-/** Longer than these take, because it ends a connection without a word. */
+/** Longer than the other timeouts, because it ends a connection without an answer. */
 const STALLED_MS = 12_000;
 
 /**
- * Serves `GET /metrics` on a port of its own, which callers need not reach.
+ * Serves `GET /metrics` on a separate port, which callers need not reach.
  *
- * A port that can't be had is said and costs the metrics, not the service: a scrape that fails is noticed by Prometheus.
+ * If the port is not available, the service logs that and runs without metrics: Prometheus notices the failed scrape.
  */
 @Injectable()
 export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -42,7 +42,7 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
       return;
     }
     const server = createServer(TIMEOUTS, (request, response) => {
-      // nobody scrapes again before the answer; what is not read would only pile up
+      // Nobody scrapes again before the answer. Unread answers would only fill the memory.
       if (response.socket === null) {
         request.socket.destroy();
         return;
@@ -56,7 +56,7 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       this.logger.error(
-        `No metrics are served: METRICS_PORT ${metricsPort} on ${metricsHost} can't be had (${code}). Give each process of a machine a port of its own, or METRICS_PORT=off.`,
+        `No metrics are served: METRICS_PORT ${metricsPort} on ${metricsHost} is not available (${code}). Set another METRICS_PORT for each process of this machine, or METRICS_PORT=off.`,
       );
       return;
     }
@@ -66,7 +66,7 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     this.logger.log(`Metrics on http://${family === 'IPv6' ? `[${address}]` : address}:${port}/metrics`);
   }
 
-  /** Late, so that the end of a process can be watched as well. */
+  /** Late in the shutdown, so that the end of a process can be observed too. */
   async onApplicationShutdown(): Promise<void> {
     const { server } = this;
     if (server !== null) {
@@ -89,7 +89,7 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
   }
 }
 
-/** What a process that serves tells of itself, and the port where it does. */
+/** The metrics of a serving process, and the port that serves them. */
 @Module({
   imports: [MetricsModule, HealthModule],
   providers: [HttpMetrics, PoolMetrics, ProcessMetrics, MetricsServer],

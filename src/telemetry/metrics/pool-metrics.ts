@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { Settings } from '../../config/settings.js';
 import { addGauge } from './registry.js';
 
-/** How the pool of connections to PostgreSQL is used. The embedded database has none: all are 0. */
+/** How the pool of connections to PostgreSQL is used. The embedded database has no pool: all values are 0. */
 @Injectable()
 export class PoolMetrics {
   constructor(orm: MikroORM, settings: Settings, registry: Registry) {
@@ -16,7 +16,7 @@ export class PoolMetrics {
         return pool === null ? 0 : read(pool);
       });
     add('database_pool_connections', 'Open connections of the pool', (pool) => pool.totalCount);
-    add('database_pool_idle', 'Connections of the pool that nobody uses', (pool) => pool.idleCount);
+    add('database_pool_idle', 'Unused connections of the pool', (pool) => pool.idleCount);
     add(
       'database_pool_waiting',
       'Statements and transactions that wait for a connection',
@@ -24,7 +24,7 @@ export class PoolMetrics {
     );
     add(
       'database_pool_max',
-      'Connections that the pool may have: DATABASE_POOL_MAX',
+      'The most connections that the pool may have: DATABASE_POOL_MAX',
       () => settings.databasePoolMax,
     );
   }

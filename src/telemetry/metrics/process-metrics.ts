@@ -5,7 +5,7 @@ import { DatabaseProbe } from '../../health/database-probe.js';
 import { VERSION } from '../../config/version.js';
 import { addGauge } from './registry.js';
 
-/** What holds of the process as a whole: its version, whether it can serve, and what Node and the system say of it. */
+/** Metrics of the whole process: its version, whether it can serve, and the metrics of Node and the system. */
 @Injectable()
 export class ProcessMetrics implements BeforeApplicationShutdown {
   private isDraining = false;

@@ -1,11 +1,11 @@
 import { Module } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
 
-/** The registry that all metrics of one application are kept in. */
+/** The registry of all metrics of one application. */
 @Module({ providers: [{ provide: Registry, useFactory: () => new Registry() }], exports: [Registry] })
 export class MetricsModule {}
 
-/** Adds a gauge that is read when it is scraped. */
+/** Adds a gauge whose value is read at each scrape. */
 export function addGauge(
   registry: Registry,
   name: string,

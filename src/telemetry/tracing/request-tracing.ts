@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { routeOf } from '../request-facts.js';
 import { startedTracing } from './tracing.js';
 
-/** A span a request, if tracing was started; probes have none. */
+/** One span per request, if tracing was started; probes have none. */
 @Injectable()
 export class RequestTracing implements OnModuleInit, OnApplicationShutdown {
   constructor(private readonly host: HttpAdapterHost) {}
@@ -43,6 +43,6 @@ export class RequestTracing implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** Traces of the requests, and the export of the last ones at shutdown. */
+/** Traces requests, and exports the last spans at shutdown. */
 @Module({ providers: [RequestTracing] })
 export class TracingModule {}

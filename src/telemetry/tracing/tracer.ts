@@ -23,34 +23,32 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { VERSION } from '../../config/version.js';
 import type { Protocol, Traced } from './tracing.js';
 
-/** Links that a span keeps, by the specification's default. */
+/** Links that a span keeps: the default of the specification. */
 const LINKS_MAX = 128;
 
 /**
  * The spans of this service: a request, the batch that answers it, the statements of the batch.
  *
- * What is written into them is named here one by one, so nothing that a caller sent gets there: templates of routes,
- * names of statements, numbers, codes. A request that is not sampled costs the decision alone.
+ * Every attribute is named here, so nothing that a caller sent gets into a span: only templates of routes, names of
+ * statements, numbers and codes. A request that is not sampled costs only the decision.
  */
 export class Tracer {
   private readonly tracer = trace.getTracer('identity-reconciliation');
 
   /**
-   * @param stop exports what is left and ends the tracing
-   * @param rootShare share of the requests that begin a trace of their own which is recorded, as far as it is not the
-   *   sampler's to decide; 1: all of it is
+   * @param stop exports the remaining spans and ends the tracing
+   * @param rootShare share of the new traces that reaches the sampler; 1: the sampler alone decides
    */
   constructor(
     readonly stop: () => Promise<void>,
     private readonly rootShare: number,
   ) {}
 
-  /** The span of a request, in the trace that its headers name if they do; null: it begins one that is not recorded. */
+  /** The span of a request, in the trace that its headers name, if any; null: it begins a trace that is not recorded. */
   startRequest(method: string, route: string, headers: IncomingHttpHeaders): Span | null {
     const parent =
       headers.traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, headers);
-    // Before anything is made for it: a span that is only made to be dropped costs a tenth of a call. A header that is
-    // malformed names no trace.
+    // Decided first: a span that is created only to be dropped costs a tenth of a call. A malformed header names no trace.
     if (trace.getSpanContext(parent) === undefined && Math.random() >= this.rootShare) {
       return null;
     }
@@ -74,7 +72,7 @@ export class Tracer {
     span.end();
   }
 
-  /** Runs `work` with the span as the one that is active. */
+  /** Runs `work` with the span active. */
   within(span: Span, work: () => void): void {
     if (span.isRecording()) {
       context.with(trace.setSpan(ROOT_CONTEXT, span), work);
@@ -91,7 +89,7 @@ export class Tracer {
   inBatch(calls: readonly Traced[], work: () => Promise<void>): Promise<void> {
     const [first, ...others] = calls.flatMap(({ span }) => span ?? []);
     if (first === undefined) {
-      // Batches start one another: this one must not run in the span of a call that was answered long ago.
+      // One batch starts the next: it must not run in the span of a call that was answered long ago.
       return this.activeSpan() === null ? work() : context.with(ROOT_CONTEXT, work);
     }
     const linked = others.slice(0, LINKS_MAX);
@@ -107,7 +105,7 @@ export class Tracer {
     return this.run(batch, work);
   }
 
-  /** Runs statements in a span; in none if nothing around them is recorded. */
+  /** Runs statements in a span; without one if no surrounding span is recorded. */
   inStatements<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
     if (this.activeSpan() === null) {
       return work();
@@ -131,21 +129,23 @@ export class Tracer {
   }
 }
 
-/** How often trouble with the export is said at the most. */
+/** A failed export is logged at most this often. */
 const COMPLAINT_MS = 60_000;
 /** How long a shutdown waits for the last export. */
 const STOP_MS = 3_000;
 
 const silent = (): void => undefined;
 
-/** Starts the SDK. Endpoint, headers, sampler, limits and names come from its own variables, `OTEL_…`. */
+/** Starts the SDK. Its own variables, `OTEL_…`, set endpoint, headers, sampler, limits and names. */
 export async function createTracer(protocol: Protocol): Promise<Tracer> {
   const logger = new Logger('Tracing');
   let lastComplaint = -COMPLAINT_MS;
   const complain = (): void => {
     if (performance.now() - lastComplaint > COMPLAINT_MS) {
       lastComplaint = performance.now();
-      logger.warn('Traces can not be exported; see OTEL_EXPORTER_OTLP_ENDPOINT. Said once a minute.');
+      logger.warn(
+        'Traces can not be exported; check OTEL_EXPORTER_OTLP_ENDPOINT. This is logged once a minute.',
+      );
     }
   };
   diag.setLogger(
@@ -154,7 +154,7 @@ export async function createTracer(protocol: Protocol): Promise<Tracer> {
   );
   const rootShare = rootShareOf(process.env);
   const provider = new NodeTracerProvider({
-    // Where the share is decided on before, the sampler takes what is left of it.
+    // If the share was decided before, the sampler accepts all that is left.
     ...(rootShare !== null && { sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }) }),
     resource: resourceFromAttributes({
       'service.name': 'identity-reconciliation',
@@ -167,7 +167,7 @@ export async function createTracer(protocol: Protocol): Promise<Tracer> {
   return new Tracer(() => shutDown(provider), rootShare ?? 1);
 }
 
-/** The share that `parentbased_traceidratio` asks for; null: another sampler decides, or one that was not understood. */
+/** The share that `parentbased_traceidratio` asks for; null: another or an unknown sampler decides. */
 function rootShareOf(env: Readonly<Record<string, string | undefined>>): number | null {
   const share = Number(env.OTEL_TRACES_SAMPLER_ARG || 1);
   return env.OTEL_TRACES_SAMPLER === 'parentbased_traceidratio' && share >= 0 && share <= 1 ? share : null;

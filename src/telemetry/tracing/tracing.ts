@@ -2,7 +2,7 @@ import type { Span } from '@opentelemetry/api';
 import { SettingsError } from '../../config/settings.js';
 import type { Tracer } from './tracer.js';
 
-/** What belongs to a call that may be traced. */
+/** A call that may be traced. */
 export interface Traced {
   /** The span of the call; null if it is not recorded. */
   readonly span: Span | null;
@@ -18,26 +18,26 @@ declare module 'fastify' {
 let started: Tracer | null = null;
 
 /**
- * The tracer of this process; null unless tracing was started, and then no package of OpenTelemetry is loaded.
+ * The tracer of this process; null if tracing was not started, and then no package of OpenTelemetry is loaded.
  *
- * It is no provider, because a process has one or none whatever applications it runs, and the statements of the
- * database are traced as well.
+ * It is not a provider of Nest, because a process has at most one, whatever applications it runs, and because database
+ * statements are traced too.
  */
 export function startedTracing(): Tracer | null {
   return started;
 }
 
-/** Makes a tracer that of the process, or none. */
+/** Sets the tracer of the process; null: none. */
 export function setTracing(tracer: Tracer | null): void {
   started = tracer;
 }
 
-/** The span that is being recorded here and now, if any. */
+/** The current recorded span, if any. */
 export function activeSpan(): Span | null {
   return started === null ? null : started.activeSpan();
 }
 
-/** Runs a batch in a span of its own, in the trace of the first of its calls that is recorded. */
+/** Runs a batch in its own span, in the trace of its first recorded call. */
 export function inBatchSpan(calls: readonly Traced[], work: () => Promise<void>): Promise<void> {
   return started === null ? work() : started.inBatch(calls, work);
 }
@@ -51,10 +51,9 @@ const ENDPOINTS = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_END
 const SAMPLERS = ['always_on', 'always_off', 'traceidratio', 'parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'];
 
 /**
- * Starts tracing if the environment names where traces go, by the standard variables of OpenTelemetry. Otherwise none
- * of its packages is even loaded.
+ * Starts tracing if the standard variables of OpenTelemetry name a receiver. Otherwise none of its packages is loaded.
  *
- * @throws {SettingsError} naming what is wrong: the SDK would take its default, and send traces where nobody meant them
+ * @throws {SettingsError} naming each wrong variable: the SDK would use its default, and send traces to the wrong place
  */
 export async function startTracing(env: Env): Promise<void> {
   if (!isWanted(env)) {
