@@ -91,12 +91,17 @@ function postgres(settings: Settings, clientUrl: string, purpose: 'serve' | 'mig
  *
  * Planning a statement anew for each length of its arrays took as long as running it: 32 against 24 µs of PostgreSQL's
  * time for a known sighting in a batch of 32, 31 against 17 µs for a new one.
+ *
+ * But such a plan is made once a connection, perhaps for a table of one page, and is kept while that grows. So it must never
+ * scan the table, nor all rows of a tenant that has few of them; no statement of the service wants either.
  */
 function withStartOptions(databaseUrl: string, tenantId: number | null): string {
   const url = new URL(databaseUrl);
   const options = [
     url.searchParams.get('options'),
     '-c plan_cache_mode=force_generic_plan',
+    '-c enable_seqscan=off',
+    '-c enable_bitmapscan=off',
     tenantId !== null && `-c ${TENANT_SETTING}=${tenantId}`,
   ];
   url.searchParams.set('options', options.filter(Boolean).join(' '));

@@ -16,6 +16,9 @@ alter role identity_service set statement_timeout = '3s';
 alter role identity_service set lock_timeout = '1s';
 alter role identity_service set idle_in_transaction_session_timeout = '5s';
 alter role identity_service set plan_cache_mode = 'force_generic_plan';
+-- A plan is made while a table is small, and kept while it grows: those of foreign keys too, behind a pooler.
+alter role identity_service set enable_seqscan = 'off';
+alter role identity_service set enable_bitmapscan = 'off';
 
 revoke all on database :"database" from public;
 grant connect on database :"database" to identity_owner, identity_service;

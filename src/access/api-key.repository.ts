@@ -19,19 +19,20 @@ export interface KnownKey {
 }
 
 /** $1 ids → the existing keys among them. */
-const FIND: Statement = {
+export const FIND: Statement = {
   name: 'api_key_find',
   text: `select k.id, k.tenant_id, k.hash, k.scopes, k.calls_per_minute,
       (extract(epoch from k.expires_at) * 1000)::bigint as expires_at,
       k.revoked_at is not null or t.disabled_at is not null as is_revoked
-    from api_key k join tenant t on t.id = k.tenant_id where k.id = any($1::text[])`,
+    from api_key k cross join lateral (select disabled_at from tenant where id = k.tenant_id limit 1) t
+    where k.id = any($1::text[])`,
 };
 
 /** $1 ids → notes that these keys were just used. Locks in the order of ids, as other replicas do. */
-const RECORD_USE: Statement = {
+export const RECORD_USE: Statement = {
   name: 'api_key_record_use',
-  text: `update api_key k set last_used_at = now()
-    from (select id from api_key where id = any($1::text[]) order by id for no key update) u where k.id = u.id`,
+  text: `update api_key set last_used_at = now()
+    where id = any(array(select id from api_key where id = any($1::text[]) order by id for no key update))`,
 };
 
 /** The statements of a running service about keys. Administration uses the ORM's own methods. */

@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { RateLimiterPostgres, type RateLimiterRes } from 'rate-limiter-flexible';
 import { Settings } from '../config/settings.js';
 import { openSession } from '../database/session/open-session.js';
-import type { SqlSession } from '../database/session/sql-session.js';
+import type { SqlSession, Statement } from '../database/session/sql-session.js';
 import { TooManyCallsError, type Allowance } from './allowance.js';
 
 const WINDOW_SECONDS = 60;
@@ -16,7 +16,10 @@ const LONGEST_MS = WINDOW_SECONDS * 1000 + 10_000;
 const SWEEP_MS = 600_000;
 const MAX_KEYS = 20_000;
 
-const DELETE_EXPIRED = { name: 'rate_limit_sweep', text: 'delete from rate_limit where expire < $1' };
+export const DELETE_EXPIRED: Statement = {
+  name: 'rate_limit_sweep',
+  text: 'delete from rate_limit where expire < $1',
+};
 
 /** What this replica has taken from the common count of a key. */
 interface Lease {

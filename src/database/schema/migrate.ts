@@ -55,6 +55,9 @@ function applyMissing(orm: MikroORM): Promise<string[]> {
     // The lock makes runners take turns: pending migrations are looked up only once it is held.
     await em.execute('lock table mikro_orm_migrations in share row exclusive mode');
     await em.execute(`set local lock_timeout = ${LOCK_WAIT_MS}`);
+    // Unlike the service, a migration may have to read a whole table.
+    await em.execute('set local enable_seqscan = on');
+    await em.execute('set local enable_bitmapscan = on');
     const applied = await orm.migrator.up({ transaction: em.getTransactionContext()! });
     return applied.map(({ name }) => name);
   });

@@ -1,19 +1,12 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
+import type { Query, Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
 import type { ConflictCause } from '../identity.metrics.js';
 import { Conflict } from '../identity.errors.js';
 import * as sql from './contact.statements.js';
 import type { Claim, Contact as ContactRow, Identity, IdentifierKind, Sighting } from '../domain/contact.js';
-import {
-  realId,
-  type Deletion,
-  type Merge,
-  type Newcomer,
-  type TouchedRow,
-  type Writes,
-} from '../domain/writes.js';
+import { realId, type Merge, type Newcomer, type TouchedRow, type Writes } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
 
 const KIND: Record<IdentifierKind, number> = { email: 0, phone: 1 };
@@ -226,9 +219,20 @@ function writeQueries(tenantId: number, writes: Writes, freshIds: readonly numbe
     relink(tenantId, writes.touched, real, now),
     insertMerges(tenantId, writes.merges, real, now),
     deletion && ([sql.DELETE_CONTACT, tenantId, deletion.contactId, now] as const),
-    claimQuery(sql.INSERT_CLAIMS, tenantId, writes.claims, real),
-    claimQuery(sql.MOVE_CLAIMS, tenantId, writes.movedClaims, real),
-    deletion && freeClaims(tenantId, deletion),
+    insertClaims(tenantId, writes.claims, real),
+    ...writes.movedClaims.map(({ kind, value, contactId }): Query => [
+      sql.MOVE_CLAIM,
+      tenantId,
+      KIND[kind],
+      value,
+      real(contactId),
+    ]),
+    ...(deletion?.freedClaims ?? []).map(({ kind, value }): Query => [
+      sql.FREE_CLAIM,
+      tenantId,
+      KIND[kind],
+      value,
+    ]),
   ].filter((query) => query !== null);
 }
 
@@ -255,14 +259,16 @@ function insertContacts(
 }
 
 function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, now: number): Query | null {
-  return touched.length === 0
+  const rows = touched.toSorted((a, b) => a.id - b.id);
+  const isDated = rows.some(({ createdAt }) => createdAt !== undefined);
+  return rows.length === 0
     ? null
     : [
         sql.RELINK,
         tenantId,
-        touched.map(({ id }) => id),
-        touched.map(({ linkedId }) => linkedId && real(linkedId)),
-        touched.map(({ createdAt = null }) => createdAt),
+        rows.map(({ id }) => id),
+        rows.map(({ linkedId }) => (linkedId === null ? 0 : real(linkedId))),
+        isDated ? rows.map(({ createdAt = null }) => createdAt) : [],
         now,
       ];
 }
@@ -281,22 +287,16 @@ function insertMerges(tenantId: number, merges: readonly Merge[], real: RealId, 
       ];
 }
 
-function claimQuery(
-  statement: Statement,
-  tenantId: number,
-  claims: readonly Claim[],
-  real: RealId,
-): Query | null {
-  const holders = claims.map(({ contactId }) => real(contactId));
-  return claims.length === 0 ? null : [statement, tenantId, ...columns(claims), holders];
-}
-
-function freeClaims(tenantId: number, { freedClaims }: Deletion): Query | null {
-  return freedClaims.length === 0 ? null : [sql.FREE_CLAIMS, tenantId, ...columns(freedClaims)];
-}
-
-function columns(claims: readonly Pick<Claim, 'kind' | 'value'>[]): [number[], string[]] {
-  return [claims.map(({ kind }) => KIND[kind]), claims.map(({ value }) => value)];
+function insertClaims(tenantId: number, claims: readonly Claim[], real: RealId): Query | null {
+  return claims.length === 0
+    ? null
+    : [
+        sql.INSERT_CLAIMS,
+        tenantId,
+        claims.map(({ kind }) => KIND[kind]),
+        claims.map(({ value }) => value),
+        claims.map(({ contactId }) => real(contactId)),
+      ];
 }
 
 /** Unique violation, serialization failure, deadlock, and a lock that was not to be had in time. */

@@ -5,12 +5,13 @@ import type { Statement } from '../../database/session/sql-session.js';
 //
 // A plan is made once a connection, often while the tables are empty, and kept while they grow. An ordinary join would be
 // planned for the few rows of that moment: read all rows of the tenant and compare. A lateral subquery with a limit or an
-// offset can only be run once a value, by the index on the whole key.
+// offset can only be run once a value, by the index on the whole key. What is changed can't be in a lateral subquery: it is
+// chosen by its own key alone, and never joined.
 
 /** Times travel as µs since 1970: JavaScript's own dates lose the microseconds that the order of contacts rests on. */
 const MICROSECONDS = `(extract(epoch from created_at) * 1000000)::bigint as created_at`;
 const time = (parameter: string): string =>
-  `timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond'`;
+  `(timestamp 'epoch' + ${parameter}::bigint * interval '1 microsecond') at time zone 'UTC'`;
 
 /**
  * All rows of the identities in `r`, of which the caller already has some: the primaries by id and version. Of
@@ -88,14 +89,22 @@ export const DRAW: Statement = {
     array(select nextval('contact_id_seq') from generate_series(1, $1::int)) as ids`,
 };
 
-/** $2 ids, $3 links (null: primary), $4 earlier dates (null: as it is), $5 time → links the rows and counts their change. */
+/**
+ * The element of an array for a row whose id is in $2, which is ascending. A search by halves, so that an identity of many
+ * thousand contacts is written as fast as many small ones.
+ */
+const ofRow = (array: string): string => `(${array}::bigint[])[width_bucket(id, $2::bigint[])]`;
+
+/**
+ * $2 ids, ascending, $3 links (0: primary), $4 earlier dates (null: as it is; empty: of all), $5 time → links the rows and
+ * counts their change.
+ */
 export const RELINK: Statement = {
   name: 'contact_relink',
-  text: `update contact c set version = c.version + 1, linked_id = u.linked_id, updated_at = ${time('$5')},
-      link_precedence = case when u.linked_id is null then 'primary' else 'secondary' end,
-      created_at = coalesce(${time('u.created_at')}, c.created_at)
-    from unnest($2::bigint[], $3::bigint[], $4::bigint[]) u(id, linked_id, created_at)
-    where c.tenant_id = $1 and c.id = u.id`,
+  text: `update contact set version = version + 1, linked_id = nullif(${ofRow('$3')}, 0), updated_at = ${time('$5')},
+      link_precedence = case when ${ofRow('$3')} = 0 then 'primary' else 'secondary' end,
+      created_at = coalesce(${time(ofRow('$4'))}, created_at)
+    where tenant_id = $1 and id = any($2::bigint[])`,
 };
 
 /** $2 ids, $3 emails, $4 phone numbers, $5 links (null: primary), $6 dates (null: the time), $7 time */
@@ -134,17 +143,14 @@ export const DELETE_CONTACT: Statement = {
   text: `update contact set deleted_at = ${time('$3')} where tenant_id = $1 and id = $2`,
 };
 
-/** $2 kinds, $3 values, $4 the contacts that take them over */
-export const MOVE_CLAIMS: Statement = {
+/** $2 kind, $3 value, $4 the contact that takes it over */
+export const MOVE_CLAIM: Statement = {
   name: 'identifier_move',
-  text: `update identifier i set contact_id = u.contact_id
-    from unnest($2::smallint[], $3::text[], $4::bigint[]) u(kind, value, contact_id)
-    where i.tenant_id = $1 and i.kind = u.kind and i.value = u.value`,
+  text: 'update identifier set contact_id = $4 where tenant_id = $1 and kind = $2 and value = $3',
 };
 
-/** $2 kinds, $3 values */
-export const FREE_CLAIMS: Statement = {
+/** $2 kind, $3 value */
+export const FREE_CLAIM: Statement = {
   name: 'identifier_free',
-  text: `delete from identifier i using unnest($2::smallint[], $3::text[]) u(kind, value)
-    where i.tenant_id = $1 and i.kind = u.kind and i.value = u.value`,
+  text: 'delete from identifier where tenant_id = $1 and kind = $2 and value = $3',
 };

@@ -49,13 +49,13 @@ export async function exportIdentities(
 }
 
 /** All pages see one snapshot: writes of others during the export do not show. */
-const ONE_SNAPSHOT: Statement = {
+export const ONE_SNAPSHOT: Statement = {
   name: 'export_snapshot',
   text: 'set transaction isolation level repeatable read read only',
 };
 
 /** The transaction is idle while the target is slow. It holds no row, so it may be. */
-const NO_IDLE_TIMEOUT: Statement = {
+export const NO_IDLE_TIMEOUT: Statement = {
   name: 'export_unhurried',
   text: 'set local idle_in_transaction_session_timeout = 0',
 };
@@ -64,7 +64,7 @@ const NO_IDLE_TIMEOUT: Statement = {
  * $2 the last primary seen, $3 how many identities → the live contacts of the next identities, in order of primary and
  * age. Two indexed branches, since an `or` of both would scan the table; only the page is sorted.
  */
-const PAGE: Statement = {
+export const PAGE: Statement = {
   name: 'export_page',
   text: `with p as materialized (
     select id, email, phone_number, created_at from contact

@@ -23,7 +23,7 @@ export class DryRun {
         ...shadows(schema).map((text, i) => [{ name: `dry_run_${i}`, text }] as const),
       );
     }, null);
-    return new DryRun(session, { name: 'dry_run_copy_in', text: copyIn(schema) });
+    return new DryRun(session, copyIn(schema));
   }
 
   /** Copies in the identities that share an identifier with the sightings. */
@@ -43,7 +43,7 @@ export function readOnly(databaseUrl: string | null): string | null {
   return url.href;
 }
 
-const SCHEMA: Statement = {
+export const SCHEMA: Statement = {
   name: 'dry_run_schema',
   text: `select quote_ident(nspname) as schema from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.oid = 'contact'::regclass`,
@@ -60,18 +60,18 @@ function shadows(schema: string): string[] {
       // ids continue after those in use, without using any
       `select setval('pg_temp.${sequence}', last_value + 1) from ${schema}.${sequence}`,
     ]),
-    // Temporary tables have no statistics: a plan made while they are small must serve when they are large.
+    // Of temporary tables there are no statistics, and not every connection comes with this.
     'set enable_seqscan = off',
     'set default_transaction_read_only = on',
   ];
 }
 
 /** $1 tenant, $2 kinds, $3 their values. Rows that were copied before stay as the dry run has changed them. */
-function copyIn(schema: string): string {
+export function copyIn(schema: string): Statement {
   const members = (condition: string): string =>
     `select c.* from r cross join lateral (
       select * from ${schema}.contact where tenant_id = $1 and ${condition}) c`;
-  return `with b as materialized (
+  const text = `with b as materialized (
     select distinct i.contact_id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
       select contact_id from ${schema}.identifier
       where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i),
@@ -81,7 +81,7 @@ function copyIn(schema: string): string {
   added as (
     insert into pg_temp.contact
     select c.* from (${members('id = r.root limit 1')} union all ${members('linked_id = r.root offset 0')}) c
-    where not exists (select from pg_temp.contact t where t.tenant_id = $1 and t.id = c.id)
+    where not exists (select from pg_temp.contact where tenant_id = $1 and id = c.id offset 0)
     returning *),
   values as (
     select 0::smallint as kind, email as value from added where deleted_at is null and email is not null
@@ -90,5 +90,6 @@ function copyIn(schema: string): string {
   select i.* from values v cross join lateral
     (select * from ${schema}.identifier where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i
   where not exists
-    (select from pg_temp.identifier t where t.tenant_id = $1 and t.kind = i.kind and t.value = i.value)`;
+    (select from pg_temp.identifier where tenant_id = $1 and kind = i.kind and value = i.value offset 0)`;
+  return { name: 'dry_run_copy_in', text };
 }

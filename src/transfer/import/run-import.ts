@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import { holdSocket, temporarySocket } from '../../database/embedded/socket-lock.js';
-import type { SqlSession } from '../../database/session/sql-session.js';
+import type { SqlSession, Statement } from '../../database/session/sql-session.js';
 import { TransferError, type FileFormat } from '../files.js';
 import { openService } from '../open-service.js';
 import { Checkpoint, type Progress } from './checkpoint.js';
@@ -186,17 +186,14 @@ async function resume(
   return checkpoint.load();
 }
 
+export const CLOCK: Statement = {
+  name: 'import_clock',
+  text: 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now',
+};
+
 /** The time of the database, in µs since 1970. Contacts without a date get theirs from the same clock. */
 async function clockOf(session: SqlSession): Promise<() => number> {
-  const [row] = await session.query(
-    [
-      {
-        name: 'import_clock',
-        text: 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now',
-      },
-    ],
-    null,
-  );
+  const [row] = await session.query([CLOCK], null);
   const lead = Number(row!.now) - performance.now() * 1000;
   return () => performance.now() * 1000 + lead;
 }

@@ -125,6 +125,6 @@ test('options of the URL are kept beside the service’s own', async () => {
     driverOptions: { connectionString: string };
   };
   expect(new URL(driverOptions.connectionString).searchParams.get('options')).toBe(
-    '-c work_mem=7MB -c plan_cache_mode=force_generic_plan -c identity.tenant_id=1',
+    '-c work_mem=7MB -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c identity.tenant_id=1',
   );
 });

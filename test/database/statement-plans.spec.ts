@@ -1,0 +1,146 @@
+import { MikroORM } from '@mikro-orm/core';
+import type { SqlEntityManager } from '@mikro-orm/sql';
+import pg from 'pg';
+import { ormOptions } from '../../mikro-orm.config.js';
+import { Settings } from '../../src/config/settings.js';
+import { openSession } from '../../src/database/session/open-session.js';
+import type { Statement } from '../../src/database/session/sql-session.js';
+import { DryRun } from '../../src/transfer/import/dry-run.js';
+import { createGuardedDatabase, type GuardedDatabase } from '../support/roles.js';
+import { declaredStatements } from '../support/statements.js';
+
+// A plan is made once a connection and kept while the tables grow. So no plan may read more than it looks for, whatever
+// the tables held when it was made: nothing, never analysed or analysed, or a few rows.
+
+/** A whole table is what it is for. */
+const READS_ALL = new Set(['rate_limit_sweep']);
+
+/**
+ * Until PostgreSQL 17 the planner also weighs an index condition without its array, and takes it if a tenant has a row or two
+ * on average. It plans again as soon as autovacuum has analysed more.
+ */
+const WEIGHED_BEFORE_17 = new Set(['contact_relink']);
+
+/** What the tables may hold when a plan is made, one after the other. */
+const STATES: readonly (readonly [state: string, ...statements: string[]])[] = [
+  ['never analysed'],
+  ['analysed while empty', 'analyze'],
+  ['analysed with one identity', ...identities(1, 1, '1'), 'analyze'],
+  ['analysed with an identity in each of 60 tenants', ...identities(2, 60, 'i'), 'analyze'],
+  ['analysed with a tenant of 60 identities', ...identities(61, 120, '1'), 'analyze'],
+  ['vacuumed', 'vacuum'],
+];
+
+function identities(from: number, to: number, tenant: string): string[] {
+  const each = `from generate_series(${from}, ${to}) i`;
+  return [
+    `insert into contact (tenant_id, id, email, linked_id, link_precedence, created_at, updated_at)
+      select ${tenant}, i, 'e' || i, null, 'primary', now(), now() ${each}`,
+    `insert into contact (tenant_id, id, phone_number, linked_id, link_precedence, created_at, updated_at)
+      select ${tenant}, 1000 + i, i, i, 'secondary', now(), now() ${each}`,
+    `insert into identifier (tenant_id, kind, value, contact_id) select ${tenant}, 0, 'e' || i, i ${each}`,
+  ];
+}
+
+interface PlanNode {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Index Name'?: string;
+  readonly 'Index Cond'?: string;
+  readonly Plans?: readonly PlanNode[];
+}
+
+let guarded: GuardedDatabase;
+let statements: Statement[];
+
+beforeAll(async () => {
+  guarded = await createGuardedDatabase();
+  statements = await declaredStatements();
+});
+
+afterAll(() => guarded.drop());
+
+test.each(STATES)('plans made while the tables are %s read by whole keys', async (_state, ...changes) => {
+  for (const change of changes) {
+    await guarded.database.query(change);
+  }
+  expect({
+    // with the condition of the tenant's policy, and without
+    service: await scansAs(guarded.serviceUrl, 'api-key'),
+    superuser: await scansAs(guarded.database.url, 'none'),
+    dryRun: await scansInDryRun(guarded.ownerUrl),
+  }).toEqual({ service: [], superuser: [], dryRun: [] });
+});
+
+/** What a connection of the service plans to read without a whole key. */
+async function scansAs(databaseUrl: string, authMode: string): Promise<string[]> {
+  const settings = new Settings({ DATABASE_URL: databaseUrl, AUTH_MODE: authMode });
+  const { driverOptions } = ormOptions(settings, 'serve') as { driverOptions: pg.ClientConfig };
+  const client = new pg.Client({ connectionString: driverOptions.connectionString });
+  await client.connect();
+  try {
+    return await scans(async (text) => (await client.query<Record<string, unknown>>(text)).rows);
+  } finally {
+    await client.end();
+  }
+}
+
+/** What a dry run plans to read of its temporary tables, and of those that it copies from, without a whole key. */
+async function scansInDryRun(databaseUrl: string): Promise<string[]> {
+  const orm = await MikroORM.init({
+    ...ormOptions(new Settings({ DATABASE_URL: databaseUrl }), 'migrate'),
+    pool: { min: 0, max: 1 },
+    logger: () => undefined,
+  });
+  try {
+    const session = await openSession(orm.em as SqlEntityManager);
+    await DryRun.start(session);
+    return await scans(async (text) => session.query([{ name: '', text }], null), true);
+  } finally {
+    await orm.close();
+  }
+}
+
+async function scans(query: (text: string) => Promise<unknown[]>, isDryRun = false): Promise<string[]> {
+  const keys = new Map(
+    ((await query(LAST_COLUMNS)) as { index: string; column: string }[]).map(({ index, column }) => [
+      index,
+      column,
+    ]),
+  );
+  const [server] = (await query('show server_version_num')) as { server_version_num: string }[];
+  const isWeighed = Number(server!.server_version_num) < 170_000;
+  const found: string[] = [];
+  const planned = statements.filter(
+    (statement) => !statement.text.startsWith('set ') && (isDryRun || !statement.text.includes('pg_temp')),
+  );
+  for (const { name, text } of planned) {
+    const parameters = new Set(text.match(/\$\d+/g)).size;
+    await query(`prepare inspected as ${text}`);
+    const values = parameters === 0 ? '' : `(${Array(parameters).fill('null').join(', ')})`;
+    const [row] = (await query(`explain (format json) execute inspected${values}`)) as {
+      'QUERY PLAN': { Plan: PlanNode }[];
+    }[];
+    await query('deallocate inspected');
+    if (!READS_ALL.has(name) && !(isWeighed && WEIGHED_BEFORE_17.has(name))) {
+      found.push(...scansOf(row!['QUERY PLAN'][0]!.Plan, keys).map((scan) => `${name}: ${scan}`));
+    }
+  }
+  return found;
+}
+
+/** The column of each index that its others lead up to; those of system tables, which stay small, are not among them. */
+const LAST_COLUMNS = `select indexrelid::regclass::text as index, pg_get_indexdef(indexrelid, indnkeyatts, true) as column
+  from pg_index where indrelid >= 16384`;
+
+function scansOf(node: PlanNode, keys: ReadonlyMap<string, string>): string[] {
+  const index = node['Index Name'];
+  const condition = node['Index Cond'] ?? '';
+  const key = index && keys.get(index);
+  const isScan =
+    node['Node Type'] === 'Seq Scan' || (key !== undefined && !new RegExp(`\\b${key} [=>]`).test(condition));
+  return [
+    ...(isScan ? [`${node['Node Type']} of ${index ?? node['Relation Name']} ${condition}`.trim()] : []),
+    ...(node.Plans ?? []).flatMap((plan) => scansOf(plan, keys)),
+  ];
+}
