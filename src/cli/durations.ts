@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** Reads an option such as `30m`, `24h` or `90d`; in ms. */
+/** Reads an option such as `30m`, `24h` or `90d`. Returns ms. */
 export function duration(text: string): number {
   const [, number, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
   if (number === undefined) {
@@ -11,11 +11,11 @@ export function duration(text: string): number {
   return Number(number) * UNIT_MS[unit as keyof typeof UNIT_MS];
 }
 
-/** As {@link duration}, and not none. */
+/** Like {@link duration}, but longer than zero. */
 export function lifetime(text: string): number {
   const ms = duration(text);
   if (ms === 0) {
-    throw new InvalidArgumentError('It must be longer than nothing: the key would not work at all.');
+    throw new InvalidArgumentError('It must be longer than zero: the key would never work.');
   }
   return ms;
 }

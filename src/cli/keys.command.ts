@@ -11,7 +11,7 @@ const DAY_MS = 86_400_000;
 export function keysCommand(): Command {
   return new Command('keys')
     .description(
-      'API keys: what callers show when AUTH_MODE=api-key. Changes reach a running service within seconds.',
+      'Manages API keys, which callers must show if AUTH_MODE=api-key. Changes reach a running service within seconds.',
     )
     .addCommand(createCommand())
     .addCommand(listCommand())
@@ -28,16 +28,20 @@ interface CreateFlags {
 
 function createCommand(): Command {
   return new Command('create')
-    .description('Creates a key and shows it, once: of its secret only a hash is kept.')
-    .argument('<name>', 'what it is for, such as crm', readName)
-    .option('--tenant <name>', 'whose identities it opens, also where there are several tenants', 'default')
+    .description('Creates a key and shows it once. The database keeps only a hash of its secret.')
+    .argument('<name>', 'what the key is for, such as crm', readName)
+    .option('--tenant <name>', 'tenant whose identities the key opens', 'default')
     .addOption(
-      new Option('--scope <scopes...>', 'what it may do')
+      new Option('--scope <scopes...>', 'what the key may do')
         .choices(SCOPES)
         .default(['identify', 'read'] as const),
     )
-    .option('--expires-in <duration>', 'such as 90d (default: never)', lifetime)
-    .option('--calls-per-minute <number>', 'a limit of its own', wholeNumber(1, 1_000_000_000))
+    .option('--expires-in <duration>', 'when the key ends, such as 90d (default: never)', lifetime)
+    .option(
+      '--calls-per-minute <number>',
+      'limit of the key (default: RATE_LIMIT_PER_MINUTE)',
+      wholeNumber(1, 1_000_000_000),
+    )
     .action(async (name: string, { tenant, scope, expiresIn, callsPerMinute }: CreateFlags) => {
       const { administer } = await import('./open-administration.js');
       await administer(async (administration) =>
@@ -57,7 +61,7 @@ function createCommand(): Command {
 function listCommand(): Command {
   return new Command('list')
     .description('Lists the keys, without their secrets.')
-    .option('--tenant <name>', 'of one tenant (default: all)')
+    .option('--tenant <name>', 'keys of one tenant (default: all)')
     .option('--json', 'as JSON')
     .action(async ({ tenant, json }: { tenant?: string; json?: true }) => {
       const { administer } = await import('./open-administration.js');
@@ -96,8 +100,8 @@ function listCommand(): Command {
 
 function rotateCommand(): Command {
   return new Command('rotate')
-    .description('Makes a key like another and shows it, once; the old one works for a while yet.')
-    .argument('<id>', 'of the old key')
+    .description('Creates a successor of a key and shows it once. The old key still works for a while.')
+    .argument('<id>', 'id of the old key')
     .addOption(
       new Option('--grace <duration>', 'for how long the old key still works')
         .argParser(duration)
@@ -112,7 +116,7 @@ function rotateCommand(): Command {
 function revokeCommand(): Command {
   return new Command('revoke')
     .description('Revokes a key for good.')
-    .argument('<id>', 'of the key')
+    .argument('<id>', 'id of the key')
     .action(async (id: string) => {
       const { administer } = await import('./open-administration.js');
       await administer((administration) => administration.revokeKey(idOf(id)));
@@ -121,21 +125,21 @@ function revokeCommand(): Command {
 }
 
 /**
- * The key alone on the standard output, so that a script can take it.
+ * Writes only the key to the standard output, so that a script can read it.
  *
- * @throws {AdministrationError} if it can't be written: then there must be no key, for nobody would know it
+ * @throws {AdministrationError} if it can't be written; then the key must not be created, because nobody would know it
  */
 async function show({ id, text }: MadeKey): Promise<void> {
-  process.stderr.write(`Key ${id}, shown this once:\n`);
+  process.stderr.write(`Key ${id}. It is shown only once:\n`);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   process.stdout.once('error', reject);
   process.stdout.write(`${text}\n`, (error) => (error ? reject(error) : resolve()));
   await promise.catch((error: NodeJS.ErrnoException) => {
-    throw new AdministrationError(`The key can't be shown (${error.code}), so it was not made.`);
+    throw new AdministrationError(`The key can't be shown (${error.code}), so it was not created.`);
   });
 }
 
-/** The public id, also of a whole key, however it was copied: an error would show its secret. */
+/** The public id. Accepts a whole key too, because an error message would show its secret. */
 function idOf(text: string): string {
   return /idr_([a-z0-9]{12})_/.exec(text)?.[1] ?? text;
 }
@@ -150,7 +154,7 @@ function stateOf({ expiresAt, revokedAt }: { expiresAt: Date | null; revokedAt: 
 }
 
 function readName(text: string): string {
-  // A list of keys is read on a terminal, which control characters would command.
+  // `keys list` prints names on a terminal, where control characters would act as commands.
   if (text.trim() === '' || text.length > 100 || /[\p{Cc}\p{Cf}]/u.test(text)) {
     throw new InvalidArgumentError('It must be 1 to 100 characters, none of them a control character.');
   }

@@ -14,7 +14,7 @@ import { requireSchema } from '../database/schema/schema-version.js';
  * @throws {SchemaError} if the schema is not up to date
  */
 export async function administer<T>(work: (administration: KeyAdministration) => Promise<T>): Promise<T> {
-  // Standard output belongs to the results.
+  // The standard output is for results.
   Logger.overrideLogger(false);
   await using database = await openDatabase(ormOptions(loadSettings(), 'migrate'));
   await requireSchema(database.orm);

@@ -3,7 +3,7 @@ import { minute, table } from './table.js';
 
 export function tenantsCommand(): Command {
   return new Command('tenants')
-    .description('Tenants: each has identities of its own, which no other sees.')
+    .description('Manages tenants. No tenant sees the identities of another.')
     .addCommand(
       new Command('create')
         .description('Creates a tenant.')
@@ -37,7 +37,7 @@ export function tenantsCommand(): Command {
         }),
     )
     .addCommand(
-      switching('disable', 'Disables a tenant: within seconds none of its keys works. Its identities stay.'),
+      switching('disable', 'Disables a tenant: its keys stop working within seconds. Its identities stay.'),
     )
     .addCommand(switching('enable', 'Enables a tenant again.'));
 }

@@ -7,8 +7,8 @@ const DATABASE = Symbol('database');
 /**
  * Makes an open database injectable, and closes it last.
  *
- * It stands in for the root module of @mikro-orm/nestjs, which would open a database of its own; `forFeature()` works
- * with it. There is one entity manager for all: no identity map is used on the way of a request.
+ * It replaces the root module of @mikro-orm/nestjs, which would open another database; `forFeature()` works with it. All
+ * requests share one entity manager, because none of them uses its identity map.
  */
 @Global()
 @Module({})

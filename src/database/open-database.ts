@@ -3,14 +3,14 @@ import { PgliteDriver } from '@mikro-orm/pglite';
 import { Logger } from '@nestjs/common';
 import { holdDataDir } from './embedded/data-dir-lock.js';
 
-/** The database of this process, until it is disposed of. */
+/** The database of this process, until it is disposed. */
 export interface OpenDatabase extends AsyncDisposable {
   readonly orm: MikroORM;
 }
 
 /**
- * Opens the database. PostgreSQL is connected to only when it is asked something; the folder of the embedded database
- * belongs to this process from now on.
+ * Opens the database. It connects to PostgreSQL with the first statement. The folder of the embedded database belongs to
+ * this process from now on.
  *
  * @param options as `ormOptions()` in mikro-orm.config.ts makes them
  * @throws {DataDirInUseError} if another process has the embedded database open
@@ -39,7 +39,7 @@ export async function openDatabase(options: Partial<Options>): Promise<OpenDatab
   }
 }
 
-/** Holds the folder of the embedded database for this process. Returns what releases it. */
+/** Locks the folder of the embedded database for this process. Returns a function that releases it. */
 export async function holdFolder({ driver, dbName }: Partial<Options>): Promise<() => Promise<void>> {
   return driver === PgliteDriver ? holdDataDir(dbName!) : async () => undefined;
 }

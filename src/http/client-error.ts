@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { PROBLEM_HEADERS, problemOf } from './problems/send-problem.js';
 
 const DETAILS: Readonly<Record<number, string>> = {
-  400: 'The bytes that were received are not an HTTP request.',
+  400: 'The received bytes are not an HTTP request.',
   408: 'The request did not arrive in time.',
-  417: 'The expectation in the Expect header can not be met.',
+  417: 'The service supports no Expect header other than 100-continue.',
   431: 'The headers of the request are too large.',
 };
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
@@ -14,7 +14,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
 };
 
-/** Answers what Node's HTTP parser refuses. There is no request yet, so the bytes are written by hand. */
+/** Answers requests that Node's HTTP parser refuses. There is no request object yet, so it writes the bytes itself. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code !== 'ECONNRESET' && socket.writable && awaitsFirstAnswer(socket)) {
     const { status, headers, body } = refusal(STATUS_BY_CODE[error.code ?? ''] ?? 400);
@@ -25,15 +25,15 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
 }
 
 /**
- * Whether an answer now would be taken for that of the call at fault: nothing was answered on the connection, and if a
- * call is under way on it, it is this one, whose body has not come to its end.
+ * Whether the client would match an answer to the right call: nothing was answered on the connection yet, and if a call is
+ * open on it, it is this one, whose body is not complete.
  */
 function awaitsFirstAnswer(socket: Socket): boolean {
   const { _httpMessage: underWay } = socket as Socket & { _httpMessage?: ServerResponse | null };
   return socket.bytesWritten === 0 && !(underWay?.req.complete ?? false);
 }
 
-/** Answers an `Expect` header other than `100-continue`, which Node hands to nobody else. */
+/** Answers an `Expect` header other than `100-continue`, which Node passes to no other handler. */
 export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const { status, headers, body } = refusal(417);
   response.writeHead(status, headers).end(body);

@@ -2,28 +2,28 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Calls that may wait on a connection for the answer of one before them. Few clients send any; each may hold a large answer. */
+/** Calls that may wait on one connection behind another. Few clients send any, and each may hold a large answer. */
 const MAX_BEHIND = 32;
 
 const behind = new WeakMap<Socket, Set<ServerResponse>>();
 
 /**
- * Sees to it that each call comes to an end, also if its caller goes away or never reads, and that few wait on one
- * connection. False: there are too many, and the connection is ended.
+ * Makes sure that each call ends, even if its caller disconnects or never reads, and that few calls wait on one
+ * connection. Returns false if there are too many; the connection is then closed.
  *
- * Fastify takes a call for ended at `finish` or `error` of its response. A connection that is reset brings neither, and a
- * response whose turn on the connection had not come is not even told: its hooks `onResponse` would never run, and
- * whatever they let go of would be kept for good.
+ * For Fastify a call ends with `finish` or `error` of its response. A reset connection causes neither, and a response that
+ * waits behind another is not told at all: its `onResponse` hooks would never run, and what they release would be kept
+ * forever.
  */
 export function seeToItsEnd({ raw: { socket } }: FastifyRequest, { raw: response }: FastifyReply): boolean {
-  // without a connection of its own it is behind another
+  // a response without a socket waits behind another
   if (response.socket === null && !waitBehind(socket, response)) {
     socket.destroy();
     return false;
   }
   response.once('close', () => {
     if (!response.writableFinished && response.listenerCount('error') > 0) {
-      response.emit('error', new Error('the caller went away'));
+      response.emit('error', new Error('the caller disconnected'));
     }
   });
   return true;

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ConnectionDrain } from './connection-drain.js';
 
-/** What the HTTP server does beyond its options. */
+/** The parts of the HTTP server that are not options. */
 @Module({ providers: [ConnectionDrain] })
 export class HttpModule {}

@@ -4,13 +4,13 @@ import { describeProblem } from './problems/describe-problem.js';
 import { sendProblem } from './problems/send-problem.js';
 import { OverloadedError } from './problems/problem.errors.js';
 
-/** The probes must be answered just then, or an overloaded replica would be restarted in place of relieved. */
+/** Probes must be answered under overload, or an overloaded replica would be restarted. */
 const EXEMPT = /^\/health(\/|\?|$)/;
 
 /**
- * Turns calls away, with 503 and Retry-After, while the process is so far behind that they would only wait.
+ * Answers calls with 503 and Retry-After while the process is so far behind that they would only wait.
  *
- * @param maxEventLoopDelayMs how late the event loop may be; 0: calls are never turned away
+ * @param maxEventLoopDelayMs how late the event loop may be; 0: no call is refused
  */
 export async function shedLoad(app: NestFastifyApplication, maxEventLoopDelayMs: number): Promise<void> {
   if (maxEventLoopDelayMs === 0) {

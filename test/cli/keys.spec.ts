@@ -63,7 +63,7 @@ test('tenants and keys from their making to their end', async () => {
   expect(made.stdout).toMatch(/^idr_[a-z0-9]{12}_[\w-]{43}\n$/);
   const key = made.stdout.trim();
   const id = key.slice(4, 16);
-  expect(made.stderr).toBe(`Key ${id}, shown this once:\n`);
+  expect(made.stderr).toBe(`Key ${id}. It is shown only once:\n`);
 
   await using app = await startApp({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
   const status = async (text: string): Promise<number> =>
@@ -102,7 +102,7 @@ test.each([
   [['keys', 'create', 'x', '--tenant', 'nobody'], 'There is no tenant "nobody"'],
   [['keys', 'create', 'x', '--scope', 'everything'], 'Allowed choices are identify, read, delete, admin'],
   [['keys', 'create', 'x', '--expires-in', 'soon'], 'such as 30m, 24h or 90d'],
-  [['keys', 'create', 'x', '--expires-in', '0m'], 'the key would not work at all'],
+  [['keys', 'create', 'x', '--expires-in', '0m'], 'the key would never work'],
   [['keys', 'create', ' '], 'It must be 1 to 100 characters'],
   [['keys', 'create', '\u001b[2J'], 'none of them a control character'],
   [['keys', 'create', 'crm\n0'], 'none of them a control character'],
@@ -133,7 +133,7 @@ test('a key that can not be shown is not made, and its predecessor not ended', a
     child.stdout.destroy();
     const said = read(child.stderr);
     expect(await once(child, 'close')).toEqual([2, null]);
-    expect(await said).toContain("The key can't be shown (EPIPE), so it was not made.\n");
+    expect(await said).toContain("The key can't be shown (EPIPE), so it was not created.\n");
   }
   expect(await keys()).toEqual(before);
 }, 120_000);

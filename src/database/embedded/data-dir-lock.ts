@@ -20,11 +20,11 @@ export class DataDirError extends Error {
 }
 
 /**
- * Holds the folder for this process, because the embedded database itself lets a second process in and breaks.
+ * Locks the folder for this process. The embedded database itself would let a second process in, and break.
  *
- * @returns what releases the folder again
+ * @returns a function that releases the folder
  * @throws {DataDirInUseError}
- * @throws {DataDirError} if the folder can't be made or written, or has other things in it
+ * @throws {DataDirError} if the folder can't be created or written, or contains other files
  */
 export async function holdDataDir(dataDir: string): Promise<() => Promise<void>> {
   await prepare(dataDir);
@@ -35,14 +35,14 @@ export async function holdDataDir(dataDir: string): Promise<() => Promise<void>>
   return release;
 }
 
-/** Makes the folder if it is not there, and refuses one that belongs to something else. */
+/** Creates the folder if it does not exist, and refuses a folder with other files. */
 async function prepare(dataDir: string): Promise<void> {
   try {
     await mkdir(dataDir, { recursive: true });
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     const files = (await readdir(dataDir)).filter((file) => file !== SOCKET && file !== 'lost+found');
     if (files.length > 0 && !files.includes('PG_VERSION')) {
-      throw new Error('it is not empty, and what is in it is not a database');
+      throw new Error('it contains files that are not a database');
     }
   } catch (error) {
     throw new DataDirError(`The data folder ${dataDir} can't be used: ${(error as Error).message}`);
@@ -50,10 +50,10 @@ async function prepare(dataDir: string): Promise<void> {
 }
 
 const SOCKET = 'in-use.sock';
-/** Bytes that the path of a socket may have: 107 on Linux, 103 on macOS. */
+/** The longest path of a socket in bytes: 107 on Linux, 103 on macOS. */
 const SOCKET_PATH_MAX = 103;
 
-/** The socket lies in the folder itself, or among the temporary files under the folder's hash if its path is too long. */
+/** The socket is in the folder itself. If its path is too long, it is a temporary file named by the folder's hash. */
 async function socketPath(dataDir: string): Promise<string> {
   const folder = await realpath(dataDir);
   const inside = join(folder, SOCKET);

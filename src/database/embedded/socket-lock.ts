@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Holds a name for this process: a socket that it listens on for as long as it lives. A file with a process id would go
- * stale with a kill, and in containers every process has the same id.
+ * Locks a name for this process: a socket on which it listens until it ends. A file with a process id would remain after a
+ * kill, and in containers every process has the same id.
  *
- * @param path where the socket lies, 103 bytes at the most
- * @returns what releases it again; null: another holds it
+ * @param path the path of the socket, at most 103 bytes
+ * @returns a function that releases the name; null: another process holds it
  */
 export async function holdSocket(path: string): Promise<(() => Promise<void>) | null> {
   for (let tries = 0; tries < 5; tries++) {
@@ -26,13 +26,13 @@ export async function holdSocket(path: string): Promise<(() => Promise<void>) | 
     if (await answers(path)) {
       break;
     }
-    // left behind by a process that was killed
+    // left by a process that was killed
     await unlink(path).catch(() => undefined);
   }
   return null;
 }
 
-/** A socket among the temporary files, or what Windows has in its place. */
+/** A socket among the temporary files; on Windows a named pipe. */
 export function temporarySocket(name: string): string {
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 32);
   return process.platform === 'win32'
@@ -59,7 +59,7 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Two processes may both find a dead socket and replace it; the one whose socket was replaced steps back. */
+/** Two processes may both find a dead socket and replace it. The one whose socket was replaced gives up. */
 async function isStillThere(path: string): Promise<boolean> {
   if (process.platform === 'win32') {
     return true;

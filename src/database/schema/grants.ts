@@ -2,7 +2,7 @@ import type { MikroORM } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import { SettingsError } from '../../config/settings.js';
 
-/** All that a running service does, and no more: it makes no keys and no tenants, and changes no schema. */
+/** Exactly what a running service needs: it creates no keys and no tenants, and changes no schema. */
 const GRANTS = [
   'select, insert, update on contact',
   'select, insert, update, delete on identifier',
@@ -12,23 +12,23 @@ const GRANTS = [
   'select on tenant',
   'select, update (last_used_at) on api_key',
   'select, insert, update, delete on rate_limit',
-  // by which it knows whether the schema is what it needs
+  // It shows whether the schema is what the service needs.
   'select on mikro_orm_migrations',
 ];
 
 /**
- * Grants the role that replicas connect as what they need. It may be repeated.
+ * Grants the role of the replicas what they need. May be repeated.
  *
- * @param role name of a role, letters, digits and underscores
+ * @param role name of a role: letters, digits and underscores
  * @throws {SettingsError} if there is no such role
  */
 export async function grantService(orm: MikroORM, role: string): Promise<void> {
   await (orm.em.fork() as SqlEntityManager).transactional(async (em) => {
-    // Two who grant on a table at the same moment are told `tuple concurrently updated`.
+    // If two processes grant on a table at the same time, PostgreSQL fails with `tuple concurrently updated`.
     await em.execute('lock table mikro_orm_migrations in share row exclusive mode');
     if ((await em.execute('select from pg_roles where rolname = ?', [role])).length === 0) {
       throw new SettingsError(
-        `DATABASE_SERVICE_ROLE: there is no role ${role} to grant anything; deploy/postgresql/roles.sql shows how to make it`,
+        `DATABASE_SERVICE_ROLE: the role ${role} does not exist; deploy/postgresql/roles.sql creates it`,
       );
     }
     for (const grant of GRANTS) {

@@ -12,17 +12,17 @@ import { migrate, migrateWith } from './migrate.js';
 import { missingMigrations } from './schema-version.js';
 import { unavailability } from '../session/unavailable.js';
 
-/** The ORM's options for migrations, which wait for longer than the service does. */
+/** The ORM's options for migrations, which wait longer than the service. */
 export const MIGRATION_OPTIONS = Symbol('migration options');
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 
 /**
- * Brings the schema up to date when the service starts, or waits until somebody else has.
+ * Brings the schema up to date when the service starts, or waits until another process has done so.
  *
- * The embedded database is ready before the first request is taken. A PostgreSQL that is not reachable yet does not
- * keep the service from starting: it listens, readiness says what is missing, and the next try follows by itself.
+ * The embedded database is ready before the first request is accepted. If PostgreSQL is not reachable yet, the service
+ * starts anyway: it listens, readiness says what is missing, and the service tries again by itself.
  */
 @Injectable()
 export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -67,16 +67,16 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
       if (trouble === null) {
         return;
       }
-      // Said once a cause, not once a try
+      // logged once per cause, not with each try
       if (trouble !== lastTrouble) {
-        this.logger.warn(`${trouble}; trying again until it is`);
+        this.logger.warn(`${trouble}; trying again`);
         lastTrouble = trouble;
       }
       await sleep(waitMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
   }
 
-  /** Returns what is in the way, or null once the schema is what this build needs. */
+  /** Returns the problem, or null if the schema is what this build needs. */
   private async tryToPrepare(): Promise<string | null> {
     try {
       const applied = this.settings.migrateOnStart

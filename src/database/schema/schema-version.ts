@@ -5,19 +5,19 @@ import { fileURLToPath } from 'node:url';
 
 export const APPLIED_MIGRATIONS_SQL = 'select name from mikro_orm_migrations';
 
-/** The migrations that this build needs, by the names the ORM records. */
+/** The migrations that this build needs, by the names that the ORM records. */
 const REQUIRED = readdirSync(fileURLToPath(new URL('../../../migrations', import.meta.url)))
   .filter((file) => /^\d+-.*\.[jt]s$/.test(file) && !file.endsWith('.d.ts'))
   .map((file) => file.replace(/\.[jt]s$/, ''))
   .toSorted();
 
-/** What is missing from the applied migrations; more than this build knows is fine, that is a newer schema. */
+/** The migrations that are missing. Migrations that this build does not know are fine: the schema is newer. */
 export function missingFrom(applied: readonly { readonly name: string }[]): string[] {
   const names = new Set(applied.map(({ name }) => name));
   return REQUIRED.filter((name) => !names.has(name));
 }
 
-/** The migrations that the database lacks; all of them if it was never migrated. */
+/** The migrations that the database lacks; all of them if the database was never migrated. */
 export async function missingMigrations(orm: MikroORM): Promise<string[]> {
   try {
     const em = orm.em.fork() as SqlEntityManager;
@@ -35,7 +35,7 @@ export class SchemaError extends Error {
   override readonly name = 'SchemaError';
 }
 
-/** @throws {SchemaError} if a migration is missing, naming it and what to do */
+/** @throws {SchemaError} if a migration is missing; the message names it and says what to do */
 export async function requireSchema(orm: MikroORM): Promise<void> {
   const missing = await missingMigrations(orm);
   if (missing.length > 0) {

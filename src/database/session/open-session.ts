@@ -10,9 +10,9 @@ import { TracedSession } from './traced-session.js';
 import { unavailability } from './unavailable.js';
 
 /**
- * The session on the database that the entity manager is connected to.
+ * Opens a session on the database of the entity manager.
  *
- * What it throws because the database can't serve is a {@link DatabaseUnavailableError}; every other error is the driver's.
+ * If the database can't serve, the session throws a {@link DatabaseUnavailableError}. Every other error is the driver's.
  */
 export async function openSession(em: SqlEntityManager): Promise<SqlSession> {
   const connection: unknown = em.getConnection();

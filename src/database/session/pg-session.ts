@@ -4,10 +4,11 @@ import type { Query, Row, SessionOptions, SqlSession, Transaction } from './sql-
 import { TENANT_SETTING } from './tenant-policy.js';
 
 /**
- * On PostgreSQL: prepared statements, and several statements a round trip.
+ * On PostgreSQL: prepared statements, and several statements per round trip.
  *
- * The tenant is named in the transaction, never for longer: a pooler may give the connection to anybody after it. Where
- * there is but one tenant the connections name it from the start, and a single statement needs no transaction.
+ * Each transaction names its tenant, and the name ends with it, because a pooler may give the connection to anybody
+ * afterwards. If there is only one tenant, the connections name it from the start, and a single statement needs no
+ * transaction.
  */
 export class PgSession implements SqlSession {
   constructor(
@@ -31,13 +32,13 @@ export class PgSession implements SqlSession {
     try {
       return await work(transaction);
     } finally {
-      // A connection that can't even roll back is closed: its slot in the pool is free again at once.
+      // A connection that can't roll back is closed, so that its slot in the pool is free again at once.
       const isUsable = await transaction.end();
       client.release(!isUsable);
     }
   }
 
-  /** Whether nothing has to be said about the tenant any more. */
+  /** Whether the connection names the tenant already, or no tenant is needed. */
   private isNamed(tenantId: number | null): boolean {
     const { fixedTenantId } = this.options;
     if (tenantId !== null && fixedTenantId !== null && tenantId !== fixedTenantId) {
@@ -70,7 +71,7 @@ class PgTransaction implements Transaction {
     // The server answers COMMIT of a failed transaction with success and the tag ROLLBACK.
     const tag = results.at(-1)?.command;
     if (tag !== 'COMMIT') {
-      throw new Error(`the transaction ended with ${String(tag)} in place of COMMIT`);
+      throw new Error(`the transaction ended with ${String(tag)} instead of COMMIT`);
     }
     return results.slice(0, -1).map(({ rows }) => rows as Row[]);
   }
@@ -93,11 +94,11 @@ class PgTransaction implements Transaction {
       ...queries.map((query) => this.client.query(this.prepared(query))),
       ...(last === undefined ? [] : [this.client.query(last)]),
     ]);
-    // All must settle before the connection is used again; the first to fail is the cause, the rest its echo.
+    // All must settle before the connection is used again. The first failure is the cause, the others follow from it.
     const settled = await Promise.allSettled(sent);
     const failed = settled.find((result) => result.status === 'rejected');
     if (failed !== undefined) {
-      // Without a severity it is not the server that answers: a rollback would only wait for it once more.
+      // An error without a severity does not come from the server: a rollback would only wait for the server again.
       if ((failed.reason as { severity?: unknown }).severity === undefined) {
         this.state = 'broken';
       }
@@ -108,7 +109,7 @@ class PgTransaction implements Transaction {
       .slice(isFirst ? 1 : 0);
   }
 
-  /** The driver writes each statement on its own, and a write is what costs most of a statement. */
+  /** The driver writes each statement separately, and the write is most of the cost of a statement. */
   private inOneWrite<T>(send: () => T): T {
     const { stream } = (this.client as unknown as { connection: { stream: Socket } }).connection;
     stream.cork();

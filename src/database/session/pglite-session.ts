@@ -2,8 +2,8 @@ import type { PGlite, Transaction as PgliteTransaction } from '@electric-sql/pgl
 import type { Query, Row, SqlSession, Transaction } from './sql-session.js';
 
 /**
- * On the embedded database: in process, one connection, transactions one after another. It knows no tenants beside the
- * statements' own: the only user of the embedded database is a superuser, whom row level security does not bind.
+ * On the embedded database: in process, one connection, transactions one after another. Only the statements keep tenants
+ * apart: the one user of the embedded database is a superuser, and row level security does not bind superusers.
  */
 export class PgliteSession implements SqlSession {
   constructor(private readonly database: PGlite) {}

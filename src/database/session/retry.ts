@@ -2,20 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseUnavailableError } from './unavailable.js';
 import { isOfAMoment } from './unavailable.js';
 
-/** No attempt begins later than this after the first. */
+/** No attempt starts later than this after the first. */
 const RETRY_FOR_MS = 3_500;
 const LONGEST_WAIT_MS = 400;
 
 /**
- * Runs a whole unit of work, and runs it again from its beginning while the database is away for a moment: connections
- * that were ended, a restart, a failover. What is lost to others in a race is not its concern.
+ * Runs a whole unit of work, and repeats it from the beginning while the database is away for a moment: after lost
+ * connections, a restart, a failover. Lost races with other writers are handled elsewhere.
  *
- * Waits between attempts are random between nothing and a limit that grows, so that not all come back at once.
+ * The wait between attempts is random, with a growing limit, so that not all callers come back at once.
  *
- * @param work takes its connections anew each time; must bear to be done twice, since a lost connection does not tell
- *   whether its last commit was carried out
- * @param isRepeatable asked after a failure; false ends it
- * @throws {DatabaseUnavailableError} the last one, if it did not succeed in time
+ * @param work takes new connections each time; must be safe to repeat, because after a lost connection nobody knows
+ *   whether the last commit took place
+ * @param isRepeatable asked after a failure; false stops repeating
+ * @throws {DatabaseUnavailableError} the last one, if no attempt succeeded in time
  */
 export async function retryUnavailable<T>(
   work: () => Promise<T>,

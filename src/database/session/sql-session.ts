@@ -1,4 +1,4 @@
-/** One SQL statement. PostgreSQL keeps it prepared under its name, so a name must always mean the same text. */
+/** One SQL statement. PostgreSQL prepares it under its name, so a name must always mean the same text. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
@@ -7,25 +7,25 @@ export interface Statement {
 /** A statement with its values, `$1` first. */
 export type Query = readonly [statement: Statement, ...values: unknown[]];
 
-/** A result row by column name. Numbers of 64 bits may arrive as strings. */
+/** A result row by column name. 64-bit numbers may arrive as strings. */
 export type Row = Record<string, unknown>;
 
 /**
- * Statements with real binds, sent in as few round trips as the driver allows.
+ * Statements with real bind parameters, sent in as few round trips as the driver allows.
  *
- * It stands beside the ORM's own query methods because those write the values into the SQL text: no binds, and nothing
- * stays prepared. Connections come from the ORM's pool.
+ * It exists next to the ORM's query methods because those write values into the SQL text, so nothing stays prepared.
+ * Connections come from the ORM's pool.
  */
 export interface SqlSession {
   /**
-   * Runs one statement on its own.
+   * Runs one statement.
    *
-   * @param tenantId whose rows it may see; null: it needs none but tables that belong to no tenant
+   * @param tenantId the tenant whose rows it may see; null: it needs only tables that belong to no tenant
    */
   query(query: Query, tenantId: number | null): Promise<Row[]>;
   /**
-   * Runs `work` in a transaction. It is committed if `work` called `commit`, and rolled back otherwise; whatever
-   * `commit` wrote holds once the promise of `transaction` resolves, not before.
+   * Runs `work` in a transaction. If `work` called `commit`, it is committed, otherwise rolled back. What `commit` wrote is
+   * durable when the promise of `transaction` resolves, not before.
    *
    * @param tenantId as in `query`
    */
@@ -34,15 +34,15 @@ export interface SqlSession {
 
 /** How sessions use the connections of the pool; part of the ORM's driver options. */
 export interface SessionOptions {
-  /** The tenant that the connections themselves name; null: each transaction names its own. */
+  /** The tenant that the connections name; null: each transaction names its own. */
   readonly fixedTenantId: number | null;
-  /** Whether statements stay prepared under their names, which some poolers can't pass on. */
+  /** Whether statements stay prepared under their names. Some poolers do not support that. */
   readonly keepsPrepared: boolean;
 }
 
 export interface Transaction {
-  /** Runs statements in order, one round trip for all; the results in the same order. */
+  /** Runs statements in order, in one round trip. The results have the same order. */
   send(...queries: Query[]): Promise<Row[][]>;
-  /** As `send`, with the commit in the same round trip. Nothing may follow. */
+  /** Like `send`, with the commit in the same round trip. Nothing may follow. */
   commit(...queries: Query[]): Promise<Row[][]>;
 }

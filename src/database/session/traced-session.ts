@@ -1,7 +1,7 @@
 import type { Tracer } from '../../telemetry/tracing/tracer.js';
 import type { Query, Row, SqlSession, Transaction } from './sql-session.js';
 
-/** A session whose statements are spans, by their names: values never get into a trace. */
+/** A session that traces each statement by its name. Values never get into a trace. */
 export class TracedSession implements SqlSession {
   constructor(
     private readonly session: SqlSession,

@@ -2,9 +2,9 @@ import { RETRY_IN_A_SECOND } from '../../http/problems/problem.errors.js';
 import type { ProblemDescription, ProblemError } from '../../http/problems/problem.js';
 
 /**
- * The database could not serve a call, for a reason that passes or that an operator can mend.
+ * The database could not serve a call, for a reason that passes or that an operator can repair.
  *
- * The message says why in a few words that name no host, user or statement, so it may be shown to anyone.
+ * The message says why in a few words. It names no host, user or statement, so anybody may see it.
  */
 export class DatabaseUnavailableError extends Error implements ProblemError {
   override readonly name = 'DatabaseUnavailableError';
@@ -20,13 +20,13 @@ export class DatabaseUnavailableError extends Error implements ProblemError {
   }
 }
 
-/** Conditions of PostgreSQL that pass: connection lost, shutting down, too many clients, out of memory, tables locked. */
+/** Errors of PostgreSQL that pass: connection lost, shutting down, too many clients, out of memory, tables locked. */
 const PASSING = /^(08...|57P0[1-5]|53...|40001|40P01|55P03)$/;
 /** The server ended a statement that took too long, or a transaction that did nothing for too long. */
 const TOO_SLOW = /^(57014|25P03|25P04)$/;
 /** A table or column is missing: this build's migrations have not been applied yet. */
 const SCHEMA_MISSING = new Set(['42P01', '42703', '3F000']);
-/** The server refuses this client; an operator has to change that, and until then no call can be served. */
+/** The server refuses this client. No call can be served until an operator changes that. */
 const REFUSED = /^(28...|3D000|42501|25006)$/;
 const NETWORK = new Set([
   'ECONNREFUSED',
@@ -39,17 +39,17 @@ const NETWORK = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
 ]);
-/** The driver reports some losses of a connection by their text alone. */
+/** The driver reports some lost connections only by the text of the error. */
 const LOST =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Cannot use a pool after calling end)/;
 
-/** Losses of one connection or of a race, and refusals while the server starts, stops, fails over or has no place left. */
+/** A lost connection, a lost race, and refusals while the server starts, stops, fails over or has no free connection. */
 const OF_A_MOMENT = /^(08...|57P0[1-35]|25P03|53300|40001|40P01|55P03)$/;
 
 /**
- * Says in a few words why the database could not serve, or null if the error is something else.
+ * Says in a few words why the database could not serve; null if the error is something else.
  *
- * The words name no host, user or statement, so they may be shown to anyone.
+ * The words name no host, user or statement, so anybody may see them.
  */
 export function unavailability(error: unknown): string | null {
   const { code, message } = error as { code?: unknown; message?: unknown };
@@ -76,8 +76,8 @@ export function unavailability(error: unknown): string | null {
 }
 
 /**
- * Whether the same work may well succeed a moment later on another connection. Not so after a wait for a free connection
- * of the pool: it was long already, and another one would be as long.
+ * Whether the same work may succeed a moment later on another connection. False after waiting for a free connection of the
+ * pool: another wait would be as long.
  */
 export function isOfAMoment(error: unknown): boolean {
   const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown };

@@ -7,7 +7,7 @@ import { PROBLEM_MEDIA_TYPE, problemOf } from './send-problem.js';
 
 const REQUEST_ID = '0197f2b8-7c1e-7d3a-9b1f-3f6f0f1f2a4b';
 
-/** Of the problems that any route may have. */
+/** Examples of the problems that every route may have. */
 const EXAMPLES: readonly ProblemDescription[] = [
   new InvalidRequestError([{ field: 'email', message: 'email must be a valid email address' }]).problem,
   describeProblem({ code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }),
@@ -15,9 +15,9 @@ const EXAMPLES: readonly ProblemDescription[] = [
 ];
 
 /**
- * Documents that a route answers with problem documents of these statuses, each with what it means there.
+ * Documents the statuses that a route answers with problem documents, and what each means there.
  *
- * @param errors examples: what the route throws to answer with those statuses
+ * @param errors errors that the route throws for these statuses; they become the examples
  */
 export function ApiProblems(
   problems: Readonly<Record<number, string>>,
@@ -33,7 +33,7 @@ export function ApiProblems(
         ...(['429', '503'].includes(status) && {
           headers: {
             'Retry-After': {
-              description: 'Seconds to wait before the next try.',
+              description: 'Seconds to wait before the next attempt.',
               schema: { type: 'integer' },
             },
           },

@@ -1,9 +1,9 @@
 import type { FieldError, ProblemDescription, ProblemError } from './problem.js';
 
-/** For what may well be served a moment later. */
+/** For calls that may succeed a moment later. */
 export const RETRY_IN_A_SECOND: Readonly<Record<string, string>> = { 'retry-after': '1' };
 
-/** The request is understood but not acceptable; names each field at fault. */
+/** The request has invalid fields; names each of them. */
 export class InvalidRequestError extends Error implements ProblemError {
   override readonly name = 'InvalidRequestError';
 
@@ -21,7 +21,7 @@ export class InvalidRequestError extends Error implements ProblemError {
   }
 }
 
-/** The service has more to do than it can in time, and has not begun with this call. */
+/** The service is overloaded and has not started this call. */
 export class OverloadedError extends Error implements ProblemError {
   override readonly name = 'OverloadedError';
 
@@ -30,7 +30,7 @@ export class OverloadedError extends Error implements ProblemError {
       slug: 'overloaded',
       title: 'Overloaded',
       status: 503,
-      detail: `The call was not begun: ${this.message}. Try again.`,
+      detail: `The call was not started: ${this.message}. Try again.`,
       headers: RETRY_IN_A_SECOND,
     };
   }

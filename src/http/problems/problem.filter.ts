@@ -13,10 +13,10 @@ import { traceIdOf } from '../../telemetry/request-facts.js';
 import { describeProblem } from './describe-problem.js';
 import { sendProblem } from './send-problem.js';
 
-/** How often one cause is logged at the most. */
+/** One cause is logged at most this often. */
 const TROUBLE_PERIOD_MS = 1_000;
 
-/** Turns whatever was thrown into a problem document, and logs what is the service's own fault. */
+/** Turns every error into a problem document, and logs errors of the service itself. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
@@ -38,9 +38,9 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 /**
- * Logs a cause that meets many calls at once, like a database that is down, once a second and not once a call.
+ * Logs a cause that affects many calls, such as a database that is down, once a second and not with each call.
  *
- * The line that follows says how many were left out.
+ * The next line says how many were left out.
  */
 class TroubleLog {
   private readonly logger = new Logger('Http');

@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 
 /** One thing that is wrong with the request. */
 export class FieldError {
-  @ApiProperty({ description: 'The field at fault; `body` if it is the body as a whole.', example: 'email' })
+  @ApiProperty({ description: 'The invalid field; `body` if it is the whole body.', example: 'email' })
   readonly field!: string;
 
   @ApiProperty({ description: 'What the field must be.', example: 'email must be a valid email address' })
@@ -11,7 +11,10 @@ export class FieldError {
 
 /** A problem document as RFC 9457 defines it, served as `application/problem+json`. */
 export class Problem {
-  @ApiProperty({ description: 'Names the kind of problem; stable.', example: 'urn:problem:invalid-request' })
+  @ApiProperty({
+    description: 'The kind of problem. Stable: decide by this and by `status`.',
+    example: 'urn:problem:invalid-request',
+  })
   readonly type!: string;
 
   @ApiProperty({ description: 'The kind of problem in words.', example: 'Invalid request' })
@@ -21,37 +24,37 @@ export class Problem {
   readonly status!: number;
 
   @ApiProperty({
-    description: 'What happened this time, and what to do.',
+    description: 'What happened, and what to do.',
     example: 'The request has an invalid field.',
   })
   readonly detail!: string;
 
   @ApiProperty({
-    description: 'The fields at fault; absent if no field is.',
+    description: 'The invalid fields; absent if no field is invalid.',
     type: [FieldError],
     required: false,
   })
   readonly errors?: readonly FieldError[];
 
   @ApiProperty({
-    description: 'The id of the request, as in the `X-Request-Id` header and in the log.',
+    description: 'The id of the request, also in the `X-Request-Id` header and in the log.',
     example: '0197f2b8-7c1e-7d3a-9b1f-3f6f0f1f2a4b',
   })
   readonly requestId!: string;
 }
 
-/** A problem before it is tied to a request. */
+/** A problem without its request. */
 export interface ProblemDescription {
   readonly slug: string;
   readonly title: string;
   readonly status: number;
   readonly detail: string;
   readonly errors?: readonly FieldError[];
-  /** Headers that tell the client how to go on. */
+  /** Headers that tell the client what to do next. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** An error that says itself how it is answered. Its message may be shown to anyone. */
+/** An error that says how it is answered. Anybody may see its message. */
 export interface ProblemError extends Error {
   readonly problem: ProblemDescription;
 }

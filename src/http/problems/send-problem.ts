@@ -3,14 +3,14 @@ import type { Problem, ProblemDescription } from './problem.js';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-/** Of every problem document, also of those that are sent before the hooks of the server have run. */
+/** Headers of every problem document, also if it is sent before the hooks of the server have run. */
 export const PROBLEM_HEADERS = {
   'content-type': PROBLEM_MEDIA_TYPE,
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
 } as const;
 
-/** The document that goes over the wire. */
+/** The document that is sent. */
 export function problemOf(
   { slug, title, status, detail, errors }: ProblemDescription,
   requestId: string,

@@ -120,7 +120,7 @@ export class Tracer {
       return await context.with(trace.setSpan(ROOT_CONTEXT, span), work);
     } catch (error) {
       const { code, name } = error as { code?: unknown; name?: unknown };
-      // The code alone: messages of PostgreSQL quote values.
+      // Only the code: messages of PostgreSQL quote values.
       span.setAttribute('error.type', String(code ?? name)).setStatus({ code: SpanStatusCode.ERROR });
       throw error;
     } finally {

@@ -51,9 +51,7 @@ test('a folder with other things in it, or a file in its place, is refused', asy
   const file = join(dataDir, 'diary.txt');
   await writeFile(file, 'mine');
   await expect(holdDataDir(dataDir)).rejects.toThrow(
-    new DataDirError(
-      `The data folder ${dataDir} can't be used: it is not empty, and what is in it is not a database`,
-    ),
+    new DataDirError(`The data folder ${dataDir} can't be used: it contains files that are not a database`),
   );
   await expect(holdDataDir(file)).rejects.toThrow(DataDirError);
   await expect(holdDataDir(join(file, 'below'))).rejects.toThrow(DataDirError);

@@ -70,7 +70,7 @@ test('every migration can be undone and applied again', async () => {
 
 test('a service role that is not there is named, and the schema is up to date all the same', async () => {
   await expect(migrate(options(), 'nobody_made_it')).rejects.toThrow(
-    'DATABASE_SERVICE_ROLE: there is no role nobody_made_it',
+    'DATABASE_SERVICE_ROLE: the role nobody_made_it does not exist',
   );
   expect(await migrate(options())).toEqual([]);
 });
