@@ -17,7 +17,7 @@ export function exportCommand(): Command {
     .addOption(new Option('--format <format>', 'default: by the extension, or ndjson').choices(FILE_FORMATS))
     .option(
       '--excel-safe',
-      'put a quote before values that a spreadsheet would take for a formula, + numbers too (CSV); such a file is to look at, and not to import again',
+      'put an apostrophe before values that a spreadsheet would run as a formula, + numbers too (CSV); an import removes it again',
     )
     .option('--tenant <name>', 'tenant of the identities (default: the only tenant)')
     .option('--quiet', 'print no summary')

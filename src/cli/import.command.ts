@@ -5,6 +5,7 @@ import { ENCODINGS, type Encoding } from '../transfer/import/records/input.js';
 import type { ImportOptions } from '../transfer/import/run-import.js';
 import { summaryJson, summaryText } from '../transfer/import/summary.js';
 import { wholeNumber } from './numbers.js';
+import { printable } from './printable.js';
 
 /** Rows; see bench/import. Larger batches are not faster, and hold their locks longer. */
 const BATCH_SIZE = 1000;
@@ -93,7 +94,7 @@ async function run(path: string, flags: ImportFlags): Promise<void> {
     const { loadSettings } = await import('../config/load-settings.js');
     const { runImport } = await import('../transfer/import/run-import.js');
     const result = await runImport(loadSettings(), options);
-    process.stdout.write(flags.json ? summaryJson(result) : summaryText(result));
+    process.stdout.write(printable(flags.json ? summaryJson(result) : summaryText(result)));
     if (!result.isComplete) {
       process.stderr.write(howToResume(path, result.isDryRun));
     }

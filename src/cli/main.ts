@@ -7,6 +7,7 @@ import { exportCommand } from './export.command.js';
 import { importCommand } from './import.command.js';
 import { keysCommand } from './keys.command.js';
 import { migrateCommand } from './migrate.command.js';
+import { printable } from './printable.js';
 import { tenantsCommand } from './tenants.command.js';
 
 // Some 40 MB are alive at any time, but V8 lets the heap grow fourfold before it looks: 380 MB at the peak of an import,
@@ -14,7 +15,7 @@ import { tenantsCommand } from './tenants.command.js';
 setFlagsFromString('--heap-growing-percent=50');
 
 installLastWords((error) => {
-  process.stderr.write(`The command failed, which it should not: ${JSON.stringify(error)}\n`);
+  process.stderr.write(printable(`The command failed, which it should not: ${JSON.stringify(error)}\n`));
 }, 2);
 
 const program = new Command('identity-reconciliation')
@@ -36,7 +37,10 @@ for (const command of [
   ...program.commands,
   ...program.commands.flatMap(({ commands }) => commands),
 ]) {
-  command.exitOverride().showHelpAfterError('Give --help for the options.');
+  command
+    .exitOverride()
+    .showHelpAfterError('Give --help for the options.')
+    .configureOutput({ writeErr: (text) => process.stderr.write(printable(text)) });
 }
 
 try {
@@ -44,7 +48,7 @@ try {
 } catch (error) {
   if (!(error instanceof CommanderError)) {
     const { describeError } = await import('./describe-error.js');
-    process.stderr.write(`${describeError(error)}\n`);
+    process.stderr.write(printable(`${describeError(error)}\n`));
   }
   process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
 }

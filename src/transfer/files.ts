@@ -1,3 +1,5 @@
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+
 /** An import or export can't start, or can't go on. The message is for the person who started it. */
 export class TransferError extends Error {
   override readonly name = 'TransferError';
@@ -20,13 +22,59 @@ export function formatOf(path: string): FileFormat | null {
   return FORMAT_BY_EXTENSION[extension ?? ''] ?? null;
 }
 
-/** Why a file can't be opened, read or written, in a few words. */
-export function fileTrouble(error: unknown): string {
+/** Only the user who runs the command may read what an import or export writes: it holds personal data. */
+const PRIVATE = 0o600;
+
+/**
+ * Creates a file that only its owner may read, in place of one of the same name.
+ *
+ * @param name what an error calls it
+ * @throws {TransferError} if it can't be created
+ */
+export async function createPrivately(path: string, name = path): Promise<FileHandle> {
+  try {
+    // an existing file would keep its mode, and a link would lead elsewhere
+    await rm(path, { force: true });
+    return await open(path, 'wx', PRIVATE);
+  } catch (error) {
+    throw new TransferError(`${name} can't be written: ${fileTrouble(error, 'write')}.`);
+  }
+}
+
+/**
+ * Opens a file that {@link createPrivately} made, to go on writing.
+ *
+ * @returns null if it is not there any more
+ */
+export async function reopenPrivately(path: string): Promise<FileHandle | null> {
+  const file = await open(path, 'r+').catch(() => null);
+  await file?.chmod(PRIVATE);
+  return file;
+}
+
+/** Replaces the content of a file as a whole: whoever reads it sees the old one or the new one. */
+export async function replacePrivately(path: string, content: string): Promise<void> {
+  const next = `${path}.tmp`;
+  const file = await createPrivately(next);
+  try {
+    await file.writeFile(content);
+  } finally {
+    await file.close();
+  }
+  await rename(next, path);
+}
+
+/** Why a file can't be read or written, in a few words. */
+export function fileTrouble(error: unknown, purpose: 'read' | 'write'): string {
   const { code, message } = error as NodeJS.ErrnoException;
   const known: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file',
+    ENOENT: purpose === 'read' ? 'there is no such file' : 'there is no such folder',
+    ENOTDIR: 'a part of the path is not a folder',
     EACCES: 'permission denied',
     EISDIR: 'it is a folder',
+    ERR_FS_EISDIR: 'it is a folder',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'the disk is full',
   };
   return known[String(code)] ?? message;
 }

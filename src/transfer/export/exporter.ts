@@ -1,6 +1,6 @@
 import type { Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import { viewOf, type Contact } from '../../identity/domain/contact.js';
-import { csvLine } from '../csv.js';
+import { csvLine, guarded, unambiguous } from '../csv.js';
 import type { FileFormat } from '../files.js';
 
 /** Identities read at once. It bounds the memory of an export. */
@@ -131,7 +131,7 @@ function ndjsonOf({ contacts }: DatedIdentity): string {
  */
 function csvOf({ primaryId, contacts }: DatedIdentity, isExcelSafe: boolean): string {
   const field = (value: string | null): string | null =>
-    isExcelSafe && value !== null && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+    value === null ? null : isExcelSafe ? guarded(value) : unambiguous(value);
   return contacts
     .toSorted((a, b) => a.id - b.id)
     .map(({ id, email, phoneNumber, createdAt }) =>

@@ -1,11 +1,11 @@
 import { createWriteStream } from 'node:fs';
-import { lstat, rename, rm } from 'node:fs/promises';
+import { lstat, realpath, rename, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Settings } from '../../config/settings.js';
-import type { FileFormat } from '../files.js';
+import { createPrivately, TransferError, type FileFormat } from '../files.js';
 import { openService } from '../open-service.js';
 import { exportIdentities, type ExportCount } from './exporter.js';
 
@@ -19,49 +19,80 @@ export interface ExportOptions {
 }
 
 /**
- * Exports all identities to a file, gzipped if its name ends in `.gz`. The file gets its name when it is complete, and
- * not before. If the path is a pipe or a device, the export is written to that.
+ * Exports all identities to a file that only its owner may read, gzipped if its name ends in `.gz`. The file gets its
+ * name when it is complete, and not before. If the path is a pipe or a device, the export is written to that.
+ *
+ * @throws {TransferError} if the file can't be written; this is found before the database is opened
  */
 export async function runExport(settings: Settings, options: ExportOptions): Promise<ExportCount> {
   const { path, format, isExcelSafe, tenant } = options;
-  await using service = await openService(settings, 1, tenant);
-  const isNamed = path !== '-';
-  const isFile = isNamed && (await isFileOrNothing(path));
-  const partial = `${path}.partial`;
-  const target: Writable = isNamed ? createWriteStream(isFile ? partial : path) : process.stdout;
+  const target = await openTarget(path);
   const gzip = /\.gz$/i.test(path) ? createGzip() : null;
-  gzip?.pipe(target);
-  const ended = finished(target, { readable: false });
+  gzip?.pipe(target.stream);
+  const ended = finished(target.stream, { readable: false });
   let broken: unknown = null;
   ended.catch((error: unknown) => (broken = error));
   try {
+    await using service = await openService(settings, 1, tenant);
     const count = await exportIdentities(service.session, service.tenantId, format, isExcelSafe, (text) =>
-      put(gzip ?? target, text, ended),
+      put(gzip ?? target.stream, text, ended),
     );
-    if (gzip !== null || isNamed) {
-      (gzip ?? target).end();
+    if (gzip !== null || target.isOurs) {
+      (gzip ?? target.stream).end();
       await ended;
     }
-    if (isFile) {
-      await rename(partial, path);
-    }
+    await target.complete();
     return count;
   } catch (error) {
+    await target.discard();
     // The session would report a broken pipe as the loss of its own connection.
-    const cause = broken ?? error;
-    if (isNamed) {
-      target.destroy();
-    }
-    if (isFile) {
-      await rm(partial, { force: true });
-    }
-    throw cause;
+    throw broken ?? error;
   }
 }
 
-async function isFileOrNothing(path: string): Promise<boolean> {
-  const found = await lstat(path).catch(() => null);
-  return found === null || found.isFile();
+interface Target {
+  readonly stream: Writable;
+  /** Whether the stream was opened here; the standard output was not */
+  readonly isOurs: boolean;
+  complete(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+async function openTarget(path: string): Promise<Target> {
+  if (path === '-') {
+    return {
+      stream: process.stdout,
+      isOurs: false,
+      complete: async () => undefined,
+      discard: async () => undefined,
+    };
+  }
+  // a link stays a link, and the file that it leads to is replaced
+  const real = await realpath(path).catch(() => path);
+  const found = await lstat(real).catch(() => null);
+  if (found?.isDirectory()) {
+    throw new TransferError(`${path} can't be written: it is a folder.`);
+  }
+  const isFile = found === null || found.isFile();
+  const partial = `${real}.partial`;
+  const stream = isFile
+    ? (await createPrivately(partial, path)).createWriteStream()
+    : createWriteStream(path);
+  return {
+    stream,
+    isOurs: true,
+    complete: async () => {
+      if (isFile) {
+        await rename(partial, real);
+      }
+    },
+    discard: async () => {
+      stream.destroy();
+      if (isFile) {
+        await rm(partial, { force: true });
+      }
+    },
+  };
 }
 
 /** Waits while the target takes no more: memory stays bounded however slow it is. */

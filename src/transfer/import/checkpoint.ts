@@ -1,6 +1,6 @@
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { TransferError } from '../files.js';
+import { fileTrouble, replacePrivately, TransferError } from '../files.js';
 import type { FileFingerprint } from './records/input.js';
 import type { Place } from './row-reader.js';
 import type { Tally } from './summary.js';
@@ -42,7 +42,7 @@ export class Checkpoint {
       if (error.code === 'ENOENT') {
         return null;
       }
-      throw new TransferError(`The checkpoint ${this.path} can't be read: ${error.message}`);
+      throw new TransferError(`The checkpoint ${this.path} can't be read: ${fileTrouble(error, 'read')}.`);
     });
     if (text === null) {
       return null;
@@ -75,9 +75,7 @@ export class Checkpoint {
   }
 
   async save(progress: Progress): Promise<void> {
-    const next = `${this.path}.tmp`;
-    await writeFile(next, JSON.stringify({ version: VERSION, terms: this.terms, progress }));
-    await rename(next, this.path);
+    await replacePrivately(this.path, JSON.stringify({ version: VERSION, terms: this.terms, progress }));
   }
 
   async remove(): Promise<void> {

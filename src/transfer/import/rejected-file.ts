@@ -1,9 +1,10 @@
-import { open, rm, type FileHandle } from 'node:fs/promises';
-import { csvLine } from '../csv.js';
-import { TransferError } from '../files.js';
+import { rm, type FileHandle } from 'node:fs/promises';
+import { csvLine, guarded, unguarded } from '../csv.js';
+import { createPrivately, reopenPrivately, TransferError } from '../files.js';
 import type { InputRow } from './row-maker.js';
 
-/** The file of rejected rows: line, reason, and the row as it was given. Created with the first of them. */
+/** The file of rejected rows: line, reason, and the row as it was given. Created with the first of them.
+ * People open it in a spreadsheet, so no value in it may run as a formula. */
 export class RejectedFile {
   private file: FileHandle | null = null;
 
@@ -19,11 +20,12 @@ export class RejectedFile {
     if (length === 0) {
       await rm(path, { force: true });
     } else {
-      rejected.file = await open(path, 'r+').catch(() => {
+      rejected.file = await reopenPrivately(path);
+      if (rejected.file === null) {
         throw new TransferError(
           `The file of rejected rows of this import is missing (${path}). Start again with --restart.`,
         );
-      });
+      }
       await rejected.file.truncate(length);
     }
     return rejected;
@@ -39,10 +41,18 @@ export class RejectedFile {
     }
     let text = '';
     if (this.file === null) {
-      this.file = await open(this.path, 'w');
-      text = csvLine(['line', 'reason', ...(this.headers.length === 0 ? ['row'] : this.headers)]);
+      this.file = await createPrivately(this.path);
+      text = csvLine([
+        'line',
+        'reason',
+        ...(this.headers.length === 0 ? ['row'] : this.headers.map(guarded)),
+      ]);
     }
-    text += rows.map(({ line, reason, fields }) => csvLine([String(line), reason, ...fields])).join('');
+    text += rows
+      .map(({ line, reason, fields }) =>
+        csvLine([String(line), reason, ...fields.map((field) => guarded(unguarded(field)))]),
+      )
+      .join('');
     const { bytesWritten } = await this.file.write(text, this.length);
     this.length += bytesWritten;
   }

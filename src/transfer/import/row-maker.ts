@@ -1,5 +1,6 @@
 import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
+import { unguarded } from '../csv.js';
 import { TransferError } from '../files.js';
 import { findColumns, type ColumnChoice, type Columns } from './columns.js';
 import { Rejection, type TextRecord } from './records/record.js';
@@ -126,7 +127,10 @@ export class RowMaker {
   }
 
   private row(record: TextRecord, values: readonly unknown[], columns: Columns): InputRow {
-    const at = (place: number | null): unknown => (place === null ? null : values[place]);
+    const at = (place: number | null): unknown => {
+      const value = place === null ? null : values[place];
+      return this.columns === null || typeof value !== 'string' ? value : unguarded(value);
+    };
     try {
       const sighting = this.options.judge({
         email: decoded(at(columns.email)),

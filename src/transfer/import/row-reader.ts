@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { DELIMITERS } from '../csv.js';
+import { DELIMITERS, unguarded } from '../csv.js';
 import { TransferError, type FileFormat } from '../files.js';
 import { findColumns, type Columns } from './columns.js';
 import { CsvParser } from './records/csv-parser.js';
@@ -58,15 +58,21 @@ export class RowReader {
    * @throws {TransferError} if the input is empty or the columns are not clear
    */
   static async open(text: AsyncGenerator<string>, options: ReadOptions): Promise<RowReader> {
-    const start = await startOf(text);
-    const parser =
-      options.format === 'csv'
-        ? new CsvParser(options.delimiter ?? likelyDelimiter(start))
-        : new LineParser();
-    parser.push(start);
-    return options.format === 'csv'
-      ? RowReader.ofCsv(text, parser, options)
-      : RowReader.ofObjects(text, parser, options);
+    try {
+      const start = await startOf(text);
+      const parser =
+        options.format === 'csv'
+          ? new CsvParser(options.delimiter ?? likelyDelimiter(start))
+          : new LineParser();
+      parser.push(start);
+      return options.format === 'csv'
+        ? await RowReader.ofCsv(text, parser, options)
+        : await RowReader.ofObjects(text, parser, options);
+    } catch (error) {
+      // an open pipe would keep the process alive
+      await text.return(undefined);
+      throw error;
+    }
   }
 
   private static async ofCsv(
@@ -75,7 +81,7 @@ export class RowReader {
     options: ReadOptions,
   ): Promise<RowReader> {
     const { record, isEnd } = await firstRecord(text, parser);
-    const headers = record.fields.map((header) => header.trim());
+    const headers = record.fields.map((header) => unguarded(header).trim());
     const columns = findColumns(headers, options.columns, false);
     const reader = new RowReader(text, parser, new RowMaker(options, headers, columns), headers, columns);
     reader.isEnd = isEnd;

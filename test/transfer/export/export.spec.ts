@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { lstat, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -114,6 +114,54 @@ test('a name that ends in .gz is gzipped, and what a spreadsheet would run is qu
   const safe = await exported('safe.csv.gz', { isExcelSafe: true });
   expect(safe).toContain(`\n1,1,'=1+1@hillvalley.edu,123456,`);
   expect(safe).toContain(`\n6,6,doc@hillvalley.edu,'+15550109999,`);
+});
+
+/** The identifiers of all live contacts. */
+function carried(each: TestDatabase): Promise<object[]> {
+  return each.query('select email, phone_number from contact where deleted_at is null order by 1, 2');
+}
+
+test('what is safe for spreadsheets is imported again as it was', async () => {
+  await people();
+  await database.query(`update contact set email = '＝1+1@hillvalley.edu' where id = 1`);
+  await database.query(`update contact set email = $$'+2@hillvalley.edu$$ where id = 2`);
+  const before = await carried(database);
+  for (const isExcelSafe of [true, false]) {
+    await other.query('truncate contact, identifier, identity_merge');
+    const text = await exported('safe-round.csv', { isExcelSafe });
+    expect(text).toContain(isExcelSafe ? "1,1,'＝1+1@" : '1,1,＝1+1@');
+    await importFile({ DATABASE_URL: other.url }, join(folder, 'safe-round.csv'));
+    expect(await carried(other)).toEqual(before);
+  }
+});
+
+test('only its owner may read an export, also if a file of the name was open to all', async () => {
+  await people();
+  const path = join(folder, 'private.csv');
+  await writeFile(path, 'old', { mode: 0o644 });
+  await writeFile(`${path}.partial`, 'stale', { mode: 0o644 });
+  await exported('private.csv');
+  expect((await lstat(path)).mode & 0o777).toBe(0o600);
+});
+
+test('a link to a file stays a link, and its file is replaced', async () => {
+  await people();
+  await writeFile(join(folder, 'real.csv'), 'old', { mode: 0o644 });
+  await symlink(join(folder, 'real.csv'), join(folder, 'link.csv'));
+  expect(await exported('link.csv')).toContain('mcfly@hillvalley.edu');
+  expect((await lstat(join(folder, 'link.csv'))).isSymbolicLink()).toBe(true);
+  expect((await lstat(join(folder, 'real.csv'))).mode & 0o777).toBe(0o600);
+});
+
+test('a file that can’t be written is told before the database is opened', async () => {
+  const settings = new Settings({ DATABASE_URL: 'postgres://127.0.0.1:1/nowhere' });
+  const path = join(folder, 'missing', 'out.csv');
+  await expect(runExport(settings, { ...OPTIONS, path })).rejects.toThrow(
+    `${path} can't be written: there is no such folder.`,
+  );
+  await expect(runExport(settings, { ...OPTIONS, path: folder })).rejects.toThrow(
+    `${folder} can't be written: it is a folder.`,
+  );
 });
 
 test('an empty database gives an empty export', async () => {

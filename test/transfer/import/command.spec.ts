@@ -87,7 +87,7 @@ const PEOPLE = 'email\ndoc@hillvalley.edu\n';
 
 describe('what can’t run exits with 2 and one sentence', () => {
   test.each([
-    ['a file that is not there', [], /^\S+ can't be read: there is no such file\n$/],
+    ['a file that is not there', [], /^\S+ can't be read: there is no such file\.\n$/],
     [
       'an unknown option',
       ['--nothing'],

@@ -16,7 +16,7 @@ export class Command {
   private stderr = '';
   private readonly closed: Promise<unknown>;
 
-  /** @param input what comes on the standard input; null: it is empty */
+  /** @param input the standard input; null: it stays open */
   constructor(args: readonly string[], env: Readonly<Record<string, string>>, input: string | null = null) {
     this.child = spawn(process.execPath, [resolve('dist/src/cli/main.js'), ...args], {
       env: { PATH: process.env.PATH, NO_COLOR: '1', ...env },
@@ -25,7 +25,14 @@ export class Command {
     this.child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr!.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.closed = once(this.child, 'close');
-    this.child.stdin!.end(input ?? '');
+    if (input !== null) {
+      this.child.stdin!.end(input);
+    }
+  }
+
+  /** Sends a part of the standard input, which stays open. */
+  write(text: string): void {
+    this.child.stdin!.write(text);
   }
 
   get isRunning(): boolean {
@@ -48,5 +55,5 @@ export function command(
   env: Readonly<Record<string, string>>,
   input: string | null = null,
 ): Promise<Finished> {
-  return new Command(args, env, input).end();
+  return new Command(args, env, input ?? '').end();
 }

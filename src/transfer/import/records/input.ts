@@ -66,7 +66,7 @@ async function fingerprintOf(path: string): Promise<FileFingerprint> {
     }
     return { size, modifiedMs: Math.trunc(mtimeMs), head: hash.digest('hex') };
   } catch (error) {
-    throw new TransferError(`${path} can't be read: ${fileTrouble(error)}`);
+    throw new TransferError(`${path} can't be read: ${fileTrouble(error, 'read')}.`);
   }
 }
 
@@ -77,7 +77,7 @@ async function* count(chunks: AsyncIterable<Buffer>, add: (bytes: number) => voi
       yield chunk;
     }
   } catch (error) {
-    throw new TransferError(`The rest of the file can't be read: ${fileTrouble(error)}`);
+    throw new TransferError(`The rest of the file can't be read: ${fileTrouble(error, 'read')}.`);
   }
 }
 
@@ -110,7 +110,7 @@ async function* unpackAfter(head: Buffer, chunks: AsyncGenerator<Buffer>): Async
   } catch (error) {
     throw error instanceof TransferError
       ? error
-      : new TransferError(`The gzip file is damaged or incomplete: ${fileTrouble(error)}`);
+      : new TransferError(`The gzip file is damaged or incomplete: ${fileTrouble(error, 'read')}.`);
   } finally {
     packed.destroy();
   }

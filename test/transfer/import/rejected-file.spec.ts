@@ -1,0 +1,70 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Checkpoint } from '../../../src/transfer/import/checkpoint.js';
+import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { importFile, tally } from './import-text.js';
+
+let folder: string;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  folder = await mkdtemp(join(tmpdir(), 'identity-rejected-'));
+});
+
+afterAll(async () => {
+  await database.drop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function modeOf(path: string): Promise<number> {
+  return (await stat(path)).mode & 0o777;
+}
+
+test('only its owner may read the rejected rows, also if a file of the name was open to all', async () => {
+  const path = join(folder, 'mode.csv');
+  await writeFile(path, 'email\nnobody\n');
+  await writeFile(`${path}.rejected.csv`, 'old', { mode: 0o644 });
+  await importFile({ DATABASE_URL: database.url }, path);
+  expect(await modeOf(`${path}.rejected.csv`)).toBe(0o600);
+});
+
+test('only its owner may read a checkpoint', async () => {
+  const path = join(folder, 'checkpoint.json');
+  await writeFile(`${path}.tmp`, 'stale', { mode: 0o644 });
+  const file = { size: 1, modifiedMs: 1, head: '' };
+  await new Checkpoint(path, { file, options: {} }).save({
+    place: { position: 0, line: 1 },
+    tally: tally({}),
+    rejectedBytes: 0,
+  });
+  expect(await modeOf(path)).toBe(0o600);
+});
+
+test('no rejected value runs in a spreadsheet, and each is imported again as it was', async () => {
+  const path = join(folder, 'formula.csv');
+  await writeFile(path, `email,"=note"\n=1+1,＝2+2\n'@SUM(1),"\t=3"\n'=x@hillvalley,\n`);
+  const reason = 'email must be a valid email address';
+  const text = await rejected(path);
+  expect(text).toBe(
+    [
+      `line,reason,email,'=note`,
+      `2,${reason},'=1+1,'＝2+2`,
+      `3,${reason},'@SUM(1),'\t=3`,
+      `4,${reason},'=x@hillvalley,`,
+      '',
+    ].join('\n'),
+  );
+  const again = await rejected(`${path}.rejected.csv`);
+  expect(columnsFrom(again, 4)).toEqual(columnsFrom(text, 2));
+});
+
+async function rejected(path: string): Promise<string> {
+  expect((await importFile({ DATABASE_URL: database.url }, path)).tally).toEqual(tally({ rejected: 3 }));
+  return readFile(`${path}.rejected.csv`, 'utf8');
+}
+
+function columnsFrom(text: string, first: number): string[] {
+  return text.split('\n').map((row) => row.split(',').slice(first).join(','));
+}
