@@ -3,7 +3,7 @@ import { SettingsError } from '../config/settings.js';
 import { DataDirInUseError } from '../database/embedded/data-dir-lock.js';
 import { SchemaError } from '../database/schema/schema-version.js';
 import { TransferError } from '../transfer/files.js';
-import { troubleOf } from '../transfer/import/importer.js';
+import { troubleOf } from '../transfer/import/retry.js';
 import { loggable } from '../telemetry/logging/loggable.js';
 
 /** What a command that failed says: one sentence if its user can mend it, otherwise the fault itself. */

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { unavailability } from '../../database/session/unavailable.js';
 import { ContentionError } from '../../identity/identity.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import type { Outcome } from '../../identity/domain/batch.js';
@@ -11,14 +9,12 @@ import type { Checkpoint } from './checkpoint.js';
 import type { DryRun } from './dry-run.js';
 import { IdentityJoiner } from './identity-joiner.js';
 import type { RejectedFile } from './rejected-file.js';
+import { retry, troubleOf, type RetryOptions } from './retry.js';
 import type { InputRow } from './row-maker.js';
 import type { RowBatch, RowReader } from './row-reader.js';
 import type { Tally } from './summary.js';
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 10_000;
-
-export interface ImporterParts {
+export interface ImporterParts extends RetryOptions {
   readonly reader: RowReader;
   readonly tenantId: number;
   readonly reconciliation: ReconciliationService;
@@ -28,12 +24,6 @@ export interface ImporterParts {
   readonly dryRun: DryRun | null;
   readonly tally: Tally;
   readonly batchSize: number;
-  /** How long to keep trying a database that can't serve */
-  readonly retryForMs: number;
-  /** Called with the reason when the database can't serve. */
-  readonly onWait: (reason: string) => void;
-  /** Ends the import after the current batch. */
-  readonly stop: AbortSignal;
 }
 
 /** The sighting of a row, or a sighting that only joins rows. */
@@ -73,6 +63,10 @@ export class Importer {
     while (batch !== null && !stop.aborted) {
       // Both must end before an error is passed on, or the error of the other would be unhandled.
       const [written, next] = await Promise.allSettled([this.write(batch), this.prepareNext()]);
+      if (written.status === 'fulfilled' && next.status === 'rejected' && stop.aborted) {
+        // a pipe that is not read any further
+        return false;
+      }
       if (written.status === 'rejected' || next.status === 'rejected') {
         throw written.status === 'rejected' ? written.reason : (next as PromiseRejectedResult).reason;
       }
@@ -170,28 +164,32 @@ export class Importer {
     sightings: readonly Sighting[],
     prepared: Prepared<Reconciliation> | null,
   ): Promise<readonly Outcome[]> {
-    const { dryRun, reconciliation, retryForMs, onWait, stop } = this.parts;
-    const giveUpAt = performance.now() + retryForMs;
-    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
-      try {
-        await dryRun?.prepare(this.parts.tenantId, sightings);
-        return await reconciliation.reconcileAll(this.parts.tenantId, sightings, prepared);
-      } catch (error) {
-        // A smaller batch has a better chance than another try of all.
-        const isContended = error instanceof ContentionError && sightings.length === 1;
-        const reason = isContended ? 'others keep changing the same identity' : troubleOf(error);
-        if (reason === null) {
-          throw error;
-        }
-        if (dryRun !== null) {
-          throw new TransferError(`The dry run lost its connection: ${reason}. Start it again.`);
-        }
-        if (stop.aborted || performance.now() + waitMs > giveUpAt) {
-          throw new TransferError(`The import can't continue: ${reason}.`);
-        }
-        onWait(reason);
-        await sleep(waitMs, undefined, { signal: stop }).catch(() => undefined);
+    const { dryRun, reconciliation, tenantId } = this.parts;
+    // A smaller batch has a better chance than another try of all.
+    const reasonOf = (error: unknown): string | null =>
+      error instanceof ContentionError && sightings.length === 1
+        ? 'others keep changing the same identity'
+        : troubleOf(error);
+    try {
+      return await retry(
+        async () => {
+          await dryRun?.prepare(tenantId, sightings);
+          return reconciliation.reconcileAll(tenantId, sightings, prepared);
+        },
+        // The temporary tables of a dry run are lost with its connection.
+        (error) => (dryRun === null ? reasonOf(error) : null),
+        this.parts,
+      );
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason === null) {
+        throw error;
       }
+      throw new TransferError(
+        dryRun === null
+          ? `The import can't continue: ${reason}.`
+          : `The dry run lost its connection: ${reason}. Start it again.`,
+      );
     }
   }
 }
@@ -211,12 +209,6 @@ function shareAnything(next: PreparedBatch, before: PreparedBatch): boolean {
         (email !== null && emails.has(email)) || (phoneNumber !== null && phoneNumbers.has(phoneNumber)),
     ) || next.prepared?.identities.some(({ primaryId }) => identities.has(primaryId)) === true
   );
-}
-
-/** Why the database can't serve; null: the error has another cause. */
-export function troubleOf(error: unknown): string | null {
-  const { cause } = error as { cause?: unknown };
-  return unavailability(error) ?? (cause === undefined ? null : unavailability(cause));
 }
 
 /** The SQLSTATE if the database can't store the data, or it violates a constraint; otherwise null. */

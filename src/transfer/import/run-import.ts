@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import { holdSocket, temporarySocket } from '../../database/embedded/socket-lock.js';
 import type { SqlSession, Statement } from '../../database/session/sql-session.js';
@@ -13,6 +13,7 @@ import { createJudge, type Judge } from './judge.js';
 import { showProgress, type Screen } from './progress.js';
 import { openInput, type Encoding, type Input } from './records/input.js';
 import { RejectedFile } from './rejected-file.js';
+import { passingTroubleOf, retry } from './retry.js';
 import { RowReader } from './row-reader.js';
 import { emptyTally, type ImportResult } from './summary.js';
 
@@ -51,13 +52,13 @@ const CONNECTIONS = 2;
  */
 export async function runImport(settings: Settings, options: ImportOptions): Promise<ImportResult> {
   const { path, isDryRun } = options;
-  const rejectedPath = options.rejectedPath ?? `${path === '-' ? 'stdin' : path}.rejected.csv`;
+  const startedAt = performance.now();
+  let judge: Judge | null = null;
+  const input = await openInput(path, options.encoding, options.stop);
+  const rejectedPath = options.rejectedPath ?? defaultRejectedPath(path, input);
   if (resolve(rejectedPath) === resolve(path)) {
     throw new TransferError('The rejected rows would replace the input. Give another file for --rejected.');
   }
-  const startedAt = performance.now();
-  let judge: Judge | null = null;
-  const input = await openInput(path, options.encoding);
   await using reader = await RowReader.open(input.text(), {
     format: options.format,
     delimiter: options.delimiter,
@@ -68,10 +69,15 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   await using held = new AsyncDisposableStack();
   await hold(held, [rejectedPath, ...(checkpoint === null ? [] : [checkpoint.path])]);
   const saved = await resume(options, checkpoint);
-  await using service = await openService(
-    isDryRun ? { ...settings, databaseUrl: readOnly(settings.databaseUrl) } : settings,
-    isDryRun ? 1 : CONNECTIONS,
-    options.tenant,
+  await using service = await retry(
+    () =>
+      openService(
+        isDryRun ? { ...settings, databaseUrl: readOnly(settings.databaseUrl) } : settings,
+        isDryRun ? 1 : CONNECTIONS,
+        options.tenant,
+      ),
+    passingTroubleOf,
+    { ...options, onWait: (reason) => options.progress?.write(`Waiting: ${reason}\n`) },
   );
   judge = createJudge(settings, await clockOf(service.session));
   await using rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
@@ -111,6 +117,12 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     isResumed: saved !== null,
     seconds,
   };
+}
+
+/** Next to a file; the rejected rows of a pipe or the standard input go to the working folder. */
+function defaultRejectedPath(path: string, { file }: Input): string {
+  const name = path === '-' ? 'stdin' : file === null ? basename(path) : path;
+  return `${name}.rejected.csv`;
 }
 
 function columnsOf({ headers, columns }: RowReader): ImportResult['columns'] {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { fileTrouble, TransferError } from '../../files.js';
@@ -21,9 +22,9 @@ export interface FileFingerprint {
   readonly head: string;
 }
 
-/** The source of the rows: a file or the standard input. */
+/** The source of the rows: a file, the standard input or a pipe. */
 export interface Input {
-  /** null: the standard input, which can't be read again */
+  /** null: the standard input, a pipe or a device, which can't be read again */
   readonly file: FileFingerprint | null;
   /** Bytes read so far, of `file.size` */
   bytesRead(): number;
@@ -33,51 +34,74 @@ export interface Input {
 
 /**
  * Opens a file, or the standard input for `-`. Gzip is recognised by its first bytes, the encoding by a byte order mark;
- * without one it is UTF-8.
+ * without one it is UTF-8. A path that is no regular file is read once, like the standard input.
  *
  * @param encoding null: detected
+ * @param stop ends the wait for input that does not come
  * @throws {TransferError} if the file can't be read
  */
-export async function openInput(path: string, encoding: Encoding | null): Promise<Input> {
+export async function openInput(path: string, encoding: Encoding | null, stop: AbortSignal): Promise<Input> {
   const file = path === '-' ? null : await fingerprintOf(path);
+  const chunks = path === '-' ? process.stdin : await openChunks(path);
   let bytes = 0;
-  return {
-    file,
-    bytesRead: () => bytes,
-    text: () =>
-      decode(
-        unpack(
-          count(
-            path === '-' ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES }),
-            (length) => (bytes += length),
-          ),
-        ),
-        encoding,
-      ),
-  };
+  const counted = count(chunks, file === null ? stop : null, (length) => (bytes += length));
+  return { file, bytesRead: () => bytes, text: () => decode(unpack(counted), encoding) };
 }
 
-async function fingerprintOf(path: string): Promise<FileFingerprint> {
+async function fingerprintOf(path: string): Promise<FileFingerprint | null> {
   try {
-    const { size, mtimeMs } = await stat(path);
+    const found = await stat(path);
+    if (!found.isFile() && !found.isDirectory()) {
+      return null;
+    }
     const hash = createHash('sha256');
     for await (const chunk of createReadStream(path, { end: HEAD_BYTES - 1 })) {
       hash.update(chunk as Buffer);
     }
-    return { size, modifiedMs: Math.trunc(mtimeMs), head: hash.digest('hex') };
+    return { size: found.size, modifiedMs: Math.trunc(found.mtimeMs), head: hash.digest('hex') };
   } catch (error) {
-    throw new TransferError(`${path} can't be read: ${fileTrouble(error, 'read')}.`);
+    throw unreadable(path, error);
   }
 }
 
-async function* count(chunks: AsyncIterable<Buffer>, add: (bytes: number) => void): AsyncGenerator<Buffer> {
+/**
+ * Opens a file. A pipe is opened so that waiting for it can be given up: an ordinary read of a pipe that
+ * nobody writes to keeps a thread, and the process with it.
+ */
+async function openChunks(path: string): Promise<Readable> {
   try {
-    for await (const chunk of chunks) {
+    if (!(await stat(path)).isFIFO()) {
+      return createReadStream(path, { highWaterMark: CHUNK_BYTES });
+    }
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return new Socket({ fd, readable: true, writable: false });
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): TransferError {
+  return new TransferError(`${path} can't be read: ${fileTrouble(error, 'read')}.`);
+}
+
+async function* count(
+  chunks: Readable,
+  stop: AbortSignal | null,
+  add: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  const giveUp = (): unknown => chunks.destroy();
+  stop?.addEventListener('abort', giveUp, { once: true });
+  try {
+    for await (const chunk of chunks as AsyncIterable<Buffer>) {
       add(chunk.length);
       yield chunk;
     }
   } catch (error) {
-    throw new TransferError(`The rest of the file can't be read: ${fileTrouble(error, 'read')}.`);
+    throw stop?.aborted
+      ? new TransferError('The import was stopped.')
+      : new TransferError(`The rest of the file can't be read: ${fileTrouble(error, 'read')}.`);
+  } finally {
+    stop?.removeEventListener('abort', giveUp);
   }
 }
 

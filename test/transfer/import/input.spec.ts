@@ -1,0 +1,137 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { mkdtemp, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { Command } from './command.js';
+import { importFile, tally } from './import-text.js';
+
+let folder: string;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  folder = await mkdtemp(join(tmpdir(), 'identity-input-'));
+});
+
+afterAll(async () => {
+  await database.drop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function pipe(name: string): string {
+  const path = join(folder, name);
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
+/** Opens a pipe for writing as soon as it is read. */
+async function onceRead(path: string): Promise<FileHandle> {
+  for (;;) {
+    try {
+      return await open(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch {
+      await sleep(20);
+    }
+  }
+}
+
+async function isStored(email: string): Promise<boolean> {
+  return (await database.query(`select from contact where email = '${email}'`)).length > 0;
+}
+
+test('a pipe given as a path is read once, from its first byte, and its rejected rows go to the working folder', async () => {
+  const path = pipe('people');
+  const rows = Array.from({ length: 6000 }, (_, i) => `pipe${i}@hillvalley.edu`);
+  const [result] = await Promise.all([
+    importFile({ DATABASE_URL: database.url }, path, { isDryRun: true }),
+    writeFile(path, `email\n${rows.join('\n')}\n`),
+  ]);
+  expect(result.tally).toEqual(tally({ created: 6000 }));
+  expect(result.rejectedPath).toBe('people.rejected.csv');
+});
+
+test('SIGTERM ends the wait for a pipe to which nothing is written', async () => {
+  const path = pipe('silent');
+  const running = new Command(['import', path, '--format', 'csv'], { DATABASE_URL: database.url });
+  const writer = await onceRead(path);
+  running.kill('SIGTERM');
+  const { code, stderr } = await running.end();
+  await writer.close();
+  expect([code, stderr]).toEqual([2, expect.stringContaining('The import was stopped.\n')]);
+});
+
+test('a signal ends an import whose input stops coming; what came before is imported, and half a row is not', async () => {
+  const args = ['import', '-', '--format', 'csv', '--json', '--batch-size', '1'];
+  const running = new Command(args, { DATABASE_URL: database.url });
+  running.write('email\nclara@hillvalley.edu\nseamus@hillvalley.edu\nmaggie@hill.example');
+  while (running.isRunning && !(await isStored('clara@hillvalley.edu'))) {
+    await sleep(20);
+  }
+  running.kill('SIGTERM');
+  const { code, stdout } = await running.end();
+  expect(code).toBe(2);
+  expect(JSON.parse(stdout)).toMatchObject({ isComplete: false, rejected: 0 });
+  expect(await isStored('maggie@hill.example')).toBe(false);
+});
+
+test('a wrong header ends the import although its input stays open', async () => {
+  const running = new Command(['import', '-', '--format', 'csv'], { DATABASE_URL: database.url });
+  running.write(`name\n${'biff\n'.repeat(100)}`);
+  const { code, stderr } = await running.end();
+  expect([code, stderr]).toEqual([2, expect.stringContaining('The headers are: "name".')]);
+});
+
+test('a database that is down when the import starts is waited for', async () => {
+  const url = new URL(database.url);
+  const target = { host: url.hostname, port: Number(url.port) };
+  const port = await freePort();
+  url.host = `127.0.0.1:${port}`;
+  const said: string[] = [];
+  const progress = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      said.push(chunk.toString());
+      done();
+    },
+  });
+  const path = join(folder, 'early.csv');
+  await writeFile(path, 'email\nearly@hillvalley.edu\n');
+  const importing = importFile({ DATABASE_URL: url.href }, path, { retryForMs: 60_000, progress });
+  while (said.length === 0) {
+    await sleep(10);
+  }
+  const proxy = createServer((socket) => {
+    const server = connect(target);
+    socket.on('error', () => server.destroy()).pipe(server);
+    server.on('error', () => socket.destroy()).pipe(socket);
+  }).listen(port, '127.0.0.1');
+  expect((await importing).tally).toEqual(tally({ created: 1 }));
+  expect(said[0]).toBe('Waiting: the database is not reachable\n');
+  proxy.close();
+});
+
+test('a database that does not exist is not waited for', async () => {
+  const url = new URL(database.url);
+  url.pathname = '/nowhere';
+  const path = join(folder, 'nowhere.csv');
+  await writeFile(path, 'email\nearly@hillvalley.edu\n');
+  const said: string[] = [];
+  const progress = new Writable({ write: (chunk: Buffer) => void said.push(chunk.toString()) });
+  const importing = importFile({ DATABASE_URL: url.href }, path, { retryForMs: 60_000, progress });
+  await expect(importing).rejects.toThrow('nowhere');
+  expect(said).toEqual([]);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
