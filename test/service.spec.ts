@@ -2,16 +2,10 @@ import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDatabase, type TestDatabase } from './support/database.js';
+import { useDatabase } from './support/hooks.js';
 import { ServiceProcess } from './support/service-process.js';
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createDatabase();
-});
-
-afterAll(() => database.drop());
+const database = useDatabase();
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
   'on %s calls under way and waiting sightings are answered, the port is closed, and the exit code is 0',

@@ -6,15 +6,9 @@ import { join, resolve } from 'node:path';
 import { text as read } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { startApp } from '../support/app.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createDatabase();
-});
-
-afterAll(() => database.drop());
+const database = useDatabase();
 
 interface Result {
   readonly code: number;

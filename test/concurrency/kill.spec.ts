@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sighting } from '../../src/identity/domain/contact.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 import { partition, violations } from '../support/invariants.js';
 import { random, seedOf } from '../support/random.js';
 import { ServiceProcess } from '../support/service-process.js';
@@ -8,13 +8,7 @@ import { closure } from '../support/union-find.js';
 
 const KILLS = 3;
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createDatabase();
-});
-
-afterAll(() => database.drop());
+const database = useDatabase();
 
 test('a kill in the middle of a storm loses nothing that was acknowledged', async () => {
   const next = random(seedOf('kill'));

@@ -1,17 +1,9 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { startApp } from '../support/app.js';
-import { createGuardedDatabase, type GuardedDatabase } from '../support/roles.js';
+import { useGuardedDatabase } from '../support/hooks.js';
 
-let guarded: GuardedDatabase;
-
-beforeAll(async () => {
-  guarded = await createGuardedDatabase();
-});
-
-afterAll(async () => {
-  await guarded.drop();
-});
+const guarded = useGuardedDatabase();
 
 /** The two statements of the runbook, as the owner of the tables gives them at the prompt. */
 async function ask(statement: string): Promise<object[]> {

@@ -30,8 +30,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await database.query('truncate contact, identifier, identity_merge');
-  await database.query('alter sequence contact_id_seq restart');
+  await database.clear();
   proxy = await TcpProxy.start(database.url);
   service = await startService({
     DATABASE_URL: proxy.through(database.url),

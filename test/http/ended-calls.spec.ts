@@ -1,26 +1,15 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase, useService } from '../support/hooks.js';
 import { Scrape } from '../support/metrics.js';
 import { openSocket } from '../support/raw-socket.js';
-import { ServiceProcess } from '../support/service-process.js';
 
 const LARGE = '/docs/swagger-ui-bundle.js';
 /** Twice the time after which a connection on which nothing moves is ended, and the slack of a busy machine. */
 const STALLED_FOR_MS = 30_000;
 
-let database: TestDatabase;
-let service: ServiceProcess;
-
-beforeAll(async () => {
-  database = await createDatabase();
-  service = await ServiceProcess.start({ DATABASE_URL: database.url });
-});
-
-afterAll(async () => {
-  expect(await service.end('SIGTERM')).toBe(0);
-  await database.drop();
-});
+const database = useDatabase();
+const service = useService(() => ({ DATABASE_URL: database.url }));
 
 test('a call whose connection is reset before its answer comes to an end', async () => {
   const socket = await openSocket(

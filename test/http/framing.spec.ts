@@ -1,21 +1,10 @@
-import { startApp, type RunningApp } from '../support/app.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useApp, useDatabase } from '../support/hooks.js';
 import { exchange } from '../support/raw-socket.js';
 
 // Where a proxy and the service disagree on where a request ends, a caller can put words into another's mouth.
 
-let database: TestDatabase;
-let app: RunningApp;
-
-beforeAll(async () => {
-  database = await createDatabase();
-  app = await startApp({ DATABASE_URL: database.url, MAX_EVENT_LOOP_DELAY_MS: '0' });
-});
-
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
+const database = useDatabase();
+const app = useApp(() => ({ DATABASE_URL: database.url, MAX_EVENT_LOOP_DELAY_MS: '0' }));
 
 const SMUGGLED = 'DELETE /contacts/1 HTTP/1.1\r\nHost: x\r\n\r\n';
 const POST = 'POST /identify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';

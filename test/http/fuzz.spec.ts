@@ -1,21 +1,10 @@
 import fc from 'fast-check';
-import { startApp, type RunningApp } from '../support/app.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useApp, useDatabase } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
 import { seedOf } from '../support/random.js';
 
-let database: TestDatabase;
-let app: RunningApp;
-
-beforeAll(async () => {
-  database = await createDatabase();
-  app = await startApp({ DATABASE_URL: database.url, DEFAULT_PHONE_REGION: 'DE' });
-});
-
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
+const database = useDatabase();
+const app = useApp(() => ({ DATABASE_URL: database.url, DEFAULT_PHONE_REGION: 'DE' }));
 
 /** Text of every kind: plain, any code unit (lone surrogates, NUL), nearly an email, nearly a phone number. */
 const text = fc.oneof(

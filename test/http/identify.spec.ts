@@ -13,10 +13,7 @@ beforeAll(async () => {
   client = app.client;
 });
 
-beforeEach(async () => {
-  await database.query('truncate contact, identifier, identity_merge');
-  await database.query('alter sequence contact_id_seq restart');
-});
+beforeEach(() => database.clear());
 
 afterEach(async () => {
   expect(await violations(database)).toEqual({});

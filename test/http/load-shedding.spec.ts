@@ -1,13 +1,7 @@
 import { startApp } from '../support/app.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createDatabase();
-});
-
-afterAll(() => database.drop());
+const database = useDatabase();
 
 /** Keeps the event loop busy, in turns long enough for the lag to be seen. */
 function keepBusy(): { end: () => void } {

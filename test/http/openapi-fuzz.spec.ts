@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Agent } from 'node:http';
 import { startApp } from '../support/app.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
 import { administerKeys } from '../support/keys.js';
 import { callsOf } from '../support/openapi-calls.js';
@@ -15,21 +15,12 @@ const CALLS = Number(process.env.FUZZ_CALLS ?? 1500);
 /** So many calls delete most of the few contacts whose ids they know. */
 const RENEWED_AFTER = 200;
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createDatabase();
-});
-
-afterAll(async () => {
-  await database.drop();
-});
+const database = useDatabase();
 
 /** Begins again with no contact, after a look at those that are there. */
 async function renew(): Promise<void> {
   expect(await violations(database)).toEqual({});
-  await database.query('truncate contact, identifier, identity_merge');
-  await database.query('alter sequence contact_id_seq restart');
+  await database.clear();
 }
 
 /** Some that may do everything, and one each that may only read, is used up, revoked, of another tenant, or invented. */

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase, useService } from '../support/hooks.js';
 import { openSocket } from '../support/raw-socket.js';
-import { ServiceProcess } from '../support/service-process.js';
 
 /** How long a client that does not get on is borne with. */
 const CUT_WITHIN_MS = 10_000;
@@ -14,18 +13,8 @@ const CALLS_MS = 4_000;
 
 const HEADERS = 'POST /identify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
 
-let database: TestDatabase;
-let service: ServiceProcess;
-
-beforeAll(async () => {
-  database = await createDatabase();
-  service = await ServiceProcess.start({ DATABASE_URL: database.url });
-});
-
-afterAll(async () => {
-  expect(await service.end('SIGTERM')).toBe(0);
-  await database.drop();
-});
+const database = useDatabase();
+const service = useService(() => ({ DATABASE_URL: database.url }));
 
 /** Each begins with some bytes, and goes on with the same few every 200 ms. */
 const SLOW: Readonly<Record<string, readonly [begin: string, drip: string]>> = {

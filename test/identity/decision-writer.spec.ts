@@ -40,10 +40,7 @@ beforeAll(async () => {
   await outsider.connect();
 });
 
-beforeEach(async () => {
-  await database.query('truncate contact, identifier, identity_merge');
-  await database.query('alter sequence contact_id_seq restart');
-});
+beforeEach(() => database.clear());
 
 afterEach(async () => {
   jest.restoreAllMocks();

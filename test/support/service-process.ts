@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CHILD_ENV } from './child-env.js';
 import { ServiceClient } from './client.js';
 import { variant } from './variant.js';
 
@@ -68,7 +69,7 @@ export class ServiceProcess {
 
 function launch(env: Readonly<Record<string, string>>, lines: string[]): ChildProcess {
   const child = spawn(process.execPath, [resolve('dist/src/main.js')], {
-    env: { PATH: process.env.PATH, ...DEFAULTS, ...env, ...variant() },
+    env: { ...CHILD_ENV, ...DEFAULTS, ...env, ...variant() },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.on('data', (chunk: Buffer) => lines.push(chunk.toString()));

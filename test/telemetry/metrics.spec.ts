@@ -1,23 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { createDatabase } from '../support/database.js';
+import { useDatabase, useService } from '../support/hooks.js';
 import { Scrape } from '../support/metrics.js';
 import { ServiceProcess } from '../support/service-process.js';
 
 const LINUX_ONLY = /process_(heap_bytes|virtual_memory_bytes|open_fds|max_fds)/;
 
-let database: TestDatabase;
-let service: ServiceProcess;
-
-beforeAll(async () => {
-  database = await createDatabase();
-  service = await ServiceProcess.start({ DATABASE_URL: database.url, MIGRATE_ON_START: 'false' });
-});
-
-afterAll(async () => {
-  await service.end('SIGTERM');
-  await database.drop();
-});
+const database = useDatabase();
+const service = useService(() => ({ DATABASE_URL: database.url, MIGRATE_ON_START: 'false' }));
 
 test('the documented list of metrics is what a service has: names, types, labels and meanings', async () => {
   await service.client.identify({ email: 'lorraine@hillvalley.edu', phoneNumber: '123456' });

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTracing } from '../../src/telemetry/tracing/tracing.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { createDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 import { Scrape } from '../support/metrics.js';
 import { ServiceProcess } from '../support/service-process.js';
 import { TraceReceiver, type ReceivedSpan } from '../support/trace-receiver.js';
@@ -15,13 +16,7 @@ const PRINT_MODULES = `
 `;
 const [SAMPLED, NOT_SAMPLED] = [`00-${TRACE_ID}-${PARENT_ID}-01`, `00-${TRACE_ID}-${PARENT_ID}-00`];
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createDatabase();
-});
-
-afterAll(() => database.drop());
+const database = useDatabase();
 
 test('a call that writes is one trace: the request, its batch, and every statement by name', async () => {
   const spans = await spansOf(

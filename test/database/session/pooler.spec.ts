@@ -41,8 +41,7 @@ interface Recording {
 
 async function record(env: Record<string, string>): Promise<Recording> {
   sent = [];
-  await database.query('truncate contact, identifier, identity_merge');
-  await database.query('alter sequence contact_id_seq restart');
+  await database.clear();
   const { port } = server.address() as AddressInfo;
   const url = Object.assign(new URL(database.url), { hostname: '127.0.0.1', port: String(port) }).href;
   const app = await startApp({ DATABASE_URL: url, ...env });

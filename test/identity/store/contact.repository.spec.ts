@@ -30,10 +30,7 @@ beforeAll(async () => {
   contacts = orm.em.getRepository(Contact);
 });
 
-beforeEach(async () => {
-  await database.query('truncate contact, identifier, identity_merge');
-  await database.query('alter sequence contact_id_seq restart');
-});
+beforeEach(() => database.clear());
 
 afterAll(async () => {
   await orm.close();

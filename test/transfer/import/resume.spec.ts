@@ -22,8 +22,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'identity-resume-'));
   for (const each of [database, other]) {
-    await each.query('truncate contact, identifier, identity_merge');
-    await each.query('alter sequence contact_id_seq restart');
+    await each.clear();
   }
 });
 

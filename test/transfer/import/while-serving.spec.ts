@@ -1,6 +1,6 @@
 import type { Sighting } from '../../../src/identity/domain/contact.js';
 import { csvLine } from '../../../src/transfer/csv.js';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { useDatabase } from '../../support/hooks.js';
 import { partition, violations } from '../../support/invariants.js';
 import { random, seedOf } from '../../support/random.js';
 import { ServiceProcess } from '../../support/service-process.js';
@@ -10,13 +10,7 @@ import { importText } from './import-text.js';
 
 const EMPTY = { primaryContactId: 0, emails: [], phoneNumbers: [], secondaryContactIds: [] };
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createDatabase();
-});
-
-afterAll(() => database.drop());
+const database = useDatabase();
 
 test('an import while the API serves the same people loses nothing and breaks nothing', async () => {
   const next = random(seedOf('import while serving'));

@@ -1,0 +1,78 @@
+import { startApp, type RunningApp } from './app.js';
+import { createDatabase, type TestDatabase } from './database.js';
+import { createGuardedDatabase, type GuardedDatabase } from './roles.js';
+import { ServiceProcess } from './service-process.js';
+
+// What a file of tests shares: opened before its tests, closed after them, the last first. What these functions return may
+// be used from the first hook on.
+
+type Env = Readonly<Record<string, string>>;
+
+/** A migrated database, empty at first. */
+export function useDatabase(): TestDatabase {
+  return opened(createDatabase, (database) => database.drop());
+}
+
+/** A migrated database with roles as for production. */
+export function useGuardedDatabase(): GuardedDatabase {
+  return opened(createGuardedDatabase, (guarded) => guarded.drop());
+}
+
+/** The application in this process. */
+export function useApp(env: () => Env): RunningApp {
+  return opened(
+    () => startApp(env()),
+    (app) => app.close(),
+  );
+}
+
+/** The built service in a process of its own. Its end must be an orderly one. */
+export function useService(env: () => Env): ServiceProcess {
+  return opened(() => ServiceProcess.start(env()), endOrderly);
+}
+
+/** Services that start at the same time. */
+export function useReplicas(envs: () => readonly Env[]): readonly ServiceProcess[] {
+  return opened(
+    () => Promise.all(envs().map((env) => ServiceProcess.start(env))),
+    async (replicas) => void (await Promise.all(replicas.map(endOrderly))),
+  );
+}
+
+const closers: (() => Promise<void>)[] = [];
+
+/** Stands for a thing that is opened later. */
+function opened<T extends object>(open: () => Promise<T>, close: (thing: T) => Promise<void>): T {
+  if (closers.length === 0) {
+    afterAll(closeAll);
+  }
+  const place = closers.push(() => Promise.resolve()) - 1;
+  let thing: T | null = null;
+  beforeAll(async () => {
+    const fresh = await open();
+    thing = fresh;
+    closers[place] = () => close(fresh);
+  });
+  return new Proxy({} as T, {
+    get(_, property) {
+      if (thing === null) {
+        throw new Error('this is opened before the first test, and not sooner');
+      }
+      const value: unknown = Reflect.get(thing, property, thing);
+      return typeof value === 'function' ? (value.bind(thing) as unknown) : value;
+    },
+  });
+}
+
+async function closeAll(): Promise<void> {
+  for (const close of closers.toReversed()) {
+    await close();
+  }
+}
+
+async function endOrderly(service: ServiceProcess): Promise<void> {
+  const code = await service.end('SIGTERM');
+  if (code !== 0) {
+    throw new Error(`a service ended with ${code}:\n${service.output}`);
+  }
+}
