@@ -1,9 +1,9 @@
-# The first two stages work in parallel; only what the service reads at run time goes into the last one.
+# The first two stages run in parallel. The last one contains only what the service reads at run time.
 
 FROM node:24.21.0-trixie-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Install scripts would fetch another Node and a PostgreSQL, which only development needs.
+# Install scripts would download another Node and a PostgreSQL, which only development needs.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY nest-cli.json tsconfig.json tsconfig.build.json mikro-orm.config.ts ./
 COPY migrations migrations
@@ -13,7 +13,7 @@ RUN npm run build
 FROM node:24.21.0-trixie-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The optional ones are peers that compile and test. Source maps and types are two fifths of what remains.
+# Optional packages are for compiling and testing. Source maps and types are two fifths of the rest.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
   && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
 

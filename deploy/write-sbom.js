@@ -1,7 +1,7 @@
-// `npm run sbom`: the software bill of materials of what production runs, as CycloneDX, in sbom.cdx.json.
+// `npm run sbom`: writes the software bill of materials of production, as CycloneDX, to sbom.cdx.json.
 //
-// npm lists everything, and the lockfile says what of it production needs. npm's own --omit=dev leaves out too much: each
-// package that a development dependency needs as well, half of them in our case, RxJS among them.
+// npm lists all packages, and the lockfile says which of them production needs. npm's own --omit=dev leaves out too many: every
+// package that a development dependency needs too, which is half of them, RxJS included.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -3,15 +3,15 @@ import { Migration } from '@mikro-orm/migrations';
 /**
  * The three tables of an identity: contacts, the claims on their identifiers, and the log of merges.
  *
- * Every key leads with the tenant, so that the same schema can be sharded by tenant. Foreign keys say `no action`:
- * rows are never deleted, and distributed engines take nothing else.
+ * Every key begins with the tenant, so that the schema can be sharded by tenant. Foreign keys are `no action`: rows are
+ * never deleted, and distributed engines support nothing else.
  *
- * Locks nothing that existed before. Undone by `down`, which drops all data.
+ * Locks nothing that existed before. `down` drops all data.
  */
 export class Contacts extends Migration {
   override up(): void {
-    // Sequences of their own in the place of identity columns: ids are drawn before the insert, and the ORM's schema
-    // comparison takes the default of an identity in a composite key for a difference.
+    // Separate sequences instead of identity columns: ids are drawn before the insert, and the ORM's schema comparison
+    // reports an identity column in a composite key as a difference.
     this.addSql('create sequence contact_id_seq');
     this.addSql('create sequence identity_merge_id_seq');
 
@@ -38,8 +38,8 @@ export class Contacts extends Migration {
       `create index contact_linked_id_index on contact (tenant_id, linked_id) where linked_id is not null`,
     );
 
-    // One identity with most of the contacts would let the planner believe that any link leads to as many, and scan the
-    // table once an identity that is looked up. Without statistics it takes the index.
+    // If one identity had most of the contacts, the planner would expect as many behind every link and scan the table for
+    // each identity. Without statistics it uses the index.
     this.addSql('alter table contact alter column linked_id set statistics 0');
 
     this.addSql(`create table identifier (

@@ -4,13 +4,13 @@ const TENANT_TABLES = ['contact', 'identifier', 'identity_merge'];
 const OWN_ROWS = `tenant_id = nullif(current_setting('identity.tenant_id', true), '')::int`;
 
 /**
- * Tenants, their API keys, the counts of rate limits, and the wall between tenants: row level security.
+ * Tenants, their API keys, the counts of rate limits, and row level security between tenants.
  *
- * A statement sees the rows of the tenant that `identity.tenant_id` names and no others; where it is not set, none. The
- * owner of the tables is bound by it too, superusers and roles with `bypassrls` are not.
+ * A statement sees only the rows of the tenant that `identity.tenant_id` names; if it is not set, none. This binds the owner
+ * of the tables too, but not superusers and roles with `bypassrls`.
  *
- * Holds an exclusive lock on the three tables for an instant. Builds from before it don't name their tenant: end them
- * first unless they connect as a superuser. Undone by `down`, which drops tenants and keys.
+ * Holds an exclusive lock on the three tables for a moment. Earlier builds do not name their tenant: stop them first, unless
+ * they connect as a superuser. `down` drops tenants and keys.
  */
 export class TenantsAndKeys extends Migration {
   override up(): void {
@@ -42,8 +42,8 @@ export class TenantsAndKeys extends Migration {
     )`);
     this.addSql('create index api_key_tenant_id_index on api_key (tenant_id)');
 
-    // In the form that rate-limiter-flexible reads and writes. Half of each page is left to new versions: a row a key is
-    // updated over and over.
+    // The columns that rate-limiter-flexible reads and writes. Half of each page is free for new versions, because the row
+    // of a key is updated very often.
     this.addSql(`create table rate_limit (
       key varchar(255) not null,
       points int not null default 0,

@@ -7,7 +7,7 @@ folder=deploy/monitoring
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# As recording rules, since promtool reads no dashboards; its variables are put in as Grafana does.
+# As recording rules, because promtool reads no dashboards. Variables are replaced as Grafana does it.
 node -e '
   const dashboard = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
   const rules = dashboard.panels.flatMap(({ targets = [] }) => targets).map(({ expr }, i) => ({

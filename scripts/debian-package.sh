@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Unpacks a package of Debian into node_modules/.cache and prints the folder, without root and whatever release this
-# machine runs: `scripts/debian-package.sh kustomize`, or `scripts/debian-package.sh prometheus bookworm` of another release.
-# apt verifies it with Debian's keys. Dependencies are not followed.
+# Unpacks a Debian package into node_modules/.cache and prints the folder. Needs no root, and works on every release of Debian:
+# `scripts/debian-package.sh kustomize`, or `scripts/debian-package.sh prometheus bookworm` for another release.
+# apt verifies the package with Debian's keys. Dependencies are not installed.
 set -euo pipefail
 package=$1
 release=${2:-trixie}
@@ -24,7 +24,7 @@ if [ ! -d "$target" ]; then
   (cd "$work" && apt download "$package")
   mkdir "$work/root"
   dpkg -x "$work"/*.deb "$work/root"
-  # In one step, so that a folder that is there is whole.
+  # In one step, so that an existing folder is always complete.
   mv -T "$work/root" "$target" 2>/dev/null || [ -d "$target" ]
 fi
 echo "$target"

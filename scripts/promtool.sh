@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs promtool with the arguments given: the one on the PATH, or that of the package `prometheus` of Debian 12, the last to have it.
+# Runs promtool with the given arguments: from the PATH, or from the package `prometheus` of Debian 12, the last that has it.
 set -euo pipefail
 
 if command -v promtool >/dev/null; then

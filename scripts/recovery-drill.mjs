@@ -1,4 +1,4 @@
-// `npm run drill:recovery`: loses a database and brings it back to a point in time. See docs/backup.md.
+// `npm run drill:recovery`: loses a database and restores it to a point in time. See docs/backup.md.
 import { spawn } from 'node:child_process';
 import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -134,7 +134,7 @@ function at(name) {
   return join(folder, name);
 }
 
-/** Returns how to name a binary; as root, those of the package are copied to where another user may read them. */
+/** Returns a function that gives the path of a binary. As root, it copies the binaries to where another user may read them. */
 async function prepareFolder() {
   await chmod(folder, 0o755);
   await own(folder);
@@ -258,7 +258,7 @@ async function startService(databaseUrl) {
   };
   return {
     end: child.end,
-    /** Two sightings a person, and every tenth person turns out to be the one before; what was acknowledged. */
+    /** Sends two sightings per person; every tenth person is the same as the one before. Returns the acknowledged answers. */
     identify: async (name, people = PEOPLE) => {
       const sightings = Array.from({ length: people }, (_, i) => [
         { email: `${name}-${i}@hillvalley.edu`, phoneNumber: `+1555${phoneOf(name, i)}` },
@@ -279,7 +279,7 @@ async function startService(databaseUrl) {
       );
       return acknowledged;
     },
-    /** What each id is answered with. */
+    /** The answer for each id. */
     answers: async (acknowledged) => {
       const answers = new Map();
       for (const id of new Set(acknowledged.map((each) => each.id))) {
@@ -290,7 +290,7 @@ async function startService(databaseUrl) {
   };
 }
 
-/** Seven digits, of its own for each name. */
+/** Seven digits, different for each name. */
 function phoneOf(name, i) {
   const of = ['before-backup', 'during-backup', 'after-backup', 'too-late', 'newcomer'].indexOf(name);
   return String(of * 1_000_000 + i).padStart(7, '0');
@@ -318,7 +318,7 @@ function start(command, args, options) {
   return handle;
 }
 
-/** Runs a command to its end; a last argument that is an object is its environment. */
+/** Runs a command to its end. If the last argument is an object, it is the environment. */
 async function run(command, ...args) {
   const { asSelf = false, ...env } = typeof args.at(-1) === 'object' ? args.pop() : {};
   const isOurs = asSelf || command === process.execPath;

@@ -1,5 +1,5 @@
-// Writes the alerts once more, wrapped for the Prometheus Operator: `npm run alerts`. Kustomize can't take in a file as a
-// part of an object, and promtool takes no wrapped one, so there are two; a test holds them together.
+// `npm run alerts`: writes the alerts again, wrapped for the Prometheus Operator. Kustomize can't include a file as a part of
+// an object, and promtool reads no wrapped file, so there are two. A test compares them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -1,9 +1,9 @@
--- Takes personal data out of what was deleted: deleted contacts keep their row and their id, and lose email and phone
--- number; merges lose identifiers that no contact carries any more. Run it as the owner, as often as retention asks for:
+-- Erases the personal data of deleted contacts. They keep their row and their id, and lose email and phone number. Merges
+-- lose identifiers that no contact has any more. Run it as the owner, as often as your retention requires:
 --
 --   psql "$DATABASE_URL" -v tenant=1 -v days=30 -f erase-deleted.sql
 --
--- tenant: id of the tenant; days: how long deleted contacts are kept as they were. It may run while the service serves.
+-- tenant: id of the tenant; days: how long deleted contacts stay as they were. It may run while the service runs.
 
 \set ON_ERROR_STOP on
 begin;

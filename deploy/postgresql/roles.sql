@@ -1,17 +1,17 @@
--- The two roles of the database, and what each may do. Run it once, as a superuser or as whoever may create roles, in the
--- database of the service and before the first migration:
+-- Creates the two roles of the database. Run it once, as a superuser or as a role that may create roles, in the database of
+-- the service and before the first migration:
 --
 --   psql "$ADMIN_URL" -v database=identity -v owner_password="'…'" -v service_password="'…'" -f roles.sql
 --
 -- identity_owner   owns the tables. Migrations, tenants, keys, import and export use it.
--- identity_service what the replicas connect as. It owns nothing, changes no schema, makes no keys, and row level
---                  security shows it the rows of the tenant that its transaction names and no others. What it may read and
---                  write is granted by each `npm run migration:up` with DATABASE_SERVICE_ROLE=identity_service.
+-- identity_service is the role of the replicas. It owns nothing, changes no schema and creates no keys. Row level security
+--                  shows it only the rows of the tenant that its transaction names. Each `npm run migration:up` with
+--                  DATABASE_SERVICE_ROLE=identity_service grants what it may read and write.
 
 create role identity_owner login password :owner_password;
 create role identity_service login password :service_password connection limit 100;
 
--- The service does not depend on what the connection asks for: through a pooler these are the only limits.
+-- Settings of the role, because a pooler does not pass on settings of a connection.
 alter role identity_service set statement_timeout = '3s';
 alter role identity_service set lock_timeout = '1s';
 alter role identity_service set idle_in_transaction_session_timeout = '5s';

@@ -23,6 +23,14 @@ test('docs/configuration.md and .env.example have exactly the variables that the
   expect(exemplified).toEqual([...read].toSorted());
 });
 
+test('the second role of docs/postgresql.md gets the same settings as the one that roles.sql creates', () => {
+  const settings = (file: string, role: string): string[] =>
+    namesIn(file, new RegExp(`^alter role ${role} set (.*);$`, 'gm'));
+  const expected = settings('deploy/postgresql/roles.sql', 'identity_service');
+  expect(expected.length).toBeGreaterThan(3);
+  expect(settings('docs/postgresql.md', 'identity_service_b')).toEqual(expected);
+});
+
 test('docs/errors.md lists every type of problem, and none that does not exist', () => {
   const slugs = globSync('src/**/*.ts').flatMap((file) => namesIn(file, /slug: '([a-z-]+)'/g));
   expect(new Set(slugs).size).toBeGreaterThan(10);
