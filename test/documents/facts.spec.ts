@@ -24,11 +24,9 @@ test('docs/configuration.md and .env.example have exactly the variables that the
 });
 
 test('the second role of docs/postgresql.md gets the same settings as the one that roles.sql creates', () => {
-  const settings = (file: string, role: string): string[] =>
-    namesIn(file, new RegExp(`^alter role ${role} set (.*);$`, 'gm'));
-  const expected = settings('deploy/postgresql/roles.sql', 'identity_service');
+  const expected = settingsOf('identity_service', 'deploy/postgresql/roles.sql');
   expect(expected.length).toBeGreaterThan(3);
-  expect(settings('docs/postgresql.md', 'identity_service_b')).toEqual(expected);
+  expect(settingsOf('identity_service_b', 'docs/postgresql.md')).toEqual(expected);
 });
 
 test('docs/errors.md lists every type of problem, and none that does not exist', () => {
@@ -44,4 +42,8 @@ test('docs/errors.md lists every type of problem, and none that does not exist',
 
 function namesIn(file: string, pattern: RegExp): string[] {
   return [...readFileSync(file, 'utf8').matchAll(pattern)].map(([, name]) => name!).toSorted();
+}
+
+function settingsOf(role: string, file: string): string[] {
+  return namesIn(file, new RegExp(`^alter role ${role} set (.*);$`, 'gm'));
 }
