@@ -1,4 +1,4 @@
-import { Controller, Get, Res, ServiceUnavailableException, type OnModuleDestroy } from '@nestjs/common';
+import { Controller, Get, Res, ServiceUnavailableException } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import {
   HealthCheck,
@@ -11,6 +11,7 @@ import type { FastifyReply } from 'fastify';
 import { OpenToAll } from '../access/access.js';
 import { DatabaseProbe } from './database-probe.js';
 import { HealthResponse } from './health.response.js';
+import { Readiness } from './readiness.js';
 
 const UP = { type: HealthResponse, description: 'Everything is up.' };
 const DOWN = { type: HealthResponse, description: 'Something is down; `error` says what.' };
@@ -19,24 +20,31 @@ const DOWN = { type: HealthResponse, description: 'Something is down; `error` sa
 @ApiTags('health')
 @OpenToAll()
 @Controller('health')
-export class HealthController implements OnModuleDestroy {
-  private isDraining = false;
+export class HealthController {
   private hasStarted = false;
 
   constructor(
-    private readonly health: HealthCheckService,
+    private readonly checks: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
     private readonly database: DatabaseProbe,
+    private readonly readiness: Readiness,
   ) {}
 
-  /** The first hook of a shutdown: those of the next stage run one module after the other, and the drain is among them. */
-  onModuleDestroy(): void {
-    this.isDraining = true;
+  @Get()
+  @HealthCheck({ swaggerDocumentation: false })
+  @ApiOperation({ operationId: 'getHealth', summary: 'Same as /health/live' })
+  @ApiOkResponse(UP)
+  health(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthCheckResult> {
+    return this.live(reply);
   }
 
-  @Get(['', 'live'])
+  @Get('live')
   @HealthCheck({ swaggerDocumentation: false })
-  @ApiOperation({ summary: 'Liveness: the process runs', description: 'Never touches the database.' })
+  @ApiOperation({
+    operationId: 'getHealthLive',
+    summary: 'Liveness: the process runs',
+    description: 'Never touches the database.',
+  })
   @ApiOkResponse(UP)
   live(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthCheckResult> {
     return this.answer(reply, [() => this.indicators.check('process').up()]);
@@ -45,6 +53,7 @@ export class HealthController implements OnModuleDestroy {
   @Get('ready')
   @HealthCheck({ swaggerDocumentation: false })
   @ApiOperation({
+    operationId: 'getHealthReady',
     summary: 'Readiness: the service can answer calls now',
     description:
       'Not shutting down, and the database answers within a second with the schema that this build needs.',
@@ -58,6 +67,7 @@ export class HealthController implements OnModuleDestroy {
   @Get('startup')
   @HealthCheck({ swaggerDocumentation: false })
   @ApiOperation({
+    operationId: 'getHealthStartup',
     summary: 'Startup: the service has started, and the schema exists',
     description: 'Once it is up, it stays up.',
   })
@@ -74,7 +84,7 @@ export class HealthController implements OnModuleDestroy {
 
   private checkDraining() {
     const check = this.indicators.check('process');
-    return this.isDraining ? check.down('shutting down') : check.up();
+    return this.readiness.isDraining ? check.down('shutting down') : check.up();
   }
 
   private async checkDatabase() {
@@ -85,7 +95,7 @@ export class HealthController implements OnModuleDestroy {
 
   private async answer(reply: FastifyReply, checks: HealthIndicatorFunction[]): Promise<HealthCheckResult> {
     try {
-      return await this.health.check(checks);
+      return await this.checks.check(checks);
     } catch (error) {
       if (error instanceof ServiceUnavailableException) {
         void reply.status(503);

@@ -1,22 +1,16 @@
-import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { Settings } from '../../config/settings.js';
-import { DatabaseProbe } from '../../health/database-probe.js';
+import { Readiness } from '../../health/readiness.js';
 import { VERSION } from '../../config/version.js';
 import { addGauge } from './registry.js';
 
 /** Metrics of the whole process: its version, whether it can serve, and the metrics of Node and the system. */
 @Injectable()
-export class ProcessMetrics implements BeforeApplicationShutdown {
-  private isDraining = false;
-
-  constructor(
-    { metricsPort }: Settings,
-    registry: Registry,
-    private readonly database: DatabaseProbe,
-  ) {
+export class ProcessMetrics {
+  constructor({ metricsPort }: Settings, registry: Registry, readiness: Readiness) {
     addGauge(registry, 'service_ready', 'Whether /health/ready would answer 200: 1 or 0', async () =>
-      (await this.isReady()) ? 1 : 0,
+      (await readiness.isReady()) ? 1 : 0,
     );
     const buildInfo = new Gauge({
       name: 'service_build_info',
@@ -28,13 +22,5 @@ export class ProcessMetrics implements BeforeApplicationShutdown {
     if (metricsPort !== null) {
       collectDefaultMetrics({ register: registry });
     }
-  }
-
-  beforeApplicationShutdown(): void {
-    this.isDraining = true;
-  }
-
-  private async isReady(): Promise<boolean> {
-    return !this.isDraining && (await this.database.trouble()) === null;
   }
 }
