@@ -6,7 +6,6 @@ import type { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
 import { openDatabase } from './database/open-database.js';
 import { MIGRATION_OPTIONS, SchemaStartup } from './database/schema/schema-startup.js';
-import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
 import { IdentityModule } from './identity/identity.module.js';
@@ -21,7 +20,6 @@ import { TracingModule } from './telemetry/tracing/request-tracing.js';
     AuthModule,
     IdentityModule,
     HealthModule,
-    DocsModule,
     HttpModule,
     ProblemsModule,
     MonitoringModule,

@@ -2,7 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import type { Settings } from './config/settings.js';
-import { DocsModule } from './docs/docs.module.js';
+import { serveDocs } from './docs/serve-docs.js';
 import { createFastifyAdapter } from './http/fastify.js';
 import { shedLoad } from './http/load-shedding.js';
 import { createLogger } from './telemetry/logging/logger.js';
@@ -16,25 +16,9 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
     abortOnError: false,
     logger: createLogger(settings.logLevel),
   });
-  app.useSecurityHeaders({
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: "'self'",
-        // Swagger UI writes styles into the page and has its icons as data
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:'],
-        baseUri: "'none'",
-        formAction: "'none'",
-        frameAncestors: "'none'",
-        objectSrc: "'none'",
-      },
-    },
-    xFrameOptions: { action: 'deny' },
-    // a promise for the whole domain, which only those who end TLS can make
-    strictTransportSecurity: false,
-  });
   await shedLoad(app, settings.maxEventLoopDelayMs);
-  DocsModule.mount(app);
+  if (settings.hasDocs) {
+    serveDocs(app);
+  }
   return app;
 }

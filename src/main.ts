@@ -28,7 +28,7 @@ try {
   const { address } = await lookup(settings.host);
   await app.listen(settings.port, address);
   const url = await app.getUrl();
-  logger.log(`Listening on ${url}, Swagger UI at ${url}/docs`);
+  logger.log(`Listening on ${url}${settings.hasDocs ? `, Swagger UI at ${url}/docs` : ''}`);
 } catch (error) {
   logger.fatal(describeFailure(error));
   process.exit(1);

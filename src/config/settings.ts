@@ -7,6 +7,8 @@ const AUTH_MODES = ['none', 'api-key'] as const;
 export type AuthMode = (typeof AUTH_MODES)[number];
 const POOLERS = ['none', 'transaction'] as const;
 export type Pooler = (typeof POOLERS)[number];
+const UNKNOWN_PROPERTIES = ['ignore', 'reject'] as const;
+export type UnknownProperties = (typeof UNKNOWN_PROPERTIES)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Everything the environment decides, parsed and validated once. Injected wherever a setting is needed. */
@@ -46,6 +48,10 @@ export class Settings {
   readonly migrateOnStart: boolean;
   /** Country whose national phone numbers are understood; null: they stay their digits. */
   readonly defaultPhoneRegion: CountryCode | null;
+  /** What happens to properties of a request that it does not take. */
+  readonly unknownProperties: UnknownProperties;
+  /** Whether `/docs` and the OpenAPI document are served. */
+  readonly hasDocs: boolean;
   /** Sightings that one batch takes at the most. */
   readonly batchMax: number;
   /** Batches under way at once; no more than there are connections. */
@@ -80,6 +86,8 @@ export class Settings {
     this.dataDir = resolve(read.text('DATA_DIR', './data'));
     this.migrateOnStart = read.flag('MIGRATE_ON_START', this.databaseUrl === null);
     this.defaultPhoneRegion = read.country('DEFAULT_PHONE_REGION');
+    this.unknownProperties = read.oneOf('UNKNOWN_PROPERTIES', UNKNOWN_PROPERTIES, 'ignore');
+    this.hasDocs = read.flag('DOCS_ENABLED', true);
     this.batchMax = read.integer('BATCH_MAX', 256, 1, 10_000);
     // A lane without a connection would only wait for one.
     this.batchLanes = Math.min(read.integer('BATCH_LANES', 2, 1, 64), this.databasePoolMax);

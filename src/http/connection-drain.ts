@@ -1,6 +1,6 @@
 import { Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
@@ -22,6 +22,8 @@ const CHECK_MS = 25;
 @Injectable()
 export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown {
   private isDraining = false;
+  /** A set and no count: what is refused before it is routed gets a response, but never passes the first hook. */
+  private readonly underWay = new Set<FastifyReply>();
 
   constructor(private readonly host: HttpAdapterHost) {}
 
@@ -30,31 +32,27 @@ export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown 
     if (fastify === null) {
       return;
     }
-    // A set and no count: what is refused before it is routed gets a response, but never passes the first hook.
-    const underWay = new Set<FastifyRequest>();
-    fastify.addHook('onRequest', (request, _reply, done) => {
-      underWay.add(request);
-      done();
-    });
-    fastify.addHook('onSend', (_request, reply, _payload, done) => {
+    fastify.addHook('onRequest', (_request, reply, done) => {
+      this.underWay.add(reply);
       if (this.isDraining) {
         void reply.header('connection', 'close');
       }
       done();
     });
     // Runs also for a request whose client went away.
-    fastify.addHook('onResponse', (request, _reply, done) => {
-      underWay.delete(request);
+    fastify.addHook('onResponse', (_request, reply, done) => {
+      this.underWay.delete(reply);
       done();
     });
     fastify.addHook('preClose', (done) => {
-      closeAll(fastify, underWay);
+      closeAll(fastify, this.underWay);
       done();
     });
   }
 
   async beforeApplicationShutdown(signal?: string): Promise<void> {
     this.isDraining = true;
+    this.underWay.forEach((reply) => void reply.header('connection', 'close'));
     const fastify = this.fastify();
     const deadline = performance.now() + DRAIN_MS;
     // Without a signal it is its own process that closes it, and sends nothing more.
@@ -81,7 +79,7 @@ function openConnections(fastify: FastifyInstance): Promise<number> {
   });
 }
 
-function closeAll(fastify: FastifyInstance, underWay: ReadonlySet<FastifyRequest>): void {
+function closeAll(fastify: FastifyInstance, underWay: ReadonlySet<FastifyReply>): void {
   const deadline = performance.now() + GRACE_MS;
   const timer = setInterval(() => {
     fastify.server.closeIdleConnections();

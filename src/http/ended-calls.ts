@@ -1,9 +1,13 @@
+import { Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** Calls that may wait on one connection behind another. Few clients send any, and each may hold a large answer. */
 const MAX_BEHIND = 32;
+
+/** How often a flood is logged: it ends connections by the thousand. */
+const FLOOD_PERIOD_MS = 60_000;
 
 const behind = new WeakMap<Socket, Set<ServerResponse>>();
 
@@ -19,6 +23,7 @@ export function seeToItsEnd({ raw: { socket } }: FastifyRequest, { raw: response
   // a response without a socket waits behind another
   if (response.socket === null && !waitBehind(socket, response)) {
     socket.destroy();
+    flood.note();
     return false;
   }
   response.once('close', () => {
@@ -43,3 +48,26 @@ function waitBehind(socket: Socket, response: ServerResponse): boolean {
   response.once('close', () => waiting.delete(response));
   return true;
 }
+
+/** Logs that connections are ended, and the next time how many were since. */
+class FloodLog {
+  private readonly logger = new Logger('Http');
+  private saidAt = -Infinity;
+  private leftOut = 0;
+
+  note(): void {
+    const now = performance.now();
+    if (now - this.saidAt < FLOOD_PERIOD_MS) {
+      this.leftOut++;
+      return;
+    }
+    this.logger.warn({
+      cause: `a caller sent more than ${MAX_BEHIND} calls without reading an answer, and its connection was ended`,
+      ...(this.leftOut > 0 && { leftOut: this.leftOut }),
+    });
+    this.saidAt = now;
+    this.leftOut = 0;
+  }
+}
+
+const flood = new FloodLog();

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { BODY_NOT_UTF8, describeProblem } from './problems/describe-problem.js';
+import { BODY_NOT_JSON, BODY_NOT_UTF8, describeProblem } from './problems/describe-problem.js';
 import type { ProblemDescription } from './problems/problem.js';
 import { sendProblem } from './problems/send-problem.js';
 import { answerClientError, answerExpectation } from './client-error.js';
@@ -18,9 +18,11 @@ const NO_HOST: ProblemDescription = {
   status: 400,
   detail: 'The request has no Host header.',
 };
-const SEVERAL_HOSTS: ProblemDescription = {
+const CHUNKED_BEFORE_1_1: ProblemDescription = {
   ...NO_HOST,
-  detail: 'The request has more than one Host header.',
+  detail: 'HTTP/1.0 has no Transfer-Encoding.',
+  // What follows may be a part of this request or the next one (RFC 9112, section 6.1).
+  headers: { connection: 'close' },
 };
 const UNSUPPORTED_CHARSET: ProblemDescription = {
   slug: 'unsupported-media-type',
@@ -61,6 +63,8 @@ export function createFastifyAdapter(): FastifyAdapter {
     http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, requireHostHeader: false },
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
+    // There is no middleware that it would have to run.
+    skipMiddie: true,
     genReqId: requestId,
     clientErrorHandler: answerClientError,
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
@@ -75,7 +79,11 @@ export function createFastifyAdapter(): FastifyAdapter {
       return;
     }
     // An answer may hold personal data, and a cache does not know that it was given for an X-API-Key.
-    reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
+    reply.headers({
+      'x-request-id': request.id,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
     const refusal = refusalOf(request);
     if (refusal === null) {
       done();
@@ -84,17 +92,7 @@ export function createFastifyAdapter(): FastifyAdapter {
     }
   });
   fastify.removeAllContentTypeParsers();
-  const parse = fastify.getDefaultJsonParser('remove', 'remove');
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (body.length === 0) {
-      // Many clients announce JSON with every call, also where they send none.
-      done(null, undefined);
-    } else if (isUtf8(body)) {
-      void parse(request, body.toString('utf8'), done);
-    } else {
-      done(Object.assign(new Error('not UTF-8'), { statusCode: 400, code: BODY_NOT_UTF8 }));
-    }
-  });
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
   return adapter;
 }
 
@@ -104,13 +102,40 @@ function requestId(request: IncomingMessage): string {
   return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
 }
 
+function parseJson(
+  _request: FastifyRequest,
+  body: Buffer,
+  done: (error: Error | null, value?: unknown) => void,
+): void {
+  if (body.length === 0) {
+    // Many clients announce JSON with every call, also where they send none.
+    done(null, undefined);
+  } else if (!isUtf8(body)) {
+    done(Object.assign(new Error('not UTF-8'), { statusCode: 400, code: BODY_NOT_UTF8 }));
+  } else {
+    let value: unknown;
+    try {
+      // A property `__proto__` is one like any other, as long as nobody copies what was sent.
+      value = JSON.parse(body.toString('utf8'));
+    } catch {
+      done(Object.assign(new Error('not JSON'), { statusCode: 400, code: BODY_NOT_JSON }));
+      return;
+    }
+    done(null, value);
+  }
+}
+
 /** What the headers alone tell. Those of a body count only where a body is read. */
 function refusalOf({ method, headers, raw }: FastifyRequest): ProblemDescription | null {
   if (headers.host === undefined && raw.httpVersion === '1.1') {
     return NO_HOST;
   }
-  if (countHosts(raw) > 1) {
-    return SEVERAL_HOSTS;
+  if (raw.httpVersionMinor === 0 && headers['transfer-encoding'] !== undefined) {
+    return CHUNKED_BEFORE_1_1;
+  }
+  const repeated = repeatedSingleton(raw);
+  if (repeated !== null) {
+    return { ...NO_HOST, detail: `The request has more than one ${repeated} header.` };
   }
   if (method !== 'POST') {
     return null;
@@ -126,13 +151,25 @@ function refusalOf({ method, headers, raw }: FastifyRequest): ProblemDescription
   return /^utf-?8$/i.test(charset) ? null : UNSUPPORTED_CHARSET;
 }
 
-/** Node keeps the first of several, and a proxy may have gone by another. */
-function countHosts({ rawHeaders }: IncomingMessage): number {
-  let count = 0;
+/** Headers that decide who is asked, who asks, and how a body is read; by their length, which differs. */
+const SINGLETONS = new Map(
+  ['Host', 'X-API-Key', 'Content-Type', 'Authorization'].map((name, i) => [
+    name.length,
+    { name, lowerCase: name.toLowerCase(), bit: 1 << i },
+  ]),
+);
+
+/** The one of them that was sent twice, if any: Node keeps the first, and a proxy may have gone by another. */
+function repeatedSingleton({ rawHeaders }: IncomingMessage): string | null {
+  let seen = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]!.length === 4 && rawHeaders[i]!.toLowerCase() === 'host') {
-      count++;
+    const singleton = SINGLETONS.get(rawHeaders[i]!.length);
+    if (singleton !== undefined && rawHeaders[i]!.toLowerCase() === singleton.lowerCase) {
+      if ((seen & singleton.bit) !== 0) {
+        return singleton.name;
+      }
+      seen |= singleton.bit;
     }
   }
-  return count;
+  return null;
 }

@@ -42,3 +42,22 @@ test('what follows a call on its connection, and is no request, is not answered 
   const call = `${POST}Content-Length: ${body.length}\r\n\r\n${body}`;
   expect(await exchange(app.client.url, `${call}NONSENSE\r\n\r\n`)).not.toMatch(/^HTTP\/1\.1 4/);
 });
+
+test('HTTP/1.0 has no chunks: a request that brings some is refused, and nothing after it is read', async () => {
+  const answer = await exchange(
+    app.client.url,
+    `${POST.replace('1.1', '1.0')}Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+  expect(answer).toMatch(/\r\nconnection: close\r\n/i);
+  expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
+});
+
+test.each([
+  'Authorization: Bearer idr_a\r\nAuthorization: Bearer idr_b',
+  'X-API-Key: idr_a\r\nx-api-key: idr_a',
+  'Content-Type: application/json\r\nContent-Type: text/plain',
+])('a header that decides who asks or what is sent may come once: %j', async (headers) => {
+  const answer = await exchange(app.client.url, `GET /contacts/1 HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n`);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n[^]*"type":"urn:problem:malformed-request"/);
+});

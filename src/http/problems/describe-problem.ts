@@ -2,20 +2,16 @@ import { HttpException } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import type { ProblemDescription, ProblemError } from './problem.js';
 
-/** The code of the error that the JSON parser throws for a body in another encoding. */
+/** The codes of the errors of our JSON parser. */
+export const BODY_NOT_JSON = 'BODY_NOT_JSON';
 export const BODY_NOT_UTF8 = 'BODY_NOT_UTF8';
 
 /** What Fastify refuses before a handler is reached, by its error code. Details are ours: Fastify's may quote input. */
 const REFUSALS: Readonly<Record<string, Omit<ProblemDescription, 'status'>>> = {
-  FST_ERR_CTP_INVALID_JSON_BODY: {
+  [BODY_NOT_JSON]: {
     slug: 'malformed-json',
     title: 'Malformed JSON',
     detail: 'The body is not valid JSON.',
-  },
-  FST_ERR_CTP_EMPTY_JSON_BODY: {
-    slug: 'malformed-json',
-    title: 'Malformed JSON',
-    detail: 'The body is empty; send a JSON object.',
   },
   [BODY_NOT_UTF8]: {
     slug: 'malformed-json',
@@ -82,7 +78,7 @@ function describeRefusal(cause: unknown, status: number): ProblemDescription {
       slug: 'no-such-route',
       title: 'No such route',
       status,
-      detail: 'The service has no such route; /docs lists them all.',
+      detail: 'The service has no such route.',
     };
   }
   const title = STATUS_CODES[status] ?? 'Error';
