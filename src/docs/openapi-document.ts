@@ -3,32 +3,97 @@ import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swag
 import { API_KEY_HEADER, BEARER } from '../access/access.js';
 import { Settings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
+import { IdentifyByEmail, IdentifyByPhoneNumber } from '../identity/api/dto/identify.request.js';
 
 const DESCRIPTION = `Links the emails and phone numbers that a customer gives at different times to one identity.
 
-Every error is a problem document (RFC 9457) with the media type \`application/problem+json\`. Every answer carries the
-id of its request in \`X-Request-Id\`; a caller may send its own.`;
+## Words
+A **contact** is one stored row: identifiers that were given together once. An **identity** is one person: all contacts
+that share identifiers. Its oldest contact is the **primary**, all others are **secondary** and link to it.
+
+## How identifiers are compared
+Every value is normalised before it is compared or stored, so that each has one form.
+
+| given | stored |
+|---|---|
+| \` McFly@HillValley.EDU \` | \`mcfly@hillvalley.edu\` |
+| \`m.c+fly@hillvalley.edu\` | the same: dots and tags may be another mailbox |
+| \`+1 (555) 010-9999\` | \`+15550109999\` |
+| \`0049 30 123456\` | \`+4930123456\` |
+| \`123456\` | \`123456\`, or \`+…\` if the service has a default country where this number is valid |
+
+Null, absent, empty and blank all mean "not given". At least one identifier must be given.
+
+## What a call of \`POST /identify\` changes
+1. No identifier is known: a new primary contact.
+2. All are known, in one identity: nothing.
+3. One is known and one is new: a new secondary contact with both.
+4. They are known in two identities: both are **merged**. The contact that was created first becomes the primary of all.
+
+The answer is the whole identity after the change. The \`primaryContactId\` of a person changes when an identity with an
+older contact is merged into it, and when its primary is deleted. \`GET /contacts/{id}\` finds the identity by the id of
+any of its contacts. Deleting a contact never splits the rest of its identity.
+
+## Repeating calls
+Every call is safe to repeat. A repeated \`POST /identify\` changes nothing, and gives the same answer or a later one; a
+repeated \`DELETE\` answers 404. After 503, or if no answer came, repeat the call; wait as many seconds as \`Retry-After\` says.
+
+## Errors
+Every error is a problem document (RFC 9457) of the media type \`application/problem+json\`. Its \`type\` names the kind of
+problem and does not change; \`errors\` lists the fields at fault. Every answer has the id of its request in
+\`X-Request-Id\`; send your own to find a call in the log of the service.`;
+
+const ABOUT_KEYS = `
+
+## Keys
+Send an API key as \`Authorization: Bearer idr_…\` or as \`X-API-Key: idr_…\`. A key belongs to one tenant, and sees and
+changes nothing of the others. It has scopes:
+
+| scope | allows |
+|---|---|
+| \`identify\` | \`POST /identify\` |
+| \`read\` | \`GET /contacts/{id}\` |
+| \`delete\` | \`DELETE /contacts/{id}\` |
+| \`admin\` | all of them |
+
+A key may make a number of calls a minute. \`RateLimit\` says how many are left, and 429 that none is.`;
+
+const ABOUT_UNKNOWN_PROPERTIES = {
+  ignore: '\n\nProperties of a body that are not listed here are ignored.',
+  reject: '\n\nA body with a property that is not listed here is refused with 400.',
+};
 
 /** The OpenAPI 3.1 document of the application. */
 export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
+  const { authMode, unknownProperties } = app.get(Settings);
+  const hasKeys = authMode !== 'none';
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Identity reconciliation')
-    .setDescription(DESCRIPTION)
+    .setDescription(DESCRIPTION + ABOUT_UNKNOWN_PROPERTIES[unknownProperties] + (hasKeys ? ABOUT_KEYS : ''))
     .setVersion(VERSION)
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addServer('/')
     .addTag('identity', 'Linking identifiers to identities')
     .addTag('contacts', 'Looking up and deleting contacts')
     .addTag('health', 'Probes for Kubernetes and load balancers')
-    .addBearerAuth({ type: 'http', description: 'An API key' }, BEARER)
+    .addSecurity(BEARER, { type: 'http', scheme: 'bearer', description: 'An API key' })
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' }, API_KEY_HEADER)
     .build();
   const document = SwaggerModule.createDocument(app, config);
-  return app.get(Settings).authMode === 'none' ? withoutKeys(document) : document;
+  if (unknownProperties === 'reject') {
+    closeBody(document);
+  }
+  return hasKeys ? document : withoutKeys(document);
 }
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+function closeBody({ components }: OpenAPIObject): void {
+  for (const { name } of [IdentifyByEmail, IdentifyByPhoneNumber]) {
+    Object.assign(components!.schemas![name]!, { additionalProperties: false });
+  }
+}
 
 /** Answers that only exist if callers use keys. */
 const STATUSES_OF_KEYS = ['401', '403', '429'];

@@ -3,6 +3,7 @@ import { createDatabase, type TestDatabase } from '../support/database.js';
 
 interface Operation {
   readonly summary?: string;
+  readonly operationId: string;
   readonly tags?: string[];
   readonly responses: Record<
     string,
@@ -92,21 +93,87 @@ test('every field has a description and an example', () => {
   expect(undescribed.map(({ field }) => field)).toEqual([]);
 });
 
-test('the request states that at least one of email and phoneNumber is required', () => {
+test('the request is one with an email or one with a phone number, so that generated clients refuse {}', () => {
   expect(document.paths['/identify']).toMatchObject({
     post: {
       requestBody: {
         required: true,
         content: {
           'application/json': {
-            schema: { anyOf: [{ required: ['email'] }, { required: ['phoneNumber'] }] },
+            schema: {
+              anyOf: [
+                { $ref: '#/components/schemas/IdentifyByEmail' },
+                { $ref: '#/components/schemas/IdentifyByPhoneNumber' },
+              ],
+            },
             examples: { both: { value: { email: expect.any(String), phoneNumber: expect.any(String) } } },
           },
         },
       },
     },
   });
+  expect(document.components.schemas).toMatchObject({
+    IdentifyByEmail: { required: ['email'], properties: { email: { type: 'string', minLength: 1 } } },
+    IdentifyByPhoneNumber: {
+      required: ['phoneNumber'],
+      properties: { phoneNumber: { oneOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }] } },
+    },
+  });
 });
+
+test('every operation has a name that a generated client can use', () => {
+  const names = Object.values(document.paths).flatMap((operations) =>
+    Object.values(operations).map(({ operationId }) => operationId),
+  );
+  expect(names).toEqual([
+    'identify',
+    'getContact',
+    'deleteContact',
+    'getHealth',
+    'getHealthLive',
+    'getHealthReady',
+    'getHealthStartup',
+  ]);
+});
+
+test('the document of a service with keys explains them and their scopes, and calls no key a JWT', async () => {
+  await using guarded = await startApp({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
+  const { body } = await guarded.client.send<{ info: { description: string }; components: object }>(
+    'GET',
+    '/openapi.json',
+  );
+  expect(body.info.description).toMatch(/\| `delete` \| `DELETE \/contacts\/\{id\}` \|/);
+  expect(body.components).toMatchObject({
+    securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, apiKey: { name: 'X-API-Key' } },
+  });
+  expect(JSON.stringify(body)).not.toContain('JWT');
+});
+
+test('the document of a service that refuses unknown properties lists all there are', async () => {
+  await using strict = await startApp({ DATABASE_URL: database.url, UNKNOWN_PROPERTIES: 'reject' });
+  const { body } = await strict.client.send<Document>('GET', '/openapi.json');
+  expect(body.components.schemas).toMatchObject({
+    IdentifyByEmail: { additionalProperties: false },
+    IdentifyByPhoneNumber: { additionalProperties: false },
+  });
+});
+
+test('the root leads to the documentation', async () => {
+  const reply = await app.client.send('GET', '/');
+  expect(reply).toMatchObject({ status: 200 });
+  expect(reply.headers.get('content-type')).toMatch(/^text\/html/);
+});
+
+test.each(['/', '/docs', '/docs/swagger-ui-bundle.js', '/openapi.json', '/openapi.yaml'])(
+  'a service without documentation does not serve it: %s',
+  async (path) => {
+    await using bare = await startApp({ DATABASE_URL: database.url, DOCS_ENABLED: 'false' });
+    expect(await bare.client.send('GET', path)).toMatchObject({
+      status: 404,
+      body: { type: 'urn:problem:no-such-route' },
+    });
+  },
+);
 
 test('Swagger UI is served from the service itself, under the security headers', async () => {
   const page = await app.client.send<string>('GET', '/docs');

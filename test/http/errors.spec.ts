@@ -207,6 +207,59 @@ test('deep nesting is refused or ignored, and never breaks the service', async (
   );
 });
 
+describe('a service that refuses unknown properties', () => {
+  let strict: RunningApp;
+
+  beforeAll(async () => {
+    strict = await startApp({ DATABASE_URL: database.url, UNKNOWN_PROPERTIES: 'reject' });
+  });
+
+  afterAll(() => strict.close());
+
+  it.each([
+    ['phone', 'did you mean phoneNumber?'],
+    ['phone_number', 'did you mean phoneNumber?'],
+    ['PhoneNumber', 'did you mean phoneNumber?'],
+    ['phoneNubmer', 'did you mean phoneNumber?'],
+    ['mail', 'did you mean email?'],
+    ['e-mail', 'did you mean email?'],
+    ['emailAddress', 'did you mean email?'],
+    ['tenantId', 'the request takes email and phoneNumber'],
+    ['', 'the request takes email and phoneNumber'],
+    ['__proto__', 'the request takes email and phoneNumber'],
+  ])('names the property and the nearest that it knows: %s', async (field, hint) => {
+    const body = `{"email":"mcfly@hillvalley.edu","${field}":"123456"}`;
+    const errors = [{ field, message: `"${field}" is not known; ${hint}` }];
+    expect(await strict.client.send('POST', '/identify', body)).toMatchObject(
+      problem(400, 'invalid-request', errors),
+    );
+  });
+
+  it('names what is wrong with the other fields too', async () => {
+    const { body } = await strict.client.send('POST', '/identify', { phone: '123456' });
+    expect(body).toMatchObject({
+      errors: [
+        { field: 'phone', message: '"phone" is not known; did you mean phoneNumber?' },
+        ...NOTHING_GIVEN,
+      ],
+    });
+  });
+
+  it('names ten at the most, and no more of a name than its beginning', async () => {
+    const names = Array.from({ length: 50 }, (_, i) => `${i}${'x'.repeat(200)}`);
+    const { status, body } = await strict.client.send<{ errors: { field: string }[] }>(
+      'POST',
+      '/identify',
+      Object.fromEntries([['phoneNumber', '?'], ...names.map((name) => [name, 1])]),
+    );
+    expect(status).toBe(400);
+    expect(body.errors.map(({ field }) => field.length)).toEqual([
+      ...Array.from({ length: 10 }, () => 100),
+      11,
+    ]);
+  });
+});
+
 test('properties named after the prototype are ignored', async () => {
   await isProblem(
     'POST',
@@ -293,6 +346,13 @@ test('a deletion may announce JSON and send none, as many clients do', async () 
 test.each([
   ['GET /health HTTP/1.1\r\n\r\n', 400, 'malformed-request'],
   ['GET /health HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n', 400, 'malformed-request'],
+  ...['Authorization: Bearer x', 'X-API-Key: x', 'Content-Type: application/json'].map(
+    (header): [string, number, string] => [
+      `POST /identify HTTP/1.1\r\nHost: x\r\n${header}\r\nA: b\r\n${header.toLowerCase()}\r\nContent-Length: 0\r\n\r\n`,
+      400,
+      'malformed-request',
+    ],
+  ),
   [
     'POST /identify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
     415,

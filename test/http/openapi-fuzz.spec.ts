@@ -94,5 +94,6 @@ function breachOf(
   call: RawCall,
   reply: Parameters<Contract['breach']>[1],
 ): string | null {
-  return call.path.startsWith('/docs') && reply.status < 500 ? null : contract.breach(call, reply);
+  const isPage = /^\/(docs|$|\?)/.test(call.path);
+  return isPage && reply.status < 500 ? null : contract.breach(call, reply);
 }

@@ -34,6 +34,7 @@ export class ContactsController {
   @Get(':id')
   @RequiresScope('read')
   @ApiOperation({
+    operationId: 'getContact',
     summary: 'Get the identity that a contact belongs to',
     description: 'Today’s identity, also for a contact that was merged into another one.',
   })
@@ -55,6 +56,7 @@ export class ContactsController {
   @RequiresScope('delete')
   @HttpCode(204)
   @ApiOperation({
+    operationId: 'deleteContact',
     summary: 'Delete a contact',
     description:
       'Soft delete: the contact matches nothing and shows nowhere from then on. If it was the primary, the oldest remaining contact becomes primary. Identifiers that no other contact of the identity carries are free again. The rest of the identity stays together.',

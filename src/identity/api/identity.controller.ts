@@ -11,16 +11,15 @@ import { RequiresScope } from '../../access/access.js';
 import { TenantId } from '../../access/caller.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
-import type { Sighting } from '../domain/contact.js';
-import { IdentifyRequest } from './dto/identify.request.js';
+import { Settings } from '../../config/settings.js';
+import { IdentifyByEmail, IdentifyByPhoneNumber } from './dto/identify.request.js';
 import { IdentityResponse } from './dto/identity.response.js';
-import { SightingPipe } from './dto/sighting.pipe.js';
+import { readSighting } from './dto/read-sighting.js';
 import { SightingBatcher } from '../batching/sighting-batcher.js';
 
-/** The one rule that concerns two fields, and so has no place in the request's own schema. */
-const AT_LEAST_ONE = {
-  allOf: [{ $ref: getSchemaPath(IdentifyRequest) }],
-  anyOf: [given('email', ['string']), given('phoneNumber', ['string', 'integer'])],
+/** At least one of both. */
+const BODY = {
+  anyOf: [IdentifyByEmail, IdentifyByPhoneNumber].map((type) => ({ $ref: getSchemaPath(type) })),
 };
 const EXAMPLES = {
   both: { summary: 'Email and phone', value: { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' } },
@@ -31,18 +30,22 @@ const EXAMPLES = {
 @ApiTags('identity')
 @Controller()
 export class IdentityController {
-  constructor(private readonly batcher: SightingBatcher) {}
+  constructor(
+    private readonly batcher: SightingBatcher,
+    private readonly settings: Settings,
+  ) {}
 
   @Post('identify')
   @RequiresScope('identify')
   @HttpCode(200)
   @ApiOperation({
-    summary: 'Link identifiers to one identity, and get the whole of it',
+    operationId: 'identify',
+    summary: 'Link identifiers to one identity, and get all that is known of it',
     description:
-      'Identifiers that nobody has make a new primary contact; known ones with something new make a secondary contact; known ones of two identities merge them, and the oldest contact stays primary; known ones of one identity change nothing. Safe to repeat.',
+      'Unknown identifiers create a primary contact. If one is known and one is new, a secondary contact is created. If they are known in two identities, these are merged, and the oldest contact becomes the primary of all. If all are known in one identity, nothing is written. Safe to repeat.',
   })
-  @ApiExtraModels(IdentifyRequest)
-  @ApiBody({ schema: AT_LEAST_ONE, examples: EXAMPLES })
+  @ApiExtraModels(IdentifyByEmail, IdentifyByPhoneNumber)
+  @ApiBody({ schema: BODY, examples: EXAMPLES })
   @ApiOkResponse({ type: IdentityResponse, description: 'The identity that the identifiers belong to.' })
   @ApiProblems(
     {
@@ -53,14 +56,8 @@ export class IdentityController {
     },
     new DatabaseUnavailableError('the database is not reachable'),
   )
-  async identify(
-    @TenantId() tenantId: number,
-    @Body(SightingPipe) sighting: Sighting,
-  ): Promise<IdentityResponse> {
+  async identify(@TenantId() tenantId: number, @Body() body: unknown): Promise<IdentityResponse> {
+    const sighting = readSighting(body, this.settings);
     return new IdentityResponse(await this.batcher.identify(tenantId, sighting));
   }
-}
-
-function given(name: string, type: ('string' | 'integer')[]) {
-  return { required: [name], properties: { [name]: { type, minLength: 1 } } };
 }

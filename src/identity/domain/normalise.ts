@@ -1,4 +1,14 @@
 import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js/max';
+import { isSettled } from './calling-codes.js';
+
+/** Characters that an email may have; RFC 5321 allows a path of 256, which has two angle brackets. */
+export const EMAIL_MAX_LENGTH = 254;
+
+/**
+ * Characters of a value, trimmed, that are looked at. NFC takes a time that grows with the square of the combining marks
+ * in a row. No character is composed of more than four, so that a longer text can't become an email.
+ */
+export const RAW_MAX_LENGTH = 4 * EMAIL_MAX_LENGTH;
 
 /** What stands between the digits of a phone number: any space, hyphen or dash, dot, parentheses, slash, invisible marks. */
 const SEPARATORS = /[\p{Zs}\p{Pd}\p{Cf}.()/]/gu;
@@ -9,14 +19,18 @@ const E164_MAX_LENGTH = 16;
 /**
  * Brings an email to its one form: trimmed, Unicode NFC, lower case; null if nothing is left.
  *
- * Idempotent, and total: it never refuses. Whether the result is a valid address is judged where it came in.
+ * Idempotent, and total: it never refuses. Whether the result is a valid address is judged where it came in. A text that
+ * is too long for any address comes back trimmed and no more.
  *
  * @example normaliseEmail(' McFly@HillValley.EDU ') // 'mcfly@hillvalley.edu'
  */
 export function normaliseEmail(raw: string): string | null {
+  const trimmed = raw.trim();
+  if (trimmed === '' || trimmed.length > RAW_MAX_LENGTH) {
+    return trimmed || null;
+  }
   // Lower-casing can decompose (İ becomes i and a dot above), hence NFC again at the end.
-  const email = raw.trim().normalize('NFC').toLowerCase().normalize('NFC');
-  return email === '' ? null : email;
+  return trimmed.normalize('NFC').toLowerCase().normalize('NFC');
 }
 
 /**
@@ -26,7 +40,7 @@ export function normaliseEmail(raw: string): string | null {
  * number becomes E.164 if it is valid in the region, and otherwise stays its digits. Separators are dropped.
  *
  * Idempotent, and total: it never refuses. What has letters or too many digits comes back with them, to be judged
- * where it came in.
+ * where it came in, and what is longer than any number is written comes back trimmed and no more.
  *
  * @param region ISO 3166-1 alpha-2 code of the country whose national numbers are understood; null: none
  * @example normalisePhone('+1 (555) 010-9999', null) // '+15550109999'
@@ -35,8 +49,8 @@ export function normaliseEmail(raw: string): string | null {
  */
 export function normalisePhone(raw: string, region: CountryCode | null): string | null {
   const trimmed = raw.trim();
-  if (trimmed === '') {
-    return null;
+  if (trimmed === '' || trimmed.length > RAW_MAX_LENGTH) {
+    return trimmed || null;
   }
   // nothing but separators is no blank: it stays as it is, and is refused where it came in
   const compact = trimmed.replace(SEPARATORS, '').trim() || trimmed;
@@ -56,6 +70,9 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
 
 /** E.164 of a possible international number; a trunk zero as in `+49 (0)30 …` is not part of it. */
 function international(digits: string): string | null {
+  if (digits.length <= E164_MAX_LENGTH && isSettled(digits)) {
+    return digits;
+  }
   const parsed = parsePhoneNumberFromString(digits, { extract: false });
   if (parsed?.isPossible() !== true) {
     return null;

@@ -1,8 +1,19 @@
 import * as fc from 'fast-check';
-import { getCountries, getCountryCallingCode, getExampleNumber } from 'libphonenumber-js/max';
+import {
+  getCountries,
+  getCountryCallingCode,
+  getExampleNumber,
+  parsePhoneNumberFromString,
+} from 'libphonenumber-js/max';
 import type { CountryCode } from 'libphonenumber-js/max';
 import examples from 'libphonenumber-js/mobile/examples';
-import { normaliseEmail, normalisePhone } from '../../../src/identity/domain/normalise.js';
+import { isSettled } from '../../../src/identity/domain/calling-codes.js';
+import {
+  EMAIL_MAX_LENGTH,
+  normaliseEmail,
+  normalisePhone,
+  RAW_MAX_LENGTH,
+} from '../../../src/identity/domain/normalise.js';
 import { aShare, announceSeed, seed } from '../../support/sightings.js';
 
 announceSeed('random emails and phone numbers');
@@ -56,6 +67,15 @@ describe('a normalised email', () => {
     expect(unstable).toEqual([]);
   });
 
+  it('can not come of a text longer than the one that is looked at: four characters make one at the most', () => {
+    let most = 0;
+    for (let code = 0; code < 0x110000; code++) {
+      const character = String.fromCodePoint(code).normalize('NFC');
+      most = Math.max(most, character.normalize('NFD').length / character.length);
+    }
+    expect(most).toBe(RAW_MAX_LENGTH / EMAIL_MAX_LENGTH);
+  });
+
   it('is one for all ways to write it: composed or not, in any case, with space around', () => {
     fc.assert(
       fc.property(fc.emailAddress(), fc.oneof(anyText, aTrickyEmail), (address, text) => {
@@ -99,6 +119,26 @@ describe('a normalised phone number', () => {
       }),
       { seed, numRuns: 10_000 },
     );
+  });
+
+  it('is what the library says, also where nobody asks it', () => {
+    let settled = 0;
+    fc.assert(
+      fc.property(aCallingCode, digits(1, 14), (code, number) => {
+        const phoneNumber = `+${code}${number}`;
+        if (isSettled(phoneNumber)) {
+          settled++;
+          const parsed = parsePhoneNumberFromString(phoneNumber, { extract: false });
+          expect([phoneNumber, parsed?.number, parsed?.isPossible()]).toEqual([
+            phoneNumber,
+            phoneNumber,
+            true,
+          ]);
+        }
+      }),
+      { seed, numRuns: 10_000 },
+    );
+    expect(settled).toBeGreaterThan(1000);
   });
 
   it('does not depend on separators', () => {

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { IsEmail, IsNotEmpty, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
+import { EMAIL_MAX_LENGTH } from '../../domain/normalise.js';
 
 const NOTHING_GIVEN = 'give email, phoneNumber, or both';
 const INVALID_EMAIL = 'email must be a valid email address';
@@ -8,36 +9,18 @@ const WELL_FORMED = /^[^\p{Cc}\p{Cs}\p{Cf}]*$/u;
 const isGiven = (value: unknown): boolean => value !== null;
 
 /**
- * The body of `POST /identify`. The rules hold for the normalised values; see the pipe beside it. They are checked from
- * the bottom up, and the first that fails is told.
+ * The rules for the normalised values of `POST /identify`; `readSighting` applies them. They are checked from the bottom
+ * up, and the first that fails is told.
  */
-@ApiSchema({ description: 'Identifiers that a customer gave together. At least one must be given.' })
 export class IdentifyRequest {
-  @ApiProperty({
-    type: String,
-    required: false,
-    nullable: true,
-    format: 'email',
-    description:
-      'An email address of at most 254 characters. Trimmed, brought to Unicode NFC and lower case. Null, absent, empty and blank all mean "not given".',
-    example: 'mcfly@hillvalley.edu',
-  })
   @ValidateIf((request: IdentifyRequest) => isGiven(request.email) || !isGiven(request.phoneNumber))
   @IsEmail({}, { message: INVALID_EMAIL })
   @Matches(WELL_FORMED, { message: INVALID_EMAIL })
-  @MaxLength(254, { message: 'email must have at most 254 characters' })
+  @MaxLength(EMAIL_MAX_LENGTH, { message: `email must have at most ${EMAIL_MAX_LENGTH} characters` })
   @IsString({ message: 'email must be a string' })
   @IsNotEmpty({ message: NOTHING_GIVEN })
   readonly email: unknown;
 
-  @ApiProperty({
-    required: false,
-    nullable: true,
-    oneOf: [{ type: 'string' }, { type: 'integer' }],
-    description:
-      'A phone number of 1 to 15 digits, as a string or an integer. Spaces, hyphens, dots, parentheses and slashes are dropped. `+…` and `00…` become E.164; a national number does if the service is set up for its country, and stays its digits otherwise. Null, absent, empty and blank all mean "not given".',
-    example: '123456',
-  })
   @ValidateIf((request: IdentifyRequest) => isGiven(request.phoneNumber) || !isGiven(request.email))
   @Matches(/^(\d{1,15}|\+[1-9]\d{0,14})$/, {
     message: 'phoneNumber must have 1 to 15 digits, and may start with + and a country code',
@@ -50,4 +33,38 @@ export class IdentifyRequest {
     this.email = email;
     this.phoneNumber = phoneNumber;
   }
+}
+
+const EMAIL = {
+  type: String,
+  format: 'email',
+  description:
+    'An email address of at most 254 characters. It is trimmed, composed to Unicode NFC and lower-cased. Dots and `+tags` stay. An empty or blank one counts as null.',
+  example: 'mcfly@hillvalley.edu',
+};
+const PHONE_NUMBER = {
+  oneOf: [{ type: 'string' }, { type: 'integer' }],
+  description:
+    'A phone number of 1 to 15 digits, as a string or an integer. Spaces, hyphens, dots, parentheses and slashes are dropped. `+…` and `00…` become E.164. A national number becomes E.164 if the service has a default country, and keeps its digits otherwise. An empty or blank one counts as null.',
+  example: '+1 (555) 010-9999',
+};
+
+// Two schemas, because generators of clients make a type of `anyOf` and know nothing of a rule between two properties.
+
+@ApiSchema({ description: 'An email, and a phone number if one was given with it.' })
+export class IdentifyByEmail {
+  @ApiProperty({ ...EMAIL, minLength: 1 })
+  readonly email!: string;
+
+  @ApiProperty({ ...PHONE_NUMBER, required: false, nullable: true })
+  readonly phoneNumber?: string | number | null;
+}
+
+@ApiSchema({ description: 'A phone number, and an email if one was given with it.' })
+export class IdentifyByPhoneNumber {
+  @ApiProperty({ ...EMAIL, required: false, nullable: true })
+  readonly email?: string | null;
+
+  @ApiProperty({ ...PHONE_NUMBER, oneOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }] })
+  readonly phoneNumber!: string | number;
 }

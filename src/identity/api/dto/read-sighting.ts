@@ -1,0 +1,76 @@
+import { validateSync } from 'class-validator';
+import type { CountryCode } from 'libphonenumber-js/max';
+import type { UnknownProperties } from '../../../config/settings.js';
+import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
+import type { FieldError } from '../../../http/problems/problem.js';
+import type { Sighting } from '../../domain/contact.js';
+import { normaliseEmail, normalisePhone } from '../../domain/normalise.js';
+import { IdentifyRequest } from './identify.request.js';
+import { mistakesOfNames } from './unknown-properties.js';
+
+/** Normal forms that no rule could refuse: less than what is allowed, and nearly all that comes. */
+const PLAIN_EMAIL = /^[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,}$/;
+const PLAIN_EMAIL_MAX = 60;
+const PLAIN_PHONE = /^\+?[1-9]\d{0,13}$/;
+
+interface Options {
+  /** null: national phone numbers stay their digits. */
+  readonly defaultPhoneRegion: CountryCode | null;
+  readonly unknownProperties: UnknownProperties;
+}
+
+/**
+ * Reads a sighting from a request body: normalises first, judges the result, so that both happen once and here.
+ *
+ * Nest's ValidationPipe is not used: it would walk the whole body, unknown properties and all, and its transformations
+ * can't see the settings. A pipe of our own would cost three promises a call.
+ *
+ * @throws {InvalidRequestError} naming each field at fault
+ */
+export function readSighting(body: unknown, { defaultPhoneRegion, unknownProperties }: Options): Sighting {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new InvalidRequestError([{ field: 'body', message: 'the body must be a JSON object' }]);
+  }
+  const given = body as Record<string, unknown>;
+  const email = readEmail(given.email);
+  const phoneNumber = readPhone(given.phoneNumber, defaultPhoneRegion);
+  const mistakes = [
+    ...(unknownProperties === 'reject' ? mistakesOfNames(Object.keys(given)) : []),
+    // class-validator takes 6 µs, this less than 1.
+    ...(isPlain(email, phoneNumber) ? [] : mistakesOf(new IdentifyRequest(email, phoneNumber))),
+  ];
+  if (mistakes.length > 0) {
+    throw new InvalidRequestError(mistakes);
+  }
+  return { email, phoneNumber } as Sighting;
+}
+
+function readEmail(value: unknown): unknown {
+  return typeof value === 'string' ? normaliseEmail(value) : (value ?? null);
+}
+
+function readPhone(value: unknown, region: CountryCode | null): unknown {
+  const text = isWholeNumber(value) ? String(value) : value;
+  return typeof text === 'string' ? normalisePhone(text, region) : (text ?? null);
+}
+
+/** Numbers from 2^53 on have lost digits on their way here, but they have more digits than a phone number anyway. */
+function isWholeNumber(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0;
+}
+
+function isPlain(email: unknown, phoneNumber: unknown): boolean {
+  const isPlainEmail =
+    email === null ||
+    (typeof email === 'string' && email.length <= PLAIN_EMAIL_MAX && PLAIN_EMAIL.test(email));
+  const isPlainPhone =
+    phoneNumber === null || (typeof phoneNumber === 'string' && PLAIN_PHONE.test(phoneNumber));
+  return isPlainEmail && isPlainPhone && (email !== null || phoneNumber !== null);
+}
+
+function mistakesOf(request: IdentifyRequest): FieldError[] {
+  return validateSync(request, { stopAtFirstError: true }).map(({ property, constraints = {} }) => ({
+    field: property,
+    message: Object.values(constraints)[0] ?? `${property} is invalid`,
+  }));
+}

@@ -1,0 +1,51 @@
+import type { FieldError } from '../../../http/problems/problem.js';
+
+const KNOWN = ['email', 'phoneNumber'] as const;
+/** Mistakes that an answer names; a body may have thousands. */
+const MAX_MISTAKES = 10;
+const MAX_NAME_LENGTH = 100;
+/** Letters that may differ before a name is no longer taken for a misspelling. */
+const MAX_DISTANCE = 2;
+
+/** What is wrong with the names of a body whose unknown properties are refused. */
+export function mistakesOfNames(names: readonly string[]): FieldError[] {
+  return names
+    .filter((name) => !(KNOWN as readonly string[]).includes(name))
+    .slice(0, MAX_MISTAKES)
+    .map((name) => {
+      const field = name.slice(0, MAX_NAME_LENGTH);
+      const meant = nearest(field);
+      const hint = meant === null ? `the request takes ${KNOWN.join(' and ')}` : `did you mean ${meant}?`;
+      return { field, message: `${JSON.stringify(field)} is not known; ${hint}` };
+    });
+}
+
+/** The known name that a name was probably meant to be: spelled in another style, cut short, longer, or misspelled. */
+function nearest(name: string): string | null {
+  const letters = lettersOf(name);
+  return (
+    KNOWN.find((known) => {
+      const other = lettersOf(known);
+      const isPart = letters.length >= 4 && (other.includes(letters) || letters.includes(other));
+      return isPart || distance(letters, other) <= MAX_DISTANCE;
+    }) ?? null
+  );
+}
+
+function lettersOf(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z]/g, '');
+}
+
+/** Letters to insert, delete or replace to make one text of another. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 0; i < from.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < to.length; j++) {
+      const replaced = row[j]! + (from[i] === to[j] ? 0 : 1);
+      next.push(Math.min(replaced, row[j + 1]! + 1, next[j]! + 1));
+    }
+    row = next;
+  }
+  return row.at(-1)!;
+}

@@ -1,0 +1,138 @@
+import * as fc from 'fast-check';
+import { validateSync } from 'class-validator';
+import { InvalidRequestError } from '../../../src/http/problems/problem.errors.js';
+import { IdentifyRequest } from '../../../src/identity/api/dto/identify.request.js';
+import { readSighting } from '../../../src/identity/api/dto/read-sighting.js';
+import type { Sighting } from '../../../src/identity/domain/contact.js';
+import { normaliseEmail, normalisePhone, RAW_MAX_LENGTH } from '../../../src/identity/domain/normalise.js';
+import { announceSeed, seed } from '../../support/sightings.js';
+
+announceSeed('read-sighting');
+
+/** Pieces of which most emails and phone numbers are made, right ones and wrong ones. */
+const aPiece = fc.constantFrom(
+  // prettier-ignore
+  'a',
+  'B',
+  '9',
+  'é',
+  '_',
+  '+',
+  '-',
+  '.',
+  '..',
+  '@',
+  '@@',
+  ' ',
+  '\t',
+  '"',
+  ',',
+  '\u0000',
+  '\u017F',
+  '\u0130',
+  'shop',
+  'xn--80ak6aa92e',
+  'com',
+  'example',
+  'C0M',
+  'x'.repeat(63),
+  'x'.repeat(64),
+);
+const aText = fc.array(aPiece, { maxLength: 8 }).map((pieces) => pieces.join(''));
+const anEmail = fc.oneof(
+  fc.tuple(aText, aText, aText).map(([local, label, top]) => `${local}@${label}.${top}`),
+  fc.emailAddress(),
+  aText,
+);
+const aPhone = fc.oneof(
+  fc.string({ unit: fc.constantFrom(...'0123456789+ -()./'), maxLength: 20 }),
+  fc.constantFrom('+4930123456', '0049 30 123456', '030 123456', '+0', '0', 'abc'),
+);
+const aValue = (text: fc.Arbitrary<string>) =>
+  fc.oneof(
+    { weight: 8, arbitrary: text },
+    fc.constantFrom<unknown>(null, undefined, '', ' ', 5, -1, 1.5, true, [], {}),
+  );
+
+function verdict(work: () => Sighting): unknown {
+  try {
+    const { email, phoneNumber } = work();
+    return { email, phoneNumber };
+  } catch (error) {
+    return error instanceof InvalidRequestError ? error.errors : error;
+  }
+}
+
+/** What the rules alone say of the normalised values. */
+function judged(email: unknown, phoneNumber: unknown): unknown {
+  const request = new IdentifyRequest(email, phoneNumber);
+  const mistakes = validateSync(request, { stopAtFirstError: true });
+  return mistakes.length === 0
+    ? { email, phoneNumber }
+    : mistakes.map(({ property, constraints }) => ({
+        field: property,
+        message: Object.values(constraints!)[0],
+      }));
+}
+
+test.each([null, 'DE' as const])('what is plainly right is what the rules take: region %p', (region) => {
+  let taken = 0;
+  fc.assert(
+    fc.property(aValue(anEmail), aValue(aPhone), (email, phoneNumber) => {
+      const read = verdict(() =>
+        readSighting({ email, phoneNumber }, { defaultPhoneRegion: region, unknownProperties: 'ignore' }),
+      );
+      const number =
+        Number.isInteger(phoneNumber) && Number(phoneNumber) >= 0 ? String(phoneNumber) : phoneNumber;
+      expect(read).toEqual(
+        judged(
+          typeof email === 'string' ? normaliseEmail(email) : (email ?? null),
+          typeof number === 'string' ? normalisePhone(number, region) : (number ?? null),
+        ),
+      );
+      taken += Array.isArray(read) ? 0 : 1;
+    }),
+    { seed, numRuns: 3000 },
+  );
+  expect(taken).toBeGreaterThan(100);
+});
+
+test('no work on a field grows faster than its length: what is composed or parsed is of a bounded length', () => {
+  const lengths: number[] = [];
+  const names = ['normalize', 'replace'] as const;
+  const original = Object.fromEntries(
+    names.map((name) => [name, Reflect.get(String.prototype, name) as () => string]),
+  );
+  for (const name of names) {
+    Object.assign(String.prototype, {
+      [name](this: string, ...args: unknown[]): unknown {
+        lengths.push(this.length);
+        return Reflect.apply(original[name]!, this, args);
+      },
+    });
+  }
+  try {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('a', '\u0300', '\u0316', ' ', '1', '+', '-', '\u200b', '@', '.'),
+        fc.integer({ min: 0, max: 200_000 }),
+        fc.constantFrom('', 'a', '+1', '00', 'mcfly@'),
+        fc.constantFrom('', 'a', '@hillvalley.edu', '.'),
+        (unit, length, start, end) => {
+          const text = `${start}${unit.repeat(length)}${end}`;
+          verdict(() =>
+            readSighting(
+              { email: text, phoneNumber: text },
+              { defaultPhoneRegion: 'DE', unknownProperties: 'ignore' },
+            ),
+          );
+        },
+      ),
+      { seed, numRuns: 300 },
+    );
+  } finally {
+    Object.assign(String.prototype, original);
+  }
+  expect(lengths.length).toBeGreaterThan(0);
+  expect(Math.max(...lengths)).toBeLessThanOrEqual(RAW_MAX_LENGTH);
+});
