@@ -149,6 +149,16 @@ test('turned off, no port is opened', async () => {
   expect(await second.end('SIGTERM')).toBe(0);
 });
 
+test('a service that shuts down is not ready for its metrics as soon as it is not for its probe', async () => {
+  const ending = await ServiceProcess.start({ DATABASE_URL: database.url });
+  const ended = ending.end('SIGTERM');
+  while ((await ending.client.send('GET', '/health/ready')).status === 200) {
+    // The signal is on its way.
+  }
+  expect((await Scrape.of(ending)).value('service_ready')).toBe(0);
+  expect(await ended).toBe(0);
+});
+
 test('a service whose database lacks the schema says that it is not ready', async () => {
   const empty = await createDatabase({ isMigrated: false });
   const waiting = await ServiceProcess.start({ DATABASE_URL: empty.url, MIGRATE_ON_START: 'false' });
