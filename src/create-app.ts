@@ -7,11 +7,11 @@ import { createFastifyAdapter } from './http/fastify.js';
 import { shedLoad } from './http/load-shedding.js';
 import { createLogger } from './telemetry/logging/logger.js';
 
-/** Puts the application together, ready to listen. */
+/** Creates the application, ready to listen. */
 export async function createApp(settings: Settings): Promise<NestFastifyApplication> {
   const module = await AppModule.with(settings);
   const app = await NestFactory.create<NestFastifyApplication>(module, createFastifyAdapter(), {
-    // The adapter brings its own parser; Nest's would add forms, which the API does not take.
+    // The adapter has its own parser. Nest's would add forms, which the API does not accept.
     bodyParser: false,
     abortOnError: false,
     logger: createLogger(settings.logLevel),

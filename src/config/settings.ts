@@ -11,26 +11,26 @@ const UNKNOWN_PROPERTIES = ['ignore', 'reject'] as const;
 export type UnknownProperties = (typeof UNKNOWN_PROPERTIES)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Everything the environment decides, parsed and validated once. Injected wherever a setting is needed. */
+/** All settings of the environment, parsed and validated once. Injected wherever a setting is needed. */
 export class Settings {
-  /** Address to listen on. The default is reachable from this machine only, because the service asks for no password. */
+  /** Address to listen on. The default is reachable only from this machine, because the service may run without keys. */
   readonly host: string;
-  /** TCP port, 0 to 65535; 0 lets the system choose. */
+  /** TCP port, 0 to 65535; with 0 the system chooses. */
   readonly port: number;
   readonly logLevel: LogLevel;
-  /** TCP port of the metrics, 0 to 65535; 0 lets the system choose; null: no metrics are kept or served. */
+  /** TCP port of the metrics, 0 to 65535; with 0 the system chooses; null: no metrics are kept or served. */
   readonly metricsPort: number | null;
-  /** Address that the metrics listen on. */
+  /** Address on which the metrics listen. */
   readonly metricsHost: string;
   /** PostgreSQL connection URL; null: the embedded database in `dataDir`. */
   readonly databaseUrl: string | null;
-  /** What is between the service and PostgreSQL: nothing, or a pooler that gives out connections by transaction. */
+  /** The pooler between the service and PostgreSQL: none, or one that hands out connections by transaction. */
   readonly databasePooler: Pooler;
   /** Role that `migration:up` grants what replicas need; null: they connect as the owner of the tables. */
   readonly databaseServiceRole: string | null;
-  /** Connections that this process opens at the most, the one of the readiness check aside. */
+  /** The most connections of this process, without the one of the readiness check. */
   readonly databasePoolMax: number;
-  /** Whether callers show an API key; with `none` all are of one tenant. */
+  /** Whether callers show an API key; with `none` all calls belong to one tenant. */
   readonly authMode: AuthMode;
   /** Whether it may start without keys in production. */
   readonly allowsNoAuth: boolean;
@@ -38,33 +38,33 @@ export class Settings {
   readonly isRateLimited: boolean;
   /** Calls that a key may make in a minute, unless it has a limit of its own. */
   readonly callsPerMinute: number;
-  /** Sightings that may wait for a batch; with more, callers are asked to come again. */
+  /** Sightings that may wait for a batch; further calls are answered with 503. */
   readonly queueMax: number;
-  /** Ms that the event loop may lag behind before calls are turned away; 0: they never are. */
+  /** Ms that the event loop may be behind before calls are answered with 503; 0: never. */
   readonly maxEventLoopDelayMs: number;
   /** Absolute path of the embedded database's folder; used without `databaseUrl` only. */
   readonly dataDir: string;
   /** Whether the service brings the schema up to date when it starts. */
   readonly migrateOnStart: boolean;
-  /** Country whose national phone numbers are understood; null: they stay their digits. */
+  /** Country whose national phone numbers are understood; null: they keep their digits. */
   readonly defaultPhoneRegion: CountryCode | null;
-  /** What happens to properties of a request that it does not take. */
+  /** What happens to unknown properties of a request body. */
   readonly unknownProperties: UnknownProperties;
   /** Whether `/docs` and the OpenAPI document are served. */
   readonly hasDocs: boolean;
-  /** Sightings that one batch takes at the most. */
+  /** The most sightings in one batch. */
   readonly batchMax: number;
-  /** Batches under way at once; no more than there are connections. */
+  /** Batches that run at the same time; at most as many as connections. */
   readonly batchLanes: number;
 
-  /** Contacts from which on an identity that was read is kept in memory. */
+  /** Identities with this many contacts or more are kept in memory. */
   readonly identityCacheMinContacts: number;
   /** Memory for them in bytes, roughly; 0: none is kept. */
   readonly identityCacheBytes: number;
 
   /**
-   * @param env variables by name; an empty one counts as absent, since that is how Compose and CI pass "unset"
-   * @throws {SettingsError} naming every wrong variable and what it allows, never its value: it may be a secret
+   * @param env variables by name; an empty value counts as not set, because Compose and CI pass "unset" that way
+   * @throws {SettingsError} naming every wrong variable and what it allows, never its value, which may be a secret
    */
   constructor(env: Readonly<Record<string, string | undefined>>) {
     const read = new Reader(env);
@@ -101,7 +101,7 @@ export class Settings {
   }
 }
 
-/** The environment is wrong; the message lists each variable at fault on a line of its own. */
+/** The environment is wrong. The message has one line for each wrong variable. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }
@@ -193,7 +193,7 @@ class Reader {
   }
 }
 
-/** Whether the driver can read the URL: its parts decode, it names a database, and the files it refers to are there. */
+/** Whether the driver can read the URL: its parts decode, it names a database, and the files it names exist. */
 function isPostgresUrl(value: string): boolean {
   try {
     const { protocol, username, password, pathname } = new URL(value);

@@ -5,11 +5,11 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createOpenApiDocument } from './openapi-document.js';
 
-/** What a browser is told about pages; a client of the API reads none of it. */
+/** Headers of pages for browsers; clients of the API do not need them. */
 const PAGE_HEADERS = {
   'content-security-policy': [
     "default-src 'self'",
-    // Swagger UI writes styles into the page and has its icons as data
+    // Swagger UI writes styles into the page, and its icons are data URLs
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data:",
     "base-uri 'none'",
@@ -52,10 +52,10 @@ const START = `SwaggerUIBundle({
 `;
 
 /**
- * Serves Swagger UI at `/docs`, and the OpenAPI document at `/openapi.json` and `/openapi.yaml`; `/` leads to it.
+ * Serves Swagger UI at `/docs`, and the OpenAPI document at `/openapi.json` and `/openapi.yaml`; `/` redirects to it.
  *
- * Everything is made once and kept in memory, 2 MB: anybody may ask for it without a key, and a file that is opened for
- * each of a thousand callers who do not read takes a thousand descriptors.
+ * Everything is built once and kept in memory, 2 MB. Anybody may ask for it without a key, and opening a file for each of a
+ * thousand callers who do not read would use a thousand descriptors.
  */
 export function serveDocs(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { DatabaseProbe } from './database-probe.js';
 
-/** Whether calls can be served now; `/health/ready` and the metric `service_ready` say the same. */
+/** Whether the service can answer calls now, for `/health/ready` and the metric `service_ready`. */
 @Injectable()
 export class Readiness implements OnModuleDestroy {
   isDraining = false;

@@ -4,25 +4,25 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * How long connections that are kept alive may still bring a request, to be told that it is their last; and how long new
- * ones are still taken, so that a balancer that polls readiness twice a second learns of the end before it comes.
+ * How long open connections may still send a request, which is answered as their last, and how long new connections are
+ * accepted. So a balancer that polls readiness twice a second notices the end before it comes.
  */
 const DRAIN_MS = 1_000;
-/** How long the calls under way may take after that; longer than any of them should. */
+/** How long running calls may take after that; longer than any of them should. */
 const GRACE_MS = 10_000;
 const CHECK_MS = 25;
 
 /**
- * Lets a shutdown end without a broken call: every answer from then on closes its connection, connections that idle are
- * closed only after they had time to bring one more request, and the rest as soon as the calls under way are answered.
+ * Shuts down without a broken call: from then on every answer closes its connection, idle connections are closed only after
+ * they had time to send one more request, and the rest as soon as their calls are answered.
  *
- * Closing a server alone only stops it from accepting. A client or proxy that is just sending on an idle connection
- * would see it reset, and one that never sends would hold the process until a timeout.
+ * Closing a server only stops it from accepting. A client or proxy that is sending on an idle connection would see a reset,
+ * and one that never sends would keep the process alive until a timeout.
  */
 @Injectable()
 export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown {
   private isDraining = false;
-  /** A set and no count: what is refused before it is routed gets a response, but never passes the first hook. */
+  /** A set and not a counter: a request that is refused before routing has a response, but never passes the first hook. */
   private readonly underWay = new Set<FastifyReply>();
 
   constructor(private readonly host: HttpAdapterHost) {}
@@ -39,7 +39,7 @@ export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown 
       }
       done();
     });
-    // Runs also for a request whose client went away.
+    // Also runs for a request whose client disconnected.
     fastify.addHook('onResponse', (_request, reply, done) => {
       this.underWay.delete(reply);
       done();
@@ -55,7 +55,7 @@ export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown 
     this.underWay.forEach((reply) => void reply.header('connection', 'close'));
     const fastify = this.fastify();
     const deadline = performance.now() + DRAIN_MS;
-    // Without a signal it is its own process that closes it, and sends nothing more.
+    // Without a signal its own process closes it, and sends nothing more.
     const isAnnounced = signal !== undefined;
     while (
       fastify !== null &&
@@ -66,7 +66,7 @@ export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown 
     }
   }
 
-  /** The server; none where the application runs without HTTP, as on the command line. */
+  /** The server; none if the application runs without HTTP, as on the command line. */
   private fastify(): FastifyInstance | null {
     const { httpAdapter } = this.host;
     return httpAdapter?.getInstance<FastifyInstance | null>() ?? null;

@@ -9,7 +9,7 @@ import { sendProblem } from './problems/send-problem.js';
 import { answerClientError, answerExpectation } from './client-error.js';
 import { seeToItsEnd } from './ended-calls.js';
 
-/** Bytes that a body may have; a sighting has a few hundred at the most. */
+/** The most bytes in a body; a sighting has at most a few hundred. */
 export const BODY_LIMIT = 16 * 1024;
 
 const NO_HOST: ProblemDescription = {
@@ -46,24 +46,24 @@ const UNSUPPORTED_TRANSFER_CODING: ProblemDescription = {
 };
 
 /**
- * The HTTP server: its limits on time and size, request ids, and a JSON parser that takes nothing but JSON in UTF-8.
+ * The HTTP server: limits on time and size, request ids, and a JSON parser that accepts only JSON in UTF-8.
  *
- * Fastify's own defaults stop no slow client; the timeouts only work together with `connectionsCheckingInterval`.
+ * Fastify's defaults stop no slow client. The timeouts work only together with `connectionsCheckingInterval`.
  */
 export function createFastifyAdapter(): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     // with the second between two checks, a slow request is cut within 10 s
     requestTimeout: 9_000,
-    // for who sends and does not read; longer than the two above take, because it ends a connection without a word
+    // for a client that sends and does not read; longer than the other two, because it closes a connection without an answer
     connectionTimeout: 12_000,
-    // longer than the 60 s after which load balancers drop an idle connection, or they would use one that just closed
+    // longer than the 60 s after which load balancers close an idle connection, or they would use one that has just closed
     keepAliveTimeout: 72_000,
-    // A missing Host header is refused below, with a problem document.
+    // A missing Host header is refused below with a problem document.
     http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, requireHostHeader: false },
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
-    // There is no middleware that it would have to run.
+    // No middleware has to run.
     skipMiddie: true,
     genReqId: requestId,
     clientErrorHandler: answerClientError,
@@ -72,7 +72,7 @@ export function createFastifyAdapter(): FastifyAdapter {
   });
   const fastify = adapter.getInstance();
   fastify.server.on('checkExpectation', answerExpectation);
-  // Fastify wants the type of its body to be named, also where there is no route; none of ours takes it.
+  // Fastify needs a parser for every type of body, even if there is no route. No route accepts this one.
   fastify.addHttpMethod('QUERY', { hasBody: false, overrideExisting: true });
   fastify.addHook('onRequest', (request, reply, done) => {
     if (!seeToItsEnd(request, reply)) {
@@ -96,7 +96,7 @@ export function createFastifyAdapter(): FastifyAdapter {
   return adapter;
 }
 
-/** The caller's id if it sent a decent one, so that its logs and ours can be joined; otherwise a fresh one. */
+/** The caller's request id if it is valid, so that its logs and ours can be joined; otherwise a new id. */
 function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
@@ -108,7 +108,7 @@ function parseJson(
   done: (error: Error | null, value?: unknown) => void,
 ): void {
   if (body.length === 0) {
-    // Many clients announce JSON with every call, also where they send none.
+    // Many clients send the content type of JSON with every call, even without a body.
     done(null, undefined);
   } else if (!isUtf8(body)) {
     done(Object.assign(new Error('not UTF-8'), { statusCode: 400, code: BODY_NOT_UTF8 }));
@@ -125,7 +125,7 @@ function parseJson(
   }
 }
 
-/** What the headers alone tell. Those of a body count only where a body is read. */
+/** Requests that can be refused by their headers alone. Headers of a body count only if a body is read. */
 function refusalOf({ method, headers, raw }: FastifyRequest): ProblemDescription | null {
   if (headers.host === undefined && raw.httpVersion === '1.1') {
     return NO_HOST;
@@ -151,7 +151,7 @@ function refusalOf({ method, headers, raw }: FastifyRequest): ProblemDescription
   return /^utf-?8$/i.test(charset) ? null : UNSUPPORTED_CHARSET;
 }
 
-/** Headers that decide who is asked, who asks, and how a body is read; by their length, which differs. */
+/** Headers that name the host, the caller and the type of a body; by their length, which differs. */
 const SINGLETONS = new Map(
   ['Host', 'X-API-Key', 'Content-Type', 'Authorization'].map((name, i) => [
     name.length,
@@ -159,7 +159,7 @@ const SINGLETONS = new Map(
   ]),
 );
 
-/** The one of them that was sent twice, if any: Node keeps the first, and a proxy may have gone by another. */
+/** The one of them that was sent twice, if any: Node uses the first, and a proxy may have used another. */
 function repeatedSingleton({ rawHeaders }: IncomingMessage): string | null {
   let seen = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -2,11 +2,11 @@ import { Metadata } from 'libphonenumber-js/core';
 import { getCountries, getCountryCallingCode } from 'libphonenumber-js/max';
 import metadataJson from 'libphonenumber-js/max/metadata';
 
-/** What all countries of a calling code have in common. */
+/** The common rules of all countries with a calling code. */
 interface CallingCode {
-  /** What the library may take away from the front of a number, or put there; null: nothing. */
+  /** The prefix that the library may remove from a number or add to it; null: none. */
   readonly prefix: RegExp | null;
-  /** Lengths that a number behind the calling code may have in each of these countries. */
+  /** Lengths, without the calling code, that a number may have in each of these countries. */
   readonly lengths: ReadonlySet<number>;
 }
 
@@ -15,14 +15,14 @@ const MAX_CALLING_CODE_DIGITS = 3;
 let callingCodes: ReadonlyMap<string, CallingCode> | null = null;
 
 /**
- * Whether `+` and digits are a possible number that the library would leave as it is.
+ * Whether `+` and digits are a possible number that the library would leave unchanged.
  *
- * Most numbers are stored and sent in this form, and the library takes 10 µs to say so, this a fraction of one. False
- * says nothing: the library has to be asked.
+ * Most numbers are stored and sent in this form. The library needs 10 µs to find that out, this function less than 1 µs.
+ * False means nothing: ask the library then.
  */
 export function isSettled(number: string): boolean {
   callingCodes ??= readCallingCodes();
-  // No calling code begins with another one.
+  // No calling code is a prefix of another.
   for (let length = 1; length <= MAX_CALLING_CODE_DIGITS; length++) {
     const callingCode = callingCodes.get(number.slice(1, length + 1));
     if (callingCode !== undefined) {
@@ -33,7 +33,7 @@ export function isSettled(number: string): boolean {
   return false;
 }
 
-/** The library reads a number by the plan of the first country of its calling code, and then looks for the right one. */
+/** The library reads a number by the rules of the first country of its calling code, and then looks for the right country. */
 function readCallingCodes(): ReadonlyMap<string, CallingCode> {
   const countriesOf = Map.groupBy(getCountries(), (country): string => getCountryCallingCode(country));
   const metadata = new Metadata(metadataJson);
@@ -43,7 +43,7 @@ function readCallingCodes(): ReadonlyMap<string, CallingCode> {
         metadata.selectNumberingPlan(country);
         return metadata.numberingPlan!.possibleLengths();
       });
-      // Also understood, though not in the types: the plan that the calling code stands for.
+      // Works, though it is not in the types: the rules for the calling code.
       metadata.selectNumberingPlan(code as never);
       const { numberingPlan } = metadata as unknown as {
         numberingPlan: { nationalPrefixForParsing(): string | undefined };

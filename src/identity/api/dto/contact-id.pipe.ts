@@ -4,7 +4,7 @@ import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
 /** Reads a contact id from the path: a whole number from 1 to 2^53 - 1. */
 @Injectable()
 export class ContactIdPipe implements PipeTransform<string, number> {
-  /** @throws {InvalidRequestError} if it is anything else */
+  /** @throws {InvalidRequestError} for anything else */
   transform(text: string): number {
     const id = Number(text);
     if (!/^\d{1,16}$/.test(text) || id < 1 || !Number.isSafeInteger(id)) {

@@ -4,7 +4,7 @@ import { EMAIL_MAX_LENGTH } from '../../domain/normalise.js';
 
 const NOTHING_GIVEN = 'give email, phoneNumber, or both';
 const INVALID_EMAIL = 'email must be a valid email address';
-/** No control character, no lone surrogate, and nothing invisible, which would make two people of one. */
+/** No control character, no lone surrogate, and no invisible character, which would make two identifiers of one. */
 const WELL_FORMED = /^[^\p{Cc}\p{Cs}\p{Cf}]*$/u;
 const isGiven = (value: unknown): boolean => value !== null;
 

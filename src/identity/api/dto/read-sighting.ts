@@ -8,24 +8,24 @@ import { normaliseEmail, normalisePhone } from '../../domain/normalise.js';
 import { IdentifyRequest } from './identify.request.js';
 import { mistakesOfNames } from './unknown-properties.js';
 
-/** Normal forms that no rule could refuse: less than what is allowed, and nearly all that comes. */
+/** Normal forms that are certainly valid. Not all valid values match, but nearly all that arrive do. */
 const PLAIN_EMAIL = /^[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,}$/;
 const PLAIN_EMAIL_MAX = 60;
 const PLAIN_PHONE = /^\+?[1-9]\d{0,13}$/;
 
 interface Options {
-  /** null: national phone numbers stay their digits. */
+  /** null: national phone numbers keep their digits. */
   readonly defaultPhoneRegion: CountryCode | null;
   readonly unknownProperties: UnknownProperties;
 }
 
 /**
- * Reads a sighting from a request body: normalises first, judges the result, so that both happen once and here.
+ * Reads a sighting from a request body: normalises it and then validates the result, so that both happen once and here.
  *
- * Nest's ValidationPipe is not used: it would walk the whole body, unknown properties and all, and its transformations
- * can't see the settings. A pipe of our own would cost three promises a call.
+ * Nest's ValidationPipe is not used: it would visit the whole body, unknown properties too, and its transformations can't see
+ * the settings. A pipe would cost three promises per call.
  *
- * @throws {InvalidRequestError} naming each field at fault
+ * @throws {InvalidRequestError} naming each invalid field
  */
 export function readSighting(body: unknown, { defaultPhoneRegion, unknownProperties }: Options): Sighting {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
@@ -36,7 +36,7 @@ export function readSighting(body: unknown, { defaultPhoneRegion, unknownPropert
   const phoneNumber = readPhone(given.phoneNumber, defaultPhoneRegion);
   const mistakes = [
     ...(unknownProperties === 'reject' ? mistakesOfNames(Object.keys(given)) : []),
-    // class-validator takes 6 µs, this less than 1.
+    // class-validator takes 6 µs, this takes less than 1.
     ...(isPlain(email, phoneNumber) ? [] : mistakesOf(new IdentifyRequest(email, phoneNumber))),
   ];
   if (mistakes.length > 0) {
@@ -54,7 +54,7 @@ function readPhone(value: unknown, region: CountryCode | null): unknown {
   return typeof text === 'string' ? normalisePhone(text, region) : (text ?? null);
 }
 
-/** Numbers from 2^53 on have lost digits on their way here, but they have more digits than a phone number anyway. */
+/** Numbers above 2^53 lose digits when they are parsed, but they have more digits than a phone number anyway. */
 function isWholeNumber(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 0;
 }

@@ -1,13 +1,13 @@
 import type { FieldError } from '../../../http/problems/problem.js';
 
 const KNOWN = ['email', 'phoneNumber'] as const;
-/** Mistakes that an answer names; a body may have thousands. */
+/** The most unknown properties that an answer names; a body may have thousands. */
 const MAX_MISTAKES = 10;
 const MAX_NAME_LENGTH = 100;
-/** Letters that may differ before a name is no longer taken for a misspelling. */
+/** A name with more different letters than this does not count as a misspelling. */
 const MAX_DISTANCE = 2;
 
-/** What is wrong with the names of a body whose unknown properties are refused. */
+/** The unknown properties of a body, as errors for the answer. */
 export function mistakesOfNames(names: readonly string[]): FieldError[] {
   return names
     .filter((name) => !(KNOWN as readonly string[]).includes(name))
@@ -20,7 +20,7 @@ export function mistakesOfNames(names: readonly string[]): FieldError[] {
     });
 }
 
-/** The known name that a name was probably meant to be: spelled in another style, cut short, longer, or misspelled. */
+/** The known name that was probably meant: in another style, shorter, longer, or misspelled. */
 function nearest(name: string): string | null {
   const letters = lettersOf(name);
   return (
@@ -36,7 +36,7 @@ function lettersOf(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z]/g, '');
 }
 
-/** Letters to insert, delete or replace to make one text of another. */
+/** How many letters must be inserted, deleted or replaced to turn one text into another. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, i) => i);
   for (let i = 0; i < from.length; i++) {
