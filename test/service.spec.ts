@@ -4,6 +4,7 @@ import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { useDatabase } from './support/hooks.js';
 import { ServiceProcess } from './support/service-process.js';
+import { until, untilLocked } from './support/until.js';
 
 const database = useDatabase();
 
@@ -17,9 +18,9 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const calls = Array.from({ length: 20 }, (_, i) =>
       service.client.identify({ phoneNumber: `${signal.length}${i}` }),
     );
-    await sleep(300);
+    await untilLocked(database);
     const exit = service.end(signal);
-    await sleep(300);
+    await until(async () => (await statusOf(service, '/health/ready')) !== 200);
     await locker.query('commit');
     await locker.end();
     expect(await Promise.all(calls)).toHaveLength(20);
@@ -34,9 +35,11 @@ test('callers on connections kept alive see no broken call while the service shu
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   const broken: unknown[] = [];
   let isRefused = false;
+  let answered = 0;
   const caller = async (_: unknown, index: number): Promise<void> => {
     while (!isRefused) {
-      await get(agent, Number(port), `/contacts/${index + 1}`).catch((error: NodeJS.ErrnoException) => {
+      const call = get(agent, Number(port), `/contacts/${index + 1}`).then(() => answered++);
+      await call.catch((error: NodeJS.ErrnoException) => {
         isRefused = true;
         // A connection of its own that is not taken any more is refused, not broken.
         if (error.cause === 'reused') {
@@ -46,7 +49,7 @@ test('callers on connections kept alive see no broken call while the service shu
     }
   };
   const callers = Array.from({ length: 32 }, caller);
-  await sleep(300);
+  await until(() => answered > 500);
   expect(await service.end('SIGTERM')).toBe(0);
   await Promise.all(callers);
   agent.destroy();
@@ -55,17 +58,12 @@ test('callers on connections kept alive see no broken call while the service shu
 
 test('readiness tells of a shutdown before the port is closed, in time for a balancer that asks twice a second', async () => {
   const service = await ServiceProcess.start({ DATABASE_URL: database.url });
-  const ask = async (path: string): Promise<number> =>
-    (await service.client.send('GET', path, undefined, { connection: 'close' })).status;
-  while ((await ask('/health/ready')) !== 200) {
-    await sleep(50);
-  }
+  await until(async () => (await statusOf(service, '/health/ready')) === 200);
   const exit = service.end('SIGTERM');
-  while ((await ask('/health/ready')) === 200) {
-    await sleep(10);
-  }
+  await until(async () => (await statusOf(service, '/health/ready')) !== 200);
+  // until the balancer has asked again
   await sleep(500);
-  expect(await ask('/health/live')).toBe(200);
+  expect(await statusOf(service, '/health/live')).toBe(200);
   expect(await exit).toBe(0);
 });
 
@@ -137,6 +135,11 @@ test('a database that is not reachable is said once and in a sentence, and the s
   expect(service.output).not.toMatch(/hunter2|\n\s+at /);
   expect(await service.end('SIGTERM')).toBe(0);
 });
+
+/** On a connection of its own. */
+async function statusOf({ client }: ServiceProcess, path: string): Promise<number> {
+  return (await client.send('GET', path, undefined, { connection: 'close' })).status;
+}
 
 function get(agent: Agent, port: number, path: string): Promise<void> {
   return new Promise((resolve, reject) => {

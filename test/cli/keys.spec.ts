@@ -1,36 +1,18 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text as read } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import { startApp } from '../support/app.js';
+import { CHILD_ENV } from '../support/child-env.js';
+import { command, type Finished } from '../support/command.js';
 import { useDatabase } from '../support/hooks.js';
 
 const database = useDatabase();
 
-interface Result {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function cli(env: Record<string, string>, ...args: string[]): Promise<Result> {
-  const options = { env: { PATH: process.env.PATH, ...env } };
-  try {
-    const { stdout, stderr } = await promisify(execFile)(
-      process.execPath,
-      [resolve('dist/src/cli/main.js'), ...args],
-      options,
-    );
-    return { code: 0, stdout, stderr };
-  } catch (error) {
-    return error as Result;
-  }
-}
-
-const run = (...args: string[]): Promise<Result> => cli({ DATABASE_URL: database.url }, ...args);
+const cli = (env: Record<string, string>, ...args: string[]): Promise<Finished> => command(args, env);
+const run = (...args: string[]): Promise<Finished> => cli({ DATABASE_URL: database.url }, ...args);
 
 test('tenants and keys from their making to their end', async () => {
   expect(await run('tenants', 'create', 'hill-valley')).toMatchObject({
@@ -122,7 +104,7 @@ test('a key that can not be shown is not made, and its predecessor not ended', a
     ['rotate', old],
   ]) {
     const child = spawn(process.execPath, [resolve('dist/src/cli/main.js'), 'keys', ...args], {
-      env: { PATH: process.env.PATH, DATABASE_URL: database.url },
+      env: { ...CHILD_ENV, DATABASE_URL: database.url },
     });
     child.stdout.destroy();
     const said = read(child.stderr);

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type TestDatabase } from '../support/database.js';
-import { command } from '../transfer/import/command.js';
+import { command } from '../support/command.js';
 
 const ESCAPE = '\u001B]0;title\u0007\u009B31m\u202E';
 

@@ -1,24 +1,17 @@
 import pg from 'pg';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { use, useDatabase, useService } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
-import { ServiceProcess } from '../support/service-process.js';
 
-let database: TestDatabase;
-let service: ServiceProcess;
-let holder: pg.Client;
-
-beforeAll(async () => {
-  database = await createDatabase();
-  service = await ServiceProcess.start({ DATABASE_URL: database.url });
-  holder = new pg.Client({ connectionString: database.url });
-  await holder.connect();
-});
-
-afterAll(async () => {
-  await holder.end();
-  expect(await service.end('SIGTERM')).toBe(0);
-  await database.drop();
-});
+const database = useDatabase();
+const service = useService(() => ({ DATABASE_URL: database.url }));
+const holder = use(
+  async () => {
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    return client;
+  },
+  (client) => client.end(),
+);
 
 /** Runs `work` while a session of somebody else holds a contact. */
 async function whileHeld(contactId: number, work: () => Promise<void>): Promise<void> {

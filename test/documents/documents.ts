@@ -4,7 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 export function markdownFiles(): string[] {
   const skipped = new Set(['node_modules', 'dist', 'data', 'coverage', '.git']);
   return globSync(['*.md', '{docs,deploy,bench,clients,console,.github}/**/*.md'], {
-    exclude: (path) => skipped.has(path),
+    exclude: (path) => skipped.has(path) || path === 'bench/report',
   }).toSorted();
 }
 

@@ -3,7 +3,7 @@ import type { SqlEntityManager } from '@mikro-orm/sql';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 import { random, seedOf } from '../support/random.js';
 import { Caller, failed, tally } from './harness/caller.js';
 import { audit, SOUND } from './harness/ledger.js';
@@ -17,16 +17,9 @@ const ROUNDS = scaled(20, 4);
 const POOL = 4;
 const FULL_WITHIN_MS = 2_000;
 
-let database: TestDatabase;
+const database = useDatabase();
 
-beforeAll(async () => {
-  database = await createDatabase();
-});
-
-afterAll(async () => {
-  await killServices();
-  await database.drop();
-});
+afterAll(killServices);
 
 /** Ends every connection of the service but those of its readiness check; returns how many. */
 async function endConnections(): Promise<number> {

@@ -1,16 +1,14 @@
 import * as fc from 'fast-check';
 import type { IdentityView, Sighting } from '../../src/identity/domain/contact.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase, useReplicas } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
 import { random, seedOf } from '../support/random.js';
-import type { ServiceProcess } from '../support/service-process.js';
 import { aShare, aSighting, pick } from '../support/sightings.js';
 import { storm, untrueAnswers } from '../support/storm.js';
 import { Caller, identityOf, type Outcome } from './harness/caller.js';
 import { linearization, type Call, type Event, type StoredContact } from './harness/linearizable.js';
 import { report } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
-import { killServices, startService } from './harness/services.js';
 
 const HISTORIES = scaled(1_000, 120);
 const HISTORIES_WITH_FAULTS = scaled(200, 20);
@@ -44,27 +42,25 @@ const aHistoryWithoutDeletions = some(
   fc.oneof({ weight: 4, arbitrary: identify }, { weight: 1, arbitrary: find }),
 );
 
-let database: TestDatabase;
-let services: ServiceProcess[];
+const database = useDatabase();
+// small batches, so that calls meet in the database and not in a queue
+const services = useReplicas(() =>
+  Array.from({ length: REPLICAS }, () => ({
+    DATABASE_URL: database.url,
+    BATCH_MAX: '2',
+    IDENTITY_CACHE_MIN_CONTACTS: '1',
+  })),
+);
 let callers: Caller[];
 let histories = 0;
 let seed: number;
 
-beforeAll(async () => {
-  database = await createDatabase();
-  // small batches, so that calls meet in the database and not in a queue
-  const env = { DATABASE_URL: database.url, BATCH_MAX: '2', IDENTITY_CACHE_MIN_CONTACTS: '1' };
-  services = await Promise.all(Array.from({ length: REPLICAS }, () => startService(env)));
+beforeAll(() => {
   callers = services.map(({ client }) => new Caller(client.url));
   seed = seedOf('linearizable');
 });
 
-afterAll(async () => {
-  callers.forEach((caller) => caller.close());
-  await Promise.all(services.map((service) => service.end('SIGTERM')));
-  await killServices();
-  await database.drop();
-});
+afterAll(() => callers.forEach((caller) => caller.close()));
 
 test(
   'every small concurrent history over three replicas is what some order of its calls would give',

@@ -9,6 +9,7 @@ import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { migrate } from '../../src/database/schema/migrate.js';
 import { missingMigrations } from '../../src/database/schema/schema-version.js';
+import { CHILD_ENV } from '../support/child-env.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { random, seedOf } from '../support/random.js';
 import { Caller, failed, slowestMs, tally } from './harness/caller.js';
@@ -38,7 +39,7 @@ afterEach(async () => {
 /** `npm run migration:up`, as a process that was built. */
 function startRunner(): { child: ChildProcess; exit: Promise<number | null> } {
   const child = spawn(process.execPath, [resolve('dist/src/cli/main.js'), 'migrate'], {
-    env: { PATH: process.env.PATH, DATABASE_URL: database.url },
+    env: { ...CHILD_ENV, DATABASE_URL: database.url },
     stdio: 'ignore',
   });
   return { child, exit: once(child, 'exit').then(([code]) => code as number | null) };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 import { random, seedOf } from '../support/random.js';
 import type { ServiceProcess } from '../support/service-process.js';
 import { Caller, failed, improper, slowestMs, tally, type Outcome } from './harness/caller.js';
@@ -18,14 +18,13 @@ const ROUNDS = scaled(20, 3);
 /** No test may make a service grow by so much; its heap alone comes and goes by some 60 MB under full traffic. */
 const FLAT_MB = 100;
 
-let database: TestDatabase;
+const database = useDatabase();
 let proxy: TcpProxy;
 let service: ServiceProcess;
 let caller: Caller;
 let next: () => number;
 
-beforeAll(async () => {
-  database = await createDatabase();
+beforeAll(() => {
   next = random(seedOf('network'));
 });
 
@@ -48,13 +47,10 @@ afterEach(async () => {
   await proxy.close();
 });
 
-afterAll(async () => {
-  await killServices();
-  await database.drop();
-});
+afterAll(killServices);
 
-/** Calls of every kind while `weather` lasts, and after it until all is well again. */
-async function during(weather: (traffic: Traffic) => Promise<void>): Promise<{
+/** Calls of every kind while `disturb` lasts, and after it until all is well again. */
+async function during(disturb: (traffic: Traffic) => Promise<void>): Promise<{
   identified: readonly Identified[];
   all: Outcome[];
   grownMb: number;
@@ -73,7 +69,7 @@ async function during(weather: (traffic: Traffic) => Promise<void>): Promise<{
     }
   };
   const readers = [reader(), reader()];
-  await weather(traffic);
+  await disturb(traffic);
   await traffic.more(500);
   isOver = true;
   await Promise.all(readers);
@@ -83,7 +79,7 @@ async function during(weather: (traffic: Traffic) => Promise<void>): Promise<{
   return { identified, all: [...identified, ...others], grownMb };
 }
 
-async function judge(
+async function expectPromiseKept(
   name: string,
   { identified, all, grownMb }: Awaited<ReturnType<typeof during>>,
 ): Promise<void> {
@@ -106,7 +102,7 @@ test(
       await sleep(scaled(30_000, 4_000));
       proxy.latencyMs = 0;
     });
-    await judge('latency of 500 ms', outcome);
+    await expectPromiseKept('latency of 500 ms', outcome);
   },
   LONG_MS,
 );
@@ -122,7 +118,7 @@ test(
         proxy.reset();
       }
     });
-    await judge('connection resets', outcome);
+    await expectPromiseKept('connection resets', outcome);
     expect(failed(outcome.identified).slice(0, 3)).toEqual([]);
   },
   LONG_MS,
@@ -137,7 +133,7 @@ test(
       proxy.isBlackHole = false;
       await sleep(5_000);
     });
-    await judge(`black hole of ${BLACK_HOLE_MS / 1000} s`, outcome);
+    await expectPromiseKept(`black hole of ${BLACK_HOLE_MS / 1000} s`, outcome);
   },
   LONG_MS,
 );
@@ -151,7 +147,7 @@ test(
         await sleep(7_000);
       }
     });
-    await judge('half-open peers', outcome);
+    await expectPromiseKept('half-open peers', outcome);
   },
   LONG_MS,
 );

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 import { random, seedOf } from '../support/random.js';
 import { Caller, identityOf, improper, slowestMs, tally, type Outcome } from './harness/caller.js';
 import { audit, SOUND } from './harness/ledger.js';
@@ -15,10 +15,9 @@ const READERS = 40;
 const ANSWERED_WITHIN_MS = 2_500;
 const LASTS_MS = scaled(60_000, 6_000);
 
-let database: TestDatabase;
+const database = useDatabase();
 
 beforeAll(async () => {
-  database = await createDatabase();
   // every write takes 400 ms, as on a disk that is overwhelmed
   await database.query(`create function dawdle() returns trigger language plpgsql as
     $$ begin perform pg_sleep(0.4); return null; end $$`);
@@ -27,10 +26,7 @@ beforeAll(async () => {
   );
 });
 
-afterAll(async () => {
-  await killServices();
-  await database.drop();
-});
+afterAll(killServices);
 
 test(
   'with one connection, slow queries and 200 callers everyone is answered soon, and the process lives',

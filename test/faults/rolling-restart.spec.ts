@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 import { random, seedOf } from '../support/random.js';
 import type { ServiceProcess } from '../support/service-process.js';
 import { Balancer } from './harness/balancer.js';
@@ -14,16 +14,9 @@ const ROLLS = scaled(20, 1);
 const REPLICAS = 3;
 const GRACE_MS = 45_000;
 
-let database: TestDatabase;
+const database = useDatabase();
 
-beforeAll(async () => {
-  database = await createDatabase();
-});
-
-afterAll(async () => {
-  await killServices();
-  await database.drop();
-});
+afterAll(killServices);
 
 test(
   'rolling restarts behind a balancer that polls readiness fail no call',

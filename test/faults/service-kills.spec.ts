@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 import { random, seedOf } from '../support/random.js';
 import type { ServiceProcess } from '../support/service-process.js';
 import { Caller, tally } from './harness/caller.js';
@@ -13,16 +13,9 @@ const KILLS = scaled(100, 3);
 const CALLS = scaled(50_000, 1_500);
 const REPLICAS = 3;
 
-let database: TestDatabase;
+const database = useDatabase();
 
-beforeAll(async () => {
-  database = await createDatabase();
-});
-
-afterAll(async () => {
-  await killServices();
-  await database.drop();
-});
+afterAll(killServices);
 
 test(
   'replicas that are killed again and again lose nothing that was acknowledged',

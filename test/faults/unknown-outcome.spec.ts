@@ -1,33 +1,25 @@
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { use, useDatabase, useService } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
-import type { ServiceProcess } from '../support/service-process.js';
 import { Caller, identityOf, improper, slowestMs, tally, type Outcome } from './harness/caller.js';
 import { report, seconds } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
-import { killServices, startService } from './harness/services.js';
 import { TcpProxy } from './harness/tcp-proxy.js';
 
 const ROUNDS = scaled(100, 10);
 
-let database: TestDatabase;
-let proxy: TcpProxy;
-let service: ServiceProcess;
+const database = useDatabase();
+const proxy = use(
+  () => TcpProxy.start(database.url),
+  (opened) => opened.close(),
+);
+const service = useService(() => ({ DATABASE_URL: proxy.through(database.url), BATCH_LANES: '1' }));
 let caller: Caller;
 
-beforeAll(async () => {
-  database = await createDatabase();
-  proxy = await TcpProxy.start(database.url);
-  service = await startService({ DATABASE_URL: proxy.through(database.url), BATCH_LANES: '1' });
+beforeAll(() => {
   caller = new Caller(service.client.url);
 });
 
-afterAll(async () => {
-  caller.close();
-  await service.end('SIGTERM');
-  await proxy.close();
-  await killServices();
-  await database.drop();
-});
+afterAll(() => caller.close());
 
 async function rowsWith(phoneNumber: string): Promise<number> {
   return (await database.query('select from contact where phone_number = $1', [phoneNumber])).length;

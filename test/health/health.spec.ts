@@ -3,12 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startApp } from '../support/app.js';
 import { createDatabase } from '../support/database.js';
 import { useDatabase } from '../support/hooks.js';
+import { until, untilLocked } from '../support/until.js';
 
 const database = useDatabase();
 
 const UP = { status: 'up' };
-/** Longer than the time for which an answer of the database is kept. */
-const PROBE_CACHE_MS = 1_100;
 
 test('all probes are up once the service runs on a migrated database', async () => {
   await using app = await startApp({ DATABASE_URL: database.url });
@@ -47,8 +46,7 @@ test('without its schema the service lives but is not ready, answers 503, and be
   });
   await using migrating = await startApp({ DATABASE_URL: empty.url, MIGRATE_ON_START: 'true' });
   await until(async () => (await migrating.client.send('GET', '/health/ready')).status === 200);
-  await sleep(PROBE_CACHE_MS);
-  expect(await app.client.send('GET', '/health/ready')).toMatchObject({ status: 200 });
+  await until(async () => (await app.client.send('GET', '/health/ready')).status === 200);
   expect(await app.client.identify({ phoneNumber: '1' })).toMatchObject({ primaryContactId: 1 });
   await app.close();
   await migrating.close();
@@ -88,7 +86,7 @@ test('a pool that is fully in use does not take the service out', async () => {
   await locker.connect();
   await locker.query('begin; lock table identifier in access exclusive mode');
   const waiting = app.client.send('POST', '/identify', { phoneNumber: '1' });
-  await sleep(200);
+  await untilLocked(database);
   expect(await app.client.send('GET', '/health/ready')).toMatchObject({ status: 200 });
   await locker.query('commit');
   await locker.end();
@@ -130,9 +128,3 @@ test('the pool is whole again after the server has ended all connections', async
   );
   expect(after.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
 });
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 100 && !(await isTrue()); tries++) {
-    await sleep(100);
-  }
-}

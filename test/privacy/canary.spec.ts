@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { command, type Finished } from '../transfer/import/command.js';
+import { command, type Finished } from '../support/command.js';
 import { canariesIn, EMAIL, PHONE } from '../support/canary.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { Scrape } from '../support/metrics.js';
 import { ServiceProcess } from '../support/service-process.js';
 import { TraceReceiver } from '../support/trace-receiver.js';
+import { untilLocked } from '../support/until.js';
 
 /** Several processes, one after another. */
 const TIMEOUT_MS = 180_000;
@@ -110,9 +111,10 @@ test(
     await locker.connect();
     await locker.query('begin; lock table identifier in access exclusive mode');
     const cut = send('POST', '/identify', { email: `cut.${EMAIL}`, phoneNumber: PHONE });
-    await sleep(300);
+    await untilLocked(database);
     await database.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'identity-reconciliation'`,
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and application_name = 'identity-reconciliation'`,
     );
     await cut;
     await send('POST', '/identify', { email: `locked.${EMAIL}`, phoneNumber: PHONE });

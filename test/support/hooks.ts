@@ -4,23 +4,23 @@ import { createGuardedDatabase, type GuardedDatabase } from './roles.js';
 import { ServiceProcess } from './service-process.js';
 
 // What a file of tests shares: opened before its tests, closed after them, the last first. What these functions return may
-// be used from the first hook on.
+// be used from the first hook on. It is closed before the file's own `afterAll` runs.
 
 type Env = Readonly<Record<string, string>>;
 
 /** A migrated database, empty at first. */
 export function useDatabase(): TestDatabase {
-  return opened(createDatabase, (database) => database.drop());
+  return use(createDatabase, (database) => database.drop());
 }
 
 /** A migrated database with roles as for production. */
 export function useGuardedDatabase(): GuardedDatabase {
-  return opened(createGuardedDatabase, (guarded) => guarded.drop());
+  return use(createGuardedDatabase, (guarded) => guarded.drop());
 }
 
 /** The application in this process. */
 export function useApp(env: () => Env): RunningApp {
-  return opened(
+  return use(
     () => startApp(env()),
     (app) => app.close(),
   );
@@ -28,12 +28,12 @@ export function useApp(env: () => Env): RunningApp {
 
 /** The built service in a process of its own. Its end must be an orderly one. */
 export function useService(env: () => Env): ServiceProcess {
-  return opened(() => ServiceProcess.start(env()), endOrderly);
+  return use(() => ServiceProcess.start(env()), endOrderly);
 }
 
 /** Services that start at the same time. */
 export function useReplicas(envs: () => readonly Env[]): readonly ServiceProcess[] {
-  return opened(
+  return use(
     () => Promise.all(envs().map((env) => ServiceProcess.start(env))),
     async (replicas) => void (await Promise.all(replicas.map(endOrderly))),
   );
@@ -41,8 +41,12 @@ export function useReplicas(envs: () => readonly Env[]): readonly ServiceProcess
 
 const closers: (() => Promise<void>)[] = [];
 
-/** Stands for a thing that is opened later. */
-function opened<T extends object>(open: () => Promise<T>, close: (thing: T) => Promise<void>): T {
+/**
+ * Anything that is opened before the tests and closed after them.
+ *
+ * @returns what stands for it until it is open
+ */
+export function use<T extends object>(open: () => Promise<T>, close: (thing: T) => Promise<void>): T {
   if (closers.length === 0) {
     afterAll(closeAll);
   }
@@ -53,14 +57,18 @@ function opened<T extends object>(open: () => Promise<T>, close: (thing: T) => P
     thing = fresh;
     closers[place] = () => close(fresh);
   });
+  const opened = (): T => {
+    if (thing === null) {
+      throw new Error('this is opened before the first test, and not sooner');
+    }
+    return thing;
+  };
   return new Proxy({} as T, {
     get(_, property) {
-      if (thing === null) {
-        throw new Error('this is opened before the first test, and not sooner');
-      }
-      const value: unknown = Reflect.get(thing, property, thing);
+      const value: unknown = Reflect.get(opened(), property);
       return typeof value === 'function' ? (value.bind(thing) as unknown) : value;
     },
+    set: (_, property, value) => Reflect.set(opened(), property, value),
   });
 }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from './until.js';
 
 /** A span as it was exported. */
 export interface ReceivedSpan {
@@ -56,10 +56,8 @@ export class TraceReceiver implements AsyncDisposable {
   }
 
   /** Waits for what must come; the time limit of the test ends it. */
-  async until(isThere: () => boolean): Promise<void> {
-    while (!isThere()) {
-      await sleep(50);
-    }
+  until(isThere: () => boolean): Promise<void> {
+    return until(isThere);
   }
 
   get spans(): ReceivedSpan[] {

@@ -5,6 +5,7 @@ import { createDatabase } from '../support/database.js';
 import { useDatabase } from '../support/hooks.js';
 import { Scrape } from '../support/metrics.js';
 import { ServiceProcess } from '../support/service-process.js';
+import { until } from '../support/until.js';
 import { TraceReceiver, type ReceivedSpan } from '../support/trace-receiver.js';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
@@ -62,9 +63,7 @@ test('calls that wait for one batch are linked with it, and it stands in the tra
       await locker.connect();
       await locker.query('begin; lock table identifier in access exclusive mode');
       const calls = Array.from({ length: 6 }, (_, i) => service.client.identify({ phoneNumber: `700${i}` }));
-      while ((await Scrape.of(service)).value('identity_sightings_waiting') < 5) {
-        await sleep(50);
-      }
+      await until(async () => (await Scrape.of(service)).value('identity_sightings_waiting') >= 5);
       await locker.query('commit');
       await locker.end();
       await Promise.all(calls);

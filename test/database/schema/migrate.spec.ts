@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
 import { migrate } from '../../../src/database/schema/migrate.js';
+import { CHILD_ENV } from '../../support/child-env.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 
 let database: TestDatabase;
@@ -23,7 +24,7 @@ function options(): ReturnType<typeof ormOptions> {
 /** `identity-reconciliation migrate`, as it was built. */
 function runCommand(args: string[]): Promise<{ stdout: string; stderr: string }> {
   return promisify(execFile)(process.execPath, [resolve('dist/src/cli/main.js'), 'migrate', ...args], {
-    env: { PATH: process.env.PATH, DATABASE_URL: database.url },
+    env: { ...CHILD_ENV, DATABASE_URL: database.url },
   });
 }
 

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { describeError } from '../../../src/cli/describe-error.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { ServiceProcess } from '../../support/service-process.js';
-import { command, type Finished } from './command.js';
+import { command, type Finished } from '../../support/command.js';
 import { importFile, importText, tally } from './import-text.js';
 
 let folder: string;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
-import { Command } from './command.js';
+import { Command } from '../../support/command.js';
 import { importFile, tally } from './import-text.js';
 
 let folder: string;

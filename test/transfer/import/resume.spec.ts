@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { violations } from '../../support/invariants.js';
 import { random, seedOf } from '../../support/random.js';
-import { Command, command } from './command.js';
+import { Command, command } from '../../support/command.js';
 import { rowsOf } from '../../../src/transfer/import/summary.js';
 import { dates, importFile, stored } from './import-text.js';
 

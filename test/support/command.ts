@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { CHILD_ENV } from './child-env.js';
 
 export interface Finished {
   /** null: a signal killed it */
@@ -19,7 +20,7 @@ export class Command {
   /** @param input the standard input; null: it stays open */
   constructor(args: readonly string[], env: Readonly<Record<string, string>>, input: string | null = null) {
     this.child = spawn(process.execPath, [resolve('dist/src/cli/main.js'), ...args], {
-      env: { PATH: process.env.PATH, NO_COLOR: '1', ...env },
+      env: { ...CHILD_ENV, NO_COLOR: '1', ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
