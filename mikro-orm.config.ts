@@ -11,6 +11,7 @@ import type { Settings } from './src/config/settings.js';
 import { holdFolder } from './src/database/open-database.js';
 import type { SessionOptions } from './src/database/session/sql-session.js';
 import { TENANT_SETTING } from './src/database/session/tenant-policy.js';
+import { ContactPast } from './src/identity/store/entities/contact-past.js';
 import { Contact } from './src/identity/store/entities/contact.js';
 import { Identifier } from './src/identity/store/entities/identifier.js';
 import { IdentityMerge } from './src/identity/store/entities/identity-merge.js';
@@ -26,7 +27,7 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
     ...(settings.databaseUrl === null
       ? embedded(settings)
       : postgres(settings, settings.databaseUrl, purpose)),
-    entities: [Contact, Identifier, IdentityMerge, Tenant, ApiKey],
+    entities: [Contact, ContactPast, Identifier, IdentityMerge, Tenant, ApiKey],
     extensions: [Migrator],
     // Where the database is not there yet the ORM would close its pool, which is in use, and try to create the database.
     ensureDatabase: false,
@@ -40,7 +41,7 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
       disableForeignKeys: false,
     },
     // The primary key of `identifier` includes a column, which the schema comparison does not know and would undo.
-    schemaGenerator: { skipTables: ['identifier', 'rate_limit', 'mikro_orm_migrations'] },
+    schemaGenerator: { skipTables: ['identifier', 'rate_limit', 'backfill', 'mikro_orm_migrations'] },
   };
 }
 

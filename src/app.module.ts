@@ -5,9 +5,10 @@ import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
 import { openDatabase } from './database/open-database.js';
-import { MIGRATION_OPTIONS, SchemaStartup } from './database/schema/schema-startup.js';
+import { BACKFILL, MIGRATION_OPTIONS, SchemaStartup } from './database/schema/schema-startup.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
+import { backfillEvidence } from './identity/store/backfill-evidence.js';
 import { IdentityModule } from './identity/identity.module.js';
 import { LoggingModule } from './telemetry/logging/access-log.js';
 import { MonitoringModule } from './telemetry/metrics/metrics-server.js';
@@ -32,7 +33,11 @@ export class AppModule implements BeforeApplicationShutdown {
     return {
       module: AppModule,
       imports: [ConfigModule.with(settings), DatabaseModule.with(database)],
-      providers: [SchemaStartup, { provide: MIGRATION_OPTIONS, useValue: ormOptions(settings, 'migrate') }],
+      providers: [
+        SchemaStartup,
+        { provide: MIGRATION_OPTIONS, useValue: ormOptions(settings, 'migrate') },
+        { provide: BACKFILL, useValue: backfillEvidence },
+      ],
     };
   }
 

@@ -14,9 +14,14 @@ export function migrateCommand(): Command {
       const { ormOptions } = await import('../../mikro-orm.config.js');
       const { loadSettings } = await import('../config/load-settings.js');
       const { migrate } = await import('../database/schema/migrate.js');
+      const { backfillEvidence } = await import('../identity/store/backfill-evidence.js');
       Logger.overrideLogger(false);
       const settings = loadSettings();
-      const applied = await migrate(ormOptions(settings, 'migrate'), settings.databaseServiceRole);
+      const applied = await migrate(
+        ormOptions(settings, 'migrate'),
+        settings.databaseServiceRole,
+        backfillEvidence,
+      );
       process.stdout.write(
         applied.length === 0 ? 'The schema is up to date.\n' : `Applied ${applied.join(', ')}\n`,
       );

@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { Settings } from '../config/settings.js';
-import type { Identity } from './domain/contact.js';
+import type { Snapshot } from './domain/contact.js';
 import { isNothing, type Writes } from './domain/writes.js';
 import { Conflict, ContentionError } from './identity.errors.js';
 import { IdentityMetrics } from './identity.metrics.js';
@@ -27,9 +27,9 @@ export interface Decision {
   readonly writes: Writes;
 }
 
-/** A decision, and the identities that it rests on. */
+/** A decision, and what it rests on. */
 export interface Prepared<D extends Decision> {
-  readonly identities: readonly Identity[];
+  readonly snapshot: Snapshot;
   readonly decision: D;
 }
 
@@ -70,14 +70,14 @@ export class DecisionWriter {
    *
    * A lost connection does not tell whether the last commit was carried out: the caller must know whether it may repeat.
    *
-   * @param decide called once an attempt, with the selected identities as they are then; must be pure
+   * @param decide called once an attempt, with what is stored then; must be pure
    * @param from `prepared`: a decision to try first, of which an outdated one is a conflict like any other; `lockIds`:
    *   primaries to lock, where it is known that deciding without locks has no chance
    * @throws {ContentionError} if it lost every race; nothing was changed
    */
   async write<D extends Decision>(
     selection: Selection,
-    decide: (identities: readonly Identity[]) => D,
+    decide: (snapshot: Snapshot) => D,
     from: { readonly prepared?: Prepared<D> | null; readonly lockIds?: readonly number[] } = {},
   ): Promise<Written<D>> {
     const { tenantId } = selection;
@@ -105,10 +105,10 @@ export class DecisionWriter {
   /** Loads and decides, and writes nothing. */
   async prepare<D extends Decision>(
     selection: Selection,
-    decide: (identities: readonly Identity[]) => D,
+    decide: (snapshot: Snapshot) => D,
   ): Promise<Prepared<D>> {
-    const identities = await this.reader.load(selection);
-    return { identities, decision: decide(identities) };
+    const snapshot = await this.reader.load(selection);
+    return { snapshot, decision: decide(snapshot) };
   }
 
   /**
@@ -120,14 +120,14 @@ export class DecisionWriter {
    */
   async tryWrite(
     tenantId: number,
-    { identities, decision: { writes } }: Prepared<Decision>,
+    { snapshot, decision: { writes } }: Prepared<Decision>,
     attempt: number,
   ): Promise<readonly number[] | Conflict | Conflict<'overtaken'>> {
     if (isNothing(writes)) {
       this.metrics.settled(attempt, writes);
       return [];
     }
-    const primaryIds = touchedPrimaries(identities, writes);
+    const primaryIds = touchedPrimaries(snapshot, writes);
     const rivals = new Set(primaryIds.flatMap((id) => this.underWay.get(id) ?? []));
     if (rivals.size > 0) {
       await settledWithin(rivals, TURN_WITHIN_MS);
@@ -151,17 +151,17 @@ export class DecisionWriter {
     prepared: Prepared<D>,
     attempt: number,
   ): Promise<Written<D> | Lost> {
-    const { identities, decision } = prepared;
+    const { snapshot, decision } = prepared;
     const outcome = await this.tryWrite(tenantId, prepared, attempt);
     return outcome instanceof Conflict
-      ? new Lost(touchedPrimaries(identities, decision.writes))
+      ? new Lost(touchedPrimaries(snapshot, decision.writes))
       : { decision, freshIds: outcome };
   }
 
   /** Waits for the writers that hold the identities; so does the attempt after it, with what this one found to be touched. */
   private async decideUnderLocks<D extends Decision>(
     selection: Selection,
-    decide: (identities: readonly Identity[]) => D,
+    decide: (snapshot: Snapshot) => D,
     lockIds: readonly number[],
     { attempt, deadline }: { readonly attempt: number; readonly deadline: number },
   ): Promise<Written<D> | Lost> {
@@ -173,17 +173,17 @@ export class DecisionWriter {
       const outcome = await this.contacts.applyLocked(
         selection,
         lockIds,
-        (identities) => {
-          this.reader.keep(selection, identities);
-          const decision = decide(identities);
-          made.push({ identities, decision });
+        (snapshot) => {
+          this.reader.keep(selection, snapshot.identities);
+          const decision = decide(snapshot);
+          made.push({ snapshot, decision });
           return decision.writes;
         },
         this.reader.known(selection),
       );
       const last = made.at(-1);
       if (outcome instanceof Conflict || last === undefined) {
-        return new Lost(last === undefined ? [] : touchedPrimaries(last.identities, last.decision.writes));
+        return new Lost(last === undefined ? [] : touchedPrimaries(last.snapshot, last.decision.writes));
       }
       this.metrics.settled(attempt, last.decision.writes);
       return { decision: last.decision, freshIds: outcome };
@@ -197,7 +197,7 @@ class Lost {
 }
 
 /** Whoever changes an identity touches its primary, so that the primaries stand for all of it. */
-function touchedPrimaries(identities: readonly Identity[], { touched }: Writes): number[] {
+function touchedPrimaries({ identities }: Snapshot, { touched }: Writes): number[] {
   const touchedIds = new Set(touched.map(({ id }) => id));
   return identities.map(({ primaryId }) => primaryId).filter((id) => touchedIds.has(id));
 }

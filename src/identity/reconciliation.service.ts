@@ -3,7 +3,7 @@ import { retryUnavailable } from '../database/session/retry.js';
 import type { Call } from './batching/call.js';
 import { DecidedCalls, type Contested } from './batching/decided-calls.js';
 import { DecisionWriter, OPTIMISTIC_ATTEMPTS, type Prepared } from './decision-writer.js';
-import { liveContacts, viewOf, type Identity, type IdentityView, type Sighting } from './domain/contact.js';
+import { liveContacts, viewOf, type IdentityView, type Sighting, type Snapshot } from './domain/contact.js';
 import type { Outcome } from './domain/batch.js';
 import { reconcile, type Reconciliation } from './domain/reconcile.js';
 import { remove } from './domain/remove.js';
@@ -41,8 +41,8 @@ export class ReconciliationService {
     // Safe to repeat though the outcome be unknown: sightings that were written are known by then, and write nothing.
     await retryUnavailable(async () => {
       for (let attempt = 1, left = open(); left.length > 0; attempt++, left = open()) {
-        const prepared = await this.writer.prepare({ tenantId, sightings: sightingsOf(left) }, (identities) =>
-          DecidedCalls.on(left, identities),
+        const prepared = await this.writer.prepare({ tenantId, sightings: sightingsOf(left) }, (snapshot) =>
+          DecidedCalls.on(left, snapshot),
         );
         const { decision } = prepared;
         onDecided?.();
@@ -70,7 +70,7 @@ export class ReconciliationService {
     const { decision, freshIds } = await retryUnavailable(() =>
       this.writer.write(
         { tenantId, sightings: sightingsOf(calls) },
-        (identities) => DecidedCalls.on(calls, identities),
+        (snapshot) => DecidedCalls.on(calls, snapshot),
         { lockIds: [primaryId] },
       ),
     );
@@ -79,7 +79,7 @@ export class ReconciliationService {
 
   /** Decides on sightings before it is their turn, for {@link reconcileAll}. Writes nothing. */
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<Prepared<Reconciliation>> {
-    return this.writer.prepare({ tenantId, sightings }, (identities) => reconcile(identities, sightings));
+    return this.writer.prepare({ tenantId, sightings }, (snapshot) => reconcile(snapshot, sightings));
   }
 
   /**
@@ -95,7 +95,7 @@ export class ReconciliationService {
   ): Promise<readonly Outcome[]> {
     const { decision } = await this.writer.write(
       { tenantId, sightings },
-      (identities) => reconcile(identities, sightings),
+      (snapshot) => reconcile(snapshot, sightings),
       { prepared },
     );
     return decision.outcomes;
@@ -103,7 +103,8 @@ export class ReconciliationService {
 
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */
   async find(tenantId: number, contactId: number): Promise<IdentityView | null> {
-    const [identity] = await retryUnavailable(() => this.reader.load({ tenantId, contactId }));
+    const { identities } = await retryUnavailable(() => this.reader.load({ tenantId, contactId }));
+    const [identity] = identities;
     return identity === undefined ? null : viewOf(liveContacts(identity));
   }
 
@@ -115,7 +116,7 @@ export class ReconciliationService {
    */
   async delete(tenantId: number, contactId: number): Promise<boolean> {
     let isDecided = false;
-    const decide = ([identity]: readonly Identity[]): { writes: Writes; isFound: boolean } => {
+    const decide = ({ identities: [identity] }: Snapshot): { writes: Writes; isFound: boolean } => {
       isDecided = true;
       return identity === undefined
         ? { writes: NO_WRITES, isFound: false }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Sighting } from '../../src/identity/domain/contact.js';
+import type { IdentifyBody } from '../support/wire.js';
 import { useDatabase } from '../support/hooks.js';
 import { partition, violations } from '../support/invariants.js';
 import { random, seedOf } from '../support/random.js';
@@ -13,8 +13,8 @@ const database = useDatabase();
 test('a kill in the middle of a storm loses nothing that was acknowledged', async () => {
   const next = random(seedOf('kill'));
   const env = { DATABASE_URL: database.url };
-  const acknowledged: Sighting[] = [];
-  const unanswered: Sighting[] = [];
+  const acknowledged: IdentifyBody[] = [];
+  const unanswered: IdentifyBody[] = [];
   const survivor = await ServiceProcess.start(env);
 
   for (let kill = 0; kill < KILLS; kill++) {

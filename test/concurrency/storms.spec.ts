@@ -1,4 +1,4 @@
-import type { Sighting } from '../../src/identity/domain/contact.js';
+import type { IdentifyBody } from '../support/wire.js';
 import { useDatabase, useReplicas } from '../support/hooks.js';
 import { partition, violations } from '../support/invariants.js';
 import { Scrape } from '../support/metrics.js';
@@ -21,12 +21,12 @@ let acknowledged: Acknowledged[];
 let calls = 0;
 
 beforeEach(async () => {
-  await database.query('truncate contact, identifier, identity_merge');
+  await database.query('truncate contact, contact_past, identifier, identity_merge');
   acknowledged = [];
 });
 
 /** Runs a storm, and checks all that must hold of any storm. */
-async function expectStormToHold(sightings: readonly Sighting[], width = 32): Promise<void> {
+async function expectStormToHold(sightings: readonly IdentifyBody[], width = 32): Promise<void> {
   const clients = services.map(({ client }) => client);
   acknowledged = await storm(clients, sightings, width, acknowledged);
   calls += sightings.length;

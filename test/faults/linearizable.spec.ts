@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import type { IdentityView, Sighting } from '../../src/identity/domain/contact.js';
+import type { ShownIdentity, IdentifyBody } from '../support/wire.js';
 import { useDatabase, useReplicas } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
 import { random, seedOf } from '../support/random.js';
@@ -16,7 +16,7 @@ const LARGE = scaled(20, 2);
 const REPLICAS = 3;
 
 type Plan =
-  | { readonly kind: 'identify'; readonly sighting: Sighting }
+  | { readonly kind: 'identify'; readonly sighting: IdentifyBody }
   /** The contact at this share of those that any answer has named by then; none: no call. */
   | { readonly kind: 'find' | 'delete'; readonly share: number };
 
@@ -108,7 +108,7 @@ test(
     const size = 600;
     let untrue = 0;
     for (let round = 0; round < LARGE; round++) {
-      const sightings = Array.from({ length: size }, (): Sighting => {
+      const sightings = Array.from({ length: size }, (): IdentifyBody => {
         const shape = next();
         return {
           email: shape < 0.15 ? null : `round${round}.${Math.floor(next() * 120)}@hillvalley.edu`,
@@ -137,7 +137,7 @@ test(
 
 test('a history that no order explains is found out', () => {
   const lorraine = { email: 'lorraine@hillvalley.edu', phoneNumber: null };
-  const view = (primaryContactId: number): IdentityView => ({
+  const view = (primaryContactId: number): ShownIdentity => ({
     primaryContactId,
     emails: [lorraine.email],
     phoneNumbers: [],
@@ -169,7 +169,7 @@ function event(call: Call, answer: Event['answer'], startedAt: number, answeredA
 }
 
 /** Few enough to meet: four emails, four phone numbers. */
-function fewPeople(): fc.Arbitrary<Sighting> {
+function fewPeople(): fc.Arbitrary<IdentifyBody> {
   return aSighting.filter(
     ({ email, phoneNumber }) =>
       (email === null || /^(lorraine|mcfly|george|biff)@/.test(email)) &&

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { DecisionWriter, type Decision } from '../../src/identity/decision-writer.js';
-import type { Identity, Sighting } from '../../src/identity/domain/contact.js';
+import type { Snapshot } from '../../src/identity/domain/contact.js';
 import { reconcile } from '../../src/identity/domain/reconcile.js';
 import { NO_WRITES } from '../../src/identity/domain/writes.js';
 import { Conflict, ContentionError } from '../../src/identity/identity.errors.js';
@@ -14,9 +14,10 @@ import { IdentityMetrics } from '../../src/identity/identity.metrics.js';
 import { Contact } from '../../src/identity/store/entities/contact.js';
 import { IdentityReader } from '../../src/identity/store/identity-reader.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { shown, sightingOf, type IdentifyBody } from '../support/wire.js';
 
 const TENANT = 1;
-const GEORGE: Sighting = { email: 'george@hillvalley.edu', phoneNumber: '919191' };
+const GEORGE = { email: 'george@hillvalley.edu', phoneNumber: '919191' };
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -53,16 +54,16 @@ afterAll(async () => {
   await database.drop();
 });
 
-const of = (...sightings: Sighting[]) => ({ tenantId: TENANT, sightings });
+const of = (...bodies: IdentifyBody[]) => ({ tenantId: TENANT, sightings: bodies.map(sightingOf) });
 const onto =
-  (...sightings: Sighting[]) =>
-  (identities: readonly Identity[]) =>
-    reconcile(identities, sightings);
-const ofGeorge = (phoneNumber: string): Sighting => ({ email: GEORGE.email, phoneNumber });
+  (...bodies: IdentifyBody[]) =>
+  (snapshot: Snapshot) =>
+    reconcile(snapshot, bodies.map(sightingOf));
+const ofGeorge = (phoneNumber: string): IdentifyBody => ({ email: GEORGE.email, phoneNumber });
 
 /** A decision on a contact that is not there: it loses with and without locks. */
 function outdated(): Decision {
-  return { writes: { ...NO_WRITES, touched: [{ id: 4711, version: 1, linkedId: null }] } };
+  return { writes: { ...NO_WRITES, touched: [{ id: 4711, version: 1, linkedId: null, leavesPast: false }] } };
 }
 
 const phones = async (): Promise<unknown[]> =>
@@ -99,7 +100,7 @@ test('what is told is what was decided in the attempt that was committed', async
   const prepared = await writer.prepare(of(ofGeorge('1')), onto(ofGeorge('1')));
   await writer.write(of(ofGeorge('2')), onto(ofGeorge('2')));
   const { decision, freshIds } = await writer.write(of(ofGeorge('1')), onto(ofGeorge('1')), { prepared });
-  expect(decision.answers[0]!.view).toEqual({
+  expect(shown(decision.answers[0]!.view)).toEqual({
     primaryContactId: 1,
     emails: [GEORGE.email],
     phoneNumbers: [GEORGE.phoneNumber, '2', '1'],
@@ -126,7 +127,7 @@ test('after three lost races it waits for the lock of the identity, and decides 
   expect(decide).toHaveBeenCalledTimes(3);
   await outsider.query(`update contact set version = 9, phone_number = '2' where id = 1`);
   await outsider.query('commit');
-  expect((await written).decision.answers[0]!.view.phoneNumbers).toEqual(['2', '1']);
+  expect((await written).decision.answers[0]!.view.values.get('phoneNumber')).toEqual(['2', '1']);
   expect(decide).toHaveBeenCalledTimes(4);
 });
 

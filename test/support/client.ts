@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { IdentityView } from '../../src/identity/domain/contact.js';
+import type { ShownIdentity } from './wire.js';
 
 /** What a caller sends; also what it should not. */
 export interface Body {
@@ -45,8 +45,8 @@ export class ServiceClient {
   }
 
   /** The identity of a sighting. Repeated while the service asks for patience; any other answer but 200 fails. */
-  async identify(body: Body, headers: Record<string, string> = {}): Promise<IdentityView> {
-    let reply = await this.send<{ contact: IdentityView }>('POST', '/identify', body, headers);
+  async identify(body: Body, headers: Record<string, string> = {}): Promise<ShownIdentity> {
+    let reply = await this.send<{ contact: ShownIdentity }>('POST', '/identify', body, headers);
     for (let tries = 1; reply.status === 503 && tries < 10; tries++) {
       this.refusals++;
       await sleep(Number(reply.headers.get('retry-after')) * 1000);
@@ -61,8 +61,8 @@ export class ServiceClient {
   }
 
   /** The identity of a contact, or null if there is none. */
-  async find(id: number): Promise<IdentityView | null> {
-    const reply = await this.send<{ contact: IdentityView }>('GET', `/contacts/${id}`);
+  async find(id: number): Promise<ShownIdentity | null> {
+    const reply = await this.send<{ contact: ShownIdentity }>('GET', `/contacts/${id}`);
     return reply.status === 200 ? reply.body.contact : null;
   }
 

@@ -1,19 +1,22 @@
 import type { TestDatabase } from './database.js';
+import { evidenceFaults, type Edge } from './evidence.js';
 
 /** Each finds the rows that break one invariant, straight from the tables. */
 const VIOLATIONS: Readonly<Record<string, string>> = {
   'a value of a live contact has no claim, or its claim lies in another identity': `
     select c.tenant_id, c.id, v.kind, v.value from contact c
-      cross join lateral (values (0, c.email), (1, c.phone_number)) v(kind, value)
+      cross join lateral (
+        select 0, c.email union all select 1, c.phone_number
+        union all select key::int, value from jsonb_each_text(c.identifiers)) v(kind, value)
       left join identifier i on i.tenant_id = c.tenant_id and i.kind = v.kind and i.value = v.value
       left join contact o on o.tenant_id = c.tenant_id and o.id = i.contact_id
     where c.deleted_at is null and v.value is not null
       and coalesce(o.linked_id, o.id) is distinct from coalesce(c.linked_id, c.id)`,
   'a claim is not held by the oldest live contact that carries the value': `
-    select i.* from identifier i where i.contact_id is distinct from (
+    select i.* from identifier i where i.contact_id is not null and i.contact_id is distinct from (
       select c.id from contact c
       where c.tenant_id = i.tenant_id and c.deleted_at is null
-        and case i.kind when 0 then c.email else c.phone_number end = i.value
+        and case i.kind when 0 then c.email when 1 then c.phone_number else c.identifiers ->> i.kind::text end = i.value
       order by c.created_at, c.id limit 1)`,
   'the primary of an identity with live contacts is not its oldest live contact': `
     select * from (
@@ -25,8 +28,11 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
     select c.* from contact c join contact p on p.tenant_id = c.tenant_id and p.id = c.linked_id
     where p.linked_id is not null`,
   'two live contacts of one identity carry the same pair of identifiers': `
-    select tenant_id, coalesce(linked_id, id), email, phone_number from contact where deleted_at is null
-    group by 1, 2, 3, 4 having count(*) > 1`,
+    select tenant_id, coalesce(linked_id, id), email, phone_number, identifiers from contact where deleted_at is null
+    group by 1, 2, 3, 4, 5 having count(*) > 1`,
+  'a past state of a contact ends after its last change': `
+    select p.* from contact_past p join contact c on c.tenant_id = p.tenant_id and c.id = p.contact_id
+    where p.until > c.updated_at`,
 };
 
 /** Every violation found in the database, by invariant; empty if all hold. */
@@ -38,7 +44,30 @@ export async function violations(database: TestDatabase): Promise<Record<string,
       found[invariant] = rows.slice(0, 3);
     }
   }
-  return found;
+  const faults = await faultsOfEvidence(database);
+  return faults.length === 0 ? found : { ...found, 'the evidence of an identity is not a tree': faults };
+}
+
+/** Faults of the evidence of each tenant; see {@link evidenceFaults}. */
+async function faultsOfEvidence(database: TestDatabase): Promise<object[]> {
+  const contacts = await database.query<{ tenant: number; id: number; linked: number; joined: number }>(
+    `select tenant_id as tenant, id::float8 as id, linked_id::float8 as linked, joined_id::float8 as joined
+      from contact order by id`,
+  );
+  const merges = await database.query<{ tenant: number; left: number; right: number }>(
+    `select tenant_id as tenant, left_contact_id::float8 as left, right_contact_id::float8 as right
+      from identity_merge where undone_by is null`,
+  );
+  return [...Map.groupBy(contacts, ({ tenant }) => tenant)].flatMap(([tenantId, rows]) => {
+    const attached = rows.flatMap(({ id, joined }): Edge[] => (joined === null ? [] : [[id, joined]]));
+    const joined = merges
+      .filter(({ tenant }) => tenant === tenantId)
+      .map(({ left, right }): Edge => [left, right]);
+    return evidenceFaults(
+      rows.map(({ id, linked }) => ({ id, linkedId: linked })),
+      [...attached, ...joined],
+    ).map((fault) => ({ tenantId, fault }));
+  });
 }
 
 /** The identifiers of each identity as stored, each sorted, for comparison with a closure of what was sent. */

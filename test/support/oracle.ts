@@ -1,19 +1,19 @@
-import type { IdentityView, Sighting } from '../../src/identity/domain/contact.js';
+import type { ShownIdentity, IdentifyBody } from './wire.js';
 
-export interface OracleContact extends Sighting {
+export interface OracleContact extends IdentifyBody {
   readonly id: number;
   createdAt: number;
   linkedId: number | null;
   deletedAt: number | null;
 }
 
-export interface OracleMerge extends Sighting {
+export interface OracleMerge extends IdentifyBody {
   readonly survivorId: number;
   readonly mergedId: number;
 }
 
 /** The id and the time of the nth contact, counted from 1, which carries what the sighting brought. */
-export type Stamp = (nth: number, sighting: Sighting) => { id: number; createdAt: number };
+export type Stamp = (nth: number, sighting: IdentifyBody) => { id: number; createdAt: number };
 
 /**
  * The whole service as section 1 of the design tells it: one sighting at a time, everything found by looking through
@@ -30,7 +30,7 @@ export class Oracle {
 
   constructor(private readonly stamp: Stamp = (nth) => ({ id: nth, createdAt: nth })) {}
 
-  identify(sighting: Sighting): IdentityView {
+  identify(sighting: IdentifyBody): ShownIdentity {
     const { email, phoneNumber } = sighting;
     this.seen.push(namesOf(sighting).map((name) => this.generation(name)));
     const byEmail = this.live().find((contact) => email !== null && contact.email === email);
@@ -68,13 +68,13 @@ export class Oracle {
     return true;
   }
 
-  find(id: number): IdentityView | null {
+  find(id: number): ShownIdentity | null {
     const contact = this.live().find((each) => each.id === id);
     return contact === undefined ? null : this.answer(this.primaryOf(contact));
   }
 
   /**
-   * The identifiers that live together: `email:…` and `phone:…`, sorted.
+   * The identifiers that live together: `email:…` and `phoneNumber:…`, sorted.
    *
    * A second way, not by contacts but by sightings: the closure of "were presented together".
    */
@@ -99,7 +99,7 @@ export class Oracle {
   }
 
   /** Of a dated sighting that adds no contact: the oldest that carries part of it is at least as old as it. */
-  private backdate({ email, phoneNumber, createdAt = Infinity }: Sighting): void {
+  private backdate({ email, phoneNumber, createdAt = Infinity }: IdentifyBody): void {
     const carriers = this.live().filter(
       (contact) =>
         (email !== null && contact.email === email) ||
@@ -119,7 +119,7 @@ export class Oracle {
     }
   }
 
-  private insert(sighting: Sighting, linkedId: number | null): OracleContact {
+  private insert(sighting: IdentifyBody, linkedId: number | null): OracleContact {
     const { email, phoneNumber, createdAt } = sighting;
     const stamp = this.stamp(this.contacts.length + 1, sighting);
     const contact = {
@@ -146,7 +146,7 @@ export class Oracle {
       .toSorted(older);
   }
 
-  private join(one: OracleContact, other: OracleContact, { email, phoneNumber }: Sighting): void {
+  private join(one: OracleContact, other: OracleContact, { email, phoneNumber }: IdentifyBody): void {
     const [survivor, merged] = [one, other].toSorted(older);
     if (survivor !== undefined && merged !== undefined && survivor !== merged) {
       this.linkAll(merged.id, survivor.id);
@@ -163,7 +163,7 @@ export class Oracle {
     }
   }
 
-  private answer(contact: OracleContact): IdentityView {
+  private answer(contact: OracleContact): ShownIdentity {
     const primary = this.primaryOf(contact);
     const secondaries = this.identityOf(contact).filter((each) => each !== primary);
     const all = [primary, ...secondaries];
@@ -187,10 +187,10 @@ function older(a: OracleContact, b: OracleContact): number {
   return a.createdAt - b.createdAt || a.id - b.id;
 }
 
-function namesOf({ email, phoneNumber }: Sighting): string[] {
+function namesOf({ email, phoneNumber }: IdentifyBody): string[] {
   return [
     ...(email === null ? [] : [`email:${email}`]),
-    ...(phoneNumber === null ? [] : [`phone:${phoneNumber}`]),
+    ...(phoneNumber === null ? [] : [`phoneNumber:${phoneNumber}`]),
   ];
 }
 

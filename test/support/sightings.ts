@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
-import type { Sighting } from '../../src/identity/domain/contact.js';
+import type { IdentifyBody } from './wire.js';
 
 /** What happens to the service in one step of a history. */
 export type Step =
-  | { readonly batch: readonly Sighting[] }
+  | { readonly batch: readonly IdentifyBody[] }
   /** Deletes the contact at this share (0 to 1) of the live contacts by arrival; none: nothing happens. */
   | { readonly deleteAt: number };
 
@@ -20,7 +20,7 @@ const aPhone = fc.constantFrom(...PHONES);
  * Half come with one identifier only: they found the identities that the other half then joins. With pairs alone
  * one big identity swallows everything early and merges become rare.
  */
-export const aSighting: fc.Arbitrary<Sighting> = fc.oneof(
+export const aSighting: fc.Arbitrary<IdentifyBody> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ email: anEmail, phoneNumber: aPhone }) },
   { weight: 1, arbitrary: fc.record({ email: anEmail, phoneNumber: fc.constant(null) }) },
   { weight: 1, arbitrary: fc.record({ email: fc.constant(null), phoneNumber: aPhone }) },
@@ -32,7 +32,7 @@ export const someSightings = fc.array(aSighting, { minLength: 1, maxLength: 40, 
 export const aShare = fc.noBias(fc.nat({ max: 999 })).map((mille) => mille / 1000);
 
 /** A batch of one to eight sightings; in one step of four a deletion instead. */
-export function aStepOf(sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Step> {
+export function aStepOf(sighting: fc.Arbitrary<IdentifyBody>): fc.Arbitrary<Step> {
   const aBatch = fc.array(sighting, { minLength: 1, maxLength: 8, size: 'max' });
   return fc.oneof(
     { weight: 3, arbitrary: fc.record({ batch: aBatch }) },
@@ -42,7 +42,7 @@ export function aStepOf(sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Step> {
 
 export const aStep = aStepOf(aSighting);
 
-export function aHistoryOf(sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Step[]> {
+export function aHistoryOf(sighting: fc.Arbitrary<IdentifyBody>): fc.Arbitrary<Step[]> {
   return fc.array(aStepOf(sighting), { minLength: 1, maxLength: 16, size: 'max' });
 }
 

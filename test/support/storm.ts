@@ -1,11 +1,11 @@
-import type { IdentityView, Sighting } from '../../src/identity/domain/contact.js';
+import type { ShownIdentity, IdentifyBody } from './wire.js';
 import type { ServiceClient } from './client.js';
 import { closure } from './union-find.js';
 
 /** One acknowledged call: what was sent, what came back, and when, on a clock that ticks with every event. */
 export interface Acknowledged {
-  readonly sighting: Sighting;
-  readonly answer: IdentityView;
+  readonly sighting: IdentifyBody;
+  readonly answer: ShownIdentity;
   readonly startedAt: number;
   readonly answeredAt: number;
 }
@@ -18,7 +18,7 @@ export interface Acknowledged {
  */
 export async function storm(
   services: readonly ServiceClient[],
-  sightings: readonly Sighting[],
+  sightings: readonly IdentifyBody[],
   width: number,
   earlier: readonly Acknowledged[],
 ): Promise<Acknowledged[]> {
@@ -52,11 +52,11 @@ export function untrueAnswers(acknowledged: readonly Acknowledged[]): Acknowledg
   });
 }
 
-function identifiersOf({ emails, phoneNumbers }: IdentityView): string[] {
+function identifiersOf({ emails, phoneNumbers }: ShownIdentity): string[] {
   return [...emails.map((email) => `e:${email}`), ...phoneNumbers.map((phoneNumber) => `p:${phoneNumber}`)];
 }
 
-function componentOf({ email, phoneNumber }: Sighting, calls: readonly Acknowledged[]): string[] {
+function componentOf({ email, phoneNumber }: IdentifyBody, calls: readonly Acknowledged[]): string[] {
   const mine = email === null ? `p:${phoneNumber}` : `e:${email}`;
   return closure(calls.map(({ sighting }) => sighting))
     .map((component) => component.split(' '))

@@ -1,10 +1,10 @@
-import type { Sighting } from '../../src/identity/domain/contact.js';
+import type { IdentifyBody } from './wire.js';
 
 /**
  * The identities that a set of sightings must end in, whatever their order: the connected components of the graph
  * whose edges join the identifiers of one sighting. Written apart from the service, and by another method.
  */
-export function closure(sightings: Iterable<Sighting>): string[] {
+export function closure(sightings: Iterable<IdentifyBody>): string[] {
   const parent = new Map<string, string>();
   const find = (node: string): string => {
     const up = parent.get(node);

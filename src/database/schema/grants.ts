@@ -7,6 +7,7 @@ const GRANTS = [
   'select, insert, update on contact',
   'select, insert, update, delete on identifier',
   'select, insert on identity_merge',
+  'select, insert on contact_past',
   'usage on sequence contact_id_seq',
   'usage on sequence identity_merge_id_seq',
   'select on tenant',

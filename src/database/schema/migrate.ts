@@ -4,24 +4,30 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '../open-database.js';
 import { grantService } from './grants.js';
 
+/** Fills in what builds from before left empty, unless it was done; returns how many rows it filled in. */
+export type Backfill = (orm: MikroORM) => Promise<number>;
+
 /**
  * Applies the migrations that the database lacks. Any number of processes may do so at once: each waits for the one
  * before it, and applies what is still missing then. All of a run is applied, or none of it.
  *
  * @param options the ORM's options for the purpose `migrate`
  * @param serviceRole role that is granted what replicas need; null: none
+ * @param backfill fills in what builds from before left empty; may be long, and is done after the rest
  * @returns the names of the migrations that were applied
  * @throws {SettingsError} if there is no such role; the migrations are applied all the same
  */
 export async function migrate(
   options: Partial<Options>,
   serviceRole: string | null = null,
+  backfill: Backfill | null = null,
 ): Promise<string[]> {
   await using database = await openDatabase(options);
   const applied = await migrateWith(database.orm);
   if (serviceRole !== null) {
     await grantService(database.orm, serviceRole);
   }
+  await backfill?.(database.orm);
   return applied;
 }
 
@@ -40,7 +46,9 @@ export async function migrateWith(orm: MikroORM): Promise<string[]> {
   const deadline = performance.now() + RETRY_FOR_MS;
   for (;;) {
     try {
-      return await applyMissing(orm);
+      const applied = await applyMissing(orm);
+      await validateConstraints(orm);
+      return applied;
     } catch (error) {
       if ((error as { code?: unknown }).code !== NO_LOCK || performance.now() > deadline) {
         throw error;
@@ -60,6 +68,24 @@ function applyMissing(orm: MikroORM): Promise<string[]> {
     await em.execute('set local enable_bitmapscan = on');
     const applied = await orm.migrator.up({ transaction: em.getTransactionContext()! });
     return applied.map(({ name }) => name);
+  });
+}
+
+/**
+ * Has the constraints looked at that a migration added for new rows only. It may take long on a large table, but unlike
+ * within the migration nobody has to wait for it.
+ */
+function validateConstraints(orm: MikroORM): Promise<void> {
+  return (orm.em.fork() as SqlEntityManager).transactional(async (em) => {
+    await em.execute('lock table mikro_orm_migrations in share row exclusive mode');
+    await em.execute(`set local lock_timeout = ${LOCK_WAIT_MS}`);
+    const constraints = await em.execute<{ table: string; name: string }[]>(
+      `select conrelid::regclass::text as table, quote_ident(conname) as name from pg_constraint
+        where not convalidated and connamespace = to_regnamespace(current_schema()) order by oid`,
+    );
+    for (const { table, name } of constraints) {
+      await em.execute(`alter table ${table} validate constraint ${name}`);
+    }
   });
 }
 

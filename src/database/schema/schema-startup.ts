@@ -8,12 +8,14 @@ import {
 } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Settings } from '../../config/settings.js';
-import { migrate, migrateWith } from './migrate.js';
+import { migrate, migrateWith, type Backfill } from './migrate.js';
 import { missingMigrations } from './schema-version.js';
 import { unavailability } from '../session/unavailable.js';
 
 /** The ORM's options for migrations, which wait longer than the service. */
 export const MIGRATION_OPTIONS = Symbol('migration options');
+/** The {@link Backfill} that follows the migrations. */
+export const BACKFILL = Symbol('backfill');
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
@@ -33,6 +35,7 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
     private readonly orm: MikroORM,
     private readonly settings: Settings,
     @Inject(MIGRATION_OPTIONS) private readonly migrationOptions: Partial<Options>,
+    @Inject(BACKFILL) private readonly backfill: Backfill,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -50,6 +53,9 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
   private async prepareEmbedded(dataDir: string): Promise<void> {
     const applied = this.settings.migrateOnStart ? await migrateWith(this.orm) : [];
     const missing = await missingMigrations(this.orm);
+    if (this.settings.migrateOnStart) {
+      await this.backfill(this.orm);
+    }
     this.logger.log(`Embedded database in ${dataDir}${describe(applied)}`);
     if (missing.length > 0) {
       this.logger.warn(schemaAdvice(missing));
@@ -80,7 +86,7 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
   private async tryToPrepare(): Promise<string | null> {
     try {
       const applied = this.settings.migrateOnStart
-        ? await migrate(this.migrationOptions, this.settings.databaseServiceRole)
+        ? await migrate(this.migrationOptions, this.settings.databaseServiceRole, this.backfill)
         : [];
       const missing = await missingMigrations(this.orm);
       if (missing.length > 0) {

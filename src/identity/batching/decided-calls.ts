@@ -1,4 +1,4 @@
-import type { Identity, IdentityView } from '../domain/contact.js';
+import type { Identity, IdentityView, Snapshot } from '../domain/contact.js';
 import { reconcile, type Answer } from '../domain/reconcile.js';
 import { withRealIds, type Writes } from '../domain/writes.js';
 import type { Decision } from '../decision-writer.js';
@@ -16,23 +16,26 @@ export class DecidedCalls<C extends Call> implements Decision {
   readonly writes: Writes;
   private readonly answers: readonly Answer[];
 
+  private readonly identities: readonly Identity[];
+
   private constructor(
     private readonly calls: readonly C[],
-    private readonly identities: readonly Identity[],
+    snapshot: Snapshot,
   ) {
     const { answers, writes } = reconcile(
-      identities,
+      snapshot,
       calls.map(({ sighting }) => sighting),
     );
     this.answers = answers;
     this.writes = writes;
+    this.identities = snapshot.identities;
   }
 
   /** Decides on calls and answers none. Those that have ended take no part. */
-  static on<C extends Call>(calls: readonly C[], identities: readonly Identity[]): DecidedCalls<C> {
+  static on<C extends Call>(calls: readonly C[], snapshot: Snapshot): DecidedCalls<C> {
     return new DecidedCalls(
       calls.filter(({ isEnded }) => !isEnded),
-      identities,
+      snapshot,
     );
   }
 

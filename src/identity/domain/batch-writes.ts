@@ -1,16 +1,16 @@
-import { current, primaryOf, type Batch, type Growing } from './batch.js';
-import type { Claim, Contact } from './contact.js';
+import { current, primaryOf, type Batch, type BatchNewcomer, type Growing } from './batch.js';
+import type { Claim } from './contact.js';
 import type { Newcomer, TouchedRow, Writes } from './writes.js';
 
 /** What is to be written for a batch whose sightings have all been taken. */
 export function writesOf(batch: Batch): Writes {
-  const claims = [...batch.claims.values()];
+  const claims = [...batch.claims.items()];
+  const news = claims.filter(({ isNews }) => isNews);
   return {
     touched: batch.identities.flatMap((identity) => touchedRows(identity, batch.dates)),
-    newcomers: batch.newcomers.map(({ contact, identity }) =>
-      placed(contact, current(identity), batch.dates),
-    ),
-    claims: claims.filter(({ isNews }) => isNews).map(bare),
+    newcomers: batch.newcomers.map((newcomer) => placed(newcomer, batch.dates)),
+    claims: news.filter((claim) => !batch.reserved.has(claim)).map(bare),
+    takenClaims: news.filter((claim) => batch.reserved.has(claim)).map(bare),
     movedClaims: claims.filter(({ isNews }) => !isNews).map(bare),
     merges: batch.merges,
     deletion: null,
@@ -32,23 +32,27 @@ function touchedRows(identity: Growing, dates: ReadonlyMap<number, number>): Tou
   }
   const { primaryId, rows } = identity.stored;
   const newPrimaryId = primaryOf(current(identity)).id;
+  const isSamePrimary = newPrimaryId === primaryId;
   return rows
-    .filter(({ id }) => newPrimaryId !== primaryId || id === primaryId || dates.has(id))
+    .filter(({ id }) => !isSamePrimary || id === primaryId || dates.has(id))
     .map(({ id, version }) => ({
       id,
       version,
       linkedId: id === newPrimaryId ? null : newPrimaryId,
       ...dated(dates.get(id)),
+      leavesPast: !isSamePrimary || dates.has(id),
     }));
 }
 
 /** A newcomer with the link it ends up with after all the merges of the batch. */
-function placed(contact: Contact, identity: Growing, dates: ReadonlyMap<number, number>): Newcomer {
-  const { id, email, phoneNumber, createdAt } = contact;
-  const primaryId = primaryOf(identity).id;
+function placed(
+  { contact: { id, identifiers, createdAt }, identity, joinedId }: BatchNewcomer,
+  dates: ReadonlyMap<number, number>,
+): Newcomer {
+  const primaryId = primaryOf(current(identity)).id;
   const linkedId = primaryId === id ? null : primaryId;
   const date = dates.get(id) ?? createdAt;
-  return { id, email, phoneNumber, linkedId, ...dated(date === Infinity ? undefined : date) };
+  return { id, identifiers, linkedId, joinedId, ...dated(date === Infinity ? undefined : date) };
 }
 
 function dated(createdAt: number | undefined): { createdAt?: number } {

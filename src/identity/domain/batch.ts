@@ -1,7 +1,8 @@
 import type { Claim, Contact, Identity, IdentityView } from './contact.js';
+import type { IdentifierMap } from './identifier-map.js';
 import type { Merge } from './writes.js';
 
-/** What became of a sighting: a new identity, a new contact of a known one, two identities joined, or nothing new. */
+/** What became of a sighting: a new identity, a new contact of a known one, identities joined, or nothing new. */
 export type Outcome = 'created' | 'linked' | 'merged' | 'unchanged';
 
 /** An identity while the batch changes it. */
@@ -16,15 +17,28 @@ export interface Growing {
   view: IdentityView | null;
 }
 
+/** The contact that holds an identifier: the oldest live one that carries it. */
+export interface Holder {
+  readonly identity: Growing;
+  readonly contactId: number;
+}
+
+/** A contact of a batch that is to be inserted. */
+export interface BatchNewcomer {
+  readonly contact: Contact;
+  readonly identity: Growing;
+  readonly joinedId: number | null;
+}
+
 export interface Batch {
   readonly identities: Growing[];
-  /** Those whose identifiers are not in the maps, because to put them there would take longer than all the rest. */
+  /** Those whose identifiers are not in `holders`, because to put them there would take longer than the rest together. */
   readonly wide: Growing[];
-  readonly byEmail: Map<string, Growing>;
-  readonly byPhone: Map<string, Growing>;
-  readonly newcomers: { readonly contact: Contact; readonly identity: Growing }[];
-  /** By kind and value: the claims that are new or pass to another contact. */
-  readonly claims: Map<string, Claim & { readonly isNews: boolean }>;
+  readonly holders: IdentifierMap<Holder>;
+  readonly reserved: IdentifierMap<true>;
+  readonly newcomers: BatchNewcomer[];
+  /** The claims that are new or pass to another contact. */
+  readonly claims: IdentifierMap<Claim & { readonly isNews: boolean }>;
   readonly merges: Merge[];
   readonly outcomes: Outcome[];
   /** By id: the dates of contacts that turned out to be older than they were. */

@@ -1,10 +1,16 @@
-/** What an identifier is: the two kinds live in separate name spaces. */
-export type IdentifierKind = 'email' | 'phone';
+import { IdentifierMap } from './identifier-map.js';
 
-/** Identifiers presented together by one caller, normalised; at least one is given. */
+/** A normalised value that tells customers apart. Values of different kinds live in separate name spaces. */
+export interface Identifier {
+  /** The name of its kind: `email`, `phoneNumber`, or another of `kinds.ts`. */
+  readonly kind: string;
+  readonly value: string;
+}
+
+/** Identifiers presented together by one caller. */
 export interface Sighting {
-  readonly email: string | null;
-  readonly phoneNumber: string | null;
+  /** At least one, none twice, at most one of a kind; the strongest kind first. */
+  readonly identifiers: readonly Identifier[];
   /** When it took place, in µs since 1970, for what comes out of the past; absent: now. */
   readonly createdAt?: number;
 }
@@ -25,18 +31,25 @@ export interface Identity {
   readonly rows: readonly Contact[];
 }
 
-/** The whole of an identity as callers see it: the primary's values first, then by age, nothing twice. */
+/** What the database holds of some identifiers at one moment. */
+export interface Snapshot {
+  /** Every identity that has one of them, with all its rows. */
+  readonly identities: readonly Identity[];
+  /** Those that nobody has but that are reserved: they are taken over, not claimed anew. */
+  readonly reserved: readonly Identifier[];
+}
+
+/** The whole of an identity as callers see it. */
 export interface IdentityView {
   readonly primaryContactId: number;
-  readonly emails: readonly string[];
-  readonly phoneNumbers: readonly string[];
+  /** By kind: the primary's values first, then by age, nothing twice. A kind without values is absent. */
+  readonly values: ReadonlyMap<string, readonly string[]>;
+  /** The oldest first. */
   readonly secondaryContactIds: readonly number[];
 }
 
 /** An identifier, and the live contact that first brought it to its identity. */
-export interface Claim {
-  readonly kind: IdentifierKind;
-  readonly value: string;
+export interface Claim extends Identifier {
   readonly contactId: number;
 }
 
@@ -54,17 +67,32 @@ function rank(id: number): number {
   return id < 0 ? 2 ** 52 - id : id;
 }
 
+/** Whether a contact carries an identifier. */
+export function carries({ identifiers }: Sighting, { kind, value }: Identifier): boolean {
+  return identifiers.some((each) => each.value === value && each.kind === kind);
+}
+
 /** Whether a contact carries one of the identifiers of a sighting. */
-export function carriesAny(contact: Contact, { email, phoneNumber }: Sighting): boolean {
-  return (
-    (email !== null && contact.email === email) ||
-    (phoneNumber !== null && contact.phoneNumber === phoneNumber)
-  );
+export function carriesAny(contact: Contact, { identifiers }: Sighting): boolean {
+  return identifiers.some((identifier) => carries(contact, identifier));
 }
 
 /** The live contacts of an identity, the oldest first. */
 export function liveContacts(identity: Identity): Contact[] {
   return identity.rows.filter((row) => !row.isDeleted).toSorted(byAge);
+}
+
+/** The oldest carrier of each identifier: its claim names that contact. @param contacts the oldest first */
+export function holdersOf(contacts: readonly Contact[]): IdentifierMap<number> {
+  const holders = new IdentifierMap<number>();
+  for (const { id, identifiers } of contacts) {
+    for (const identifier of identifiers) {
+      if (!holders.has(identifier)) {
+        holders.set(identifier, id);
+      }
+    }
+  }
+  return holders;
 }
 
 /**
@@ -77,10 +105,20 @@ export function viewOf(contacts: readonly Contact[]): IdentityView {
   if (primary === undefined) {
     throw new Error('an identity without contacts has no view');
   }
+  const values = new Map<string, Set<string>>();
+  for (const { identifiers } of contacts) {
+    for (const { kind, value } of identifiers) {
+      const ofKind = values.get(kind);
+      if (ofKind === undefined) {
+        values.set(kind, new Set([value]));
+      } else {
+        ofKind.add(value);
+      }
+    }
+  }
   return {
     primaryContactId: primary.id,
-    emails: [...new Set(contacts.flatMap(({ email }) => email ?? []))],
-    phoneNumbers: [...new Set(contacts.flatMap(({ phoneNumber }) => phoneNumber ?? []))],
+    values: new Map([...values].map(([kind, ofKind]) => [kind, [...ofKind]])),
     secondaryContactIds: secondaries.map(({ id }) => id),
   };
 }

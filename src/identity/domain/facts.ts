@@ -1,11 +1,19 @@
-import { liveContacts, viewOf, type Contact, type Identity, type IdentityView } from './contact.js';
+import {
+  holdersOf,
+  liveContacts,
+  viewOf,
+  type Contact,
+  type Identity,
+  type IdentityView,
+} from './contact.js';
+import type { IdentifierMap } from './identifier-map.js';
 
 /** What follows from the rows of an identity alone. */
 export interface Facts {
   /** The live contacts, the oldest first. */
   readonly live: readonly Contact[];
-  readonly emails: ReadonlySet<string>;
-  readonly phoneNumbers: ReadonlySet<string>;
+  /** The contact that holds each identifier. */
+  readonly holders: IdentifierMap<number>;
   readonly view: IdentityView;
 }
 
@@ -20,6 +28,5 @@ export function factsOf(identity: Identity): Facts {
 
 function workOut(identity: Identity): Facts {
   const live = liveContacts(identity);
-  const view = viewOf(live);
-  return { live, emails: new Set(view.emails), phoneNumbers: new Set(view.phoneNumbers), view };
+  return { live, holders: holdersOf(live), view: viewOf(live) };
 }

@@ -1,17 +1,21 @@
-import { current, primaryOf, type Batch, type Growing, type Outcome } from './batch.js';
+import { current, primaryOf, type Batch, type Growing, type Holder, type Outcome } from './batch.js';
 import { writesOf } from './batch-writes.js';
 import {
   byAge,
+  carries,
   carriesAny,
   liveContacts,
   viewOf,
   type Claim,
   type Contact,
+  type Identifier,
   type Identity,
   type IdentityView,
   type Sighting,
+  type Snapshot,
 } from './contact.js';
 import { factsOf } from './facts.js';
+import { IdentifierMap } from './identifier-map.js';
 import type { Writes } from './writes.js';
 
 /** What one caller is told. */
@@ -33,8 +37,11 @@ export interface Reconciliation {
  * Decides what a batch of sightings changes, and what each caller is told.
  *
  * The batch behaves as if its sightings had arrived one at a time, in order: each answer reflects the sightings
- * before it and none after it. When a sighting joins two identities, the one with the older primary survives. A
- * sighting that brings no new identifier inserts nothing, so a replay is free.
+ * before it and none after it. When a sighting joins identities, the one with the oldest primary survives. A sighting
+ * that brings no new identifier inserts nothing, so a replay is free.
+ *
+ * A newcomer attaches to the contact that holds its strongest known identifier, and a merge joins the holders of two
+ * known ones. So the contacts of an identity, deleted ones included, and these edges are always a tree.
  *
  * A sighting with a date counts from then on: the contact it makes is as old as it, and where it makes none, the oldest
  * contact that carries one of its identifiers is at least as old as it. Thus the oldest wins whatever the order of
@@ -43,15 +50,15 @@ export interface Reconciliation {
  * Pure: nothing passed in is modified, and neither ids nor the clock are needed (see {@link Writes}).
  *
  * @example
- * reconcile([], [{ email: 'doc@hillvalley.edu', phoneNumber: '88' }]).writes.newcomers
- * // [{ id: -1, email: 'doc@hillvalley.edu', phoneNumber: '88', linkedId: null }]
+ * const identifiers = [{ kind: 'email', value: 'doc@hillvalley.edu' }];
+ * reconcile({ identities: [], reserved: [] }, [{ identifiers }]).writes.newcomers
+ * // [{ id: -1, identifiers, linkedId: null, joinedId: null }]
  *
- * @param identities every identity that shares an identifier with the batch, with all its rows; one left out would be
+ * @param snapshot every identity that shares an identifier with the batch, with all its rows; one left out would be
  *   mistaken for a new person
- * @param sightings normalised, each with at least one identifier
  */
-export function reconcile(identities: readonly Identity[], sightings: readonly Sighting[]): Reconciliation {
-  const batch = startBatch(identities);
+export function reconcile(snapshot: Snapshot, sightings: readonly Sighting[]): Reconciliation {
+  const batch = startBatch(snapshot);
   const answers = sightings.map((sighting) => answerTo(take(batch, sighting)));
   return { answers, outcomes: batch.outcomes, writes: writesOf(batch) };
 }
@@ -59,26 +66,30 @@ export function reconcile(identities: readonly Identity[], sightings: readonly S
 /** Rows from which on an identity is asked what it carries, with {@link factsOf}, in place of being indexed. */
 const WIDE_ROWS = 64;
 
-function startBatch(identities: readonly Identity[]): Batch {
+function startBatch({ identities, reserved }: Snapshot): Batch {
   const batch: Batch = {
     identities: identities.map(startIdentity),
     wide: [],
-    byEmail: new Map(),
-    byPhone: new Map(),
+    holders: new IdentifierMap(),
+    reserved: new IdentifierMap(),
     newcomers: [],
-    claims: new Map(),
+    claims: new IdentifierMap(),
     merges: [],
     outcomes: [],
     dates: new Map(),
   };
+  reserved.forEach((identifier) => batch.reserved.set(identifier, true));
   for (const identity of batch.identities) {
     if (identity.contacts.length >= WIDE_ROWS) {
       batch.wide.push(identity);
       continue;
     }
-    for (const { email, phoneNumber } of identity.contacts) {
-      if (email !== null) batch.byEmail.set(email, identity);
-      if (phoneNumber !== null) batch.byPhone.set(phoneNumber, identity);
+    // the youngest first, so that the oldest carrier of an identifier holds it in the end
+    for (let i = identity.contacts.length - 1; i >= 0; i--) {
+      const { id, identifiers } = identity.contacts[i]!;
+      for (const identifier of identifiers) {
+        batch.holders.set(identifier, { identity, contactId: id });
+      }
     }
   }
   return batch;
@@ -93,44 +104,61 @@ function startIdentity(stored: Identity): Growing {
 
 /** Applies one sighting and returns the identity it belongs to from then on. */
 function take(batch: Batch, sighting: Sighting): Growing {
-  const ofEmail = ownerOfEmail(batch, sighting.email);
-  const ofPhone = ownerOfPhone(batch, sighting.phoneNumber);
-  const known = ofEmail ?? ofPhone;
-  const isEmailNews = sighting.email !== null && ofEmail === null;
-  const isPhoneNews = sighting.phoneNumber !== null && ofPhone === null;
-  if (known === null || isEmailNews || isPhoneNews) {
-    batch.outcomes.push(known === null ? 'created' : 'linked');
-    return add(batch, known ?? emptyIdentity(batch), sighting, isEmailNews, isPhoneNews);
+  const { holders, news } = find(batch, sighting);
+  const [strongest, ...others] = holders;
+  if (strongest === undefined) {
+    batch.outcomes.push('created');
+    return add(batch, emptyIdentity(batch), null, sighting, news);
   }
-  const isJoin = ofEmail !== null && ofPhone !== null && ofEmail !== ofPhone;
-  batch.outcomes.push(isJoin ? 'merged' : 'unchanged');
-  return backdate(batch, isJoin ? merge(batch, ofEmail, ofPhone, sighting) : known, sighting);
+  batch.outcomes.push(others.length > 0 ? 'merged' : news.length > 0 ? 'linked' : 'unchanged');
+  let identity = current(strongest.identity);
+  for (const other of others) {
+    identity = merge(batch, strongest, other, sighting);
+  }
+  return news.length > 0
+    ? add(batch, identity, strongest.contactId, sighting, news)
+    : backdate(batch, identity, sighting);
 }
 
-function ownerOfEmail({ byEmail, wide }: Batch, email: string | null): Growing | null {
-  if (email === null) {
-    return null;
+/** What is known of a sighting: one holder for each identity that it concerns, the strongest first; and what is new. */
+function find(batch: Batch, { identifiers }: Sighting): { holders: Holder[]; news: Identifier[] } {
+  const holders: Holder[] = [];
+  const news: Identifier[] = [];
+  for (const identifier of identifiers) {
+    const holder = holderOf(batch, identifier);
+    if (holder === null) {
+      news.push(identifier);
+    } else if (!holders.some(({ identity }) => current(identity) === current(holder.identity))) {
+      holders.push(holder);
+    }
   }
-  const identity = byEmail.get(email) ?? wide.find(({ stored }) => factsOf(stored!).emails.has(email));
-  return identity === undefined ? null : current(identity);
+  return { holders, news };
 }
 
-function ownerOfPhone({ byPhone, wide }: Batch, phoneNumber: string | null): Growing | null {
-  if (phoneNumber === null) {
-    return null;
+function holderOf({ holders, wide }: Batch, identifier: Identifier): Holder | null {
+  const holder = holders.get(identifier);
+  if (holder !== undefined) {
+    return holder;
   }
-  const identity =
-    byPhone.get(phoneNumber) ?? wide.find(({ stored }) => factsOf(stored!).phoneNumbers.has(phoneNumber));
-  return identity === undefined ? null : current(identity);
+  for (const identity of wide) {
+    const contactId = factsOf(identity.stored!).holders.get(identifier);
+    if (contactId !== undefined) {
+      return { identity, contactId };
+    }
+  }
+  return null;
 }
 
-function merge(batch: Batch, a: Growing, b: Growing, sighting: Sighting): Growing {
+function merge(batch: Batch, left: Holder, right: Holder, { identifiers }: Sighting): Growing {
+  const [a, b] = [current(left.identity), current(right.identity)];
   const [older, younger] = byAge(primaryOf(a), primaryOf(b)) < 0 ? [a, b] : [b, a];
   batch.merges.push({
     survivorId: primaryOf(older).id,
     mergedId: primaryOf(younger).id,
-    email: sighting.email,
-    phoneNumber: sighting.phoneNumber,
+    leftId: left.contactId,
+    rightId: right.contactId,
+    cause: 'sighting',
+    identifiers,
   });
   older.contacts = [...older.contacts, ...younger.contacts].toSorted(byAge);
   younger.absorbedBy = older;
@@ -148,51 +176,38 @@ function emptyIdentity(batch: Batch): Growing {
 function add(
   batch: Batch,
   identity: Growing,
-  { email, phoneNumber, createdAt }: Sighting,
-  isEmailNews: boolean,
-  isPhoneNews: boolean,
+  joinedId: number | null,
+  { identifiers, createdAt }: Sighting,
+  news: readonly Identifier[],
 ): Growing {
   const id = -(batch.newcomers.length + 1);
   const contact: Contact = {
     id,
-    email,
-    phoneNumber,
+    identifiers,
     createdAt: createdAt ?? Infinity,
     version: 1,
     isDeleted: false,
   };
-  batch.newcomers.push({ contact, identity });
+  batch.newcomers.push({ contact, identity, joinedId });
   identity.contacts = [...identity.contacts, contact];
-  if (isEmailNews && email !== null) {
-    batch.byEmail.set(email, identity);
-    claim(batch, { kind: 'email', value: email, contactId: id, isNews: true });
-  }
-  if (isPhoneNews && phoneNumber !== null) {
-    batch.byPhone.set(phoneNumber, identity);
-    claim(batch, { kind: 'phone', value: phoneNumber, contactId: id, isNews: true });
+  for (const { kind, value } of news) {
+    claim(batch, identity, { kind, value, contactId: id }, true);
   }
   if (createdAt !== undefined) {
     return reorder(batch, identity, contact);
   }
   identity.isChanged = true;
-  identity.view = identity.view && extended(identity.view, contact, isEmailNews, isPhoneNews);
+  identity.view = identity.view && extended(identity.view, id, news);
   return identity;
 }
 
 /** The view with one more contact, the youngest. To build it anew for each of a batch would take long if it is large. */
-function extended(
-  view: IdentityView,
-  { id, email, phoneNumber }: Contact,
-  isEmailNews: boolean,
-  isPhoneNews: boolean,
-): IdentityView {
-  return {
-    ...view,
-    emails: isEmailNews && email !== null ? [...view.emails, email] : view.emails,
-    phoneNumbers:
-      isPhoneNews && phoneNumber !== null ? [...view.phoneNumbers, phoneNumber] : view.phoneNumbers,
-    secondaryContactIds: [...view.secondaryContactIds, id],
-  };
+function extended(view: IdentityView, id: number, news: readonly Identifier[]): IdentityView {
+  const values = new Map(view.values);
+  for (const { kind, value } of news) {
+    values.set(kind, [...(values.get(kind) ?? []), value]);
+  }
+  return { ...view, values, secondaryContactIds: [...view.secondaryContactIds, id] };
 }
 
 /** Makes the oldest contact that carries one of the identifiers as old as the sighting, if it is younger. */
@@ -214,22 +229,17 @@ function backdate(batch: Batch, identity: Growing, sighting: Sighting): Growing 
 /** Puts a dated contact in its place by age; what it carries is claimed by the oldest that does. */
 function reorder(batch: Batch, identity: Growing, contact: Contact): Growing {
   identity.contacts = identity.contacts.toSorted(byAge);
-  const { email, phoneNumber } = contact;
-  if (email !== null) {
-    const holder = identity.contacts.find((each) => each.email === email);
-    claim(batch, { kind: 'email', value: email, contactId: holder!.id, isNews: false });
-  }
-  if (phoneNumber !== null) {
-    const holder = identity.contacts.find((each) => each.phoneNumber === phoneNumber);
-    claim(batch, { kind: 'phone', value: phoneNumber, contactId: holder!.id, isNews: false });
+  for (const identifier of contact.identifiers) {
+    const holder = identity.contacts.find((each) => carries(each, identifier))!;
+    const { kind, value } = identifier;
+    claim(batch, identity, { kind, value, contactId: holder.id }, false);
   }
   return changed(identity);
 }
 
-function claim(batch: Batch, made: Claim & { readonly isNews: boolean }): void {
-  const key = `${made.kind}:${made.value}`;
-  const isNews = made.isNews || batch.claims.get(key)?.isNews === true;
-  batch.claims.set(key, { ...made, isNews });
+function claim(batch: Batch, identity: Growing, made: Claim, isNews: boolean): void {
+  batch.holders.set(made, { identity, contactId: made.contactId });
+  batch.claims.set(made, { ...made, isNews: isNews || batch.claims.get(made)?.isNews === true });
 }
 
 function changed(identity: Growing): Growing {

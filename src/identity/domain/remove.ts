@@ -1,4 +1,11 @@
-import { liveContacts, type Claim, type Contact, type Identity, type IdentifierKind } from './contact.js';
+import {
+  carries,
+  liveContacts,
+  type Claim,
+  type Contact,
+  type Identifier,
+  type Identity,
+} from './contact.js';
 import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
 
 /**
@@ -27,21 +34,27 @@ export function remove(identity: Identity, contactId: number): Writes {
   };
 }
 
-function touchedRows(identity: Identity, deleted: Contact, rest: readonly Contact[]): TouchedRow[] {
+function touchedRows(
+  { primaryId, rows }: Identity,
+  deleted: Contact,
+  rest: readonly Contact[],
+): TouchedRow[] {
   const heir = rest[0];
-  if (deleted.id === identity.primaryId && heir !== undefined) {
-    return identity.rows.map(({ id, version }) => ({
+  if (deleted.id === primaryId && heir !== undefined) {
+    return rows.map(({ id, version }) => ({
       id,
       version,
       linkedId: id === heir.id ? null : heir.id,
+      leavesPast: true,
     }));
   }
-  return identity.rows
-    .filter(({ id }) => id === deleted.id || id === identity.primaryId)
+  return rows
+    .filter(({ id }) => id === deleted.id || id === primaryId)
     .map(({ id, version }) => ({
       id,
       version,
-      linkedId: id === identity.primaryId ? null : identity.primaryId,
+      linkedId: id === primaryId ? null : primaryId,
+      leavesPast: false,
     }));
 }
 
@@ -51,12 +64,13 @@ function claimsAfter(
   rest: readonly Contact[],
 ): Pick<Writes, 'movedClaims' | 'deletion'> {
   const moved: Claim[] = [];
-  const freed: { kind: IdentifierKind; value: string }[] = [];
-  for (const [kind, value, carries] of carriedBy(deleted)) {
-    if (live.find(carries) !== deleted) {
+  const freed: Identifier[] = [];
+  for (const { kind, value } of deleted.identifiers) {
+    const isCarrier = (contact: Contact): boolean => carries(contact, { kind, value });
+    if (live.find(isCarrier) !== deleted) {
       continue; // an older contact brought the value and keeps the claim
     }
-    const heir = rest.find(carries);
+    const heir = rest.find(isCarrier);
     if (heir === undefined) {
       freed.push({ kind, value });
     } else {
@@ -64,18 +78,4 @@ function claimsAfter(
     }
   }
   return { movedClaims: moved, deletion: { contactId: deleted.id, freedClaims: freed } };
-}
-
-function carriedBy({
-  email,
-  phoneNumber,
-}: Contact): [IdentifierKind, string, (contact: Contact) => boolean][] {
-  const carried: [IdentifierKind, string, (contact: Contact) => boolean][] = [];
-  if (email !== null) {
-    carried.push(['email', email, (contact) => contact.email === email]);
-  }
-  if (phoneNumber !== null) {
-    carried.push(['phone', phoneNumber, (contact) => contact.phoneNumber === phoneNumber]);
-  }
-  return carried;
 }

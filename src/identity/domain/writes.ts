@@ -1,4 +1,4 @@
-import type { Claim, IdentifierKind, IdentityView, Sighting } from './contact.js';
+import type { Claim, Identifier, IdentityView, Sighting } from './contact.js';
 
 /** A row that a decision rests on: it must still have `version`, and is given `linkedId` (null: primary). */
 export interface TouchedRow {
@@ -7,6 +7,8 @@ export interface TouchedRow {
   readonly linkedId: number | null;
   /** The earlier date it is given, in µs since 1970; absent: it keeps its own. */
   readonly createdAt?: number;
+  /** Whether its link or its date changes, so that its state until now has to be kept. */
+  readonly leavesPast: boolean;
 }
 
 /**
@@ -16,18 +18,30 @@ export interface TouchedRow {
 export interface Newcomer extends Sighting {
   readonly id: number;
   readonly linkedId: number | null;
+  /** The contact that it attached to: the holder of its strongest known identifier. Null: it began a tree of evidence. */
+  readonly joinedId: number | null;
 }
 
-/** Two identities that became one, and the sighting that joined them. */
-export interface Merge extends Sighting {
+/** Why two identities were merged: by a sighting of both. */
+export type MergeCause = 'sighting';
+
+/** Two identities that became one: an edge between two trees of evidence. */
+export interface Merge {
+  /** Their primaries at that moment; the older one is the survivor. */
   readonly survivorId: number;
   readonly mergedId: number;
+  /** The contacts that the edge joins: the holders of the two identifiers that were seen together. */
+  readonly leftId: number;
+  readonly rightId: number;
+  readonly cause: MergeCause;
+  /** The sighting that joined them. */
+  readonly identifiers: readonly Identifier[];
 }
 
 /** A contact to delete, and the identifiers that no live contact carries any more: they are free again. */
 export interface Deletion {
   readonly contactId: number;
-  readonly freedClaims: readonly { readonly kind: IdentifierKind; readonly value: string }[];
+  readonly freedClaims: readonly Identifier[];
 }
 
 /**
@@ -40,6 +54,8 @@ export interface Writes {
   readonly touched: readonly TouchedRow[];
   readonly newcomers: readonly Newcomer[];
   readonly claims: readonly Claim[];
+  /** Claims on identifiers that are reserved: they must be reserved still. */
+  readonly takenClaims: readonly Claim[];
   /** Claims that pass to another contact of their identity, the oldest that carries the value from now on. */
   readonly movedClaims: readonly Claim[];
   readonly merges: readonly Merge[];
@@ -52,6 +68,7 @@ export const NO_WRITES: Writes = {
   touched: [],
   newcomers: [],
   claims: [],
+  takenClaims: [],
   movedClaims: [],
   merges: [],
   deletion: null,

@@ -1,15 +1,22 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
+import type { Query, Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import type { ConflictCause } from '../identity.metrics.js';
 import { Conflict } from '../identity.errors.js';
 import * as sql from './contact.statements.js';
-import type { Claim, Contact as ContactRow, Identity, IdentifierKind, Sighting } from '../domain/contact.js';
+import type {
+  Claim,
+  Contact as ContactRow,
+  Identifier,
+  Identity,
+  Sighting,
+  Snapshot,
+} from '../domain/contact.js';
+import { STANDARD_KINDS } from '../domain/kinds.js';
 import { realId, type Merge, type Newcomer, type TouchedRow, type Writes } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
-
-const KIND: Record<IdentifierKind, number> = { email: 0, phone: 1 };
+import { distinctIdentifiers, identifierColumns, identifiersOf, keyColumns } from './identifier-columns.js';
 
 /** Which identities to read: those that share an identifier with the sightings, or that of one live contact. */
 export type Selection =
@@ -20,17 +27,21 @@ export type Selection =
 export class ContactRepository extends EntityRepository<Contact> {
   /** Told why a decision could not be written, each time. */
   onConflict: (cause: ConflictCause) => void = () => undefined;
+  /** The kinds of identifiers that are stored. */
+  kinds = STANDARD_KINDS;
   private session: Promise<SqlSession> | null = null;
 
   /**
-   * Reads the selected identities, each with all its rows, from one snapshot. Unknown or deleted: not among them.
+   * Reads the selected identities, each with all its rows, in one snapshot. Unknown or deleted: not among them. Of the
+   * sightings' identifiers that nobody has, those that are reserved are told.
    *
    * @param known identities as they were read before: those that are unchanged are returned as they are, and only their
    *   primary is read
    */
-  async load(selection: Selection, known: readonly Identity[] = []): Promise<Identity[]> {
+  async load(selection: Selection, known: readonly Identity[] = []): Promise<Snapshot> {
     const session = await this.open();
-    return identitiesOf(await session.query(selectionQuery(selection, known), selection.tenantId), known);
+    const query = this.selectionQuery(selection, known);
+    return this.snapshotOf(await session.query(query, selection.tenantId), known);
   }
 
   /**
@@ -47,7 +58,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         const draw: Query = [sql.DRAW, newcomers.length];
         if (touched.length === 0) {
           const [drawnAtOnce] = await transaction.send(draw);
-          return commit(transaction, tenantId, writes, drawnAtOnce);
+          return this.commit(transaction, tenantId, writes, [], drawnAtOnce);
         }
         const ids = touched.map(({ id }) => id);
         const versions = touched.map(({ version }) => version);
@@ -57,7 +68,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         );
         return locked.length < ids.length
           ? new Conflict('changed', without(ids, locked))
-          : commit(transaction, tenantId, writes, drawn);
+          : this.commit(transaction, tenantId, writes, locked, drawn);
       }, tenantId),
     );
   }
@@ -77,31 +88,31 @@ export class ContactRepository extends EntityRepository<Contact> {
   async applyLocked(
     selection: Selection,
     lockIds: readonly number[],
-    decide: (identities: readonly Identity[]) => Writes,
+    decide: (snapshot: Snapshot) => Writes,
     known: readonly Identity[] = [],
   ): Promise<number[] | Conflict> {
     const { tenantId } = selection;
     const session = await this.open();
     return this.unlessConflict(() =>
       session.transaction(async (transaction) => {
-        const [, rows = []] = await transaction.send(
+        const [locked = [], rows = []] = await transaction.send(
           [sql.LOCK, tenantId, lockIds],
-          selectionQuery(selection, known),
+          this.selectionQuery(selection, known),
         );
-        const identities = identitiesOf(rows, known);
-        const writes = decide(identities);
-        const locked = new Set(lockIds);
-        if (!isHeld(identities, writes, locked)) {
+        const snapshot = this.snapshotOf(rows, known);
+        const writes = decide(snapshot);
+        const lockedIds = new Set(lockIds);
+        if (!isHeld(snapshot.identities, writes, lockedIds)) {
           return new Conflict('not_held');
         }
-        const late = writes.touched.map(({ id }) => id).filter((id) => !locked.has(id));
+        const late = writes.touched.map(({ id }) => id).filter((id) => !lockedIds.has(id));
         const [held = [], drawn] = await transaction.send(
           [sql.LOCK_FREE, tenantId, late],
           [sql.DRAW, writes.newcomers.length],
         );
         return held.length < late.length
           ? new Conflict('not_held')
-          : commit(transaction, tenantId, writes, drawn);
+          : this.commit(transaction, tenantId, writes, [...locked, ...held], drawn);
       }, tenantId),
     );
   }
@@ -121,6 +132,164 @@ export class ContactRepository extends EntityRepository<Contact> {
     return outcome;
   }
 
+  /**
+   * Writes everything under the locks that the transaction holds, and commits.
+   *
+   * @param locked the rows that are locked, with the time of their last change
+   * @param drawn the result of DRAW, which must have run after the locks were taken
+   * @returns the ids of the newcomers
+   */
+  private async commit(
+    transaction: Transaction,
+    tenantId: number,
+    writes: Writes,
+    locked: readonly Row[],
+    drawn: readonly Row[] | undefined,
+  ): Promise<number[] | Conflict> {
+    const [row = {}] = drawn ?? [];
+    const freshIds = (row.ids as unknown[]).map(Number).toSorted((a, b) => a - b);
+    // Newcomers stay junior to what they join, and changes of a row keep their order, even if this clock lags behind the
+    // one that stamped it.
+    const lastChange = locked.reduce((latest, { updated_at: at }) => Math.max(latest, Number(at)), 0);
+    const now = Math.max(Number(row.now), writes.youngestTouched + 1, lastChange + 1);
+    const queries = this.writeQueries(tenantId, writes, freshIds, now);
+    // in one order for all, as the claims
+    const takes = writes.takenClaims
+      .toSorted((a, b) => (a.kind + a.value < b.kind + b.value ? -1 : 1))
+      .map((claim) => this.claimQuery(sql.TAKE_CLAIM, tenantId, claim, freshIds));
+    if (takes.length > 0) {
+      const results = await transaction.send(...queries, ...takes);
+      if (results.slice(-takes.length).some((taken) => taken.length === 0)) {
+        return new Conflict('claimed');
+      }
+      await transaction.commit();
+    } else {
+      await transaction.commit(...queries);
+    }
+    return freshIds;
+  }
+
+  /** In the order that the foreign keys ask for: a newcomer out of the past may be the primary that others link to. */
+  private writeQueries(tenantId: number, writes: Writes, freshIds: readonly number[], now: number): Query[] {
+    const real = (id: number): number => realId(id, freshIds);
+    const { deletion } = writes;
+    return [
+      this.insertContacts(tenantId, writes.newcomers, real, now),
+      keepPast(tenantId, writes.touched, now),
+      relink(tenantId, writes.touched, real, now),
+      this.insertMerges(tenantId, writes.merges, real, now),
+      deletion && ([sql.DELETE_CONTACT, tenantId, deletion.contactId, now] as const),
+      this.insertClaims(tenantId, writes.claims, real),
+      ...writes.movedClaims.map((claim) => this.claimQuery(sql.MOVE_CLAIM, tenantId, claim, freshIds)),
+      ...(deletion?.freedClaims ?? []).map(({ kind, value }): Query => [
+        sql.FREE_CLAIM,
+        tenantId,
+        this.kinds.named(kind).number,
+        value,
+      ]),
+    ].filter((query) => query !== null);
+  }
+
+  private insertClaims(tenantId: number, claims: readonly Claim[], real: RealId): Query | null {
+    return claims.length === 0
+      ? null
+      : [
+          sql.INSERT_CLAIMS,
+          tenantId,
+          ...keyColumns(this.kinds, claims),
+          claims.map(({ contactId }) => real(contactId)),
+        ];
+  }
+
+  private claimQuery(
+    statement: Statement,
+    tenantId: number,
+    { kind, value, contactId }: Claim,
+    freshIds: readonly number[],
+  ): Query {
+    return [statement, tenantId, this.kinds.named(kind).number, value, realId(contactId, freshIds)];
+  }
+
+  private insertContacts(
+    tenantId: number,
+    newcomers: readonly Newcomer[],
+    real: RealId,
+    now: number,
+  ): Query | null {
+    return newcomers.length === 0
+      ? null
+      : [
+          sql.INSERT_CONTACTS,
+          tenantId,
+          newcomers.map(({ id }) => real(id)),
+          ...identifierColumns(this.kinds, newcomers),
+          newcomers.map(({ linkedId }) => linkedId && real(linkedId)),
+          newcomers.map(({ joinedId }) => joinedId && real(joinedId)),
+          newcomers.map(({ createdAt = null }) => createdAt),
+          now,
+        ];
+  }
+
+  private insertMerges(tenantId: number, merges: readonly Merge[], real: RealId, now: number): Query | null {
+    return merges.length === 0
+      ? null
+      : [
+          sql.INSERT_MERGES,
+          tenantId,
+          merges.map(({ survivorId }) => real(survivorId)),
+          merges.map(({ mergedId }) => real(mergedId)),
+          merges.map(({ leftId }) => real(leftId)),
+          merges.map(({ rightId }) => real(rightId)),
+          merges.map(({ cause }) => cause),
+          ...identifierColumns(this.kinds, merges),
+          now,
+        ];
+  }
+
+  private selectionQuery(selection: Selection, known: readonly Identity[]): Query {
+    const ids = known.map(({ primaryId }) => primaryId);
+    const versions = known.map(versionOf);
+    if ('contactId' in selection) {
+      return [sql.LOAD_BY_CONTACT, selection.tenantId, selection.contactId, ids, versions];
+    }
+    const keys = keyColumns(this.kinds, distinctIdentifiers(selection.sightings));
+    return [sql.LOAD, selection.tenantId, ...keys, ids, versions];
+  }
+
+  private snapshotOf(rows: readonly Row[], known: readonly Identity[]): Snapshot {
+    const unchanged: Identity[] = [];
+    const reserved: Identifier[] = [];
+    const byRoot = new Map<number, ContactRow[]>();
+    for (const row of rows) {
+      if (row.root === null) {
+        const [kind, value] = row.identifiers as [number, string];
+        reserved.push({ kind: this.kinds.numbered(kind).name, value });
+        continue;
+      }
+      const root = Number(row.root);
+      const members = byRoot.get(root);
+      if (row.is_known === true) {
+        unchanged.push(known.find(({ primaryId }) => primaryId === root)!);
+      } else if (members === undefined) {
+        byRoot.set(root, [this.contactOf(row)]);
+      } else {
+        members.push(this.contactOf(row));
+      }
+    }
+    const read = [...byRoot].map(([primaryId, members]) => ({ primaryId, rows: members }));
+    return { identities: [...unchanged, ...read], reserved };
+  }
+
+  private contactOf(row: Row): ContactRow {
+    return {
+      id: Number(row.id),
+      identifiers: identifiersOf(this.kinds, row),
+      createdAt: Number(row.created_at),
+      version: Number(row.version),
+      isDeleted: row.is_deleted as boolean,
+    };
+  }
+
   private open(): Promise<SqlSession> {
     this.session ??= openSession(this.getEntityManager());
     return this.session;
@@ -132,54 +301,9 @@ function without(ids: readonly number[], rows: readonly Row[]): number[] {
   return ids.filter((id) => !found.has(id));
 }
 
-function selectionQuery(selection: Selection, known: readonly Identity[]): Query {
-  const ids = known.map(({ primaryId }) => primaryId);
-  const versions = known.map(versionOf);
-  if ('contactId' in selection) {
-    return [sql.LOAD_BY_CONTACT, selection.tenantId, selection.contactId, ids, versions];
-  }
-  return [sql.LOAD, selection.tenantId, ...identifiersOf(selection.sightings), ids, versions];
-}
-
-/** Kinds and values of all identifiers, each once: the parameters that statements look identities up by. */
-export function identifiersOf(sightings: readonly Sighting[]): [kinds: number[], values: string[]] {
-  const emails = new Set(sightings.flatMap(({ email }) => email ?? []));
-  const phoneNumbers = new Set(sightings.flatMap(({ phoneNumber }) => phoneNumber ?? []));
-  const kinds = [...emails].map(() => KIND.email).concat([...phoneNumbers].map(() => KIND.phone));
-  return [kinds, [...emails, ...phoneNumbers]];
-}
-
 /** The version of the primary, which counts the changes of the whole identity. */
 function versionOf({ primaryId, rows }: Identity): number {
   return rows.find(({ id }) => id === primaryId)?.version ?? 0;
-}
-
-function identitiesOf(rows: readonly Row[], known: readonly Identity[]): Identity[] {
-  const unchanged: Identity[] = [];
-  const byRoot = new Map<number, ContactRow[]>();
-  for (const row of rows) {
-    const root = Number(row.root);
-    const members = byRoot.get(root);
-    if (row.is_known === true) {
-      unchanged.push(known.find(({ primaryId }) => primaryId === root)!);
-    } else if (members === undefined) {
-      byRoot.set(root, [contactOf(row)]);
-    } else {
-      members.push(contactOf(row));
-    }
-  }
-  return [...unchanged, ...[...byRoot].map(([primaryId, members]) => ({ primaryId, rows: members }))];
-}
-
-function contactOf(row: Row): ContactRow {
-  return {
-    id: Number(row.id),
-    email: row.email as string | null,
-    phoneNumber: row.phone_number as string | null,
-    createdAt: Number(row.created_at),
-    version: Number(row.version),
-    isDeleted: row.is_deleted as boolean,
-  };
 }
 
 /** Whether the primaries of all identities that the decision rests on are among the locked rows. */
@@ -190,72 +314,12 @@ function isHeld(identities: readonly Identity[], { touched }: Writes, locked: Re
   );
 }
 
-/**
- * Writes everything under the locks that the transaction holds, and commits.
- *
- * @param drawn the result of DRAW, which must have run after the locks were taken
- * @returns the ids of the newcomers
- */
-async function commit(
-  transaction: Transaction,
-  tenantId: number,
-  writes: Writes,
-  drawn: readonly Row[] | undefined,
-): Promise<number[]> {
-  const [row = {}] = drawn ?? [];
-  const freshIds = (row.ids as unknown[]).map(Number).toSorted((a, b) => a - b);
-  // Newcomers stay junior to what they join even if this clock lags behind the one that stamped it.
-  const now = Math.max(Number(row.now), writes.youngestTouched + 1);
-  await transaction.commit(...writeQueries(tenantId, writes, freshIds, now));
-  return freshIds;
-}
-
-/** In the order that the foreign keys ask for: a newcomer out of the past may be the primary that others link to. */
-function writeQueries(tenantId: number, writes: Writes, freshIds: readonly number[], now: number): Query[] {
-  const real = (id: number): number => realId(id, freshIds);
-  const { deletion } = writes;
-  return [
-    insertContacts(tenantId, writes.newcomers, real, now),
-    relink(tenantId, writes.touched, real, now),
-    insertMerges(tenantId, writes.merges, real, now),
-    deletion && ([sql.DELETE_CONTACT, tenantId, deletion.contactId, now] as const),
-    insertClaims(tenantId, writes.claims, real),
-    ...writes.movedClaims.map(({ kind, value, contactId }): Query => [
-      sql.MOVE_CLAIM,
-      tenantId,
-      KIND[kind],
-      value,
-      real(contactId),
-    ]),
-    ...(deletion?.freedClaims ?? []).map(({ kind, value }): Query => [
-      sql.FREE_CLAIM,
-      tenantId,
-      KIND[kind],
-      value,
-    ]),
-  ].filter((query) => query !== null);
-}
-
 type RealId = (id: number) => number;
 
-function insertContacts(
-  tenantId: number,
-  newcomers: readonly Newcomer[],
-  real: RealId,
-  now: number,
-): Query | null {
-  return newcomers.length === 0
-    ? null
-    : [
-        sql.INSERT_CONTACTS,
-        tenantId,
-        newcomers.map(({ id }) => real(id)),
-        newcomers.map(({ email }) => email),
-        newcomers.map(({ phoneNumber }) => phoneNumber),
-        newcomers.map(({ linkedId }) => linkedId && real(linkedId)),
-        newcomers.map(({ createdAt = null }) => createdAt),
-        now,
-      ];
+/** The state until now of the rows whose link or date changes. */
+function keepPast(tenantId: number, touched: readonly TouchedRow[], now: number): Query | null {
+  const ids = touched.filter(({ leavesPast }) => leavesPast).map(({ id }) => id);
+  return ids.length === 0 ? null : [sql.KEEP_PAST, tenantId, ids, now];
 }
 
 function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, now: number): Query | null {
@@ -270,32 +334,6 @@ function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, 
         rows.map(({ linkedId }) => (linkedId === null ? 0 : real(linkedId))),
         isDated ? rows.map(({ createdAt = null }) => createdAt) : [],
         now,
-      ];
-}
-
-function insertMerges(tenantId: number, merges: readonly Merge[], real: RealId, now: number): Query | null {
-  return merges.length === 0
-    ? null
-    : [
-        sql.INSERT_MERGES,
-        tenantId,
-        merges.map(({ survivorId }) => real(survivorId)),
-        merges.map(({ mergedId }) => real(mergedId)),
-        merges.map(({ email }) => email),
-        merges.map(({ phoneNumber }) => phoneNumber),
-        now,
-      ];
-}
-
-function insertClaims(tenantId: number, claims: readonly Claim[], real: RealId): Query | null {
-  return claims.length === 0
-    ? null
-    : [
-        sql.INSERT_CLAIMS,
-        tenantId,
-        claims.map(({ kind }) => KIND[kind]),
-        claims.map(({ value }) => value),
-        claims.map(({ contactId }) => real(contactId)),
       ];
 }
 

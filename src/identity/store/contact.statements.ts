@@ -21,32 +21,36 @@ const rowsOfRoots = (ids: string, versions: string): string => `,
   p as materialized (
     select r.root, c.*, k.id is not null as is_known
     from r cross join lateral (
-      select id, email, phone_number, created_at, version, deleted_at from contact
+      select id, email, phone_number, identifiers, created_at, version, deleted_at from contact
       where tenant_id = $1 and id = r.root limit 1) c
     left join unnest(${ids}::bigint[], ${versions}::int[]) k(id, version) on k.id = c.id and k.version = c.version)
-  select root, id, email, phone_number, ${MICROSECONDS}, version, deleted_at is not null as is_deleted, is_known
+  select root, id, email, phone_number, identifiers, ${MICROSECONDS}, version, deleted_at is not null as is_deleted,
+      is_known
     from p
   union all
-  select p.root, c.id, c.email, c.phone_number, ${MICROSECONDS.replace('created_at', 'c.created_at')}, c.version,
-      c.deleted_at is not null, false
+  select p.root, c.id, c.email, c.phone_number, c.identifiers, ${MICROSECONDS.replace('created_at', 'c.created_at')},
+      c.version, c.deleted_at is not null, false
     from p cross join lateral (
-      select id, email, phone_number, created_at, version, deleted_at from contact
+      select id, email, phone_number, identifiers, created_at, version, deleted_at from contact
       where tenant_id = $1 and linked_id = p.root offset 0) c
     where not p.is_known`;
 
 /**
  * $2 kinds, $3 their values, $4 primaries that are known, $5 their versions → every row of every identity that has one
- * of the identifiers, all from one snapshot; of those that are known, the primary.
+ * of the identifiers, all from one snapshot; of those that are known, the primary. A reserved identifier is a row without
+ * root, whose `identifiers` are its kind and value.
  */
 export const LOAD: Statement = {
   name: 'contact_load',
   text: `with b as materialized (
-    select distinct i.contact_id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+    select v.kind, v.value, i.contact_id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
       select contact_id from identifier where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i),
   r as materialized (
     select distinct coalesce(c.linked_id, c.id) as root from b cross join lateral (
       select id, linked_id from contact where tenant_id = $1 and id = b.contact_id limit 1) c)
-  ${rowsOfRoots('$4', '$5')}`,
+  ${rowsOfRoots('$4', '$5')}
+  union all
+  select null, null, null, null, jsonb_build_array(kind, value), null, null, null, null from b where contact_id is null`,
 };
 
 /** $2 id of a contact, $3, $4 as $4, $5 above → every row of its identity; none if it is unknown or deleted. */
@@ -57,29 +61,32 @@ export const LOAD_BY_CONTACT: Statement = {
   ${rowsOfRoots('$3', '$4')}`,
 };
 
+/** The time of a row's last change in µs since 1970: what changes it next must come later. */
+const UPDATED_AT = `(extract(epoch from updated_at) * 1000000)::bigint as updated_at`;
+
 /**
- * $2 ids, $3 versions → the ids of the rows that still have their version and that nobody holds, locked. Waits for none:
+ * $2 ids, $3 versions → the rows that still have their version and that nobody holds, locked. Waits for none:
  * who holds a row is about to change it, and the version would be another after the wait.
  */
 export const LOCK_UNCHANGED: Statement = {
   name: 'contact_lock_unchanged',
-  text: `select c.id from unnest($2::bigint[], $3::int[]) u(id, version) cross join lateral (
-    select id from contact where tenant_id = $1 and id = u.id and version = u.version limit 1
+  text: `select c.* from unnest($2::bigint[], $3::int[]) u(id, version) cross join lateral (
+    select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id and version = u.version limit 1
     for no key update skip locked) c`,
 };
 
 /** $2 ids → locks the rows whatever their version, waiting for who holds them; always in the same order. */
 export const LOCK: Statement = {
   name: 'contact_lock',
-  text: `select c.id from (select id from unnest($2::bigint[]) u(id) order by id) u cross join lateral (
-    select id from contact where tenant_id = $1 and id = u.id limit 1 for no key update) c`,
+  text: `select c.* from (select id from unnest($2::bigint[]) u(id) order by id) u cross join lateral (
+    select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id limit 1 for no key update) c`,
 };
 
-/** $2 ids → the ids of the rows that nobody else holds, locked. Waits for none, so the order does not matter. */
+/** $2 ids → the rows that nobody else holds, locked. Waits for none, so the order does not matter. */
 export const LOCK_FREE: Statement = {
   name: 'contact_lock_free',
-  text: `select c.id from unnest($2::bigint[]) u(id) cross join lateral (
-    select id from contact where tenant_id = $1 and id = u.id limit 1 for no key update skip locked) c`,
+  text: `select c.* from unnest($2::bigint[]) u(id) cross join lateral (
+    select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id limit 1 for no key update skip locked) c`,
 };
 
 /** $1 how many → that many fresh contact ids, and the time of the database in µs since 1970. */
@@ -87,6 +94,15 @@ export const DRAW: Statement = {
   name: 'contact_draw',
   text: `select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now,
     array(select nextval('contact_id_seq') from generate_series(1, $1::int)) as ids`,
+};
+
+/** $2 ids, $3 time → keeps the state until then of rows whose link or date is about to change. */
+export const KEEP_PAST: Statement = {
+  name: 'contact_past_insert',
+  text: `insert into contact_past
+      (tenant_id, contact_id, until, linked_id, created_at, email, phone_number, identifiers)
+    select tenant_id, id, ${time('$3')}, linked_id, created_at, email, phone_number, identifiers
+    from contact where tenant_id = $1 and id = any($2::bigint[])`,
 };
 
 /**
@@ -97,33 +113,42 @@ const ofRow = (array: string): string => `(${array}::bigint[])[width_bucket(id, 
 
 /**
  * $2 ids, ascending, $3 links (0: primary), $4 earlier dates (null: as it is; empty: of all), $5 time → links the rows and
- * counts their change.
+ * counts their change. A row whose date goes back was still recorded when it was.
  */
 export const RELINK: Statement = {
   name: 'contact_relink',
   text: `update contact set version = version + 1, linked_id = nullif(${ofRow('$3')}, 0), updated_at = ${time('$5')},
       link_precedence = case when ${ofRow('$3')} = 0 then 'primary' else 'secondary' end,
-      created_at = coalesce(${time(ofRow('$4'))}, created_at)
+      created_at = coalesce(${time(ofRow('$4'))}, created_at),
+      recorded_at = case when ${ofRow('$4')} is null then recorded_at else coalesce(recorded_at, created_at) end
     where tenant_id = $1 and id = any($2::bigint[])`,
 };
 
-/** $2 ids, $3 emails, $4 phone numbers, $5 links (null: primary), $6 dates (null: the time), $7 time */
+/**
+ * $2 ids, $3 emails, $4 phone numbers, $5 other identifiers as JSON, $6 links (null: primary), $7 the contacts they attached
+ * to (null: none), $8 dates (null: the time), $9 time
+ */
 export const INSERT_CONTACTS: Statement = {
   name: 'contact_insert',
-  text: `insert into contact (tenant_id, id, email, phone_number, linked_id, link_precedence, created_at, updated_at)
-    select $1, u.id, u.email, u.phone_number, u.linked_id,
-      case when u.linked_id is null then 'primary' else 'secondary' end,
-      coalesce(${time('u.created_at')}, ${time('$7')}), ${time('$7')}
-    from unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
-      u(id, email, phone_number, linked_id, created_at)`,
+  text: `insert into contact (tenant_id, id, email, phone_number, identifiers, linked_id, link_precedence, joined_id,
+      created_at, recorded_at, updated_at)
+    select $1, u.id, u.email, u.phone_number, u.identifiers::jsonb, u.linked_id,
+      case when u.linked_id is null then 'primary' else 'secondary' end, u.joined_id,
+      coalesce(${time('u.created_at')}, ${time('$9')}),
+      case when u.created_at is null then null else ${time('$9')} end, ${time('$9')}
+    from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[])
+      u(id, email, phone_number, identifiers, linked_id, joined_id, created_at)`,
 };
 
-/** $2 survivors, $3 merged, $4 emails, $5 phone numbers, $6 time */
+/** $2 survivors, $3 merged, $4 and $5 both ends, $6 causes, $7 emails, $8 phone numbers, $9 other identifiers as JSON, $10 time */
 export const INSERT_MERGES: Statement = {
   name: 'identity_merge_insert',
-  text: `insert into identity_merge (tenant_id, id, survivor_id, merged_id, email, phone_number, created_at)
-    select $1, nextval('identity_merge_id_seq'), u.survivor_id, u.merged_id, u.email, u.phone_number, ${time('$6')}
-    from unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[]) u(survivor_id, merged_id, email, phone_number)`,
+  text: `insert into identity_merge (tenant_id, id, survivor_id, merged_id, left_contact_id, right_contact_id, cause, email,
+      phone_number, identifiers, created_at)
+    select $1, nextval('identity_merge_id_seq'), u.survivor_id, u.merged_id, u.left_id, u.right_id, u.cause, u.email,
+      u.phone_number, u.identifiers::jsonb, ${time('$10')}
+    from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[])
+      u(survivor_id, merged_id, left_id, right_id, cause, email, phone_number, identifiers)`,
 };
 
 /**
@@ -135,6 +160,13 @@ export const INSERT_CLAIMS: Statement = {
   text: `insert into identifier (tenant_id, kind, value, contact_id)
     select $1, u.kind, u.value, u.contact_id from unnest($2::smallint[], $3::text[], $4::bigint[]) u(kind, value, contact_id)
     order by u.kind, u.value collate "C"`,
+};
+
+/** $2 kind, $3 value, $4 contact → a row if the identifier was reserved, and the contact holds it now. */
+export const TAKE_CLAIM: Statement = {
+  name: 'identifier_take',
+  text: `update identifier set contact_id = $4
+    where tenant_id = $1 and kind = $2 and value = $3 and contact_id is null returning value`,
 };
 
 /** $2 id, $3 time */

@@ -4,8 +4,9 @@ import { factsOf } from '../domain/facts.js';
 
 /** Enough for the few identities that grow so large; each one more costs every batch a look. */
 const MAX_IDENTITIES = 64;
-/** Bytes that a row takes in memory with all that is derived from it, beside its identifiers. */
-const ROW_BYTES = 400;
+/** Bytes that a row takes in memory with all that is derived from it, beside its identifiers; and each of those. */
+const ROW_BYTES = 250;
+const IDENTIFIER_BYTES = 150;
 
 interface Entry {
   readonly tenantId: number;
@@ -52,16 +53,14 @@ export class IdentityCache {
 }
 
 function concerns(identity: Identity, sightings: readonly Sighting[]): boolean {
-  const { emails, phoneNumbers } = factsOf(identity);
-  return sightings.some(
-    ({ email, phoneNumber }) =>
-      (email !== null && emails.has(email)) || (phoneNumber !== null && phoneNumbers.has(phoneNumber)),
-  );
+  const { holders } = factsOf(identity);
+  return sightings.some(({ identifiers }) => identifiers.some((identifier) => holders.has(identifier)));
 }
 
 function bytesOf({ rows }: Identity): number {
   return rows.reduce(
-    (sum, { email, phoneNumber }) => sum + ROW_BYTES + (email?.length ?? 0) + (phoneNumber?.length ?? 0),
+    (sum, { identifiers }) =>
+      identifiers.reduce((bytes, { value }) => bytes + IDENTIFIER_BYTES + value.length, sum + ROW_BYTES),
     0,
   );
 }

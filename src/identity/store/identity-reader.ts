@@ -1,7 +1,7 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import type { Identity } from '../domain/contact.js';
+import type { Identity, Snapshot } from '../domain/contact.js';
 import { ContactRepository, type Selection } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
 import { IdentityCache } from './identity-cache.js';
@@ -19,10 +19,10 @@ export class IdentityReader {
   }
 
   /** As {@link ContactRepository.load}; the rows of a large identity are read only if it has changed. */
-  async load(selection: Selection): Promise<Identity[]> {
-    const identities = await this.contacts.load(selection, this.known(selection));
-    this.keep(selection, identities);
-    return identities;
+  async load(selection: Selection): Promise<Snapshot> {
+    const snapshot = await this.contacts.load(selection, this.known(selection));
+    this.keep(selection, snapshot.identities);
+    return snapshot;
   }
 
   /** What is known of the selected identities already, to be offered to the database. */

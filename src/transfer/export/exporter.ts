@@ -1,5 +1,8 @@
 import type { Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
+import { IdentityDto } from '../../identity/api/dto/identity.response.js';
 import { viewOf, type Contact } from '../../identity/domain/contact.js';
+import { EMAIL, PHONE_NUMBER, STANDARD_KINDS } from '../../identity/domain/kinds.js';
+import { identifiersOf, valueOf } from '../../identity/store/identifier-columns.js';
 import { csvLine, guarded, unambiguous } from '../csv.js';
 import type { FileFormat } from '../files.js';
 
@@ -67,16 +70,16 @@ export const NO_IDLE_TIMEOUT: Statement = {
 export const PAGE: Statement = {
   name: 'export_page',
   text: `with p as materialized (
-    select id, email, phone_number, created_at from contact
+    select id, email, phone_number, identifiers, created_at from contact
     where tenant_id = $1 and id > $2 and linked_id is null and deleted_at is null
     order by id limit $3),
   c as (
     select p.id as root, p.* from p
     union all
     select p.id as root, c.* from p cross join lateral (
-      select id, email, phone_number, created_at from contact
+      select id, email, phone_number, identifiers, created_at from contact
       where tenant_id = $1 and linked_id = p.id and deleted_at is null offset 0) c)
-  select root, id, email, phone_number, (extract(epoch from created_at) * 1000000)::bigint as created_at
+  select root, id, email, phone_number, identifiers, (extract(epoch from created_at) * 1000000)::bigint as created_at
   from c order by root, c.created_at, id`,
 };
 
@@ -106,8 +109,7 @@ async function pageAfter(
 function contactOf(row: Row): Contact {
   return {
     id: Number(row.id),
-    email: row.email as string | null,
-    phoneNumber: row.phone_number as string | null,
+    identifiers: identifiersOf(STANDARD_KINDS, row),
     createdAt: Number(row.created_at),
     version: 0,
     isDeleted: false,
@@ -116,13 +118,13 @@ function contactOf(row: Row): Contact {
 
 /** The identity as the API shows it, and its contacts with their dates. */
 function ndjsonOf({ contacts }: DatedIdentity): string {
-  const dated = contacts.map(({ id, email, phoneNumber, createdAt }) => ({
+  const dated = contacts.map(({ id, identifiers, createdAt }) => ({
     id,
-    email,
-    phoneNumber,
+    email: valueOf(identifiers, EMAIL.name),
+    phoneNumber: valueOf(identifiers, PHONE_NUMBER.name),
     createdAt: isoOf(createdAt),
   }));
-  return `${JSON.stringify({ ...viewOf(contacts), contacts: dated })}\n`;
+  return `${JSON.stringify({ ...new IdentityDto(viewOf(contacts)), contacts: dated })}\n`;
 }
 
 /**
@@ -134,8 +136,14 @@ function csvOf({ primaryId, contacts }: DatedIdentity, isExcelSafe: boolean): st
     value === null ? null : isExcelSafe ? guarded(value) : unambiguous(value);
   return contacts
     .toSorted((a, b) => a.id - b.id)
-    .map(({ id, email, phoneNumber, createdAt }) =>
-      csvLine([String(primaryId), String(id), field(email), field(phoneNumber), isoOf(createdAt)]),
+    .map(({ id, identifiers, createdAt }) =>
+      csvLine([
+        String(primaryId),
+        String(id),
+        field(valueOf(identifiers, EMAIL.name)),
+        field(valueOf(identifiers, PHONE_NUMBER.name)),
+        isoOf(createdAt),
+      ]),
     )
     .join('');
 }

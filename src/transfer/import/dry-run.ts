@@ -1,6 +1,7 @@
 import type { SqlSession, Statement } from '../../database/session/sql-session.js';
 import type { Sighting } from '../../identity/domain/contact.js';
-import { identifiersOf } from '../../identity/store/contact.repository.js';
+import { STANDARD_KINDS } from '../../identity/domain/kinds.js';
+import { distinctIdentifiers, keyColumns } from '../../identity/store/identifier-columns.js';
 
 /**
  * Temporary tables for an import that must not write. They have the same names as the real ones, and every statement on
@@ -28,7 +29,8 @@ export class DryRun {
 
   /** Copies in the identities that share an identifier with the sightings. */
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<void> {
-    await this.session.query([this.copying, tenantId, ...identifiersOf(sightings)], tenantId);
+    const keys = keyColumns(STANDARD_KINDS, distinctIdentifiers(sightings));
+    await this.session.query([this.copying, tenantId, ...keys], tenantId);
   }
 }
 
@@ -50,7 +52,7 @@ export const SCHEMA: Statement = {
 };
 
 function shadows(schema: string): string[] {
-  const tables = ['contact', 'identifier', 'identity_merge'];
+  const tables = ['contact', 'contact_past', 'identifier', 'identity_merge'];
   const sequences = ['contact_id_seq', 'identity_merge_id_seq'];
   return [
     'set transaction read write',
@@ -72,7 +74,7 @@ export function copyIn(schema: string): Statement {
     `select c.* from r cross join lateral (
       select * from ${schema}.contact where tenant_id = $1 and ${condition}) c`;
   const text = `with b as materialized (
-    select distinct i.contact_id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+    select v.kind, v.value, i.contact_id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
       select contact_id from ${schema}.identifier
       where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i),
   r as materialized (
@@ -85,7 +87,10 @@ export function copyIn(schema: string): Statement {
     returning *),
   values as (
     select 0::smallint as kind, email as value from added where deleted_at is null and email is not null
-    union select 1, phone_number from added where deleted_at is null and phone_number is not null)
+    union select 1, phone_number from added where deleted_at is null and phone_number is not null
+    union select e.key::smallint, e.value from added cross join lateral jsonb_each_text(identifiers) e
+      where deleted_at is null
+    union select kind, value from b where contact_id is null)
   insert into pg_temp.identifier
   select i.* from values v cross join lateral
     (select * from ${schema}.identifier where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i

@@ -1,22 +1,25 @@
 import type { Sighting } from '../../identity/domain/contact.js';
+import { IdentifierMap } from '../../identity/domain/identifier-map.js';
+import { STANDARD_KINDS } from '../../identity/domain/kinds.js';
 import type { InputRow } from './row-maker.js';
 
 /**
  * Finds the further sightings that join the rows of one identity if the rows share no identifier. That happens after a
  * merge, which creates no contact.
  *
- * The rows of an identity are consecutive. A sighting of a known email and a known phone number merges their identities.
+ * The rows of an identity are consecutive. A sighting of two known identifiers of different kinds merges their identities.
  */
 export class IdentityJoiner {
-  /** Rows that could not be joined: no sighting can hold two emails or two phone numbers. */
+  /** Rows that could not be joined: no sighting can hold two identifiers of one kind. */
   apart = 0;
   private identity: string | null = null;
-  private email: string | null = null;
-  private phoneNumber: string | null = null;
-  /** Identifiers of the rows that are joined */
-  private readonly known = new Set<string>();
+  /** Identifiers of the rows that are joined, and the first value of each kind */
+  private readonly known = new IdentifierMap<true>();
+  private readonly firsts = new Map<string, string>();
   /** Rows that nothing joins yet */
   private waiting: Sighting[] = [];
+
+  constructor(private readonly kinds = STANDARD_KINDS) {}
 
   /** The sightings to add after this row. */
   joinsAfter(row: InputRow): Sighting[] {
@@ -36,8 +39,7 @@ export class IdentityJoiner {
     this.apart += this.waiting.length;
     this.waiting = [];
     this.known.clear();
-    this.email = null;
-    this.phoneNumber = null;
+    this.firsts.clear();
   }
 
   private connect(): Sighting[] {
@@ -59,29 +61,27 @@ export class IdentityJoiner {
     return joins;
   }
 
-  private isTogether({ email, phoneNumber }: Sighting): boolean {
-    return (
-      this.known.size === 0 ||
-      (email !== null && this.known.has(`e${email}`)) ||
-      (phoneNumber !== null && this.known.has(`p${phoneNumber}`))
-    );
+  private isTogether({ identifiers }: Sighting): boolean {
+    return this.firsts.size === 0 || identifiers.some((identifier) => this.known.has(identifier));
   }
 
-  private joinOf({ email, phoneNumber }: Sighting): Sighting | undefined {
-    if (email !== null && this.phoneNumber !== null) {
-      return { email, phoneNumber: this.phoneNumber };
+  private joinOf({ identifiers }: Sighting): Sighting | undefined {
+    for (const { kind, value } of identifiers) {
+      for (const [otherKind, otherValue] of this.firsts) {
+        if (kind !== otherKind) {
+          return { identifiers: this.kinds.identifiersOf({ [kind]: value, [otherKind]: otherValue }) };
+        }
+      }
     }
-    return phoneNumber !== null && this.email !== null ? { email: this.email, phoneNumber } : undefined;
+    return undefined;
   }
 
-  private add({ email, phoneNumber }: Sighting): void {
-    if (email !== null) {
-      this.email ??= email;
-      this.known.add(`e${email}`);
-    }
-    if (phoneNumber !== null) {
-      this.phoneNumber ??= phoneNumber;
-      this.known.add(`p${phoneNumber}`);
+  private add({ identifiers }: Sighting): void {
+    for (const identifier of identifiers) {
+      this.known.set(identifier, true);
+      if (!this.firsts.has(identifier.kind)) {
+        this.firsts.set(identifier.kind, identifier.value);
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 import { ContentionError } from '../../identity/identity.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
+import { IdentifierMap } from '../../identity/domain/identifier-map.js';
 import type { Outcome } from '../../identity/domain/batch.js';
 import type { Prepared } from '../../identity/decision-writer.js';
 import type { Reconciliation } from '../../identity/domain/reconcile.js';
@@ -200,14 +201,14 @@ function sightingsOf(steps: readonly Step[]): Sighting[] {
 
 /** Whether a batch shares an identifier or identity with the one before it. */
 function shareAnything(next: PreparedBatch, before: PreparedBatch): boolean {
-  const emails = new Set(before.steps.map(({ sighting }) => sighting.email));
-  const phoneNumbers = new Set(before.steps.map(({ sighting }) => sighting.phoneNumber));
-  const identities = new Set(before.prepared?.identities.map(({ primaryId }) => primaryId));
+  const seen = new IdentifierMap<true>();
+  before.steps.forEach(({ sighting }) =>
+    sighting.identifiers.forEach((identifier) => seen.set(identifier, true)),
+  );
+  const primaryIds = new Set(before.prepared?.snapshot.identities.map(({ primaryId }) => primaryId));
   return (
-    next.steps.some(
-      ({ sighting: { email, phoneNumber } }) =>
-        (email !== null && emails.has(email)) || (phoneNumber !== null && phoneNumbers.has(phoneNumber)),
-    ) || next.prepared?.identities.some(({ primaryId }) => identities.has(primaryId)) === true
+    next.steps.some(({ sighting }) => sighting.identifiers.some((identifier) => seen.has(identifier))) ||
+    next.prepared?.snapshot.identities.some(({ primaryId }) => primaryIds.has(primaryId)) === true
   );
 }
 

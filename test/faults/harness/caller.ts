@@ -1,5 +1,5 @@
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
-import type { IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
+import type { ShownIdentity, IdentifyBody } from '../../support/wire.js';
 
 /** How a call ended. */
 export interface Outcome {
@@ -22,7 +22,7 @@ export class Caller {
 
   constructor(readonly url: string) {}
 
-  identify(sighting: Sighting): Promise<Outcome> {
+  identify(sighting: IdentifyBody): Promise<Outcome> {
     return this.send('POST', '/identify', JSON.stringify(sighting));
   }
 
@@ -62,8 +62,8 @@ export class Caller {
   }
 }
 
-export function identityOf({ body }: Outcome): IdentityView {
-  return (body as { contact: IdentityView }).contact;
+export function identityOf({ body }: Outcome): ShownIdentity {
+  return (body as { contact: ShownIdentity }).contact;
 }
 
 export function tookMs({ startedAt, endedAt }: Outcome): number {

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
+import type { ShownIdentity, IdentifyBody } from '../../support/wire.js';
 import { Oracle } from '../../support/oracle.js';
 
 export type Call =
-  | { readonly kind: 'identify'; readonly sighting: Sighting }
+  | { readonly kind: 'identify'; readonly sighting: IdentifyBody }
   | { readonly kind: 'find'; readonly id: number }
   | { readonly kind: 'delete'; readonly id: number };
 
@@ -11,14 +11,14 @@ export type Call =
 export interface Event {
   readonly call: Call;
   /** An identity; null: not found; true or false: whether there was something to delete. */
-  readonly answer: IdentityView | null | boolean;
+  readonly answer: ShownIdentity | null | boolean;
   readonly startedAt: number;
   /** Infinity: there was no answer, and the call may take effect at any time after its start, or never. */
   readonly answeredAt: number;
 }
 
 /** A contact as the database stored it. Which call made it is for the search to find out. */
-export interface StoredContact extends Sighting {
+export interface StoredContact extends IdentifyBody {
   readonly id: number;
   readonly createdAt: number;
 }

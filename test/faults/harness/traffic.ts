@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Sighting } from '../../../src/identity/domain/contact.js';
+import type { IdentifyBody } from '../../support/wire.js';
 import type { Caller, Outcome } from './caller.js';
 
 const PAUSE_AFTER_FAILURE_MS = 200;
 
 /** A call with its sighting, and how it ended. */
 export interface Identified extends Outcome {
-  readonly sighting: Sighting;
+  readonly sighting: IdentifyBody;
 }
 
 /** Callers that go on calling, one call after the other each, until they are told to stop. */
@@ -22,7 +22,7 @@ export class Traffic {
   constructor(
     width: number,
     private readonly callerFor: (index: number) => Caller,
-    private readonly sighting: () => Sighting,
+    private readonly sighting: () => IdentifyBody,
     private readonly pauseMs = 0,
   ) {
     this.callers = Array.from({ length: width }, (_, index) => this.call(index));
@@ -60,7 +60,7 @@ export class Traffic {
 }
 
 /** Sightings of people of whom many meet again: half of the calls bring nothing new, some merge. */
-export function crowd(next: () => number, size: number, name: string): () => Sighting {
+export function crowd(next: () => number, size: number, name: string): () => IdentifyBody {
   const pick = (): number => Math.floor(next() * size);
   return () => {
     const shape = next();

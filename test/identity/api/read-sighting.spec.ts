@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { sightingOf } from '../../support/wire.js';
 import { validateSync } from 'class-validator';
 import { InvalidRequestError } from '../../../src/http/problems/problem.errors.js';
 import { IdentifyRequest } from '../../../src/identity/api/dto/identify.request.js';
@@ -56,8 +57,7 @@ const aValue = (text: fc.Arbitrary<string>) =>
 
 function verdict(work: () => Sighting): unknown {
   try {
-    const { email, phoneNumber } = work();
-    return { email, phoneNumber };
+    return work();
   } catch (error) {
     return error instanceof InvalidRequestError ? error.errors : error;
   }
@@ -68,7 +68,7 @@ function judged(email: unknown, phoneNumber: unknown): unknown {
   const request = new IdentifyRequest(email, phoneNumber);
   const mistakes = validateSync(request, { stopAtFirstError: true });
   return mistakes.length === 0
-    ? { email, phoneNumber }
+    ? sightingOf({ email: email as string | null, phoneNumber: phoneNumber as string | null })
     : mistakes.map(({ property, constraints }) => ({
         field: property,
         message: Object.values(constraints!)[0],

@@ -1,13 +1,15 @@
-import type { Identity, IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
+import type { IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
 import type { Call } from '../../../src/identity/batching/call.js';
 import { DecidedCalls, type Contested } from '../../../src/identity/batching/decided-calls.js';
+import { contact, identity, sighting as sightingWith } from '../domain/people.js';
 
-const GEORGE: Identity = identity(1, 'george@hillvalley.edu');
-const BIFF: Identity = identity(2, 'biff@hillvalley.edu');
-const OF_GEORGE: Sighting = { email: 'george@hillvalley.edu', phoneNumber: '1' };
-const OF_BIFF: Sighting = { email: 'biff@hillvalley.edu', phoneNumber: '2' };
-const OF_NOBODY: Sighting = { email: 'doc@hillvalley.edu', phoneNumber: null };
-const KNOWN: Sighting = { email: 'george@hillvalley.edu', phoneNumber: null };
+const GEORGE = identity(contact(1, 'george@hillvalley.edu', null));
+const BIFF = identity(contact(2, 'biff@hillvalley.edu', null));
+const STORED = { identities: [GEORGE, BIFF], reserved: [] };
+const OF_GEORGE = sightingWith('george@hillvalley.edu', '1');
+const OF_BIFF = sightingWith('biff@hillvalley.edu', '2');
+const OF_NOBODY = sightingWith('doc@hillvalley.edu', null);
+const KNOWN = sightingWith('george@hillvalley.edu', null);
 
 class TestCall implements Call {
   isEnded = false;
@@ -21,14 +23,9 @@ class TestCall implements Call {
   }
 }
 
-function identity(id: number, email: string): Identity {
-  const row = { id, email, phoneNumber: null, createdAt: id, version: 1, isDeleted: false };
-  return { primaryId: id, rows: [row] };
-}
-
 function decided(...sightings: Sighting[]) {
-  const calls = sightings.map((sighting) => new TestCall(sighting));
-  return { calls, decision: DecidedCalls.on(calls, [GEORGE, BIFF]) };
+  const calls = sightings.map((each) => new TestCall(each));
+  return { calls, decision: DecidedCalls.on(calls, STORED) };
 }
 
 const told = (contested: readonly Contested<Call>[]) =>
@@ -53,7 +50,7 @@ test('a call without news is answered before the decision is written, the others
 test('a call that has ended is not decided on', () => {
   const calls = [new TestCall(OF_GEORGE), new TestCall(OF_BIFF)];
   calls[0]!.isEnded = true;
-  expect(DecidedCalls.on(calls, [GEORGE, BIFF]).writes.newcomers).toMatchObject([OF_BIFF]);
+  expect(DecidedCalls.on(calls, STORED).writes.newcomers).toMatchObject([OF_BIFF]);
 });
 
 test('the calls that rest on a contested contact are contested, and the others are not', () => {
@@ -62,7 +59,7 @@ test('the calls that rest on a contested contact are contested, and the others a
 });
 
 test('a call that joins a contested identity is contested, and so is one that shares it only through that call', () => {
-  const joining = { email: 'biff@hillvalley.edu', phoneNumber: '1' };
+  const joining = sightingWith('biff@hillvalley.edu', '1');
   const { decision } = decided(OF_GEORGE, joining, OF_NOBODY);
   expect(told(decision.contestedBy([1]))).toEqual([
     [OF_GEORGE, 1],

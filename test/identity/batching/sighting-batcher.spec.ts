@@ -47,8 +47,7 @@ class Batches {
     decide: () => void,
   ): Promise<Contested<C>[]> {
     return new Promise((resolve, reject) => {
-      const contest = (): void =>
-        resolve(calls.map((call) => ({ call, primaryId: Number(call.sighting.phoneNumber) })));
+      const contest = (): void => resolve(calls.map((call) => ({ call, primaryId: Number(phoneOf(call)) })));
       const end = (error?: Error): void => {
         if (error !== undefined) {
           reject(error);
@@ -57,17 +56,20 @@ class Batches {
         for (const call of calls) {
           call.answer({
             primaryContactId: 1,
-            emails: [],
-            phoneNumbers: [call.sighting.phoneNumber!],
+            values: new Map([['phoneNumber', [phoneOf(call)]]]),
             secondaryContactIds: [],
           });
         }
         resolve([]);
       };
-      const phones = calls.map(({ sighting }) => sighting.phoneNumber);
+      const phones = calls.map(phoneOf);
       list.push({ tenantId, phones, decide, end, contest });
     });
   }
+}
+
+function phoneOf({ sighting }: Call): string {
+  return sighting.identifiers[0]!.value;
 }
 
 function batcher(env: Record<string, string>): {
@@ -82,8 +84,8 @@ function batcher(env: Record<string, string>): {
     batches,
     identify: (phoneNumber, tenantId = 1) => {
       const answer = sut
-        .identify(tenantId, { email: null, phoneNumber })
-        .then(({ phoneNumbers }) => [...phoneNumbers]);
+        .identify(tenantId, { identifiers: [{ kind: 'phoneNumber', value: phoneNumber }] })
+        .then(({ values }) => [...values.get('phoneNumber')!]);
       // Some tests end before their batches do, and those are refused one day.
       answer.catch(() => undefined);
       return answer;

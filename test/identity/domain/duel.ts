@@ -1,13 +1,14 @@
-import type { IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
+import { shown, sightingOf, type IdentifyBody, type ShownIdentity } from '../../support/wire.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { withRealIds } from '../../../src/identity/domain/writes.js';
-import type { Merge, Writes } from '../../../src/identity/domain/writes.js';
-import { Oracle } from '../../support/oracle.js';
+import type { Writes } from '../../../src/identity/domain/writes.js';
+import { valueOf } from '../../../src/identity/store/identifier-columns.js';
+import { Oracle, type OracleMerge } from '../../support/oracle.js';
 import { pick } from '../../support/sightings.js';
 import type { Step } from '../../support/sightings.js';
 import { MemoryStore } from './memory-store.js';
-import type { Row } from './memory-store.js';
+import type { StoredRow } from './memory-store.js';
 import { deepFreeze } from './people.js';
 
 /** The time of a step, and the node whose range its ids come from: neither need follow the order of steps. */
@@ -47,12 +48,12 @@ export function emptyTally(): Tally {
 /** All that one side shows after a step. */
 export interface Side {
   /** One a sighting of the step. */
-  readonly answers: readonly IdentityView[];
+  readonly answers: readonly ShownIdentity[];
   readonly awaitsWrite: readonly boolean[];
   /** One a contact, deleted ones included; by arrival, as are the views. */
-  readonly links: readonly Pick<Row, 'id' | 'linkedId' | 'createdAt'>[];
-  readonly views: readonly (IdentityView | null)[];
-  readonly merges: readonly Merge[];
+  readonly links: readonly Pick<StoredRow, 'id' | 'linkedId' | 'createdAt'>[];
+  readonly views: readonly (ShownIdentity | null)[];
+  readonly merges: readonly OracleMerge[];
   readonly partition: readonly (readonly string[])[];
 }
 
@@ -81,18 +82,22 @@ export class Duel {
     return this.sides();
   }
 
-  private identify(batch: readonly Sighting[], { clock, node }: Circumstances): { core: Side; oracle: Side } {
+  private identify(
+    batch: readonly IdentifyBody[],
+    { clock, node }: Circumstances,
+  ): { core: Side; oracle: Side } {
     const before = this.store;
-    const { answers, writes } = reconcile(before.load(batch), deepFreeze(batch));
+    const sightings = deepFreeze(batch.map(sightingOf));
+    const { answers, writes } = reconcile(before.load(sightings), sightings);
     this.countMerges(writes);
     const freshIds = batch.map((_, index) => node * 10_000 + before.rows.length + index + 1);
     this.store = before.apply(writes, freshIds, clock);
     this.now = Math.max(clock, writes.youngestTouched + 1);
 
-    const told = answers.map(({ view }) => withRealIds(view, freshIds));
+    const told = answers.map(({ view }) => shown(withRealIds(view, freshIds)));
     const expected = batch.map((sighting) => this.oracle.identify(sighting));
     const { core, oracle } = this.sides();
-    const stored = new Set(before.rows.map(({ id }) => JSON.stringify(before.find(id))));
+    const stored = new Set(before.rows.map(({ id }) => JSON.stringify(shownOf(before, id))));
     return {
       core: { ...core, answers: told, awaitsWrite: answers.map(({ awaitsWrite }) => awaitsWrite) },
       oracle: {
@@ -103,7 +108,7 @@ export class Duel {
     };
   }
 
-  private delete(row: Row | undefined): void {
+  private delete(row: StoredRow | undefined): void {
     if (row === undefined || !this.oracle.delete(row.id)) {
       return;
     }
@@ -124,8 +129,13 @@ export class Duel {
         answers: [],
         awaitsWrite: [],
         links: store.rows.map(({ id, linkedId, createdAt }) => ({ id, linkedId, createdAt })),
-        views: store.rows.map(({ id }) => store.find(id)),
-        merges: store.merges,
+        views: store.rows.map(({ id }) => shownOf(store, id)),
+        merges: store.merges.map(({ survivorId, mergedId, identifiers }) => ({
+          survivorId,
+          mergedId,
+          email: valueOf(identifiers, 'email'),
+          phoneNumber: valueOf(identifiers, 'phoneNumber'),
+        })),
         partition: store.partition(),
       },
       oracle: {
@@ -152,4 +162,9 @@ export class Duel {
       this.tally.mergesOfDeleted += others.some(({ isDeleted }) => isDeleted) ? 1 : 0;
     }
   }
+}
+
+function shownOf(store: MemoryStore, contactId: number): ShownIdentity | null {
+  const view = store.find(contactId);
+  return view && shown(view);
 }

@@ -2,16 +2,20 @@ import { liveContacts, viewOf } from '../../../src/identity/domain/contact.js';
 import type {
   Claim,
   Contact,
+  Identifier,
   Identity,
   IdentityView,
   Sighting,
+  Snapshot,
 } from '../../../src/identity/domain/contact.js';
 import { realId } from '../../../src/identity/domain/writes.js';
 import type { Deletion, Merge, Writes } from '../../../src/identity/domain/writes.js';
+import { evidenceFaults, type Edge } from '../../support/evidence.js';
 import { deepFreeze } from './people.js';
 
-export interface Row extends Contact {
+export interface StoredRow extends Contact {
   readonly linkedId: number | null;
+  readonly joinedId: number | null;
 }
 
 /** What the database would answer to a write that rests on what has changed meanwhile. */
@@ -23,12 +27,12 @@ export class Conflict extends Error {}
  * A write that breaks one throws and changes nothing.
  */
 export class MemoryStore {
-  private readonly byId: ReadonlyMap<number, Row>;
-  private readonly byPrimaryId: ReadonlyMap<number, readonly Row[]>;
+  private readonly byId: ReadonlyMap<number, StoredRow>;
+  private readonly byPrimaryId: ReadonlyMap<number, readonly StoredRow[]>;
   private readonly byValue: ReadonlyMap<string, Claim>;
 
   constructor(
-    readonly rows: readonly Row[] = [],
+    readonly rows: readonly StoredRow[] = [],
     readonly claims: readonly Claim[] = [],
     readonly merges: readonly Merge[] = [],
   ) {
@@ -38,10 +42,11 @@ export class MemoryStore {
   }
 
   /** Every identity that a claim leads to; youngest rows first, since the order means nothing. */
-  load(sightings: readonly Sighting[]): Identity[] {
+  load(sightings: readonly Sighting[]): Snapshot {
     const claimed = sightings.flatMap(namesOf).flatMap((name) => this.byValue.get(name) ?? []);
     const primaryIds = new Set(claimed.map(({ contactId }) => this.primaryIdOf(contactId)));
-    return [...primaryIds].toReversed().map((primaryId) => this.identity(primaryId));
+    const identities = [...primaryIds].toReversed().map((primaryId) => this.identity(primaryId));
+    return { identities, reserved: [] };
   }
 
   identityOf(contactId: number): Identity {
@@ -52,7 +57,7 @@ export class MemoryStore {
     return this.row(contactId).isDeleted ? null : viewOf(liveContacts(this.identityOf(contactId)));
   }
 
-  /** The identifiers that live together, by the claims: `email:…` and `phone:…`, sorted. */
+  /** The identifiers that live together, by the claims: `email:…` and `phoneNumber:…`, sorted. */
   partition(): string[][] {
     const groups = Map.groupBy(this.claims, ({ contactId }) => this.primaryIdOf(contactId));
     return [...groups.values()]
@@ -69,10 +74,15 @@ export class MemoryStore {
   apply(writes: Writes, freshIds: readonly number[], clock: number): MemoryStore {
     const real = (id: number) => realId(id, freshIds);
     const now = Math.max(clock, writes.youngestTouched + 1);
-    const inserted = writes.newcomers.map(({ id, email, phoneNumber, linkedId, createdAt = now }) => {
-      const link = linkedId === null ? null : real(linkedId);
-      return { id: real(id), email, phoneNumber, linkedId: link, createdAt, version: 1, isDeleted: false };
-    });
+    const inserted = writes.newcomers.map(({ id, identifiers, linkedId, joinedId, createdAt = now }) => ({
+      id: real(id),
+      identifiers,
+      linkedId: linkedId === null ? null : real(linkedId),
+      joinedId: joinedId === null ? null : real(joinedId),
+      createdAt,
+      version: 1,
+      isDeleted: false,
+    }));
     const movedClaims = writes.movedClaims.map((claim) => ({ ...claim, contactId: real(claim.contactId) }));
     const next = new MemoryStore(
       [...this.deleted(writes.deletion, this.relinked(writes, real)), ...inserted],
@@ -86,6 +96,8 @@ export class MemoryStore {
           ...merge,
           survivorId: real(merge.survivorId),
           mergedId: real(merge.mergedId),
+          leftId: real(merge.leftId),
+          rightId: real(merge.rightId),
         })),
       ],
     );
@@ -111,7 +123,7 @@ export class MemoryStore {
     return this.row(contactId).linkedId ?? contactId;
   }
 
-  private row(id: number): Row {
+  private row(id: number): StoredRow {
     const row = this.byId.get(id);
     if (row === undefined) {
       throw new Error(`foreign key: there is no contact ${id}`);
@@ -119,7 +131,7 @@ export class MemoryStore {
     return row;
   }
 
-  private relinked({ touched }: Writes, real: (id: number) => number): Row[] {
+  private relinked({ touched }: Writes, real: (id: number) => number): StoredRow[] {
     ensure(new Set(touched.map(({ id }) => id)).size === touched.length, 'a row is touched twice');
     for (const { id, version } of touched) {
       if (this.row(id).version !== version) {
@@ -133,11 +145,16 @@ export class MemoryStore {
       }
       const linkedId = touch.linkedId === null ? null : real(touch.linkedId);
       ensure((touch.createdAt ?? 0) < row.createdAt, `contact ${row.id} is given a later date`);
+      const isOther = linkedId !== row.linkedId || touch.createdAt !== undefined;
+      ensure(
+        touch.leavesPast === isOther,
+        `contact ${row.id} leaves a past if its link or date changes, and only then`,
+      );
       return { ...row, version: row.version + 1, linkedId, createdAt: touch.createdAt ?? row.createdAt };
     });
   }
 
-  private deleted(deletion: Deletion | null, rows: readonly Row[]): Row[] {
+  private deleted(deletion: Deletion | null, rows: readonly StoredRow[]): StoredRow[] {
     ensure(deletion === null || !this.row(deletion.contactId).isDeleted, 'the contact is deleted already');
     return rows.map((row) => (row.id === deletion?.contactId ? { ...row, isDeleted: true } : row));
   }
@@ -174,10 +191,16 @@ export class MemoryStore {
     for (const { survivorId, mergedId } of this.merges) {
       ensure(this.row(survivorId) !== this.row(mergedId), 'a contact merged with itself');
     }
+    const edges: Edge[] = [
+      ...this.rows.flatMap(({ id, joinedId }) => (joinedId === null ? [] : [[id, joinedId] as const])),
+      ...this.merges.map(({ leftId, rightId }) => [leftId, rightId] as const),
+    ];
+    const [fault] = evidenceFaults(this.rows, edges);
+    ensure(fault === undefined, fault ?? '');
   }
 
   /** Checks who is primary and that the oldest live carrier of each value claims it; returns the values. */
-  private checkIdentity(primaryId: number, rows: readonly Row[]): string[] {
+  private checkIdentity(primaryId: number, rows: readonly StoredRow[]): string[] {
     const live = rows
       .filter(({ isDeleted }) => !isDeleted)
       .toSorted((a, b) => a.createdAt - b.createdAt || a.id - b.id);
@@ -197,8 +220,8 @@ export class MemoryStore {
   }
 }
 
-function checkShape({ id, email, phoneNumber, linkedId }: Row): void {
-  ensure(email !== null || phoneNumber !== null, `contact ${id} has no identifier`);
+function checkShape({ id, identifiers, linkedId }: StoredRow): void {
+  ensure(identifiers.length > 0, `contact ${id} has no identifier`);
   ensure(linkedId !== id, `contact ${id} links to itself`);
 }
 
@@ -208,17 +231,14 @@ function ensure(holds: boolean, problem: string): void {
   }
 }
 
-function withoutLink({ id, email, phoneNumber, createdAt, version, isDeleted }: Row): Contact {
-  return { id, email, phoneNumber, createdAt, version, isDeleted };
+function withoutLink({ id, identifiers, createdAt, version, isDeleted }: StoredRow): Contact {
+  return { id, identifiers, createdAt, version, isDeleted };
 }
 
-function nameOf({ kind, value }: Pick<Claim, 'kind' | 'value'>): string {
+function nameOf({ kind, value }: Identifier): string {
   return `${kind}:${value}`;
 }
 
-function namesOf({ email, phoneNumber }: Sighting): string[] {
-  return [
-    ...(email === null ? [] : [`email:${email}`]),
-    ...(phoneNumber === null ? [] : [`phone:${phoneNumber}`]),
-  ];
+function namesOf({ identifiers }: Sighting): string[] {
+  return identifiers.map(nameOf);
 }

@@ -1,15 +1,31 @@
-import type { Contact, Identity, IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
+import type {
+  Contact,
+  Identifier,
+  Identity,
+  IdentityView,
+  Sighting,
+} from '../../../src/identity/domain/contact.js';
+import { STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import type { Reconciliation } from '../../../src/identity/domain/reconcile.js';
-import type { Writes } from '../../../src/identity/domain/writes.js';
+import type { Merge, Newcomer, TouchedRow, Writes } from '../../../src/identity/domain/writes.js';
 
 export const LORRAINE = 'lorraine@hillvalley.edu';
 export const MCFLY = 'mcfly@hillvalley.edu';
 export const GEORGE = 'george@hillvalley.edu';
 export const BIFF = 'biff@hillvalley.edu';
 
-export function sighting(email: string | null, phoneNumber: string | null): Sighting {
-  return { email, phoneNumber };
+/** An email and a phone number, those that are given. */
+export function identifiers(email: string | null, phoneNumber: string | null): Identifier[] {
+  return STANDARD_KINDS.identifiersOf({ email, phoneNumber });
+}
+
+export function sighting(
+  email: string | null,
+  phoneNumber: string | null,
+  rest: Partial<Pick<Sighting, 'createdAt'>> = {},
+): Sighting {
+  return { identifiers: identifiers(email, phoneNumber), ...rest };
 }
 
 /** A stored contact, as old as its id tells and written once, unless told otherwise. */
@@ -19,7 +35,8 @@ export function contact(
   phoneNumber: string | null,
   rest: Partial<Pick<Contact, 'createdAt' | 'version' | 'isDeleted'>> = {},
 ): Contact {
-  return { id, email, phoneNumber, createdAt: id, version: 1, isDeleted: false, ...rest };
+  const carried = identifiers(email, phoneNumber);
+  return { id, identifiers: carried, createdAt: id, version: 1, isDeleted: false, ...rest };
 }
 
 /** The first row is the primary. */
@@ -33,7 +50,52 @@ export function view(
   phoneNumbers: string[],
   secondaryContactIds: number[],
 ): IdentityView {
-  return { primaryContactId, emails, phoneNumbers, secondaryContactIds };
+  const values = new Map(
+    Object.entries({ email: emails, phoneNumber: phoneNumbers }).filter(([, ofKind]) => ofKind.length > 0),
+  );
+  return { primaryContactId, values, secondaryContactIds };
+}
+
+/** A contact to insert; unless told otherwise it attached to what it links to. */
+export function newcomer(
+  id: number,
+  email: string | null,
+  phoneNumber: string | null,
+  linkedId: number | null,
+  joinedId: number | null = linkedId,
+  createdAt?: number,
+): Newcomer {
+  const dated = createdAt === undefined ? {} : { createdAt };
+  return { id, identifiers: identifiers(email, phoneNumber), linkedId, joinedId, ...dated };
+}
+
+/** A row that is counted as changed, and keeps its link and date. */
+export function touched(id: number, version: number, linkedId: number | null): TouchedRow {
+  return { id, version, linkedId, leavesPast: false };
+}
+
+/** A row that gets another link or date. */
+export function moved(id: number, version: number, linkedId: number | null, createdAt?: number): TouchedRow {
+  const dated = createdAt === undefined ? {} : { createdAt };
+  return { id, version, linkedId, ...dated, leavesPast: true };
+}
+
+/** A merge by a sighting; unless told otherwise the edge joins the primaries, that of the email first. */
+export function merge(
+  survivorId: number,
+  mergedId: number,
+  email: string,
+  phoneNumber: string,
+  [leftId, rightId] = [survivorId, mergedId],
+): Merge {
+  return {
+    survivorId,
+    mergedId,
+    leftId,
+    rightId,
+    cause: 'sighting',
+    identifiers: identifiers(email, phoneNumber),
+  };
 }
 
 /** Reconciles what cannot be modified, as the core promises not to; see {@link inOrder}. */
@@ -41,7 +103,7 @@ export function decide(
   identities: Identity[],
   ...sightings: Sighting[]
 ): Pick<Reconciliation, 'answers' | 'writes'> {
-  const { answers, writes } = reconcile(deepFreeze(identities), deepFreeze(sightings));
+  const { answers, writes } = reconcile(deepFreeze({ identities, reserved: [] }), deepFreeze(sightings));
   return { answers, writes: inOrder(writes) };
 }
 

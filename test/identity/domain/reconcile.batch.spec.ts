@@ -1,4 +1,18 @@
-import { BIFF, GEORGE, LORRAINE, MCFLY, contact, decide, identity, sighting, view } from './people.js';
+import {
+  BIFF,
+  GEORGE,
+  LORRAINE,
+  MCFLY,
+  contact,
+  decide,
+  identity,
+  merge,
+  moved,
+  newcomer,
+  sighting,
+  touched,
+  view,
+} from './people.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { NO_WRITES, isNothing, realId, withRealIds } from '../../../src/identity/domain/writes.js';
 
@@ -31,14 +45,11 @@ describe('a batch', () => {
 
     expect(decide([lorraine], sighting(MCFLY, '123456'), sighting(MCFLY, '919191')).writes).toEqual({
       ...NO_WRITES,
-      touched: [{ id: 1, version: 7, linkedId: null }],
-      newcomers: [
-        { id: -1, email: MCFLY, phoneNumber: '123456', linkedId: 1 },
-        { id: -2, email: MCFLY, phoneNumber: '919191', linkedId: 1 },
-      ],
+      touched: [touched(1, 7, null)],
+      newcomers: [newcomer(-1, MCFLY, '123456', 1), newcomer(-2, MCFLY, '919191', 1, -1)],
       claims: [
         { kind: 'email', value: MCFLY, contactId: -1 },
-        { kind: 'phone', value: '919191', contactId: -2 },
+        { kind: 'phoneNumber', value: '919191', contactId: -2 },
       ],
       youngestTouched: 1,
     });
@@ -51,24 +62,21 @@ describe('a batch', () => {
       { view: view(-1, [LORRAINE], ['123456'], []), awaitsWrite: true },
       { view: view(-1, [LORRAINE], ['123456'], []), awaitsWrite: true },
     ]);
-    expect(writes.newcomers).toEqual([{ id: -1, email: LORRAINE, phoneNumber: '123456', linkedId: null }]);
+    expect(writes.newcomers).toEqual([newcomer(-1, LORRAINE, '123456', null)]);
   });
 
   it('tells what became of each sighting, whatever those before it did', () => {
     const lorraine = identity(contact(1, LORRAINE, '123456'));
 
-    const { outcomes } = reconcile(
-      [lorraine],
-      [
-        sighting(LORRAINE, '123456'),
-        sighting(MCFLY, '123456'),
-        sighting(GEORGE, null),
-        sighting(GEORGE, '919191'),
-        sighting(MCFLY, '919191'),
-        sighting(MCFLY, '919191'),
-        sighting(BIFF, null),
-      ],
-    );
+    const { outcomes } = reconcile({ identities: [lorraine], reserved: [] }, [
+      sighting(LORRAINE, '123456'),
+      sighting(MCFLY, '123456'),
+      sighting(GEORGE, null),
+      sighting(GEORGE, '919191'),
+      sighting(MCFLY, '919191'),
+      sighting(MCFLY, '919191'),
+      sighting(BIFF, null),
+    ]);
 
     expect(outcomes).toEqual(['unchanged', 'linked', 'created', 'linked', 'merged', 'unchanged', 'created']);
   });
@@ -84,7 +92,7 @@ describe('a batch', () => {
     );
 
     expect(answers.map(({ awaitsWrite }) => awaitsWrite)).toEqual([false, true]);
-    expect(writes.touched).toEqual([{ id: 1, version: 1, linkedId: null }]);
+    expect(writes.touched).toEqual([touched(1, 1, null)]);
     expect(writes.youngestTouched).toBe(1);
   });
 });
@@ -101,15 +109,12 @@ describe('newcomers of one batch', () => {
     expect(answers.at(-1)).toEqual({ view: view(-1, [LORRAINE], ['123456'], [-2]), awaitsWrite: true });
     expect(writes).toEqual({
       ...NO_WRITES,
-      newcomers: [
-        { id: -1, email: LORRAINE, phoneNumber: null, linkedId: null },
-        { id: -2, email: null, phoneNumber: '123456', linkedId: -1 },
-      ],
+      newcomers: [newcomer(-1, LORRAINE, null, null), newcomer(-2, null, '123456', -1, null)],
       claims: [
         { kind: 'email', value: LORRAINE, contactId: -1 },
-        { kind: 'phone', value: '123456', contactId: -2 },
+        { kind: 'phoneNumber', value: '123456', contactId: -2 },
       ],
-      merges: [{ survivorId: -1, mergedId: -2, email: LORRAINE, phoneNumber: '123456' }],
+      merges: [merge(-1, -2, LORRAINE, '123456')],
     });
   });
 
@@ -133,17 +138,14 @@ describe('newcomers of one batch', () => {
     ]);
     expect(writes).toEqual({
       ...NO_WRITES,
-      touched: [{ id: 5, version: 2, linkedId: null }],
-      newcomers: [
-        { id: -1, email: BIFF, phoneNumber: '717171', linkedId: 5 },
-        { id: -2, email: GEORGE, phoneNumber: '717171', linkedId: 5 },
-      ],
+      touched: [touched(5, 2, null)],
+      newcomers: [newcomer(-1, BIFF, '717171', 5, null), newcomer(-2, GEORGE, '717171', 5, -1)],
       claims: [
         { kind: 'email', value: BIFF, contactId: -1 },
         { kind: 'email', value: GEORGE, contactId: -2 },
-        { kind: 'phone', value: '717171', contactId: -1 },
+        { kind: 'phoneNumber', value: '717171', contactId: -1 },
       ],
-      merges: [{ survivorId: 5, mergedId: -1, email: GEORGE, phoneNumber: '123456' }],
+      merges: [merge(5, -1, GEORGE, '123456', [-2, 5])],
       youngestTouched: 8,
     });
   });
@@ -163,17 +165,10 @@ describe('newcomers of one batch', () => {
     expect(answers.map((answer) => answer.view.primaryContactId)).toEqual([27, 11, 1]);
     expect(writes).toEqual({
       ...NO_WRITES,
-      touched: [
-        { id: 1, version: 2, linkedId: null },
-        { id: 11, version: 3, linkedId: 1 },
-        { id: 27, version: 4, linkedId: 1 },
-      ],
-      newcomers: [{ id: -1, email: MCFLY, phoneNumber: '717171', linkedId: 1 }],
+      touched: [touched(1, 2, null), moved(11, 3, 1), moved(27, 4, 1)],
+      newcomers: [newcomer(-1, MCFLY, '717171', 1, 27)],
       claims: [{ kind: 'email', value: MCFLY, contactId: -1 }],
-      merges: [
-        { survivorId: 11, mergedId: 27, email: MCFLY, phoneNumber: '919191' },
-        { survivorId: 1, mergedId: 11, email: BIFF, phoneNumber: '123456' },
-      ],
+      merges: [merge(11, 27, MCFLY, '919191', [-1, 11]), merge(1, 11, BIFF, '123456', [27, 1])],
       youngestTouched: 27,
     });
   });
@@ -191,7 +186,7 @@ describe('newcomers of one batch', () => {
     expect(answers.at(-1)?.view).toEqual(
       view(1, [LORRAINE, GEORGE], ['123456', '919191', '717171'], [11, -1]),
     );
-    expect(writes.newcomers).toEqual([{ id: -1, email: GEORGE, phoneNumber: '717171', linkedId: 1 }]);
+    expect(writes.newcomers).toEqual([newcomer(-1, GEORGE, '717171', 1, 11)]);
   });
 });
 
@@ -213,11 +208,8 @@ describe('provisional ids', () => {
 
 describe('a write', () => {
   it.each([
-    [
-      'newcomers',
-      { ...NO_WRITES, newcomers: [{ id: -1, email: LORRAINE, phoneNumber: null, linkedId: null }] },
-    ],
-    ['touched rows', { ...NO_WRITES, touched: [{ id: 1, version: 1, linkedId: null }] }],
+    ['newcomers', { ...NO_WRITES, newcomers: [newcomer(-1, LORRAINE, null, null)] }],
+    ['touched rows', { ...NO_WRITES, touched: [touched(1, 1, null)] }],
   ])('with %s is something', (_, writes) => {
     expect(isNothing(writes)).toBe(false);
   });

@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
-import type { Sighting } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { NO_WRITES, withRealIds } from '../../../src/identity/domain/writes.js';
 import { Oracle } from '../../support/oracle.js';
 import { aHistoryOf, announceSeed, aSighting, cut, seed } from '../../support/sightings.js';
 import { Duel, emptyTally } from './duel.js';
+import { shown, sightingOf, type IdentifyBody } from '../../support/wire.js';
 import { MemoryStore } from './memory-store.js';
-import { contact, identity } from './people.js';
+import { contact, decide, identity, moved, newcomer, sighting, touched, view } from './people.js';
 
 announceSeed('dated sightings');
 
@@ -20,25 +20,17 @@ describe('a sighting out of the past', () => {
       contact(2, GEORGE, '505050', { createdAt: 30, version: 2 }),
     );
 
-    const { writes, answers } = reconcile([george], [{ email: GEORGE, phoneNumber: '88', createdAt: 10 }]);
+    const { writes, answers } = decide([george], sighting(GEORGE, '88', { createdAt: 10 }));
 
     expect(writes).toEqual({
       ...NO_WRITES,
-      touched: [
-        { id: 1, version: 4, linkedId: -1 },
-        { id: 2, version: 2, linkedId: -1 },
-      ],
-      newcomers: [{ id: -1, email: GEORGE, phoneNumber: '88', linkedId: null, createdAt: 10 }],
-      claims: [{ kind: 'phone', value: '88', contactId: -1 }],
+      touched: [moved(1, 4, -1), moved(2, 2, -1)],
+      newcomers: [newcomer(-1, GEORGE, '88', null, 1, 10)],
+      claims: [{ kind: 'phoneNumber', value: '88', contactId: -1 }],
       movedClaims: [{ kind: 'email', value: GEORGE, contactId: -1 }],
       youngestTouched: 30,
     });
-    expect(answers[0]!.view).toEqual({
-      primaryContactId: -1,
-      emails: [GEORGE],
-      phoneNumbers: ['88', '919191', '505050'],
-      secondaryContactIds: [1, 2],
-    });
+    expect(answers[0]!.view).toEqual(view(-1, [GEORGE], ['88', '919191', '505050'], [1, 2]));
   });
 
   it('that brings news and is younger than the primary takes its place among the secondaries', () => {
@@ -47,13 +39,10 @@ describe('a sighting out of the past', () => {
       contact(2, GEORGE, '505050', { createdAt: 40 }),
     );
 
-    const { writes, answers } = reconcile([george], [{ email: GEORGE, phoneNumber: '88', createdAt: 30 }]);
+    const { writes, answers } = decide([george], sighting(GEORGE, '88', { createdAt: 30 }));
 
-    expect(writes.touched).toEqual([{ id: 1, version: 1, linkedId: null }]);
-    expect(answers[0]!.view).toMatchObject({
-      phoneNumbers: ['919191', '88', '505050'],
-      secondaryContactIds: [-1, 2],
-    });
+    expect(writes.touched).toEqual([touched(1, 1, null)]);
+    expect(answers[0]!.view).toEqual(view(1, [GEORGE], ['919191', '88', '505050'], [-1, 2]));
   });
 
   it('that brings nothing new makes the oldest carrier as old as itself', () => {
@@ -62,17 +51,14 @@ describe('a sighting out of the past', () => {
       contact(2, BIFF, '919191', { createdAt: 30, version: 3 }),
     );
 
-    const { writes } = reconcile([george], [{ email: BIFF, phoneNumber: null, createdAt: 10 }]);
+    const { writes } = decide([george], sighting(BIFF, null, { createdAt: 10 }));
 
     expect(writes).toEqual({
       ...NO_WRITES,
-      touched: [
-        { id: 1, version: 1, linkedId: 2 },
-        { id: 2, version: 3, linkedId: null, createdAt: 10 },
-      ],
+      touched: [moved(1, 1, 2), moved(2, 3, null, 10)],
       movedClaims: [
         { kind: 'email', value: BIFF, contactId: 2 },
-        { kind: 'phone', value: '919191', contactId: 2 },
+        { kind: 'phoneNumber', value: '919191', contactId: 2 },
       ],
       youngestTouched: 30,
     });
@@ -81,7 +67,7 @@ describe('a sighting out of the past', () => {
   it('that is no older than what is known writes nothing', () => {
     const george = identity(contact(1, GEORGE, '919191', { createdAt: 20 }));
 
-    const { writes } = reconcile([george], [{ email: GEORGE, phoneNumber: '919191', createdAt: 20 }]);
+    const { writes } = decide([george], sighting(GEORGE, '919191', { createdAt: 20 }));
 
     expect(writes).toEqual(NO_WRITES);
   });
@@ -89,7 +75,7 @@ describe('a sighting out of the past', () => {
   it('of the same moment as a stored contact is younger than it', () => {
     const george = identity(contact(7, GEORGE, '919191', { createdAt: 20 }));
 
-    const { answers } = reconcile([george], [{ email: GEORGE, phoneNumber: '88', createdAt: 20 }]);
+    const { answers } = decide([george], sighting(GEORGE, '88', { createdAt: 20 }));
 
     expect(answers[0]!.view).toMatchObject({ primaryContactId: 7, secondaryContactIds: [-1] });
   });
@@ -97,13 +83,7 @@ describe('a sighting out of the past', () => {
 
 describe('newcomers without a date', () => {
   it('are younger than the dated newcomers of their batch that they join, whatever the clock', () => {
-    const { writes } = reconcile(
-      [],
-      [
-        { email: GEORGE, phoneNumber: null, createdAt: 100 },
-        { email: GEORGE, phoneNumber: '919191' },
-      ],
-    );
+    const { writes } = decide([], sighting(GEORGE, null, { createdAt: 100 }), sighting(GEORGE, '919191'));
 
     const { rows } = new MemoryStore().apply(writes, [1, 2], 50);
     expect(rows.map(({ id, linkedId, createdAt }) => ({ id, linkedId, createdAt }))).toEqual([
@@ -114,9 +94,9 @@ describe('newcomers without a date', () => {
 });
 
 describe('random sightings, some out of the past, cut into random batches', () => {
-  const aDatedSighting: fc.Arbitrary<Sighting> = fc
+  const aDatedSighting: fc.Arbitrary<IdentifyBody> = fc
     .tuple(aSighting, fc.option(fc.integer({ min: 1, max: 30 })))
-    .map(([sighting, createdAt]) => (createdAt === null ? sighting : { ...sighting, createdAt }));
+    .map(([body, createdAt]) => (createdAt === null ? body : { ...body, createdAt }));
   const someLengths = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
 
   it('are answered as the oracle answers them one by one, and a replay of the dated ones writes nothing', () => {
@@ -130,18 +110,19 @@ describe('random sightings, some out of the past, cut into random batches', () =
           // all that come without a date come later than all that have one
           const oracle = new Oracle((nth) => ({ id: nth, createdAt: 100 + nth }));
           for (const batch of cut(sightings, lengths)) {
-            const { answers, writes } = reconcile(store.load(batch), batch);
+            const taken = batch.map(sightingOf);
+            const { answers, writes } = reconcile(store.load(taken), taken);
             const freshIds = batch.map((_, index) => store.rows.length + index + 1);
             promotions +=
               writes.newcomers.length > 0 && writes.touched.some(({ linkedId }) => (linkedId ?? 0) < 0)
                 ? 1
                 : 0;
             store = store.apply(writes, freshIds, 100 + store.rows.length);
-            expect(answers.map(({ view }) => withRealIds(view, freshIds))).toEqual(
-              batch.map((sighting) => oracle.identify(sighting)),
+            expect(answers.map((answer) => shown(withRealIds(answer.view, freshIds)))).toEqual(
+              batch.map((body) => oracle.identify(body)),
             );
           }
-          const dated = sightings.filter(({ createdAt }) => createdAt !== undefined);
+          const dated = sightings.filter(({ createdAt }) => createdAt !== undefined).map(sightingOf);
           expect(reconcile(store.load(dated), dated).writes).toEqual(NO_WRITES);
         },
       ),

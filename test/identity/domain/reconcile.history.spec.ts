@@ -1,5 +1,4 @@
 import * as fc from 'fast-check';
-import type { Sighting } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { NO_WRITES, isNothing } from '../../../src/identity/domain/writes.js';
@@ -15,6 +14,7 @@ import {
   someSightings,
 } from '../../support/sightings.js';
 import type { Step } from '../../support/sightings.js';
+import { sightingOf, type IdentifyBody } from '../../support/wire.js';
 import { Duel, emptyTally } from './duel.js';
 import { Conflict, MemoryStore } from './memory-store.js';
 
@@ -70,7 +70,7 @@ describe('a random list of sightings', () => {
     fc.assert(
       fc.property(someSightings, someLengths, fc.infiniteStream(aShare), (sightings, lengths, shares) => {
         const store = written(cut(sightings, lengths));
-        const replay = sightings.map(() => pick(sightings, shares.next().value)!);
+        const replay = sightings.map(() => sightingOf(pick(sightings, shares.next().value)!));
 
         const { answers, writes } = reconcile(store.load(replay), replay);
 
@@ -118,7 +118,7 @@ describe('a decision on what another process has changed meanwhile', () => {
 });
 
 /** Every batch decided and applied; the clock runs with the number of contacts. */
-function written(batches: readonly (readonly Sighting[])[]): MemoryStore {
+function written(batches: readonly (readonly IdentifyBody[])[]): MemoryStore {
   return batches.reduce(
     (store, batch) => applied(store, decisionOf({ batch }, store)(store)),
     new MemoryStore(),
@@ -128,7 +128,8 @@ function written(batches: readonly (readonly Sighting[])[]): MemoryStore {
 /** The step as a decision that can be made now or later; what it deletes is settled now. */
 function decisionOf(step: Step, now: MemoryStore): (store: MemoryStore) => Writes {
   if ('batch' in step) {
-    return (store) => reconcile(store.load(step.batch), step.batch).writes;
+    const batch = step.batch.map(sightingOf);
+    return (store) => reconcile(store.load(batch), batch).writes;
   }
   const { id } = pick(now.rows, step.deleteAt)!;
   return (store) => remove(store.identityOf(id), id);
@@ -142,11 +143,11 @@ function applied(store: MemoryStore, writes: Writes): MemoryStore {
 /** Without times and versions, which tell how the writes were cut. */
 function contentsOf({ rows, claims, merges }: MemoryStore): object {
   return {
-    contacts: rows.map(({ id, email, phoneNumber, linkedId, isDeleted }) => ({
+    contacts: rows.map(({ id, identifiers, linkedId, joinedId, isDeleted }) => ({
       id,
-      email,
-      phoneNumber,
+      identifiers,
       linkedId,
+      joinedId,
       isDeleted,
     })),
     claims: new Set(claims),

@@ -1,4 +1,17 @@
-import { BIFF, GEORGE, LORRAINE, MCFLY, contact, decide, identity, sighting, view } from './people.js';
+import {
+  BIFF,
+  GEORGE,
+  LORRAINE,
+  MCFLY,
+  contact,
+  decide,
+  identity,
+  merge,
+  moved,
+  sighting,
+  touched,
+  view,
+} from './people.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
 
 describe('a sighting of two identities', () => {
@@ -6,10 +19,7 @@ describe('a sighting of two identities', () => {
   const biff = identity(contact(27, BIFF, '717171', { version: 6 }));
   const joined = {
     answers: [{ view: view(11, [GEORGE, BIFF], ['919191', '717171'], [27]), awaitsWrite: true }],
-    touched: [
-      { id: 11, version: 4, linkedId: null },
-      { id: 27, version: 6, linkedId: 11 },
-    ],
+    touched: [touched(11, 4, null), moved(27, 6, 11)],
   };
 
   it('merges them under the older primary and adds no contact', () => {
@@ -20,7 +30,7 @@ describe('a sighting of two identities', () => {
       writes: {
         ...NO_WRITES,
         touched: joined.touched,
-        merges: [{ survivorId: 11, mergedId: 27, email: GEORGE, phoneNumber: '717171' }],
+        merges: [merge(11, 27, GEORGE, '717171')],
         youngestTouched: 27,
       },
     });
@@ -34,7 +44,7 @@ describe('a sighting of two identities', () => {
       writes: {
         ...NO_WRITES,
         touched: joined.touched,
-        merges: [{ survivorId: 11, mergedId: 27, email: BIFF, phoneNumber: '919191' }],
+        merges: [merge(11, 27, BIFF, '919191', [27, 11])],
         youngestTouched: 27,
       },
     });
@@ -49,10 +59,7 @@ describe('a sighting of two identities', () => {
     expect(answers).toEqual([
       { view: view(27, [BIFF, GEORGE], ['717171', '919191'], [11]), awaitsWrite: true },
     ]);
-    expect(writes.touched).toEqual([
-      { id: 11, version: 1, linkedId: 27 },
-      { id: 27, version: 1, linkedId: null },
-    ]);
+    expect(writes.touched).toEqual([moved(11, 1, 27), touched(27, 1, null)]);
   });
 
   it.each([
@@ -76,7 +83,7 @@ describe('a sighting of two identities', () => {
     expect(answers).toEqual([
       { view: view(2, [GEORGE, BIFF, MCFLY], ['919191', '717171'], [3, 9]), awaitsWrite: true },
     ]);
-    expect(writes.merges).toEqual([{ survivorId: 2, mergedId: 3, email: MCFLY, phoneNumber: '717171' }]);
+    expect(writes.merges).toEqual([merge(2, 3, MCFLY, '717171', [9, 3])]);
   });
 });
 
@@ -100,16 +107,11 @@ describe('the identity that is merged away', () => {
   });
 
   it('has every row touched and linked to the survivor, deleted ones too; the survivor but its primary', () => {
-    expect(writes.touched).toEqual([
-      { id: 1, version: 5, linkedId: null },
-      { id: 2, version: 8, linkedId: 1 },
-      { id: 3, version: 3, linkedId: 1 },
-      { id: 5, version: 9, linkedId: 1 },
-    ]);
+    expect(writes.touched).toEqual([touched(1, 5, null), moved(2, 8, 1), moved(3, 3, 1), moved(5, 9, 1)]);
   });
 
   it('is logged once, by its primary, with the sighting that joined it', () => {
-    expect(writes.merges).toEqual([{ survivorId: 1, mergedId: 2, email: MCFLY, phoneNumber: '919191' }]);
+    expect(writes.merges).toEqual([merge(1, 2, MCFLY, '919191', [4, 2])]);
   });
 
   it('keeps its claims, and nothing is inserted', () => {

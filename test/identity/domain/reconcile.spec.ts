@@ -1,4 +1,16 @@
-import { BIFF, GEORGE, LORRAINE, MCFLY, contact, decide, identity, sighting, view } from './people.js';
+import {
+  BIFF,
+  GEORGE,
+  LORRAINE,
+  MCFLY,
+  contact,
+  decide,
+  identity,
+  sighting,
+  view,
+  newcomer,
+  touched,
+} from './people.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
 
 describe('a sighting of unknown identifiers', () => {
@@ -7,10 +19,10 @@ describe('a sighting of unknown identifiers', () => {
       answers: [{ view: view(-1, [LORRAINE], ['123456'], []), awaitsWrite: true }],
       writes: {
         ...NO_WRITES,
-        newcomers: [{ id: -1, email: LORRAINE, phoneNumber: '123456', linkedId: null }],
+        newcomers: [newcomer(-1, LORRAINE, '123456', null)],
         claims: [
           { kind: 'email', value: LORRAINE, contactId: -1 },
-          { kind: 'phone', value: '123456', contactId: -1 },
+          { kind: 'phoneNumber', value: '123456', contactId: -1 },
         ],
       },
     });
@@ -21,7 +33,7 @@ describe('a sighting of unknown identifiers', () => {
       answers: [{ view: view(-1, [LORRAINE], [], []), awaitsWrite: true }],
       writes: {
         ...NO_WRITES,
-        newcomers: [{ id: -1, email: LORRAINE, phoneNumber: null, linkedId: null }],
+        newcomers: [newcomer(-1, LORRAINE, null, null)],
         claims: [{ kind: 'email', value: LORRAINE, contactId: -1 }],
       },
     });
@@ -32,8 +44,8 @@ describe('a sighting of unknown identifiers', () => {
       answers: [{ view: view(-1, [], ['123456'], []), awaitsWrite: true }],
       writes: {
         ...NO_WRITES,
-        newcomers: [{ id: -1, email: null, phoneNumber: '123456', linkedId: null }],
-        claims: [{ kind: 'phone', value: '123456', contactId: -1 }],
+        newcomers: [newcomer(-1, null, '123456', null)],
+        claims: [{ kind: 'phoneNumber', value: '123456', contactId: -1 }],
       },
     });
   });
@@ -42,7 +54,7 @@ describe('a sighting of unknown identifiers', () => {
     const lorraine = identity(contact(1, null, '123456'));
 
     expect(decide([lorraine], sighting('123456', null)).writes.newcomers).toEqual([
-      { id: -1, email: '123456', phoneNumber: null, linkedId: null },
+      newcomer(-1, '123456', null, null),
     ]);
   });
 });
@@ -74,8 +86,8 @@ describe('a sighting with one known identifier and one new', () => {
       answers: [{ view: view(1, [LORRAINE, MCFLY], ['123456'], [-1]), awaitsWrite: true }],
       writes: {
         ...NO_WRITES,
-        touched: [{ id: 1, version: 7, linkedId: null }],
-        newcomers: [{ id: -1, email: MCFLY, phoneNumber: '123456', linkedId: 1 }],
+        touched: [touched(1, 7, null)],
+        newcomers: [newcomer(-1, MCFLY, '123456', 1)],
         claims: [{ kind: 'email', value: MCFLY, contactId: -1 }],
         youngestTouched: 1,
       },
@@ -89,9 +101,9 @@ describe('a sighting with one known identifier and one new', () => {
       answers: [{ view: view(1, [LORRAINE], ['123456', '919191'], [-1]), awaitsWrite: true }],
       writes: {
         ...NO_WRITES,
-        touched: [{ id: 1, version: 7, linkedId: null }],
-        newcomers: [{ id: -1, email: LORRAINE, phoneNumber: '919191', linkedId: 1 }],
-        claims: [{ kind: 'phone', value: '919191', contactId: -1 }],
+        touched: [touched(1, 7, null)],
+        newcomers: [newcomer(-1, LORRAINE, '919191', 1)],
+        claims: [{ kind: 'phoneNumber', value: '919191', contactId: -1 }],
         youngestTouched: 1,
       },
     });
@@ -107,9 +119,9 @@ describe('a sighting with one known identifier and one new', () => {
       answers: [{ view: view(1, [LORRAINE, MCFLY], ['123456', '919191'], [23, -1]), awaitsWrite: true }],
       writes: {
         ...NO_WRITES,
-        touched: [{ id: 1, version: 7, linkedId: null }],
-        newcomers: [{ id: -1, email: MCFLY, phoneNumber: '919191', linkedId: 1 }],
-        claims: [{ kind: 'phone', value: '919191', contactId: -1 }],
+        touched: [touched(1, 7, null)],
+        newcomers: [newcomer(-1, MCFLY, '919191', 1, 23)],
+        claims: [{ kind: 'phoneNumber', value: '919191', contactId: -1 }],
         youngestTouched: 23,
       },
     });
@@ -187,8 +199,8 @@ describe('an identifier that only a deleted contact carries', () => {
       answers: [{ view: view(1, [LORRAINE, MCFLY], ['123456'], [-1]), awaitsWrite: true }],
       writes: {
         ...NO_WRITES,
-        touched: [{ id: 1, version: 1, linkedId: null }],
-        newcomers: [{ id: -1, email: MCFLY, phoneNumber: '123456', linkedId: 1 }],
+        touched: [touched(1, 1, null)],
+        newcomers: [newcomer(-1, MCFLY, '123456', 1)],
         claims: [{ kind: 'email', value: MCFLY, contactId: -1 }],
         youngestTouched: 2,
       },

@@ -1,21 +1,21 @@
 import * as fc from 'fast-check';
-import type { Sighting } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { withRealIds } from '../../../src/identity/domain/writes.js';
 import { Oracle } from '../../support/oracle.js';
 import { announceSeed, aSighting, cut, EMAILS, seed } from '../../support/sightings.js';
+import { shown, sightingOf, type IdentifyBody } from '../../support/wire.js';
 import { MemoryStore } from './memory-store.js';
 
 announceSeed('wide identities');
 
 /** Two identities so large that they are asked what they carry in place of being indexed. */
-const WIDE: Sighting[] = [EMAILS[0]!, EMAILS[1]!].flatMap((email, which) =>
+const WIDE: IdentifyBody[] = [EMAILS[0]!, EMAILS[1]!].flatMap((email, which) =>
   Array.from({ length: 70 }, (_, i) => ({ email, phoneNumber: `${which}${1000 + i}` })),
 );
 const aWidePhone = fc
   .record({ which: fc.nat({ max: 1 }), nth: fc.nat({ max: 80 }) })
   .map(({ which, nth }) => `${which}${1000 + nth}`);
-const aWideSighting: fc.Arbitrary<Sighting> = fc.oneof(
+const aWideSighting: fc.Arbitrary<IdentifyBody> = fc.oneof(
   aSighting,
   fc.record({ email: fc.constantFrom(...EMAILS, null), phoneNumber: aWidePhone }),
 );
@@ -30,11 +30,12 @@ test('random sightings on large identities are answered as the oracle answers th
         let store = new MemoryStore();
         const oracle = new Oracle((nth) => store.rows[nth - 1]!);
         for (const batch of [WIDE, ...cut(sightings, lengths)]) {
-          const { answers, writes } = reconcile(store.load(batch), batch);
+          const taken = batch.map(sightingOf);
+          const { answers, writes } = reconcile(store.load(taken), taken);
           const freshIds = batch.map((_, index) => store.rows.length + index + 1);
           store = store.apply(writes, freshIds, store.rows.length);
           const expected = batch.map((sighting) => oracle.identify(sighting));
-          expect(answers.map(({ view }) => withRealIds(view, freshIds))).toEqual(expected);
+          expect(answers.map(({ view }) => shown(withRealIds(view, freshIds)))).toEqual(expected);
           merges += writes.merges.length;
         }
       },

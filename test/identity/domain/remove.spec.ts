@@ -6,7 +6,18 @@ import { NO_WRITES, isNothing } from '../../../src/identity/domain/writes.js';
 import type { Writes } from '../../../src/identity/domain/writes.js';
 import { aShare, announceSeed, cut, seed, someSightings } from '../../support/sightings.js';
 import { Duel, emptyTally } from './duel.js';
-import { BIFF, GEORGE, LORRAINE, MCFLY, contact, deepFreeze, identity, inOrder } from './people.js';
+import {
+  BIFF,
+  GEORGE,
+  LORRAINE,
+  MCFLY,
+  contact,
+  deepFreeze,
+  identity,
+  inOrder,
+  moved,
+  touched,
+} from './people.js';
 
 announceSeed('random deletions of the core');
 
@@ -25,10 +36,7 @@ describe('deleting a secondary', () => {
 
     expect(removed(lorraine, 23)).toEqual({
       ...NO_WRITES,
-      touched: [
-        { id: 1, version: 5, linkedId: null },
-        { id: 23, version: 2, linkedId: 1 },
-      ],
+      touched: [touched(1, 5, null), touched(23, 2, 1)],
       deletion: { contactId: 23, freedClaims: [{ kind: 'email', value: MCFLY }] },
     });
   });
@@ -80,7 +88,7 @@ describe('deleting a secondary', () => {
     );
 
     expect(removed(lorraine, 2)).toMatchObject({
-      movedClaims: [{ kind: 'phone', value: '919191', contactId: 3 }],
+      movedClaims: [{ kind: 'phoneNumber', value: '919191', contactId: 3 }],
       deletion: { contactId: 2, freedClaims: [] },
     });
   });
@@ -97,13 +105,8 @@ describe('deleting the primary', () => {
   it('makes the oldest live contact primary, links every other row to it, deleted ones too, and passes claims', () => {
     expect(removed(lorraine, 1)).toEqual({
       ...NO_WRITES,
-      touched: [
-        { id: 1, version: 5, linkedId: 8 },
-        { id: 2, version: 2, linkedId: 8 },
-        { id: 4, version: 4, linkedId: 8 },
-        { id: 8, version: 3, linkedId: null },
-      ],
-      movedClaims: [{ kind: 'phone', value: '123456', contactId: 8 }],
+      touched: [moved(1, 5, 8), moved(2, 2, 8), moved(4, 4, 8), moved(8, 3, null)],
+      movedClaims: [{ kind: 'phoneNumber', value: '123456', contactId: 8 }],
       deletion: {
         contactId: 1,
         freedClaims: [{ kind: 'email', value: LORRAINE }],
@@ -118,11 +121,7 @@ describe('deleting the primary', () => {
       contact(9, GEORGE, '123456', { createdAt: 20 }),
     );
 
-    expect(removed(twins, 1).touched).toEqual([
-      { id: 1, version: 1, linkedId: 9 },
-      { id: 9, version: 1, linkedId: null },
-      { id: 10, version: 1, linkedId: 9 },
-    ]);
+    expect(removed(twins, 1).touched).toEqual([moved(1, 1, 9), moved(9, 1, null), moved(10, 1, 9)]);
   });
 
   it('keeps the rest together, though nothing that they carry joins them any more', () => {
@@ -134,14 +133,10 @@ describe('deleting the primary', () => {
 
     expect(removed(bridged, 1)).toEqual({
       ...NO_WRITES,
-      touched: [
-        { id: 1, version: 1, linkedId: 2 },
-        { id: 2, version: 1, linkedId: null },
-        { id: 3, version: 1, linkedId: 2 },
-      ],
+      touched: [moved(1, 1, 2), moved(2, 1, null), moved(3, 1, 2)],
       movedClaims: [
         { kind: 'email', value: LORRAINE, contactId: 2 },
-        { kind: 'phone', value: '123456', contactId: 3 },
+        { kind: 'phoneNumber', value: '123456', contactId: 3 },
       ],
       deletion: {
         contactId: 1,
@@ -157,13 +152,13 @@ describe('deleting the last live contact', () => {
 
     expect(removed(lorraine, 1)).toEqual({
       ...NO_WRITES,
-      touched: [{ id: 1, version: 5, linkedId: null }],
+      touched: [touched(1, 5, null)],
       movedClaims: [],
       deletion: {
         contactId: 1,
         freedClaims: [
           { kind: 'email', value: LORRAINE },
-          { kind: 'phone', value: '123456' },
+          { kind: 'phoneNumber', value: '123456' },
         ],
       },
     });
@@ -172,7 +167,7 @@ describe('deleting the last live contact', () => {
   it('frees only what it carries: there is no claim on what is absent', () => {
     const lorraine = identity(contact(1, null, '123456'));
 
-    expect(removed(lorraine, 1).deletion?.freedClaims).toEqual([{ kind: 'phone', value: '123456' }]);
+    expect(removed(lorraine, 1).deletion?.freedClaims).toEqual([{ kind: 'phoneNumber', value: '123456' }]);
   });
 
   it('makes no deleted contact primary', () => {
@@ -181,7 +176,7 @@ describe('deleting the last live contact', () => {
       contact(1, MCFLY, '123456', { isDeleted: true }),
     );
 
-    expect(removed(lorraine, 2).touched).toEqual([{ id: 2, version: 1, linkedId: null }]);
+    expect(removed(lorraine, 2).touched).toEqual([touched(2, 1, null)]);
   });
 });
 

@@ -4,18 +4,21 @@ import pg from 'pg';
 import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
 import { Conflict } from '../../../src/identity/identity.errors.js';
-import type { ContactRepository } from '../../../src/identity/store/contact.repository.js';
-import type { Sighting } from '../../../src/identity/domain/contact.js';
+import type { ContactRepository, Selection } from '../../../src/identity/store/contact.repository.js';
+import type { Identity, Snapshot } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import type { Writes } from '../../../src/identity/domain/writes.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { sightingOf, type IdentifyBody } from '../../support/wire.js';
 import { violations } from '../../support/invariants.js';
 
 const TENANT = 1;
-const GEORGE: Sighting = { email: 'george@hillvalley.edu', phoneNumber: '919191' };
-const BIFF: Sighting = { email: 'biffsucks@hillvalley.edu', phoneNumber: '717171' };
+const GEORGE = { email: 'george@hillvalley.edu', phoneNumber: '919191' };
+const BIFF = { email: 'biffsucks@hillvalley.edu', phoneNumber: '717171' };
+
+const NOTHING: Snapshot = { identities: [], reserved: [] };
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -38,12 +41,17 @@ afterAll(async () => {
 });
 
 /** What the service would decide now, not yet written. */
-async function decide(...sightings: Sighting[]): Promise<Writes> {
+async function decide(...bodies: IdentifyBody[]): Promise<Writes> {
+  const sightings = bodies.map(sightingOf);
   return reconcile(await contacts.load({ tenantId: TENANT, sightings }), sightings).writes;
 }
 
-async function write(...sightings: Sighting[]): Promise<void> {
-  expect(await contacts.apply(TENANT, await decide(...sightings))).toBeInstanceOf(Array);
+async function identityOf(selection: Selection): Promise<Identity | undefined> {
+  return (await contacts.load(selection)).identities[0];
+}
+
+async function write(...bodies: IdentifyBody[]): Promise<void> {
+  expect(await contacts.apply(TENANT, await decide(...bodies))).toBeInstanceOf(Array);
 }
 
 test('loading brings every row of every identity that shares an identifier, deleted rows too, and nothing else', async () => {
@@ -53,35 +61,37 @@ test('loading brings every row of every identity that shares an identifier, dele
     { email: GEORGE.email, phoneNumber: '1' },
     { email: 'doc@hillvalley.edu', phoneNumber: null },
   );
-  const [before] = await contacts.load({ tenantId: TENANT, contactId: 3 });
+  const before = await identityOf({ tenantId: TENANT, contactId: 3 });
   await contacts.apply(TENANT, remove(before!, 3));
   const loaded = await contacts.load({
     tenantId: TENANT,
-    sightings: [{ email: GEORGE.email, phoneNumber: BIFF.phoneNumber }],
+    sightings: [sightingOf({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber })],
   });
-  expect(loaded.toSorted((a, b) => a.primaryId - b.primaryId)).toEqual([
+  expect(loaded.identities.toSorted((a, b) => a.primaryId - b.primaryId)).toEqual([
     {
       primaryId: 1,
       rows: [
-        { id: 1, ...GEORGE, createdAt: expect.any(Number), version: 2, isDeleted: false },
+        { id: 1, ...sightingOf(GEORGE), createdAt: expect.any(Number), version: 2, isDeleted: false },
         {
           id: 3,
-          email: GEORGE.email,
-          phoneNumber: '1',
+          ...sightingOf({ email: GEORGE.email, phoneNumber: '1' }),
           createdAt: expect.any(Number),
           version: 2,
           isDeleted: true,
         },
       ],
     },
-    { primaryId: 2, rows: [{ id: 2, ...BIFF, createdAt: expect.any(Number), version: 1, isDeleted: false }] },
+    {
+      primaryId: 2,
+      rows: [{ id: 2, ...sightingOf(BIFF), createdAt: expect.any(Number), version: 1, isDeleted: false }],
+    },
   ]);
 });
 
 test('times come back with the microseconds they were written with', async () => {
   await write(GEORGE);
   await database.query(`update contact set created_at = '2026-03-04T05:06:07.123457Z'`);
-  const [identity] = await contacts.load({ tenantId: TENANT, sightings: [GEORGE] });
+  const identity = await identityOf({ tenantId: TENANT, sightings: [sightingOf(GEORGE)] });
   expect(identity!.rows[0]!.createdAt).toBe(Date.UTC(2026, 2, 4, 5, 6, 7) * 1000 + 123_457);
 });
 
@@ -125,7 +135,7 @@ test('a merge is not written if the identity to merge was merged into another si
 
 test('a deletion is not written if the identity has gained a contact since', async () => {
   await write(GEORGE);
-  const [identity] = await contacts.load({ tenantId: TENANT, contactId: 1 });
+  const identity = await identityOf({ tenantId: TENANT, contactId: 1 });
   const stale = remove(identity!, 1);
   await write({ email: GEORGE.email, phoneNumber: '1' });
   expect(await contacts.apply(TENANT, stale)).toBeInstanceOf(Conflict);
@@ -155,8 +165,9 @@ test('turns under locks that take the same rows in opposite order do not wait fo
   const values = Array.from({ length: 20 }, (_, i) => ({ email: `e${i}@hillvalley.edu`, phoneNumber: null }));
   await write(...values);
   await fillUp();
-  const sightings = values.map(({ email }, i) => ({ email, phoneNumber: String(1000 + i) }));
-  const writes = await decide(...sightings);
+  const bodies = values.map(({ email }, i) => ({ email, phoneNumber: String(1000 + i) }));
+  const sightings = bodies.map(sightingOf);
+  const writes = await decide(...bodies);
   const ids = writes.touched.map(({ id }) => id);
   const turns = [ids, ids.toReversed()].map(
     (lockIds) => (rival: ContactRepository) =>
@@ -185,14 +196,14 @@ test('decisions that claim the same identifiers in opposite order do not wait fo
 test('under locks a decision is made on what is stored then, and written only if it rests on locked rows', async () => {
   await write(GEORGE);
   await write(BIFF);
-  const sightings = [{ email: GEORGE.email, phoneNumber: BIFF.phoneNumber }];
+  const sightings = [sightingOf({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber })];
   const selection = { tenantId: TENANT, sightings };
   expect(
-    await contacts.applyLocked(selection, [1], (identities) => reconcile(identities, sightings).writes),
+    await contacts.applyLocked(selection, [1], (snapshot) => reconcile(snapshot, sightings).writes),
   ).toEqual(new Conflict('not_held'));
   expect(await database.query('select * from identity_merge')).toEqual([]);
   expect(
-    await contacts.applyLocked(selection, [2, 1], (identities) => reconcile(identities, sightings).writes),
+    await contacts.applyLocked(selection, [2, 1], (snapshot) => reconcile(snapshot, sightings).writes),
   ).toEqual([]);
   expect(await violations(database)).toEqual({});
 });
@@ -201,16 +212,16 @@ test('under the lock of its primary an identity can be merged even if it grew wh
   await write(GEORGE);
   await write(BIFF);
   await write({ email: BIFF.email, phoneNumber: '1' });
-  const sightings = [{ email: GEORGE.email, phoneNumber: BIFF.phoneNumber }];
+  const sightings = [sightingOf({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber })];
   const known = [1, 2]; // contact 3 came after the rows to lock were known
   const written = await contacts.applyLocked(
     { tenantId: TENANT, sightings },
     known,
-    (identities) => reconcile(identities, sightings).writes,
+    (snapshot) => reconcile(snapshot, sightings).writes,
   );
   expect(written).toEqual([]);
   expect(await violations(database)).toEqual({});
-  const [identity] = await contacts.load({ tenantId: TENANT, contactId: 3 });
+  const identity = await identityOf({ tenantId: TENANT, contactId: 3 });
   expect(identity!.primaryId).toBe(1);
 });
 
@@ -219,16 +230,20 @@ test('under the lock of its primary a decision does not wait for rows that other
   await write(GEORGE);
   await database.query(`update contact set created_at = '2020-01-01' where id = 2`); // the younger id is the older contact
   await write({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
-  const [before] = await contacts.load({ tenantId: TENANT, contactId: 1 });
+  const before = await identityOf({ tenantId: TENANT, contactId: 1 });
   expect(before!.primaryId).toBe(2);
   const rival = new pg.Client({ connectionString: database.url });
   await rival.connect();
   await rival.query('begin; select id from contact where id = 1 for no key update');
   let circle: Promise<unknown> = Promise.resolve();
-  const deletion = contacts.applyLocked({ tenantId: TENANT, contactId: 2 }, [2], ([identity]) => {
-    circle = rival.query('select id from contact where id = 2 for no key update');
-    return remove(identity!, 2);
-  });
+  const deletion = contacts.applyLocked(
+    { tenantId: TENANT, contactId: 2 },
+    [2],
+    ({ identities: [identity] }) => {
+      circle = rival.query('select id from contact where id = 2 for no key update');
+      return remove(identity!, 2);
+    },
+  );
   expect(await deletion).toEqual(new Conflict('not_held'));
   await circle;
   await rival.end();
@@ -238,12 +253,12 @@ test('an import may make a stored primary secondary, and dates come back as they
   await write(GEORGE);
   await write({ email: GEORGE.email, phoneNumber: '88', createdAt: 1_600_000_000_123_456 });
   expect(await violations(database)).toEqual({});
-  const [identity] = await contacts.load({ tenantId: TENANT, contactId: 1 });
+  const identity = await identityOf({ tenantId: TENANT, contactId: 1 });
   expect(identity).toMatchObject({ primaryId: 2 });
   expect(identity!.rows.find(({ id }) => id === 2)).toMatchObject({ createdAt: 1_600_000_000_123_456 });
   await write({ email: null, phoneNumber: GEORGE.phoneNumber, createdAt: 1_500_000_000_000_000 });
   expect(await violations(database)).toEqual({});
-  const [again] = await contacts.load({ tenantId: TENANT, contactId: 2 });
+  const again = await identityOf({ tenantId: TENANT, contactId: 2 });
   expect(again).toMatchObject({ primaryId: 1 });
 });
 
@@ -290,16 +305,16 @@ test('the database itself refuses a claim on a second identity, a primary with a
 
 test('tenants share nothing, not even the same identifier', async () => {
   await write(GEORGE);
-  expect(await contacts.load({ tenantId: 2, sightings: [GEORGE] })).toEqual([]);
-  expect(await contacts.apply(2, reconcile([], [GEORGE]).writes)).toEqual([2]);
-  expect(await contacts.load({ tenantId: 2, contactId: 1 })).toEqual([]);
+  expect(await contacts.load({ tenantId: 2, sightings: [sightingOf(GEORGE)] })).toEqual(NOTHING);
+  expect(await contacts.apply(2, reconcile(NOTHING, [sightingOf(GEORGE)]).writes)).toEqual([2]);
+  expect(await contacts.load({ tenantId: 2, contactId: 1 })).toEqual(NOTHING);
 });
 
 test('connections of one tenant serve no other', async () => {
   const settings = new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'none' });
   const ofOne = await MikroORM.init({ ...ormOptions(settings, 'serve'), logger: () => undefined });
   const repository = ofOne.em.getRepository(Contact);
-  await expect(repository.load({ tenantId: 2, sightings: [GEORGE] })).rejects.toThrow(
+  await expect(repository.load({ tenantId: 2, sightings: [sightingOf(GEORGE)] })).rejects.toThrow(
     'the connections belong to tenant 1',
   );
   await ofOne.close();

@@ -1,13 +1,13 @@
 import type { Identity } from '../../../src/identity/domain/contact.js';
+import { sightingOf } from '../../support/wire.js';
 import { IdentityCache } from '../../../src/identity/store/identity-cache.js';
 
-const GEORGE = { email: 'george@hillvalley.edu', phoneNumber: null };
+const GEORGE = sightingOf({ email: 'george@hillvalley.edu', phoneNumber: null });
 
 function identity(primaryId: number, size: number): Identity {
   const rows = Array.from({ length: size }, (_, i) => ({
     id: primaryId + i,
-    email: GEORGE.email,
-    phoneNumber: String(primaryId * 1000 + i),
+    ...sightingOf({ email: 'george@hillvalley.edu', phoneNumber: String(primaryId * 1000 + i) }),
     createdAt: i,
     version: 1,
     isDeleted: false,
@@ -20,8 +20,8 @@ test('a large identity is offered for any of its identifiers, to its own tenant 
   const large = identity(1, 3);
   cache.keep(1, large);
   expect(cache.candidates(1, [GEORGE])).toEqual([large]);
-  expect(cache.candidates(1, [{ email: null, phoneNumber: '1002' }])).toEqual([large]);
-  expect(cache.candidates(1, [{ email: null, phoneNumber: '9' }])).toEqual([]);
+  expect(cache.candidates(1, [sightingOf({ email: null, phoneNumber: '1002' })])).toEqual([large]);
+  expect(cache.candidates(1, [sightingOf({ email: null, phoneNumber: '9' })])).toEqual([]);
   expect(cache.candidates(2, [GEORGE])).toEqual([]);
 });
 

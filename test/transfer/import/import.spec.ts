@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { csvLine } from '../../../src/transfer/csv.js';
 import { startApp } from '../../support/app.js';
+import { sightingOf } from '../../support/wire.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { partition, violations } from '../../support/invariants.js';
 import { random, seedOf } from '../../support/random.js';
@@ -262,7 +263,9 @@ describe('a dry run', () => {
     const settings = new Settings({ DATABASE_URL: readOnly(database.url)! });
     await using service = await openService(settings, 1, null);
     await expect(
-      service.reconciliation.reconcileAll(1, [{ email: 'mcfly@hillvalley.edu', phoneNumber: null }]),
+      service.reconciliation.reconcileAll(1, [
+        sightingOf({ email: 'mcfly@hillvalley.edu', phoneNumber: null }),
+      ]),
     ).rejects.toThrow();
     expect(await people()).toEqual([]);
   });

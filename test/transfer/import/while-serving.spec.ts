@@ -1,4 +1,4 @@
-import type { Sighting } from '../../../src/identity/domain/contact.js';
+import type { IdentifyBody } from '../../support/wire.js';
 import { csvLine } from '../../../src/transfer/csv.js';
 import { useDatabase } from '../../support/hooks.js';
 import { partition, violations } from '../../support/invariants.js';
@@ -14,7 +14,7 @@ const database = useDatabase();
 
 test('an import while the API serves the same people loses nothing and breaks nothing', async () => {
   const next = random(seedOf('import while serving'));
-  const sighting = (): Sighting => {
+  const sighting = (): IdentifyBody => {
     const shape = next();
     return {
       email: shape < 0.15 ? null : `jennifer${Math.floor(next() * 150)}@hillvalley.edu`,
@@ -22,8 +22,8 @@ test('an import while the API serves the same people loses nothing and breaks no
     };
   };
   const [sent, imported] = [400, 800].map((length) => Array.from({ length }, sighting)) as [
-    Sighting[],
-    Sighting[],
+    IdentifyBody[],
+    IdentifyBody[],
   ];
   const text = `email,phone\n${imported.map(({ email, phoneNumber }) => csvLine([email, phoneNumber])).join('')}`;
   const service = await ServiceProcess.start({

@@ -4,6 +4,7 @@ import type { UnknownProperties } from '../../../config/settings.js';
 import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
 import type { FieldError } from '../../../http/problems/problem.js';
 import type { Sighting } from '../../domain/contact.js';
+import { STANDARD_KINDS } from '../../domain/kinds.js';
 import { normaliseEmail, normalisePhone } from '../../domain/normalise.js';
 import { IdentifyRequest } from './identify.request.js';
 import { mistakesOfNames } from './unknown-properties.js';
@@ -12,6 +13,9 @@ import { mistakesOfNames } from './unknown-properties.js';
 const PLAIN_EMAIL = /^[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,}$/;
 const PLAIN_EMAIL_MAX = 60;
 const PLAIN_PHONE = /^\+?[1-9]\d{0,13}$/;
+
+/** What is left when nothing is at fault. */
+type GivenValues = Record<'email' | 'phoneNumber', string | null>;
 
 interface Options {
   /** null: national phone numbers keep their digits. */
@@ -42,7 +46,7 @@ export function readSighting(body: unknown, { defaultPhoneRegion, unknownPropert
   if (mistakes.length > 0) {
     throw new InvalidRequestError(mistakes);
   }
-  return { email, phoneNumber } as Sighting;
+  return { identifiers: STANDARD_KINDS.identifiersOf({ email, phoneNumber } as GivenValues) };
 }
 
 function readEmail(value: unknown): unknown {

@@ -12,6 +12,7 @@ const ContactSchema = defineEntity({
     id: p.bigint('number').primary().autoincrement(false),
     email: p.text().strictNullable(),
     phoneNumber: p.text().strictNullable(),
+    identifiers: p.json<Record<string, string>>().strictNullable(),
     linked: () =>
       p
         .manyToOne(Contact)
@@ -21,9 +22,20 @@ const ContactSchema = defineEntity({
         .updateRule('no action')
         .deleteRule('no action')
         .foreignKeyName('contact_linked_id_foreign'),
+    joined: () =>
+      p
+        .manyToOne(Contact)
+        .joinColumns('tenant_id', 'joined_id')
+        .ownColumns('joined_id')
+        .strictNullable()
+        .updateRule('no action')
+        .deleteRule('no action')
+        .foreignKeyName('contact_joined_id_foreign'),
+    joinedAssumed: p.boolean().strictNullable(),
     linkPrecedence: p.text(),
     version: p.integer().default(1),
     createdAt: p.datetime(6).columnType('timestamptz'),
+    recordedAt: p.datetime(6).columnType('timestamptz').strictNullable(),
     updatedAt: p.datetime(6).columnType('timestamptz'),
     deletedAt: p.datetime(6).columnType('timestamptz').strictNullable(),
   },
@@ -35,7 +47,10 @@ const ContactSchema = defineEntity({
     },
   ],
   checks: [
-    { name: 'contact_has_identifier', expression: 'email is not null or phone_number is not null' },
+    {
+      name: 'contact_has_identifier',
+      expression: 'email is not null or phone_number is not null or identifiers is not null',
+    },
     {
       name: 'contact_primary_has_no_link',
       expression: `(link_precedence = 'primary' and linked_id is null) or (link_precedence = 'secondary' and linked_id is not null and linked_id <> id)`,
@@ -43,6 +58,12 @@ const ContactSchema = defineEntity({
   ],
 });
 
-/** One row: identifiers that were seen together once. The oldest of an identity is primary, the others link to it. */
+/**
+ * One row: identifiers that were seen together once. The oldest of an identity is primary, the others link to it.
+ *
+ * `identifiers` has the values of kinds without a column of their own, by the number of the kind. `joined` is the contact
+ * that it attached to (null: it began a tree of evidence), `joinedAssumed` tells that this was worked out later.
+ * `recordedAt` is when it was written, or null for `createdAt`.
+ */
 export class Contact extends ContactSchema.class {}
 ContactSchema.setClass(Contact);

@@ -15,16 +15,18 @@ const IdentifierSchema = defineEntity({
         .manyToOne(Contact)
         .joinColumns('tenant_id', 'contact_id')
         .ownColumns('contact_id')
+        .strictNullable()
         .updateRule('no action')
         .deleteRule('no action')
         .foreignKeyName('identifier_contact_id_foreign'),
   },
-  checks: [{ name: 'identifier_kind_known', expression: 'kind in (0, 1)' }],
+  checks: [{ name: 'identifier_kind_known', expression: 'kind >= 0' }],
 });
 
 /**
- * The claim: an email (kind 0) or phone number (kind 1), and the live contact that first brought it. It does not move
- * when identities merge. Its primary key is what makes a value in two identities impossible.
+ * The claim: an email (kind 0), a phone number (kind 1) or a value of a further kind, and the live contact that first
+ * brought it. It does not move when identities merge. Its primary key is what makes a value in two identities impossible.
+ * Without a contact the value is reserved: nobody has it.
  */
 export class Identifier extends IdentifierSchema.class {}
 IdentifierSchema.setClass(Identifier);

@@ -25,12 +25,57 @@ const IdentityMergeSchema = defineEntity({
         .updateRule('no action')
         .deleteRule('no action')
         .foreignKeyName('identity_merge_merged_id_foreign'),
-    email: p.text(),
-    phoneNumber: p.text(),
+    left: () =>
+      p
+        .manyToOne(Contact)
+        .joinColumns('tenant_id', 'left_contact_id')
+        .ownColumns('left_contact_id')
+        .strictNullable()
+        .updateRule('no action')
+        .deleteRule('no action')
+        .foreignKeyName('identity_merge_left_contact_id_foreign'),
+    right: () =>
+      p
+        .manyToOne(Contact)
+        .joinColumns('tenant_id', 'right_contact_id')
+        .ownColumns('right_contact_id')
+        .strictNullable()
+        .updateRule('no action')
+        .deleteRule('no action')
+        .foreignKeyName('identity_merge_right_contact_id_foreign'),
+    endsAssumed: p.boolean().strictNullable(),
+    cause: p.text().strictNullable(),
+    email: p.text().strictNullable(),
+    phoneNumber: p.text().strictNullable(),
+    identifiers: p.json<Record<string, string>>().strictNullable(),
+    changeId: p.bigint('number').strictNullable(),
+    undoneBy: p.bigint('number').strictNullable(),
     createdAt: p.datetime(6).columnType('timestamptz'),
   },
+  indexes: [
+    {
+      name: 'identity_merge_left_contact_id_index',
+      properties: ['tenantId', 'left'],
+      where: 'left_contact_id is not null',
+    },
+    {
+      name: 'identity_merge_right_contact_id_index',
+      properties: ['tenantId', 'right'],
+      where: 'right_contact_id is not null',
+    },
+  ],
+  checks: [
+    {
+      name: 'identity_merge_cause_known',
+      expression: `cause in ('sighting', 'manual', 'review', 'kept')`,
+    },
+  ],
 });
 
-/** The log of merges: which primary survived, which one was merged into it, and the sighting that joined them. */
+/**
+ * The log of merges: which primary survived, which one was merged into it, the two contacts that the merge joins, why, and
+ * the sighting that joined them. Builds from before leave ends and cause empty; `endsAssumed` tells that they were filled
+ * in later.
+ */
 export class IdentityMerge extends IdentityMergeSchema.class {}
 IdentityMergeSchema.setClass(IdentityMerge);

@@ -1,0 +1,108 @@
+import { byAge, type Contact } from './contact.js';
+import { IdentifierMap } from './identifier-map.js';
+
+/** A contact and what it attached to. */
+export interface EvidentContact extends Contact {
+  /** The contact that it attached to; null: it began a tree of evidence, or nobody recorded what it attached to. */
+  readonly joinedId: number | null;
+}
+
+/** Two contacts that a merge joined. */
+export interface MergeEdge {
+  readonly leftId: number;
+  readonly rightId: number;
+}
+
+/**
+ * Works out what contacts attached to that were written before that was recorded, so that the evidence of an identity is
+ * a tree again: the oldest other row that shares a value with it, otherwise the primary.
+ *
+ * Only edges that are missing are added, and none that would close a circle. Rows that began a tree which a merge joined
+ * to the rest stay as they are.
+ *
+ * Pure and deterministic: the order of the rows does not matter.
+ *
+ * @param rows all rows of one identity, deleted ones too
+ * @param merges the merges within it that are in force
+ * @returns by contact, the contact that it is taken to have attached to; empty if the evidence is complete
+ */
+export function missingEvidence(
+  primaryId: number,
+  rows: readonly EvidentContact[],
+  merges: readonly MergeEdge[],
+): Map<number, number> {
+  const trees = new Trees();
+  rows.forEach(({ id, joinedId }) => joinedId !== null && trees.join(id, joinedId));
+  merges.forEach(({ leftId, rightId }) => trees.join(leftId, rightId));
+  const missing = new Map<number, number>();
+  const attach = (id: number, joinedId: number): void => {
+    if (trees.join(id, joinedId)) {
+      missing.set(id, joinedId);
+    }
+  };
+  const byArrival = rows.toSorted(byAge);
+  const carriers = carriersOf(byArrival);
+  const beginners = byArrival.filter(({ id, joinedId }) => joinedId === null && id !== primaryId);
+  // Older ones first: most rows attached to what was there before them.
+  for (const isOlderOnly of [true, false]) {
+    for (const row of beginners.filter(({ id }) => !missing.has(id))) {
+      const akin = row.identifiers
+        .flatMap(
+          (identifier) => carriers.get(identifier)!.find(({ id }) => !trees.areJoined(row.id, id)) ?? [],
+        )
+        .toSorted(byAge)[0];
+      if (akin !== undefined && !(isOlderOnly && byAge(row, akin) < 0)) {
+        attach(row.id, akin.id);
+      }
+    }
+  }
+  beginners.filter(({ id }) => !missing.has(id)).forEach(({ id }) => attach(id, primaryId));
+  return missing;
+}
+
+/** The rows that carry each identifier, in the order given. */
+function carriersOf(rows: readonly Contact[]): IdentifierMap<Contact[]> {
+  const carriers = new IdentifierMap<Contact[]>();
+  for (const row of rows) {
+    for (const identifier of row.identifiers) {
+      const known = carriers.get(identifier);
+      if (known === undefined) {
+        carriers.set(identifier, [row]);
+      } else {
+        known.push(row);
+      }
+    }
+  }
+  return carriers;
+}
+
+/** Which contacts are joined, whatever the way between them. */
+class Trees {
+  private readonly parents = new Map<number, number>();
+
+  areJoined(one: number, other: number): boolean {
+    return this.rootOf(one) === this.rootOf(other);
+  }
+
+  /** Joins two trees. Returns whether they were two. */
+  join(one: number, other: number): boolean {
+    const [a, b] = [this.rootOf(one), this.rootOf(other)];
+    if (a !== b) {
+      this.parents.set(a, b);
+    }
+    return a !== b;
+  }
+
+  private rootOf(id: number): number {
+    let at = id;
+    for (let next = this.parents.get(at); next !== undefined; next = this.parents.get(at)) {
+      // halves the way for the next time
+      const beyond = this.parents.get(next);
+      if (beyond !== undefined) {
+        this.parents.set(at, beyond);
+      }
+      at = next;
+    }
+    return at;
+  }
+}

@@ -1,0 +1,32 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { tenantPolicy } from '../../../database/session/tenant-policy.js';
+import { Contact } from './contact.js';
+
+const ContactPastSchema = defineEntity({
+  name: 'ContactPast',
+  tableName: 'contact_past',
+  ...tenantPolicy('contact_past'),
+  properties: {
+    tenantId: p.integer().primary(),
+    contact: () =>
+      p
+        .manyToOne(Contact)
+        .joinColumns('tenant_id', 'contact_id')
+        .ownColumns('contact_id')
+        .primary()
+        .updateRule('no action')
+        .deleteRule('no action')
+        .foreignKeyName('contact_past_contact_id_foreign'),
+    until: p.datetime(6).columnType('timestamptz').primary(),
+    linkedId: p.bigint('number').strictNullable(),
+    createdAt: p.datetime(6).columnType('timestamptz'),
+    email: p.text().strictNullable(),
+    phoneNumber: p.text().strictNullable(),
+    identifiers: p.json<Record<string, string>>().strictNullable(),
+    changeId: p.bigint('number').strictNullable(),
+  },
+});
+
+/** The state that a contact had until a moment: written when its link, its date or its values change, and only then. */
+export class ContactPast extends ContactPastSchema.class {}
+ContactPastSchema.setClass(ContactPast);

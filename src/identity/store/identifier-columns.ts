@@ -1,0 +1,67 @@
+import type { Row } from '../../database/session/sql-session.js';
+import type { Identifier, Sighting } from '../domain/contact.js';
+import { IdentifierMap } from '../domain/identifier-map.js';
+import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
+
+// In a row, emails and phone numbers have columns of their own; the other kinds share one, a JSON object by the number
+// of the kind. The keys of claims are the number of a kind and a value.
+
+/** The identifiers of a row with the columns email, phone_number and identifiers. */
+export function identifiersOf(kinds: Kinds, row: Row): Identifier[] {
+  const identifiers: Identifier[] = [];
+  if (row.email !== null) {
+    identifiers.push({ kind: EMAIL.name, value: row.email as string });
+  }
+  if (row.phone_number !== null) {
+    identifiers.push({ kind: PHONE_NUMBER.name, value: row.phone_number as string });
+  }
+  if (row.identifiers !== null) {
+    for (const [number, value] of Object.entries(row.identifiers as Record<string, string>)) {
+      identifiers.push({ kind: kinds.numbered(Number(number)).name, value });
+    }
+  }
+  return identifiers;
+}
+
+/** The columns of many rows: emails, phone numbers, and the others as JSON. */
+export function identifierColumns(
+  kinds: Kinds,
+  rows: readonly { readonly identifiers: readonly Identifier[] }[],
+): [emails: (string | null)[], phoneNumbers: (string | null)[], others: (string | null)[]] {
+  return [
+    rows.map(({ identifiers }) => valueOf(identifiers, EMAIL.name)),
+    rows.map(({ identifiers }) => valueOf(identifiers, PHONE_NUMBER.name)),
+    rows.map(({ identifiers }) => othersOf(kinds, identifiers)),
+  ];
+}
+
+/** The keys of claims: the numbers of their kinds, and their values. */
+export function keyColumns(
+  kinds: Kinds,
+  identifiers: readonly Identifier[],
+): [numbers: number[], values: string[]] {
+  return [identifiers.map(({ kind }) => kinds.named(kind).number), identifiers.map(({ value }) => value)];
+}
+
+/** All identifiers of the sightings, each once. */
+export function distinctIdentifiers(sightings: readonly Sighting[]): Identifier[] {
+  const distinct = new IdentifierMap<Identifier>();
+  for (const { identifiers } of sightings) {
+    for (const identifier of identifiers) {
+      distinct.set(identifier, identifier);
+    }
+  }
+  return [...distinct.items()];
+}
+
+/** The value of one kind among identifiers; null if there is none. */
+export function valueOf(identifiers: readonly Identifier[], kind: string): string | null {
+  return identifiers.find((identifier) => identifier.kind === kind)?.value ?? null;
+}
+
+function othersOf(kinds: Kinds, identifiers: readonly Identifier[]): string | null {
+  const others = identifiers.filter(({ kind }) => kind !== EMAIL.name && kind !== PHONE_NUMBER.name);
+  return others.length === 0
+    ? null
+    : JSON.stringify(Object.fromEntries(others.map(({ kind, value }) => [kinds.named(kind).number, value])));
+}
