@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DELIMITERS } from '../transfer/csv.js';
 import { FILE_FORMATS, formatOf, TransferError, type FileFormat } from '../transfer/files.js';
+import { DATE_FORMATS, type DateFormat } from '../transfer/import/parse-date.js';
 import { ENCODINGS, type Encoding } from '../transfer/import/records/input.js';
 import type { ImportOptions } from '../transfer/import/run-import.js';
 import { summaryJson, summaryText } from '../transfer/import/summary.js';
@@ -16,6 +17,8 @@ interface ImportFlags {
   readonly phoneColumn?: string;
   readonly createdAtColumn?: string | false;
   readonly identityColumn?: string | false;
+  readonly dateFormat: DateFormat;
+  readonly timeZone?: string;
   readonly delimiter?: string;
   readonly encoding?: Encoding;
   readonly batchSize: number;
@@ -48,6 +51,15 @@ export function importCommand(): Command {
       'consecutive rows with the same value in this column are one person (default: primaryContactId)',
     )
     .option('--no-identity-column', 'let the identifiers alone decide')
+    .addOption(
+      new Option(
+        '--date-format <format>',
+        'day-first for 31/12/2024, month-first for 12/31/2024, excel for 45657',
+      )
+        .choices(DATE_FORMATS)
+        .default('iso' as const),
+    )
+    .option('--time-zone <name>', 'of dates without one, such as Europe/Berlin (default: UTC)', readTimeZone)
     .option(
       '--delimiter <character>',
       'of CSV; "tab" for a tab (default: detected among , ; tab |)',
@@ -118,6 +130,7 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
   return {
     path,
     format,
+    dates: { format: flags.dateFormat, timeZone: flags.timeZone ?? null },
     delimiter: flags.delimiter ?? null,
     encoding: flags.encoding ?? null,
     columns: Object.fromEntries(Object.entries(chosen).filter(([, name]) => name !== undefined)),
@@ -146,6 +159,14 @@ function readDelimiter(text: string): string {
     );
   }
   return delimiter;
+}
+
+function readTimeZone(text: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
+  } catch {
+    throw new InvalidArgumentError('It must be the name of a time zone, such as Europe/Berlin.');
+  }
 }
 
 function howToResume(path: string, isDryRun: boolean): string {

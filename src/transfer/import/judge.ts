@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import { readSighting } from '../../identity/api/dto/read-sighting.js';
-import { parseDate } from './parse-date.js';
+import type { DateParser } from './parse-date.js';
 import type { RawValues } from './row-maker.js';
 
 /** Turns the values of a row into a sighting. @throws {Rejection | InvalidRequestError} with the reason */
@@ -13,10 +13,10 @@ export type Judge = (values: RawValues) => Sighting;
  *
  * @param now µs since 1970, by the clock of the database
  */
-export function createJudge(settings: Settings, now: () => number): Judge {
+export function createJudge(settings: Settings, dates: DateParser, now: () => number): Judge {
   return ({ email, phoneNumber, createdAt }) => {
     const sighting = readSighting({ email, phoneNumber }, settings);
-    const date = parseDate(createdAt, now());
+    const date = dates.parse(createdAt, now());
     return date === null ? sighting : { ...sighting, createdAt: date };
   };
 }

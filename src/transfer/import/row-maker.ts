@@ -2,7 +2,7 @@ import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import { unguarded } from '../csv.js';
 import { TransferError } from '../files.js';
-import { findColumns, type ColumnChoice, type Columns } from './columns.js';
+import { findColumns, UNREAD_MAX, type ColumnChoice, type Columns } from './columns.js';
 import { Rejection, type TextRecord } from './records/record.js';
 
 /** The values of a row, before they are judged. */
@@ -29,8 +29,6 @@ export interface RowOptions {
   readonly judge: (values: RawValues) => Sighting;
 }
 
-/** Most names kept of properties that are not read; a file may have any number. */
-const IGNORED_MAX = 20;
 /** Most sets of properties whose columns are kept. */
 const LAYOUTS_MAX = 1000;
 /** What a decoder puts in place of bytes that are no text in the encoding. */
@@ -116,7 +114,7 @@ export class RowMaker {
     const used = Object.values(columns);
     for (const [place, key] of keys.entries()) {
       // like headers: not what looks like the data of a customer
-      if (!used.includes(place) && this.ignored.size < IGNORED_MAX && !/@|\d{5}/.test(key)) {
+      if (!used.includes(place) && this.ignored.size < UNREAD_MAX && !/@|\d{5}/.test(key)) {
         this.ignored.add(key.slice(0, 100));
       }
     }

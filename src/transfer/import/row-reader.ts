@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DELIMITERS, unguarded } from '../csv.js';
 import { TransferError, type FileFormat } from '../files.js';
-import { findColumns, type Columns } from './columns.js';
+import { findColumns, unreadColumns, type Columns } from './columns.js';
 import { CsvParser } from './records/csv-parser.js';
 import { LineParser, type RecordParser, type TextRecord } from './records/record.js';
 import { RowMaker, type InputRow, type RowOptions } from './row-maker.js';
@@ -102,9 +102,9 @@ export class RowReader {
     return reader;
   }
 
-  /** Properties of NDJSON that were not read; the first of them */
+  /** Columns that look like contact data, and properties of NDJSON, that are not read; the first of them */
   get ignored(): readonly string[] {
-    return [...this.maker.ignored];
+    return this.columns === null ? [...this.maker.ignored] : unreadColumns(this.headers, this.columns);
   }
 
   /** Goes on at a place where a batch ended. */

@@ -10,6 +10,7 @@ import type { ColumnChoice } from './columns.js';
 import { DryRun, readOnly } from './dry-run.js';
 import { Importer } from './importer.js';
 import { createJudge, type Judge } from './judge.js';
+import { DateParser, type DateStyle } from './parse-date.js';
 import { showProgress, type Screen } from './progress.js';
 import { openInput, type Encoding, type Input } from './records/input.js';
 import { RejectedFile } from './rejected-file.js';
@@ -26,6 +27,7 @@ export interface ImportOptions {
   /** null: detected */
   readonly encoding: Encoding | null;
   readonly columns: ColumnChoice;
+  readonly dates: DateStyle;
   readonly batchSize: number;
   /** null: next to the input */
   readonly rejectedPath: string | null;
@@ -79,7 +81,8 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     passingTroubleOf,
     { ...options, onWait: (reason) => options.progress?.write(`Waiting: ${reason}\n`) },
   );
-  judge = createJudge(settings, await clockOf(service.session));
+  const dates = new DateParser(options.dates);
+  judge = createJudge(settings, dates, await clockOf(service.session));
   await using rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
   if (saved !== null) {
     reader.seek(saved.place);
@@ -111,6 +114,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     rejectedPath,
     columns: columnsOf(reader),
     ignored: reader.ignored,
+    suspiciousDates: dates.suspicious,
     tally,
     isDryRun,
     isComplete,
@@ -153,7 +157,7 @@ function checkpointOf(settings: Settings, options: ImportOptions, { file }: Inpu
   if (file === null) {
     return null;
   }
-  const { format, delimiter, encoding, columns, rejectedPath } = options;
+  const { format, delimiter, encoding, columns, dates, rejectedPath } = options;
   const phoneRegion = settings.defaultPhoneRegion;
   return new Checkpoint(options.checkpointPath ?? `${options.path}.checkpoint.json`, {
     file,
@@ -162,6 +166,7 @@ function checkpointOf(settings: Settings, options: ImportOptions, { file }: Inpu
       delimiter,
       encoding,
       columns: { ...columns },
+      dates: { ...dates },
       rejected: rejectedPath,
       phoneRegion,
       database: databaseOf(settings),

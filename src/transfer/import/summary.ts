@@ -18,8 +18,10 @@ export interface ImportResult {
   readonly rejectedPath: string;
   /** The header of each column in use, null: there is none; null as a whole: NDJSON, where each object has its own */
   readonly columns: Readonly<Record<ColumnRole, string | null>> | null;
-  /** Properties of NDJSON that this run did not read, the first of them; of CSV none */
+  /** Columns that look like contact data, and properties of NDJSON, that were not read; the first of them */
   readonly ignored: readonly string[];
+  /** Dates of this run that are 1970-01-01 or 1900-01-01, which most programs write for "no date" */
+  readonly suspiciousDates: number;
   /** Of all runs, if the import was resumed */
   readonly tally: Tally;
   readonly isDryRun: boolean;
@@ -32,7 +34,8 @@ export interface ImportResult {
 
 /** The summary for people. */
 export function summaryText(result: ImportResult): string {
-  const { tally, columns, ignored, isDryRun, isComplete, isResumed, seconds, rejectedPath } = result;
+  const { tally, columns, ignored, suspiciousDates, isDryRun, isComplete, isResumed, seconds, rejectedPath } =
+    result;
   const would = isDryRun ? 'would be ' : '';
   const title = isComplete ? (isDryRun ? 'Dry run' : 'Imported') : 'Stopped';
   const lines = [
@@ -44,6 +47,14 @@ export function summaryText(result: ImportResult): string {
     `  ${inDigits(tally.rejected)} rejected${tally.rejected > 0 ? `, see ${rejectedPath}` : ''}`,
     ...(columns === null ? [] : [`  columns: ${describeColumns(columns)}`]),
     ...(ignored.length > 0 ? [`  not taken: ${ignored.map((name) => JSON.stringify(name)).join(', ')}`] : []),
+    ...(columns !== null && columns.createdAt === null
+      ? [
+          '  NO DATES: every new contact is dated now. Name the column with --created-at-column if there is one.',
+        ]
+      : []),
+    ...(suspiciousDates > 0
+      ? [`  ${inDigits(suspiciousDates)} dates are 1970-01-01 or 1900-01-01, which often means "no date"`]
+      : []),
     ...(tally.joined > 0 ? [`  ${inDigits(tally.joined)} more merges because of the identity column`] : []),
     ...(tally.apart > 0
       ? [
@@ -56,7 +67,8 @@ export function summaryText(result: ImportResult): string {
 
 /** The summary for programs. */
 export function summaryJson(result: ImportResult): string {
-  const { tally, columns, ignored, isDryRun, isComplete, isResumed, seconds, rejectedPath } = result;
+  const { tally, columns, ignored, suspiciousDates, isDryRun, isComplete, isResumed, seconds, rejectedPath } =
+    result;
   const { joined, apart, ...outcomes } = tally;
   return `${JSON.stringify({
     rows: rowsOf(tally),
@@ -65,6 +77,7 @@ export function summaryJson(result: ImportResult): string {
     apart,
     columns,
     ignored,
+    suspiciousDates,
     rejectedFile: tally.rejected > 0 ? rejectedPath : null,
     isDryRun,
     isComplete,

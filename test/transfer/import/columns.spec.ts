@@ -1,4 +1,4 @@
-import { findColumns } from '../../../src/transfer/import/columns.js';
+import { findColumns, unreadColumns } from '../../../src/transfer/import/columns.js';
 
 test.each([
   [['Email', 'Phone Number', 'Created At'], { email: 0, phone: 1, createdAt: 2, identity: null }],
@@ -51,4 +51,35 @@ test('a first line that is data is not printed', () => {
   expect(() => findColumns(['biff@hillvalley.edu', '919191'], {}, false)).toThrow(
     /The first line must hold the names of the columns\.$/,
   );
+});
+
+test.each([
+  ['Email Address', 'Phone Number', 'OPTIN_TIME'],
+  ['E-Mail-Adresse', 'Telefon', 'Erstellt am'],
+  ['E-mail', 'Te\u0301le\u0301phone', 'Date de cre\u0301ation'],
+  ['Correo electrónico', 'Teléfono', 'Fecha de alta'],
+  ['user_email', 'billing_phone', 'user_registered'],
+  ['E-mail 1 - Value', 'Phone 1 - Value', 'Created (UTC)'],
+  ['EMAIL', 'MOBILEPHONE', 'CREATEDDATE'],
+  ['email [work]', 'Phone (mobile)', 'Create Date'],
+])('names of products and other languages are found: %p, %p, %p', (...headers) => {
+  expect(findColumns(headers, {}, false)).toEqual({ email: 0, phone: 1, createdAt: 2, identity: null });
+});
+
+test('a usual name wins over one of a product, which is told as not read', () => {
+  const headers = ['Default Address Phone', 'Phone', 'Email', 'E-mail 2 Address', 'City'];
+  const columns = findColumns(headers, {}, false);
+  expect(columns).toMatchObject({ phone: 1, email: 2 });
+  expect(unreadColumns(headers, columns)).toEqual(['Default Address Phone', 'E-mail 2 Address']);
+});
+
+test('a chosen column is found however its accents are composed', () => {
+  expect(findColumns(['Tele\u0301fono 2', 'email'], { phone: 'Teléfono 2' }, false)).toMatchObject({
+    phone: 0,
+  });
+});
+
+test('only the first of a header of any length is compared', () => {
+  const long = `email${'\u0300'.repeat(100_000)}`;
+  expect(() => findColumns([long, 'x'], { email: 'x' }, false)).not.toThrow();
 });

@@ -44,23 +44,39 @@ test('an import of which every row is taken exits with 0 and says what became of
 });
 
 test('the summary names the columns that were taken, so that one that was not recognised is noticed', async () => {
-  const path = await file('german.csv', 'E-Mail;Telefon\nelaine@hillvalley.edu;515151\n');
+  const path = await file('german.csv', 'E-Mail;Fon\nelaine@hillvalley.edu;515151\n');
   const { stdout } = await run(['import', path, '--dry-run']);
   expect(stdout).toContain('  columns: email "E-Mail", no phone number, no date\n');
-  const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Telefon']);
+  const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Fon']);
   expect(JSON.parse(named.stdout)).toMatchObject({
-    columns: { email: 'E-Mail', phone: 'Telefon', createdAt: null, identity: null },
+    columns: { email: 'E-Mail', phone: 'Fon', createdAt: null, identity: null },
   });
+});
+
+test('dates are read as the flags say, and the summary tells of none at all and of those that are placeholders', async () => {
+  const rows = 'mail,Erstellt am\nday@hillvalley.edu,31.12.2019 00:30\nzero@hillvalley.edu,01.01.1970\n';
+  const path = await file('dated.csv', rows);
+  const flags = ['--date-format', 'day-first', '--time-zone', 'Europe/Berlin'];
+  const { code, stdout } = await run(['import', path, ...flags]);
+  expect([code, stdout]).toEqual([0, expect.stringContaining('  1 dates are 1970-01-01 or 1900-01-01')]);
+  const dated = await database.query(
+    `select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as date from contact where email = 'day@hillvalley.edu'`,
+  );
+  expect(dated).toEqual([{ date: '2019-12-30 23:30' }]);
+  const undated = await run(['import', path, '--no-created-at-column']);
+  expect(undated.stdout).toContain('  NO DATES: every new contact is dated now.');
+  const wrong = await run(['import', path, '--time-zone', 'Middle/Earth']);
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('the name of a time zone')]);
 });
 
 test('of objects the summary names the properties that were not taken', async () => {
   const path = await file(
     'german.ndjson',
-    '{"email":"jennifer@hillvalley.edu","Telefon":"515151"}\n{"Telefon":"1","phone":"2","plz":"95420"}\n',
+    '{"email":"jennifer@hillvalley.edu","Fon":"515151"}\n{"Fon":"1","phone":"2","plz":"95420"}\n',
   );
   const { stdout } = await run(['import', path, '--dry-run']);
-  expect(stdout).toContain('  not taken: "Telefon", "plz"\n');
-  const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Telefon']);
+  expect(stdout).toContain('  not taken: "Fon", "plz"\n');
+  const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Fon']);
   expect(JSON.parse(named.stdout)).toMatchObject({ columns: null, ignored: ['phone', 'plz'] });
 });
 

@@ -12,6 +12,7 @@ const DEFAULTS = {
   delimiter: null,
   encoding: null,
   columns: {},
+  dates: { format: 'iso', timeZone: null },
   batchSize: 1000,
   rejectedPath: null,
   checkpointPath: null,

@@ -9,7 +9,7 @@ import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { Command } from '../../support/command.js';
-import { importFile, tally } from './import-text.js';
+import { importFile, importText, tally } from './import-text.js';
 
 let folder: string;
 let database: TestDatabase;
@@ -125,6 +125,17 @@ test('a database that does not exist is not waited for', async () => {
   const importing = importFile({ DATABASE_URL: url.href }, path, { retryForMs: 60_000, progress });
   await expect(importing).rejects.toThrow('nowhere');
   expect(said).toEqual([]);
+});
+
+test('a row of 200 kB of combining marks is rejected without being normalised', async () => {
+  const marks = `a${'\u0300'.repeat(50_000)}${'\u0316'.repeat(50_000)}`;
+  const rows = [`${marks}@b.example,,`, `,${marks},`, `x@b.example,,${marks}`];
+  const normalize = import.meta.jest.spyOn(String.prototype, 'normalize');
+  const result = await importText(database, `email,phone,date\n${rows.join('\n')}\n`);
+  const lengths = normalize.mock.contexts.map((text) => String(text).length);
+  normalize.mockRestore();
+  expect(result.tally).toEqual(tally({ rejected: 3 }));
+  expect(Math.max(0, ...lengths)).toBeLessThan(5000);
 });
 
 async function freePort(): Promise<number> {
