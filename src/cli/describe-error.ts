@@ -1,6 +1,6 @@
 import { AdministrationError } from '../access/access.errors.js';
 import { SettingsError } from '../config/settings.js';
-import { DataDirInUseError } from '../database/embedded/data-dir-lock.js';
+import { DataDirError, DataDirInUseError } from '../database/embedded/data-dir-lock.js';
 import { SchemaError } from '../database/schema/schema-version.js';
 import { TransferError } from '../transfer/files.js';
 import { troubleOf } from '../transfer/import/retry.js';
@@ -8,7 +8,14 @@ import { loggable } from '../telemetry/logging/loggable.js';
 
 /** What a command that failed says: one sentence if its user can mend it, otherwise the fault itself. */
 export function describeError(error: unknown): string {
-  const mendable = [AdministrationError, TransferError, SchemaError, SettingsError, DataDirInUseError];
+  const mendable = [
+    AdministrationError,
+    TransferError,
+    SchemaError,
+    SettingsError,
+    DataDirError,
+    DataDirInUseError,
+  ];
   if (mendable.some((kind) => error instanceof kind)) {
     return (error as Error).message;
   }
@@ -24,5 +31,5 @@ export function describeError(error: unknown): string {
   }
   // what is left is a fault of ours; of an error of PostgreSQL only what quotes no value
   const { stack: _, ...known } = loggable(error);
-  return `The command failed, which it should not: ${JSON.stringify(known)}`;
+  return `Internal error, please report it: ${JSON.stringify(known)}`;
 }

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { FILE_FORMATS, formatOf, type FileFormat } from '../transfer/files.js';
+import { printError } from './output.js';
 
 interface ExportFlags {
   readonly format?: FileFormat;
@@ -37,7 +38,7 @@ async function run(path: string, { format, excelSafe, tenant, quiet }: ExportFla
       tenant: tenant ?? null,
     });
     if (!quiet) {
-      process.stderr.write(
+      printError(
         `Exported ${identities.toLocaleString('en-US')} identities with ${contacts.toLocaleString('en-US')} contacts\n`,
       );
     }

@@ -5,8 +5,8 @@ import { DATE_FORMATS, type DateFormat } from '../transfer/import/parse-date.js'
 import { ENCODINGS, type Encoding } from '../transfer/import/records/input.js';
 import type { ImportOptions } from '../transfer/import/run-import.js';
 import { summaryJson, summaryText } from '../transfer/import/summary.js';
-import { wholeNumber } from './numbers.js';
-import { printable } from './printable.js';
+import { readWholeNumber } from './arguments.js';
+import { print, printError } from './output.js';
 
 /** Rows; see bench/import. Larger batches are not faster, and hold their locks longer. */
 const BATCH_SIZE = 1000;
@@ -75,11 +75,11 @@ export function importCommand(): Command {
       '--checkpoint <file>',
       'file that keeps how far the import has come (default: <file>.checkpoint.json)',
     )
-    .option('--batch-size <rows>', 'rows per transaction', wholeNumber(1, 20_000), BATCH_SIZE)
+    .option('--batch-size <rows>', 'rows per transaction', readWholeNumber(1, 20_000), BATCH_SIZE)
     .option(
       '--retry-for <seconds>',
       'how long to keep trying while the database can’t serve',
-      wholeNumber(0, 86_400),
+      readWholeNumber(0, 86_400),
       300,
     )
     .option('--tenant <name>', 'tenant of the people (default: the only tenant)')
@@ -95,7 +95,7 @@ export function importCommand(): Command {
 async function run(path: string, flags: ImportFlags): Promise<void> {
   const stopping = new AbortController();
   const stop = (): void => {
-    process.stderr.write('\nStopping after the current batch. Press Ctrl+C again to stop at once.\n');
+    printError('\nStopping after the current batch. Press Ctrl+C again to stop at once.\n');
     stopping.abort();
   };
   // Once: a second signal ends the process.
@@ -106,9 +106,9 @@ async function run(path: string, flags: ImportFlags): Promise<void> {
     const { loadSettings } = await import('../config/load-settings.js');
     const { runImport } = await import('../transfer/import/run-import.js');
     const result = await runImport(loadSettings(), options);
-    process.stdout.write(printable(flags.json ? summaryJson(result) : summaryText(result)));
+    print(flags.json ? summaryJson(result) : summaryText(result));
     if (!result.isComplete) {
-      process.stderr.write(howToResume(path, result.isDryRun));
+      printError(howToResume(path, result.isDryRun));
     }
     process.exitCode = result.isComplete ? (result.tally.rejected > 0 ? 1 : 0) : 2;
   } finally {

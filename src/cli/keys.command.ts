@@ -2,11 +2,11 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { AdministrationError } from '../access/access.errors.js';
 import type { MadeKey } from '../access/key-administration.js';
 import { SCOPES, type Scope } from '../access/scope.js';
-import { duration, lifetime } from './durations.js';
-import { wholeNumber } from './numbers.js';
-import { minute, table } from './table.js';
+import { readDuration, readLifetime, readWholeNumber } from './arguments.js';
+import { minute, print, printError, table } from './output.js';
 
 const DAY_MS = 86_400_000;
+const DEFAULT_SCOPES: readonly Scope[] = ['identify', 'read'];
 
 export function keysCommand(): Command {
   return new Command('keys')
@@ -32,15 +32,15 @@ function createCommand(): Command {
     .argument('<name>', 'what the key is for, such as crm', readName)
     .option('--tenant <name>', 'tenant whose identities the key opens', 'default')
     .addOption(
-      new Option('--scope <scopes...>', 'what the key may do')
-        .choices(SCOPES)
-        .default(['identify', 'read'] as const),
+      new Option('--scope <scopes...>', `what the key may do: ${SCOPES.join(', ')}`)
+        .argParser(readScope)
+        .default(DEFAULT_SCOPES),
     )
-    .option('--expires-in <duration>', 'when the key ends, such as 90d (default: never)', lifetime)
+    .option('--expires-in <duration>', 'when the key ends, such as 90d (default: never)', readLifetime)
     .option(
       '--calls-per-minute <number>',
       'limit of the key (default: RATE_LIMIT_PER_MINUTE)',
-      wholeNumber(1, 1_000_000_000),
+      readWholeNumber(1, 1_000_000_000),
     )
     .action(async (name: string, { tenant, scope, expiresIn, callsPerMinute }: CreateFlags) => {
       const { administer } = await import('./open-administration.js');
@@ -79,7 +79,7 @@ function listCommand(): Command {
           lastUsedAt,
         }),
       );
-      process.stdout.write(
+      print(
         json
           ? `${JSON.stringify(rows)}\n`
           : table([
@@ -104,7 +104,7 @@ function rotateCommand(): Command {
     .argument('<id>', 'id of the old key')
     .addOption(
       new Option('--grace <duration>', 'for how long the old key still works')
-        .argParser(duration)
+        .argParser(readDuration)
         .default(DAY_MS, '24h'),
     )
     .action(async (id: string, { grace }: { grace: number }) => {
@@ -120,7 +120,7 @@ function revokeCommand(): Command {
     .action(async (id: string) => {
       const { administer } = await import('./open-administration.js');
       await administer((administration) => administration.revokeKey(idOf(id)));
-      process.stdout.write(`Revoked ${idOf(id)}\n`);
+      print(`Revoked ${idOf(id)}\n`);
     });
 }
 
@@ -130,7 +130,7 @@ function revokeCommand(): Command {
  * @throws {AdministrationError} if it can't be written; then the key must not be created, because nobody would know it
  */
 async function show({ id, text }: MadeKey): Promise<void> {
-  process.stderr.write(`Key ${id}. It is shown only once:\n`);
+  printError(`Key ${id}. It is shown only once:\n`);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   process.stdout.once('error', reject);
   process.stdout.write(`${text}\n`, (error) => (error ? reject(error) : resolve()));
@@ -151,6 +151,17 @@ function stateOf({ expiresAt, revokedAt }: { expiresAt: Date | null; revokedAt: 
   return expiresAt === null
     ? 'valid'
     : `${expiresAt.getTime() <= Date.now() ? 'expired' : 'valid until'} ${minute(expiresAt)}`;
+}
+
+/** Adds a scope to the ones before it. The first one replaces the default scopes. */
+function readScope(text: string, previous: readonly Scope[]): Scope[] {
+  const scope = SCOPES.find((each) => each === text);
+  if (scope === undefined) {
+    throw new InvalidArgumentError(
+      `It must be one of ${SCOPES.join(', ')}. If it is the name of the key, put it before --scope.`,
+    );
+  }
+  return previous === DEFAULT_SCOPES ? [scope] : [...previous, scope];
 }
 
 function readName(text: string): string {

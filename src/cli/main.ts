@@ -1,54 +1,6 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
-import { setFlagsFromString } from 'node:v8';
-import { installLastWords } from '../telemetry/logging/loggable.js';
-import { VERSION } from '../config/version.js';
-import { exportCommand } from './export.command.js';
-import { importCommand } from './import.command.js';
-import { keysCommand } from './keys.command.js';
-import { migrateCommand } from './migrate.command.js';
-import { printable } from './printable.js';
-import { tenantsCommand } from './tenants.command.js';
+import { requireNode } from '../config/version.js';
 
-// Some 40 MB are alive at any time, but V8 lets the heap grow fourfold before it looks: 380 MB at the peak of an import,
-// and 275 MB this way.
-setFlagsFromString('--heap-growing-percent=50');
-
-installLastWords((error) => {
-  process.stderr.write(printable(`The command failed, which it should not: ${JSON.stringify(error)}\n`));
-}, 2);
-
-const program = new Command('identity-reconciliation')
-  .description(
-    'Identity reconciliation: import and export of people, tenants, API keys and migrations. The service itself starts with `npm start`.',
-  )
-  .version(VERSION)
-  .addCommand(importCommand())
-  .addCommand(exportCommand())
-  .addCommand(keysCommand())
-  .addCommand(tenantsCommand())
-  .addCommand(migrateCommand())
-  .addHelpText(
-    'after',
-    '\nThe database is the one of the service: DATABASE_URL, or the embedded one in DATA_DIR (default ./data).',
-  );
-for (const command of [
-  program,
-  ...program.commands,
-  ...program.commands.flatMap(({ commands }) => commands),
-]) {
-  command
-    .exitOverride()
-    .showHelpAfterError('Give --help for the options.')
-    .configureOutput({ writeErr: (text) => process.stderr.write(printable(text)) });
-}
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) {
-    const { describeError } = await import('./describe-error.js');
-    process.stderr.write(printable(`${describeError(error)}\n`));
-  }
-  process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
-}
+// Before anything else is loaded: an older Node can't even read it.
+requireNode(2);
+await import('./program.js');

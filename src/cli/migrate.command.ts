@@ -1,29 +1,60 @@
+import type { Options } from '@mikro-orm/core';
 import { Command } from 'commander';
+import type { Settings } from '../config/settings.js';
+import { print } from './output.js';
 
 export function migrateCommand(): Command {
   return new Command('migrate')
     .description(
       'Brings the database schema up to date. Several may run at once: each waits for the one before it. Grants the role in DATABASE_SERVICE_ROLE what the service needs.',
     )
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 the schema is up to date, 2 it is not: run the command again when the cause is gone.',
-    )
+    .addHelpText('after', '\nExit codes: 0 done, 2 not done: repeat it when the cause is gone.')
     .action(async () => {
-      const { Logger } = await import('@nestjs/common');
-      const { ormOptions } = await import('../../mikro-orm.config.js');
-      const { loadSettings } = await import('../config/load-settings.js');
+      const { settings, options } = await prepare();
       const { migrate } = await import('../database/schema/migrate.js');
       const { backfillEvidence } = await import('../identity/store/backfill-evidence.js');
-      Logger.overrideLogger(false);
-      const settings = loadSettings();
-      const applied = await migrate(
-        ormOptions(settings, 'migrate'),
-        settings.databaseServiceRole,
-        backfillEvidence,
-      );
-      process.stdout.write(
-        applied.length === 0 ? 'The schema is up to date.\n' : `Applied ${applied.join(', ')}\n`,
-      );
-    });
+      const applied = await migrate(options, settings.databaseServiceRole, backfillEvidence);
+      print(applied.length === 0 ? 'The schema is up to date.\n' : `Applied ${applied.join(', ')}\n`);
+    })
+    .addCommand(
+      new Command('list').description('Lists the applied and the pending migrations.').action(async () => {
+        const { options } = await prepare();
+        const { openDatabase } = await import('../database/open-database.js');
+        await using database = await openDatabase(options);
+        const { migrator } = database.orm;
+        const applied = await migrator.getExecuted();
+        const pending = await migrator.getPending();
+        print(
+          [...applied, ...pending]
+            .map(({ name }, i) => `${i < applied.length ? 'applied' : 'pending'}  ${name}\n`)
+            .join(''),
+        );
+      }),
+    )
+    .addCommand(
+      new Command('down')
+        .description('Reverts the last migration and deletes its data, without asking. For development.')
+        .action(async () => {
+          const { options } = await prepare();
+          const { openDatabase } = await import('../database/open-database.js');
+          await using database = await openDatabase(options);
+          const reverted = await database.orm.migrator.down();
+          print(
+            reverted.length === 0
+              ? 'There is no migration to revert.\n'
+              : `Reverted ${reverted.map(({ name }) => name).join(', ')}\n`,
+          );
+        }),
+    );
+}
+
+/** Loads the ORM, which takes a second, and the settings. */
+async function prepare(): Promise<{ settings: Settings; options: Partial<Options> }> {
+  const { Logger } = await import('@nestjs/common');
+  const { ormOptions } = await import('../../mikro-orm.config.js');
+  const { loadSettings } = await import('../config/load-settings.js');
+  // Standard output belongs to the results.
+  Logger.overrideLogger(false);
+  const settings = loadSettings();
+  return { settings, options: ormOptions(settings, 'migrate') };
 }

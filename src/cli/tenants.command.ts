@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { minute, table } from './table.js';
+import { minute, print, table } from './output.js';
 
 export function tenantsCommand(): Command {
   return new Command('tenants')
@@ -11,7 +11,7 @@ export function tenantsCommand(): Command {
         .action(async (name: string) => {
           const { administer } = await import('./open-administration.js');
           const { id } = await administer((administration) => administration.createTenant(name));
-          process.stdout.write(`Created tenant ${name} (${id})\n`);
+          print(`Created tenant ${name} (${id})\n`);
         }),
     )
     .addCommand(
@@ -21,7 +21,7 @@ export function tenantsCommand(): Command {
         .action(async ({ json }: { json?: true }) => {
           const { administer } = await import('./open-administration.js');
           const tenants = await administer((administration) => administration.tenants());
-          process.stdout.write(
+          print(
             json
               ? `${JSON.stringify(tenants.map(({ id, name, createdAt, disabledAt }) => ({ id, name, createdAt, disabledAt })))}\n`
               : table([
@@ -49,7 +49,7 @@ function switching(name: 'enable' | 'disable', description: string): Command {
     .action(async (tenant: string) => {
       const { administer } = await import('./open-administration.js');
       await administer((administration) => administration.setTenantEnabled(tenant, name === 'enable'));
-      process.stdout.write(`Tenant ${tenant} is ${name}d\n`);
+      print(`Tenant ${tenant} is ${name}d\n`);
     });
 }
 

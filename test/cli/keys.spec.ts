@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text as read } from 'node:stream/consumers';
@@ -76,7 +76,7 @@ test('tenants and keys from their making to their end', async () => {
 
 test.each([
   [['keys', 'create', 'x', '--tenant', 'nobody'], 'There is no tenant "nobody"'],
-  [['keys', 'create', 'x', '--scope', 'everything'], 'Allowed choices are identify, read, delete, admin'],
+  [['keys', 'create', 'x', '--scope', 'everything'], 'It must be one of identify, read, delete, admin'],
   [['keys', 'create', 'x', '--expires-in', 'soon'], 'such as 30m, 24h or 90d'],
   [['keys', 'create', 'x', '--expires-in', '0m'], 'the key would never work'],
   [['keys', 'create', ' '], 'It must be 1 to 100 characters'],
@@ -143,3 +143,35 @@ test('imports and exports are of one tenant', async () => {
     await rm(folder, { recursive: true, force: true });
   }
 }, 120_000);
+
+test.each([
+  [['keys', 'create', '--scope', 'read', 'crm'], /argument 'crm' is invalid\. .* put it before --scope\./],
+  [['keys', 'revoke', 'a\u009bb'], /^There is no key "a\\u009bb"; `keys list`/],
+  [['\u001b[31m'], /^error: unknown command '\\u001b\[31m'/],
+])('%j is answered without a stack or a control character', async (args, message) => {
+  const { code, stdout, stderr } = await run(...args);
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toMatch(/(?!\n)\p{Cc}|\n\s+at /u);
+});
+
+test.each([['keys list'], ['migrate list'], ['migrate down']])(
+  '%s says in one line what is wrong with the data folder or the database',
+  async (line) => {
+    const folder = await mkdtemp(join(tmpdir(), 'identity-cli-'));
+    const file = join(folder, 'file');
+    await (await open(file, 'w')).close();
+    const args = line.split(' ');
+    expect(await cli({ DATA_DIR: file }, ...args)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^The data folder .* can't be used: EEXIST[^\n]*\n$/),
+    });
+    expect(await cli({ DATABASE_URL: 'postgres://127.0.0.1:1/x' }, ...args)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: 'The command failed: the database is not reachable (ECONNREFUSED).\n',
+    });
+    await rm(folder, { recursive: true });
+  },
+);

@@ -26,8 +26,13 @@ const PASSING = /^(08...|57P0[1-5]|53...|40001|40P01|55P03)$/;
 const TOO_SLOW = /^(57014|25P03|25P04)$/;
 /** A table or column is missing: this build's migrations have not been applied yet. */
 const SCHEMA_MISSING = new Set(['42P01', '42703', '3F000']);
-/** The server refuses this client. No call can be served until an operator changes that. */
-const REFUSED = /^(28...|3D000|42501|25006)$/;
+/** What an operator must change before any call can be served. By SQLSTATE, or by its class. */
+const MISCONFIGURED: Readonly<Record<string, string>> = {
+  '3D000': 'the database that DATABASE_URL names does not exist',
+  '28': 'the database does not know the role of DATABASE_URL, or does not accept its password',
+  '42501': 'the role of DATABASE_URL lacks a privilege',
+  '25006': 'the database takes no writes',
+};
 const NETWORK = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -57,8 +62,9 @@ export function unavailability(error: unknown): string | null {
   if (SCHEMA_MISSING.has(sqlState)) {
     return 'the database schema is missing or too old';
   }
-  if (REFUSED.test(sqlState)) {
-    return 'the database refuses this service';
+  const misconfigured = MISCONFIGURED[sqlState] ?? MISCONFIGURED[sqlState.slice(0, 2)];
+  if (misconfigured !== undefined) {
+    return misconfigured;
   }
   if (PASSING.test(sqlState)) {
     return 'the database is busy or restarting';

@@ -14,13 +14,32 @@ const NEST_LEVELS = {
 } as const;
 
 /** The logger of a process: plain lines on a terminal, JSON everywhere else. */
-export function createLogger(level: LogLevel): LoggerService {
-  if (!process.stdout.isTTY) {
-    return new JsonLogger(level);
+export function createLogger(level: LogLevel, isTerminal = process.stdout.isTTY): LoggerService {
+  return isTerminal ? new TerminalLogger(level) : new JsonLogger(level);
+}
+
+/** The contexts in which Nest logs each module and route that it sets up. */
+const FRAMEWORK = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
+
+/** Hides the lines of the framework unless LOG_LEVEL is debug or trace, so that those of the service are seen. */
+class TerminalLogger extends ConsoleLogger {
+  constructor(level: LogLevel) {
+    const names = Object.keys(NEST_LEVELS) as (keyof typeof NEST_LEVELS)[];
+    const shown = level === 'silent' ? [] : names.slice(0, names.indexOf(level) + 1);
+    super({ logLevels: shown.map((name) => NEST_LEVELS[name]) });
   }
-  const names = Object.keys(NEST_LEVELS) as (keyof typeof NEST_LEVELS)[];
-  const shown = level === 'silent' ? [] : names.slice(0, names.indexOf(level) + 1);
-  return new ConsoleLogger({ logLevels: shown.map((name) => NEST_LEVELS[name]) });
+
+  override log(message: unknown, ...rest: unknown[]): void {
+    if (this.isLevelEnabled('debug') || !FRAMEWORK.has(String(rest.at(-1)))) {
+      super.log(message, ...rest);
+    }
+  }
 }
 
 /**

@@ -85,7 +85,7 @@ test('the parameters of the URL are obeyed: a server without TLS is not spoken t
 test.each([
   [['--help'], 0, /^Usage: identity-reconciliation migrate /],
   [['--to', 'contacts'], 2, /^error: unknown option '--to'/],
-  [['down'], 2, /^error: too many arguments/],
+  [['up'], 2, /^error: too many arguments/],
 ])('the command with %j migrates nothing', async (args, code, said) => {
   const end = await runCommand(args).catch(
     (error: unknown) => error as { code: number; stdout: string; stderr: string },
@@ -102,4 +102,16 @@ test('the command applies what is missing, says what, and applies nothing the se
   });
   expect(await runCommand([])).toEqual({ stdout: 'The schema is up to date.\n', stderr: '' });
   expect(await migrate(options())).toEqual([]);
+});
+
+test('the command lists what is applied and what is pending, and reverts the last one', async () => {
+  await runCommand([]);
+  const names = (
+    await database.query<{ name: string }>('select name from mikro_orm_migrations order by id')
+  ).map(({ name }) => name);
+  const last = names.at(-1)!;
+  expect(await runCommand(['down'])).toEqual({ stdout: `Reverted ${last}\n`, stderr: '' });
+  expect((await runCommand(['list'])).stdout).toBe(
+    names.map((name) => `${name === last ? 'pending' : 'applied'}  ${name}\n`).join(''),
+  );
 });

@@ -5,7 +5,10 @@ const failure = (code: string | undefined, message = 'x'): Error =>
 
 test.each([
   [failure('42P01'), 'the database schema is missing or too old'],
-  [failure('28P01'), 'the database refuses this service'],
+  [failure('28P01'), 'the database does not know the role of DATABASE_URL, or does not accept its password'],
+  [failure('28000'), 'the database does not know the role of DATABASE_URL, or does not accept its password'],
+  [failure('3D000'), 'the database that DATABASE_URL names does not exist'],
+  [failure('25006'), 'the database takes no writes'],
   [failure('57P01'), 'the database is busy or restarting'],
   [failure('53300'), 'the database is busy or restarting'],
   [failure('57014'), 'the database takes too long to answer'],

@@ -1,4 +1,5 @@
-import { JsonLogger } from '../../../src/telemetry/logging/logger.js';
+import { jest } from '@jest/globals';
+import { createLogger, JsonLogger } from '../../../src/telemetry/logging/logger.js';
 import type { LogLevel } from '../../../src/config/settings.js';
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -8,6 +9,22 @@ function loggerOf(level: LogLevel): { logger: JsonLogger; lines: () => unknown[]
   const logger = new JsonLogger(level, { write: (text) => void written.push(text) });
   return { logger, lines: () => written.map((text) => JSON.parse(text) as unknown) };
 }
+
+test.each([
+  ['info', ['Listening']],
+  ['debug', ['Mapped', 'Listening']],
+] as const)('on a terminal at the level %s the framework’s lines are shown: %j', (level, shown) => {
+  const written: string[] = [];
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    written.push(String(text));
+    return true;
+  });
+  const logger = createLogger(level, true);
+  logger.log('Mapped {/identify, POST} route', 'RouterExplorer');
+  logger.log('Listening on http://127.0.0.1:3000', 'Service');
+  write.mockRestore();
+  expect(written.map((text) => /Mapped|Listening/.exec(text)?.[0])).toEqual(shown);
+});
 
 test('a message is one line with its level, time and context', () => {
   const { logger, lines } = loggerOf('trace');

@@ -192,6 +192,16 @@ test('a database that goes away is waited for, and the import gives up after a w
   await lost.drop();
 });
 
+test('a database that does not exist is not waited for', async () => {
+  const url = Object.assign(new URL(database.url), { pathname: '/nowhere' }).href;
+  const path = await file('nowhere.csv', PEOPLE);
+  const { code, stderr } = await command(['import', path, '--retry-for', '60'], { DATABASE_URL: url });
+  expect([code, stderr]).toEqual([
+    2,
+    'The command failed: the database that DATABASE_URL names does not exist (3D000).\n',
+  ]);
+});
+
 test.each([[['--help']], [['import', '--help']], [['export', '--help']], [['--version']]])(
   '%p exits with 0',
   async (args) => {

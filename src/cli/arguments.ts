@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** Reads an option such as `30m`, `24h` or `90d`. Returns ms. */
-export function duration(text: string): number {
+export function readDuration(text: string): number {
   const [, number, unit] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
   if (number === undefined) {
     throw new InvalidArgumentError('It must be a number of minutes, hours or days, such as 30m, 24h or 90d.');
@@ -11,11 +11,22 @@ export function duration(text: string): number {
   return Number(number) * UNIT_MS[unit as keyof typeof UNIT_MS];
 }
 
-/** Like {@link duration}, but longer than zero. */
-export function lifetime(text: string): number {
-  const ms = duration(text);
+/** Like {@link readDuration}, but longer than zero. */
+export function readLifetime(text: string): number {
+  const ms = readDuration(text);
   if (ms === 0) {
     throw new InvalidArgumentError('It must be longer than zero: the key would never work.');
   }
   return ms;
+}
+
+/** Reads an option that is a whole number within limits. */
+export function readWholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d{1,10}$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
 }
