@@ -19,7 +19,12 @@ const READS_ALL = new Set(['rate_limit_sweep', 'backfill_tenants']);
  * Until PostgreSQL 17 the planner also weighs an index condition without its array, and takes it if a tenant has a row or two
  * on average. It plans again as soon as autovacuum has analysed more.
  */
-const WEIGHED_BEFORE_17 = new Set(['contact_relink']);
+const WEIGHED_BEFORE_17 = new Set([
+  'contact_relink',
+  'contact_past_insert',
+  'backfill_contacts',
+  'backfill_merges',
+]);
 
 /** What the tables may hold when a plan is made, one after the other. */
 const STATES: readonly (readonly [state: string, ...statements: string[]])[] = [

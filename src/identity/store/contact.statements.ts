@@ -46,8 +46,9 @@ export const LOAD: Statement = {
     select v.kind, v.value, i.contact_id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
       select contact_id from identifier where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i),
   r as materialized (
-    select distinct coalesce(c.linked_id, c.id) as root from b cross join lateral (
-      select id, linked_id from contact where tenant_id = $1 and id = b.contact_id limit 1) c)
+    select distinct coalesce(c.linked_id, c.id) as root
+    from (select distinct contact_id from b where contact_id is not null) d cross join lateral (
+      select id, linked_id from contact where tenant_id = $1 and id = d.contact_id limit 1) c)
   ${rowsOfRoots('$4', '$5')}
   union all
   select null, null, null, null, jsonb_build_array(kind, value), null, null, null, null from b where contact_id is null`,

@@ -78,8 +78,9 @@ export function copyIn(schema: string): Statement {
       select contact_id from ${schema}.identifier
       where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i),
   r as materialized (
-    select distinct coalesce(c.linked_id, c.id) as root from b cross join lateral (
-      select id, linked_id from ${schema}.contact where tenant_id = $1 and id = b.contact_id limit 1) c),
+    select distinct coalesce(c.linked_id, c.id) as root
+    from (select distinct contact_id from b where contact_id is not null) d cross join lateral (
+      select id, linked_id from ${schema}.contact where tenant_id = $1 and id = d.contact_id limit 1) c),
   added as (
     insert into pg_temp.contact
     select c.* from (${members('id = r.root limit 1')} union all ${members('linked_id = r.root offset 0')}) c
