@@ -1,5 +1,6 @@
--- Erases the personal data of deleted contacts. They keep their row and their id, and lose email and phone number. Merges
--- lose identifiers that no contact has any more. Run it as the owner, as often as your retention requires:
+-- Erases the personal data of deleted contacts. They keep their row, id, links and dates, and lose their identifiers, also
+-- those of their past. Merges lose identifiers that no contact has any more. Run it as the owner, as often as your retention
+-- requires:
 --
 --   psql "$DATABASE_URL" -v tenant=1 -v days=30 -f erase-deleted.sql
 --
@@ -9,15 +10,32 @@
 begin;
 select set_config('identity.tenant_id', :'tenant', true) as tenant;
 
+update contact_past p
+  set email = null, phone_number = null, identifiers = null
+  from contact c
+  where c.tenant_id = :tenant and c.deleted_at < now() - make_interval(days => :days)
+    and p.tenant_id = c.tenant_id and p.contact_id = c.id
+    and coalesce(p.email, p.phone_number, p.identifiers::text) is not null;
+
+-- A contact must have an identifier; this one is nobody's.
 update contact
   set email = case when email is not null then 'erased-' || id end,
-    phone_number = case when email is null then 'erased-' || id end
+    phone_number = case when email is null then 'erased-' || id end,
+    identifiers = null
   where tenant_id = :tenant and deleted_at < now() - make_interval(days => :days)
-    and coalesce(email, phone_number) <> 'erased-' || id;
+    and coalesce(email, phone_number, '') <> 'erased-' || id;
 
 update identity_merge m
-  set email = 'erased', phone_number = 'erased'
-  where tenant_id = :tenant and email <> 'erased'
-    and (not exists (select from identifier i where i.tenant_id = m.tenant_id and i.kind = 0 and i.value = m.email)
-      or not exists (select from identifier i where i.tenant_id = m.tenant_id and i.kind = 1 and i.value = m.phone_number));
+  set email = null, phone_number = null, identifiers = null
+  where tenant_id = :tenant and coalesce(email, phone_number, identifiers::text) is not null
+    and exists (
+      select from (
+        select 0 as kind, m.email as value
+        union all select 1, m.phone_number
+        union all select key::int, value from jsonb_each_text(m.identifiers)
+      ) given
+      where given.value is not null
+        and not exists (
+          select from identifier i
+          where i.tenant_id = m.tenant_id and i.kind = given.kind and i.value = given.value and i.contact_id is not null));
 commit;

@@ -7,11 +7,11 @@ import type { Call } from './call.js';
 /** A call whose identity another writer holds or has just changed. */
 export interface Contested<C extends Call> {
   readonly call: C;
-  /** The primary of that identity, or of what the call would have made: a provisional id then. */
+  /** The primary of that identity, or the provisional id of the contact that the call would have created. */
   readonly primaryId: number;
 }
 
-/** Calls that were decided together, in order, and what each of them is to be told. */
+/** Calls that were decided together, in order, and the answer of each. */
 export class DecidedCalls<C extends Call> implements Decision {
   readonly writes: Writes;
   private readonly answers: readonly Answer[];
@@ -39,7 +39,7 @@ export class DecidedCalls<C extends Call> implements Decision {
     );
   }
 
-  /** Answers the calls whose answer is true already, because it rests only on what is stored. */
+  /** Answers the calls whose answer is already true, because it rests only on stored rows. */
   answerKnown(): void {
     this.calls.forEach((call, i) => this.answers[i]!.awaitsWrite || call.answer(this.answers[i]!.view));
   }
@@ -51,7 +51,7 @@ export class DecidedCalls<C extends Call> implements Decision {
     );
   }
 
-  /** The calls not answered yet that rest on one of these contacts; if none is known to, all of them. */
+  /** The unanswered calls that rest on one of these contacts; if that is not known, all unanswered calls. */
   contestedBy(contactIds: readonly number[]): Contested<C>[] {
     const primaryOf = this.primariesByContact(contactIds);
     const open = this.calls.flatMap((call, i) =>

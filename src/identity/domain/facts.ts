@@ -8,7 +8,7 @@ import {
 } from './contact.js';
 import type { IdentifierMap } from './identifier-map.js';
 
-/** What follows from the rows of an identity alone. */
+/** Facts that follow from the rows of an identity alone. */
 export interface Facts {
   /** The live contacts, the oldest first. */
   readonly live: readonly Contact[];
@@ -19,7 +19,7 @@ export interface Facts {
 
 const known = new WeakMap<Identity, Facts>();
 
-/** The facts of an identity, worked out once for as long as somebody keeps it: a large one is kept between batches. */
+/** The facts of an identity. They are computed once and kept with it: the cache keeps large identities between batches. */
 export function factsOf(identity: Identity): Facts {
   const facts = known.get(identity) ?? workOut(identity);
   known.set(identity, facts);

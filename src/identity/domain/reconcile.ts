@@ -18,17 +18,17 @@ import { factsOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
 import type { Writes } from './writes.js';
 
-/** What one caller is told. */
+/** The answer to one caller. */
 export interface Answer {
   readonly view: IdentityView;
-  /** Whether the view shows something that this batch is yet to write; if not, it is true already. */
+  /** Whether the view shows something that this batch still has to write; if not, it is already true. */
   readonly awaitsWrite: boolean;
 }
 
 export interface Reconciliation {
-  /** One answer a sighting, in order. */
+  /** One answer per sighting, in order. */
   readonly answers: readonly Answer[];
-  /** One outcome a sighting, in order. */
+  /** One outcome per sighting, in order. */
   readonly outcomes: readonly Outcome[];
   readonly writes: Writes;
 }
@@ -43,9 +43,9 @@ export interface Reconciliation {
  * A newcomer attaches to the contact that holds its strongest known identifier, and a merge joins the holders of two
  * known ones. So the contacts of an identity, deleted ones included, and these edges are always a tree.
  *
- * A sighting with a date counts from then on: the contact it makes is as old as it, and where it makes none, the oldest
- * contact that carries one of its identifiers is at least as old as it. Thus the oldest wins whatever the order of
- * arrival, and a replay still changes nothing.
+ * A sighting may have a date. If it creates a contact, the contact has that date. If it creates none, the oldest contact with
+ * one of its identifiers becomes at least as old. So the oldest wins in every order of arrival, and a replay still changes
+ * nothing.
  *
  * Pure: nothing passed in is modified, and neither ids nor the clock are needed (see {@link Writes}).
  *
@@ -63,7 +63,7 @@ export function reconcile(snapshot: Snapshot, sightings: readonly Sighting[]): R
   return { answers, outcomes: batch.outcomes, writes: writesOf(batch) };
 }
 
-/** Rows from which on an identity is asked what it carries, with {@link factsOf}, in place of being indexed. */
+/** An identity with this many rows or more is not indexed, but searched with {@link factsOf}. */
 const WIDE_ROWS = 64;
 
 function startBatch({ identities, reserved }: Snapshot): Batch {
@@ -102,7 +102,7 @@ function startIdentity(stored: Identity): Growing {
   return { stored, contacts, absorbedBy: null, isChanged: false, view };
 }
 
-/** Applies one sighting and returns the identity it belongs to from then on. */
+/** Applies one sighting and returns the identity that it belongs to afterwards. */
 function take(batch: Batch, sighting: Sighting): Growing {
   const { holders, news } = find(batch, sighting);
   const [strongest, ...others] = holders;
@@ -172,7 +172,7 @@ function emptyIdentity(batch: Batch): Growing {
   return identity;
 }
 
-/** Adds the sighting as a contact, and claims what is new of it. */
+/** Adds the sighting as a contact, and claims its new identifiers. */
 function add(
   batch: Batch,
   identity: Growing,
@@ -201,7 +201,7 @@ function add(
   return identity;
 }
 
-/** The view with one more contact, the youngest. To build it anew for each of a batch would take long if it is large. */
+/** The view with one more contact, the youngest. Building a large view again for each sighting of a batch would take long. */
 function extended(view: IdentityView, id: number, news: readonly Identifier[]): IdentityView {
   const values = new Map(view.values);
   for (const { kind, value } of news) {
@@ -210,7 +210,7 @@ function extended(view: IdentityView, id: number, news: readonly Identifier[]): 
   return { ...view, values, secondaryContactIds: [...view.secondaryContactIds, id] };
 }
 
-/** Makes the oldest contact that carries one of the identifiers as old as the sighting, if it is younger. */
+/** If the oldest contact with one of the identifiers is younger than the sighting, gives it the date of the sighting. */
 function backdate(batch: Batch, identity: Growing, sighting: Sighting): Growing {
   if (sighting.createdAt === undefined) {
     return identity;
@@ -226,7 +226,7 @@ function backdate(batch: Batch, identity: Growing, sighting: Sighting): Growing 
   return reorder(batch, identity, older);
 }
 
-/** Puts a dated contact in its place by age; what it carries is claimed by the oldest that does. */
+/** Puts a dated contact in its place by age. The oldest contact that carries an identifier claims it. */
 function reorder(batch: Batch, identity: Growing, contact: Contact): Growing {
   identity.contacts = identity.contacts.toSorted(byAge);
   for (const identifier of contact.identifiers) {

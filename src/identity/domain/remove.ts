@@ -11,9 +11,9 @@ import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
 /**
  * Decides what deleting a contact changes: who is primary afterwards, and where its claims go.
  *
- * If the deleted contact was the primary, the oldest remaining one becomes primary and every other row, the deleted
- * one too, links to it. A claim goes to the oldest remaining contact that carries the value, or is freed. The rest of
- * the identity stays together.
+ * If the deleted contact was the primary, the oldest remaining one becomes the primary, and every other row, the deleted one
+ * too, links to it. A claim moves to the oldest remaining contact with the value, or is freed. The rest of the identity stays
+ * together.
  *
  * Pure: nothing passed in is modified.
  *
@@ -68,7 +68,7 @@ function claimsAfter(
   for (const { kind, value } of deleted.identifiers) {
     const isCarrier = (contact: Contact): boolean => carries(contact, { kind, value });
     if (live.find(isCarrier) !== deleted) {
-      continue; // an older contact brought the value and keeps the claim
+      continue; // an older contact has the value and keeps the claim
     }
     const heir = rest.find(isCarrier);
     if (heir === undefined) {
