@@ -93,6 +93,15 @@ function batcher(env: Record<string, string>): {
   };
 }
 
+// Some tests leave batches under way. Their real timers would keep the worker of the tests alive.
+beforeEach(() => {
+  jest.useFakeTimers({ now: 0, doNotFake: ['queueMicrotask', 'nextTick', 'setImmediate'] });
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('an idle batcher takes a sighting at once', () => {
@@ -296,14 +305,6 @@ describe('calls that another writer is in the way of', () => {
 });
 
 describe('while the database keeps a lane', () => {
-  beforeEach(() => {
-    jest.useFakeTimers({ now: 0, doNotFake: ['queueMicrotask', 'nextTick', 'setImmediate'] });
-  });
-
-  afterEach(() => {
-    jest.useRealTimers();
-  });
-
   test('a sighting that waits too long is refused, and not reconciled later', async () => {
     const { batches, identify } = batcher({ BATCH_LANES: '1' });
     const first = identify('1');
