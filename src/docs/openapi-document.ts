@@ -52,7 +52,7 @@ changes nothing of the others. It has scopes:
 | scope | allows |
 |---|---|
 | \`identify\` | \`POST /identify\` |
-| \`read\` | \`GET /contacts/{id}\` |
+| \`read\` | \`POST /lookup\` and all calls with \`GET\` |
 | \`delete\` | \`DELETE /contacts/{id}\` |
 | \`admin\` | all of them |
 

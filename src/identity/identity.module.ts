@@ -5,14 +5,25 @@ import { MetricsModule } from '../telemetry/metrics/registry.js';
 import { ContactsController } from './api/contacts.controller.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityController } from './api/identity.controller.js';
+import { LookupController } from './api/lookup.controller.js';
 import { DecisionWriter } from './decision-writer.js';
+import { ReadingService } from './reading.service.js';
 import { ReconciliationService } from './reconciliation.service.js';
+import { IdentityRecords } from './store/identity-records.js';
 import { IdentityReader } from './store/identity-reader.js';
 import { SightingBatcher } from './batching/sighting-batcher.js';
 
 @Module({
   imports: [MikroOrmModule.forFeature([Contact]), MetricsModule],
-  controllers: [IdentityController, ContactsController],
-  providers: [IdentityReader, DecisionWriter, ReconciliationService, SightingBatcher, IdentityMetrics],
+  controllers: [IdentityController, LookupController, ContactsController],
+  providers: [
+    IdentityReader,
+    IdentityRecords,
+    DecisionWriter,
+    ReconciliationService,
+    ReadingService,
+    SightingBatcher,
+    IdentityMetrics,
+  ],
 })
 export class IdentityModule {}

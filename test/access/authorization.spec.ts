@@ -34,6 +34,11 @@ const ROUTES: Readonly<
     call: () => ['POST', '/identify', { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' }],
     status: 200,
   },
+  'post /lookup': {
+    scope: 'read',
+    call: () => ['POST', '/lookup', { email: 'lorraine@hillvalley.edu' }],
+    status: 200,
+  },
   'get /contacts/{id}': { scope: 'read', call: (id) => ['GET', `/contacts/${id}`], status: 200 },
   'delete /contacts/{id}': { scope: 'delete', call: (id) => ['DELETE', `/contacts/${id}`], status: 204 },
 };

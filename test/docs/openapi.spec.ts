@@ -45,6 +45,7 @@ test('the document is OpenAPI 3.1 and lists every route with the statuses it ans
   );
   expect(routes).toEqual([
     'post /identify: 200 400 413 415 503',
+    'post /lookup: 200 400 413 415 503',
     'get /contacts/{id}: 200 400 404 503',
     'delete /contacts/{id}: 204 400 404 413 415 503',
     'get /health: 200',
@@ -127,6 +128,7 @@ test('every operation has a name that a generated client can use', () => {
   );
   expect(names).toEqual([
     'identify',
+    'lookUp',
     'getContact',
     'deleteContact',
     'getHealth',

@@ -151,12 +151,13 @@ function mostly<T>(usual: Arbitrary<T>, other: Arbitrary<T>): Arbitrary<T> {
   return fc.oneof({ weight: 11, arbitrary: usual }, { weight: 1, arbitrary: other });
 }
 
-/** The path with its parameters, and now and then a query, which no operation takes. */
+/** The path with its parameters, most queries that the operation takes, and now and then one that no operation takes. */
 function pathOf(document: OpenApiDocument, path: string, { parameters = [] }: Operation): Arbitrary<string> {
-  const values = parameters.map(({ schema }) =>
+  const inPath = parameters.filter((parameter) => parameter.in === 'path');
+  const ids = inPath.map(({ schema }) =>
     fc.oneof(
       // small ones exist
-      { weight: 3, arbitrary: fc.integer({ min: 1, max: 12 }).map(String) },
+      { weight: 5, arbitrary: fc.integer({ min: 1, max: 8 }).map(String) },
       { weight: 2, arbitrary: valueOf(document, schema).map(String) },
       { weight: 2, arbitrary: hostileText.map(encoded) },
       {
@@ -167,17 +168,37 @@ function pathOf(document: OpenApiDocument, path: string, { parameters = [] }: Op
   );
   return fc
     .tuple(
-      fc.tuple(...values),
+      fc.tuple(...ids),
       mostly(
-        fc.constant(''),
+        queryOf(document, parameters),
         hostileText.map((text) => `?id=2&a[]=${encoded(text)}`),
       ),
     )
     .map(
       ([found, query]) =>
-        parameters.reduce((filled, { name }, i) => filled.replace(`{${name}}`, () => found[i]!), path) +
-        query,
+        inPath.reduce((filled, { name }, i) => filled.replace(`{${name}}`, () => found[i]!), path) + query,
     );
+}
+
+/** Each parameter of the query as its schema allows it, or absent, or as no schema allows it, or twice. */
+function queryOf(
+  document: OpenApiDocument,
+  parameters: NonNullable<Operation['parameters']>,
+): Arbitrary<string> {
+  const inQuery = parameters.filter((parameter) => parameter.in === 'query');
+  const values = inQuery.map(({ schema, required = false }) => {
+    const allowed = valueOf(document, schema).map((value) => [String(value)]);
+    return fc.oneof(
+      { weight: 4, arbitrary: allowed },
+      { weight: required ? 1 : 4, arbitrary: fc.constant([]) },
+      { weight: 1, arbitrary: hostileText.map((text) => [text]) },
+      { weight: 1, arbitrary: fc.constant(['1', '2']) },
+    );
+  });
+  return fc.tuple(...values).map((given) => {
+    const pairs = given.flatMap((each, i) => each.map((value) => `${inQuery[i]!.name}=${encoded(value)}`));
+    return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+  });
 }
 
 /** Encoded for a path; surrogates, which have no encoding, as the bytes that they would be. */

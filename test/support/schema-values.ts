@@ -47,7 +47,20 @@ function requiredOf(
 
 const aPhoneNumber = fc.stringMatching(/^(\+[1-9]|0)?\d{3,12}$/);
 
-function scalarOf({ type, format, minimum, maximum, minLength = 0 }: Schema): Arbitrary<unknown> {
+function scalarOf({
+  type,
+  format,
+  minimum,
+  maximum,
+  minLength = 0,
+  enum: options,
+}: Schema): Arbitrary<unknown> {
+  if (options !== undefined) {
+    return fc.constantFrom(...options);
+  }
+  if (format === 'date-time') {
+    return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
+  }
   switch (String(type)) {
     case 'null':
       return fc.constant(null);

@@ -1,5 +1,12 @@
-import { Controller, Delete, Get, HttpCode, Param } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { Controller, Delete, Get, HttpCode, Param, Query } from '@nestjs/common';
+import {
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
 import { RequiresScope } from '../../access/access.js';
 import { TenantId } from '../../access/caller.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
@@ -8,6 +15,8 @@ import { answerInTime } from '../batching/call.js';
 import { ContactNotFoundError } from '../identity.errors.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';
+import { readMoment } from './dto/moment.js';
+import { ReadingService } from '../reading.service.js';
 import { ReconciliationService } from '../reconciliation.service.js';
 
 const ID = {
@@ -29,23 +38,45 @@ const EXAMPLES = [
 @ApiTags('contacts')
 @Controller('contacts')
 export class ContactsController {
-  constructor(private readonly reconciliation: ReconciliationService) {}
+  constructor(
+    private readonly reconciliation: ReconciliationService,
+    private readonly reading: ReadingService,
+  ) {}
 
   @Get(':id')
   @RequiresScope('read')
   @ApiOperation({
     operationId: 'getContact',
     summary: 'Get the identity that a contact belongs to',
-    description: 'Today’s identity, also for a contact that was merged into another one.',
+    description:
+      'Today’s identity, also for a contact that was merged into another one. With `at`, the identity as it was at that moment: a change at the moment is part of it, and an imported contact counts from when it was imported.',
   })
   @ApiParam(ID)
+  @ApiQuery({
+    name: 'at',
+    required: false,
+    description: 'A moment, in ISO 8601 with a zone. It may have microseconds. Absent: now.',
+    schema: { type: 'string', format: 'date-time' },
+    example: '2026-11-25T18:30:00.000001Z',
+  })
   @ApiOkResponse({ type: IdentityResponse, description: 'The identity of the contact.' })
-  @ApiProblems(PROBLEMS, ...EXAMPLES)
+  @ApiProblems(
+    {
+      ...PROBLEMS,
+      400: 'The id is not a whole number of at least 1, or `at` is not a time.',
+      404: 'There is no such contact, or it was deleted; with `at`: at that moment.',
+    },
+    ...EXAMPLES,
+  )
   async find(
     @TenantId() tenantId: number,
     @Param('id', ContactIdPipe) id: number,
+    @Query('at') time: unknown,
   ): Promise<IdentityResponse> {
-    const view = await answerInTime(this.reconciliation.find(tenantId, id));
+    const at = readMoment('at', time);
+    const view = await answerInTime(
+      at === null ? this.reconciliation.find(tenantId, id) : this.reading.findAt(tenantId, id, at),
+    );
     if (view === null) {
       throw new ContactNotFoundError(id);
     }

@@ -1,31 +1,19 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import {
-  ApiBody,
-  ApiExtraModels,
-  ApiOkResponse,
-  ApiOperation,
-  ApiTags,
-  getSchemaPath,
-} from '@nestjs/swagger';
+import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequiresScope } from '../../access/access.js';
 import { TenantId } from '../../access/caller.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { Settings } from '../../config/settings.js';
-import { IdentifyByEmail, IdentifyByPhoneNumber } from './dto/identify.request.js';
+import {
+  IdentifyByEmail,
+  IdentifyByPhoneNumber,
+  SIGHTING_BODY,
+  SIGHTING_EXAMPLES,
+} from './dto/identify.request.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { readSighting } from './dto/read-sighting.js';
 import { SightingBatcher } from '../batching/sighting-batcher.js';
-
-/** At least one of both. */
-const BODY = {
-  anyOf: [IdentifyByEmail, IdentifyByPhoneNumber].map((type) => ({ $ref: getSchemaPath(type) })),
-};
-const EXAMPLES = {
-  both: { summary: 'Email and phone', value: { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' } },
-  email: { summary: 'Email only', value: { email: 'lorraine@hillvalley.edu', phoneNumber: null } },
-  phone: { summary: 'Phone only', value: { phoneNumber: '+1 (555) 010-9999' } },
-};
 
 @ApiTags('identity')
 @Controller()
@@ -45,7 +33,7 @@ export class IdentityController {
       'Unknown identifiers create a primary contact. If one is known and one is new, a secondary contact is created. If they are known in two identities, these are merged, and the oldest contact becomes the primary of all. If all are known in one identity, nothing is written. Safe to repeat.',
   })
   @ApiExtraModels(IdentifyByEmail, IdentifyByPhoneNumber)
-  @ApiBody({ schema: BODY, examples: EXAMPLES })
+  @ApiBody({ schema: SIGHTING_BODY, examples: SIGHTING_EXAMPLES })
   @ApiOkResponse({ type: IdentityResponse, description: 'The identity that the identifiers belong to.' })
   @ApiProblems(
     {

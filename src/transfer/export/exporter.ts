@@ -1,5 +1,6 @@
 import type { Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import { IdentityDto } from '../../identity/api/dto/identity.response.js';
+import { isoOf } from '../../identity/api/dto/moment.js';
 import { viewOf, type Contact } from '../../identity/domain/contact.js';
 import { EMAIL, PHONE_NUMBER, STANDARD_KINDS } from '../../identity/domain/kinds.js';
 import { identifiersOf, valueOf } from '../../identity/store/identifier-columns.js';
@@ -146,11 +147,4 @@ function csvOf({ primaryId, contacts }: DatedIdentity, isExcelSafe: boolean): st
       ]),
     )
     .join('');
-}
-
-/** ISO 8601 with microseconds: the order of contacts depends on them. */
-function isoOf(micros: number): string {
-  const ms = Math.floor(micros / 1000);
-  const rest = String(micros - ms * 1000).padStart(3, '0');
-  return new Date(ms).toISOString().replace('Z', `${rest}Z`);
 }

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema, getSchemaPath } from '@nestjs/swagger';
 import { IsEmail, IsNotEmpty, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
 import { EMAIL_MAX_LENGTH } from '../../domain/normalise.js';
 
@@ -68,3 +68,13 @@ export class IdentifyByPhoneNumber {
   @ApiProperty({ ...PHONE_NUMBER, oneOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }] })
   readonly phoneNumber!: string | number;
 }
+
+/** The body of a call that takes a sighting: at least one of both. */
+export const SIGHTING_BODY = {
+  anyOf: [IdentifyByEmail, IdentifyByPhoneNumber].map((type) => ({ $ref: getSchemaPath(type) })),
+};
+export const SIGHTING_EXAMPLES = {
+  both: { summary: 'Email and phone', value: { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' } },
+  email: { summary: 'Email only', value: { email: 'lorraine@hillvalley.edu', phoneNumber: null } },
+  phone: { summary: 'Phone only', value: { phoneNumber: '+1 (555) 010-9999' } },
+};

@@ -25,6 +25,13 @@ const ContactPastSchema = defineEntity({
     identifiers: p.json<Record<string, string>>().strictNullable(),
     changeId: p.bigint('number').strictNullable(),
   },
+  indexes: [
+    {
+      name: 'contact_past_linked_id_index',
+      properties: ['tenantId', 'linkedId'],
+      where: 'linked_id is not null',
+    },
+  ],
 });
 
 /** The state that a contact had until a moment: written when its link, its date or its values change, and only then. */

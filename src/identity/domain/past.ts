@@ -1,0 +1,70 @@
+import { byAge, viewOf, type Contact, type Identifier, type IdentityView } from './contact.js';
+import type { EvidentContact } from './evidence.js';
+
+/** A contact as it is stored today, with all that is known of its past but for earlier states. */
+export interface RecordedContact extends EvidentContact {
+  readonly linkedId: number | null;
+  /** When it was written, in µs since 1970; imported contacts are older than that. */
+  readonly recordedAt: number;
+  /** In µs since 1970; null: it is live. */
+  readonly deletedAt: number | null;
+  /** Whether nobody recorded what it attached to, so that `joinedId` was worked out later. */
+  readonly isAssumed: boolean;
+}
+
+/** The state that a contact had until a moment, when its link, its date or its values changed. */
+export interface PastState {
+  readonly contactId: number;
+  /** In µs since 1970; the state ended then, so the next one holds at this very moment. */
+  readonly until: number;
+  readonly linkedId: number | null;
+  readonly createdAt: number;
+  readonly identifiers: readonly Identifier[];
+}
+
+/** A contact as it was at a moment. */
+interface Then extends Contact {
+  readonly linkedId: number | null;
+}
+
+/**
+ * The identity that a contact belonged to at a moment, as a caller was shown it then. A change at that moment is part of
+ * it. Imported contacts count from when they were recorded, and have the date that they had then.
+ *
+ * Pure: the order of the records does not matter.
+ *
+ * @param contacts every contact that may have belonged to it, deleted ones too; others do no harm
+ * @param past their states that ended after the moment, all of them or just the first of each
+ * @param at in µs since 1970
+ * @returns null if the contact did not exist, or was deleted
+ */
+export function identityAt(
+  contactId: number,
+  contacts: readonly RecordedContact[],
+  past: readonly PastState[],
+  at: number,
+): IdentityView | null {
+  const states = firstStates(past, at);
+  const live = contacts
+    .filter(({ recordedAt, deletedAt }) => recordedAt <= at && (deletedAt === null || deletedAt > at))
+    .map((contact): Then => ({ ...contact, ...states.get(contact.id), isDeleted: false }));
+  const asked = live.find(({ id }) => id === contactId);
+  if (asked === undefined) {
+    return null;
+  }
+  const primaryId = asked.linkedId ?? asked.id;
+  const members = live.filter(({ id, linkedId }) => (linkedId ?? id) === primaryId);
+  return viewOf(members.toSorted(byAge));
+}
+
+/** By contact, the first state that ended after a moment: the one that it had at this moment. */
+function firstStates(past: readonly PastState[], at: number): Map<number, PastState> {
+  const first = new Map<number, PastState>();
+  for (const state of past) {
+    const known = first.get(state.contactId);
+    if (state.until > at && (known === undefined || state.until < known.until)) {
+      first.set(state.contactId, state);
+    }
+  }
+  return first;
+}
