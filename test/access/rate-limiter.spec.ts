@@ -4,16 +4,12 @@ import { Settings } from '../../src/config/settings.js';
 import { RateLimiter } from '../../src/access/rate-limiter.js';
 import { TooManyCallsError, type Allowance } from '../../src/access/allowance.js';
 import { startApp } from '../support/app.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useDatabase } from '../support/hooks.js';
 import { administerKeys } from '../support/keys.js';
 
-let database: TestDatabase;
+const database = useDatabase();
 let orms: MikroORM[];
 let replicas: RateLimiter[];
-
-beforeAll(async () => {
-  database = await createDatabase();
-});
 
 beforeEach(async () => {
   const settings = new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
@@ -27,8 +23,6 @@ afterEach(async () => {
   await Promise.all(orms.map((orm) => orm.close()));
   await database.query('truncate rate_limit');
 });
-
-afterAll(() => database.drop());
 
 /** Calls at once, dealt out to the replicas; how many were granted. */
 async function granted(key: string, limit: number, calls: number, of = replicas): Promise<number> {

@@ -1,16 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDatabase, type TestDatabase } from '../support/database.js';
 import { command } from '../support/command.js';
+import { useDatabase } from '../support/hooks.js';
 
 const ESCAPE = '\u001B]0;title\u0007\u009B31m\u202E';
 
 let folder: string;
-let database: TestDatabase;
+const database = useDatabase();
 
 beforeAll(async () => {
-  database = await createDatabase();
   folder = await mkdtemp(join(tmpdir(), 'identity-terminal-'));
   await writeFile(join(folder, 'headers.csv'), `email,tel${ESCAPE}\n`);
   await writeFile(join(folder, 'taken.csv'), `email\n`);
@@ -21,7 +20,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await database.drop();
   await rm(folder, { recursive: true, force: true });
 });
 

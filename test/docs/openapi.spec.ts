@@ -1,5 +1,5 @@
-import { startApp, type RunningApp } from '../support/app.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { startApp } from '../support/app.js';
+import { useApp, useDatabase } from '../support/hooks.js';
 
 interface Operation {
   readonly summary?: string;
@@ -21,19 +21,12 @@ interface Document {
   };
 }
 
-let database: TestDatabase;
-let app: RunningApp;
+const database = useDatabase();
+const app = useApp(() => ({ DATABASE_URL: database.url }));
 let document: Document;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  app = await startApp({ DATABASE_URL: database.url });
   document = (await app.client.send<Document>('GET', '/openapi.json')).body;
-});
-
-afterAll(async () => {
-  await app.close();
-  await database.drop();
 });
 
 test('the document is OpenAPI 3.1 and lists every route with the statuses it answers', () => {

@@ -1,15 +1,12 @@
-import { startApp, type RunningApp } from '../support/app.js';
 import type { ServiceClient } from '../support/client.js';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { useApp, useDatabase } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
 
-let database: TestDatabase;
-let app: RunningApp;
+const database = useDatabase();
+const app = useApp(() => ({ DATABASE_URL: database.url }));
 let client: ServiceClient;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  app = await startApp({ DATABASE_URL: database.url });
   client = app.client;
 });
 
@@ -17,11 +14,6 @@ beforeEach(() => database.clear());
 
 afterEach(async () => {
   expect(await violations(database)).toEqual({});
-});
-
-afterAll(async () => {
-  await app.close();
-  await database.drop();
 });
 
 const LORRAINE = { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' };

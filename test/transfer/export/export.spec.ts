@@ -9,31 +9,25 @@ import type { SqlSession } from '../../../src/database/session/sql-session.js';
 import { exportIdentities } from '../../../src/transfer/export/exporter.js';
 import { runExport, type ExportOptions } from '../../../src/transfer/export/run-export.js';
 import { dates, importFile, stored } from '../import/import-text.js';
-import { startApp, type RunningApp } from '../../support/app.js';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
+import type { TestDatabase } from '../../support/database.js';
+import { useApp, useDatabase } from '../../support/hooks.js';
 import { violations } from '../../support/invariants.js';
 import { random, seedOf } from '../../support/random.js';
 
 let folder: string;
-let database: TestDatabase;
-let other: TestDatabase;
-let app: RunningApp;
+const database = useDatabase();
+const other = useDatabase();
+const app = useApp(() => ({ DATABASE_URL: database.url }));
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'identity-export-'));
-  [database, other] = await Promise.all([createDatabase(), createDatabase()]);
-  app = await startApp({ DATABASE_URL: database.url });
 });
 
 beforeEach(async () => {
-  for (const each of [database, other]) {
-    await each.clear();
-  }
+  await Promise.all([database.clear(), other.clear()]);
 });
 
 afterAll(async () => {
-  await app.close();
-  await Promise.all([database.drop(), other.drop()]);
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -4,21 +4,20 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describeError } from '../../../src/cli/describe-error.js';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { createDatabase } from '../../support/database.js';
+import { useDatabase } from '../../support/hooks.js';
 import { ServiceProcess } from '../../support/service-process.js';
 import { command, type Finished } from '../../support/command.js';
 import { importFile, importText, tally } from './import-text.js';
 
 let folder: string;
-let database: TestDatabase;
+const database = useDatabase();
 
 beforeAll(async () => {
-  database = await createDatabase();
   folder = await mkdtemp(join(tmpdir(), 'identity-command-'));
 });
 
 afterAll(async () => {
-  await database.drop();
   await rm(folder, { recursive: true, force: true });
 });
 

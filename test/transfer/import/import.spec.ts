@@ -1,31 +1,23 @@
 import { gzipSync } from 'node:zlib';
 import { csvLine } from '../../../src/transfer/csv.js';
 import { startApp } from '../../support/app.js';
-import { sightingOf } from '../../support/wire.js';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { useDatabase } from '../../support/hooks.js';
 import { partition, violations } from '../../support/invariants.js';
 import { random, seedOf } from '../../support/random.js';
 import { closure } from '../../support/union-find.js';
+import { sightingOf } from '../../support/wire.js';
 import { dates, importText, stored, tally } from './import-text.js';
 
-let database: TestDatabase;
-let other: TestDatabase;
-
-beforeAll(async () => {
-  [database, other] = await Promise.all([createDatabase(), createDatabase()]);
-});
+const database = useDatabase();
+const other = useDatabase();
 
 beforeEach(async () => {
-  for (const each of [database, other]) {
-    await each.clear();
-  }
+  await Promise.all([database.clear(), other.clear()]);
 });
 
 afterEach(async () => {
   expect(await violations(database)).toEqual({});
 });
-
-afterAll(() => Promise.all([database.drop(), other.drop()]));
 
 const LORRAINE = { email: 'lorraine@hillvalley.edu', phone_number: '123456' };
 const MCFLY = { email: 'mcfly@hillvalley.edu', phone_number: '123456' };

@@ -7,20 +7,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { Command } from '../../support/command.js';
+import { useDatabase } from '../../support/hooks.js';
 import { importFile, importText, tally } from './import-text.js';
 
 let folder: string;
-let database: TestDatabase;
+const database = useDatabase();
 
 beforeAll(async () => {
-  database = await createDatabase();
   folder = await mkdtemp(join(tmpdir(), 'identity-input-'));
 });
 
 afterAll(async () => {
-  await database.drop();
   await rm(folder, { recursive: true, force: true });
 });
 

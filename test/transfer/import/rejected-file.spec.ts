@@ -2,19 +2,17 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Checkpoint } from '../../../src/transfer/import/checkpoint.js';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { importFile, tally } from './import-text.js';
+import { useDatabase } from '../../support/hooks.js';
 
 let folder: string;
-let database: TestDatabase;
+const database = useDatabase();
 
 beforeAll(async () => {
-  database = await createDatabase();
   folder = await mkdtemp(join(tmpdir(), 'identity-rejected-'));
 });
 
 afterAll(async () => {
-  await database.drop();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { useDatabase } from '../../support/hooks.js';
 import { violations } from '../../support/invariants.js';
 import { random, seedOf } from '../../support/random.js';
 import { Command, command } from '../../support/command.js';
@@ -12,22 +12,15 @@ import { rowsOf } from '../../../src/transfer/import/summary.js';
 import { dates, importFile, stored } from './import-text.js';
 
 let folder: string;
-let database: TestDatabase;
-let other: TestDatabase;
-
-beforeAll(async () => {
-  [database, other] = await Promise.all([createDatabase(), createDatabase()]);
-});
+const database = useDatabase();
+const other = useDatabase();
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'identity-resume-'));
-  for (const each of [database, other]) {
-    await each.clear();
-  }
+  await Promise.all([database.clear(), other.clear()]);
 });
 
 afterEach(() => rm(folder, { recursive: true, force: true }));
-afterAll(() => Promise.all([database.drop(), other.drop()]));
 
 const ROWS = 2000;
 
