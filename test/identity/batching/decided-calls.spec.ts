@@ -1,7 +1,7 @@
 import type { IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
 import type { Call } from '../../../src/identity/batching/call.js';
 import { DecidedCalls, type Contested } from '../../../src/identity/batching/decided-calls.js';
-import { contact, identity, sighting as sightingWith } from '../domain/people.js';
+import { contact, identity, sighting as sightingWith } from '../domain/fixtures.js';
 
 const GEORGE = identity(contact(1, 'george@hillvalley.edu', null));
 const BIFF = identity(contact(2, 'biff@hillvalley.edu', null));

@@ -5,7 +5,7 @@ import { evidenceFaults, type Edge } from '../../support/evidence.js';
 import { announceSeed, cut, seed, someSightings } from '../../support/sightings.js';
 import { sightingOf } from '../../support/wire.js';
 import { MemoryStore } from './memory-store.js';
-import { BIFF, GEORGE, LORRAINE, MCFLY, contact } from './people.js';
+import { BIFF, GEORGE, LORRAINE, MCFLY, contact } from './fixtures.js';
 
 announceSeed('missing evidence');
 

@@ -1,5 +1,5 @@
 import { lookUp } from '../../../src/identity/domain/lookup.js';
-import { BIFF, contact, deepFreeze, identity, LORRAINE, MCFLY, sighting, view } from './people.js';
+import { BIFF, contact, deepFreeze, identity, LORRAINE, MCFLY, sighting, view } from './fixtures.js';
 
 const lorraine = identity(contact(1, LORRAINE, '123456'), contact(2, MCFLY, '123456'));
 const biff = identity(contact(3, BIFF, '717171'));

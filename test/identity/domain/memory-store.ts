@@ -11,7 +11,7 @@ import type {
 import { realId } from '../../../src/identity/domain/writes.js';
 import type { Deletion, Merge, Writes } from '../../../src/identity/domain/writes.js';
 import { evidenceFaults, type Edge } from '../../support/evidence.js';
-import { deepFreeze } from './people.js';
+import { deepFreeze } from './fixtures.js';
 
 export interface StoredRow extends Contact {
   readonly linkedId: number | null;

@@ -12,7 +12,7 @@ import {
   sighting,
   touched,
   view,
-} from './people.js';
+} from './fixtures.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { NO_WRITES, isNothing, realId, withRealIds } from '../../../src/identity/domain/writes.js';
 

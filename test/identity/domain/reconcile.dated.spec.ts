@@ -3,10 +3,10 @@ import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { NO_WRITES, withRealIds } from '../../../src/identity/domain/writes.js';
 import { Oracle } from '../../support/oracle.js';
 import { aHistoryOf, announceSeed, aSighting, cut, seed } from '../../support/sightings.js';
-import { Duel, emptyTally } from './duel.js';
+import { CoreAndOracle, emptyTally } from './core-and-oracle.js';
 import { shown, sightingOf, type IdentifyBody } from '../../support/wire.js';
 import { MemoryStore } from './memory-store.js';
-import { contact, decide, identity, moved, newcomer, sighting, touched, view } from './people.js';
+import { contact, decide, identity, moved, newcomer, sighting, touched, view } from './fixtures.js';
 
 announceSeed('dated sightings');
 
@@ -135,9 +135,9 @@ describe('random sightings, some out of the past, cut into random batches', () =
     const tally = emptyTally();
     fc.assert(
       fc.property(aHistoryOf(aDatedSighting), (history) => {
-        const duel = new Duel(tally);
+        const both = new CoreAndOracle(tally);
         for (const [index, step] of history.entries()) {
-          const { core, oracle } = duel.take(step, { clock: 100 + index, node: 0 });
+          const { core, oracle } = both.take(step, { clock: 100 + index, node: 0 });
           // A sighting that only makes a contact older awaits its write, though the view does not show it.
           expect({ ...core, awaitsWrite: [] }).toEqual({ ...oracle, awaitsWrite: [] });
         }

@@ -15,7 +15,7 @@ import {
 } from '../../support/sightings.js';
 import type { Step } from '../../support/sightings.js';
 import { sightingOf, type IdentifyBody } from '../../support/wire.js';
-import { Duel, emptyTally } from './duel.js';
+import { CoreAndOracle, emptyTally } from './core-and-oracle.js';
 import { Conflict, MemoryStore } from './memory-store.js';
 
 announceSeed('random histories of the core');
@@ -34,9 +34,9 @@ describe('a random history of sightings and deletions, cut into random batches',
 
     fc.assert(
       fc.property(aHistory, someCircumstances, (history, circumstances) => {
-        const duel = new Duel(tally);
+        const both = new CoreAndOracle(tally);
         for (const step of history) {
-          const { core, oracle } = duel.take(step, circumstances.next().value);
+          const { core, oracle } = both.take(step, circumstances.next().value);
           expect(core).toEqual(oracle);
         }
       }),

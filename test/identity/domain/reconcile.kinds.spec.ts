@@ -3,7 +3,7 @@ import { EMAIL, Kinds, PHONE_NUMBER } from '../../../src/identity/domain/kinds.j
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
-import { LORRAINE, MCFLY, deepFreeze, identity } from './people.js';
+import { LORRAINE, MCFLY, deepFreeze, identity } from './fixtures.js';
 
 /** Kinds with one more, stronger than the standard ones. */
 const KINDS = new Kinds([

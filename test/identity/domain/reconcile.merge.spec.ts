@@ -11,7 +11,7 @@ import {
   sighting,
   touched,
   view,
-} from './people.js';
+} from './fixtures.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
 
 describe('a sighting of two identities', () => {

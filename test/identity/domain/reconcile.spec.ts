@@ -10,7 +10,7 @@ import {
   view,
   newcomer,
   touched,
-} from './people.js';
+} from './fixtures.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
 
 describe('a sighting of unknown identifiers', () => {

@@ -5,7 +5,7 @@ import { remove } from '../../../src/identity/domain/remove.js';
 import { NO_WRITES, isNothing } from '../../../src/identity/domain/writes.js';
 import type { Writes } from '../../../src/identity/domain/writes.js';
 import { aShare, announceSeed, cut, seed, someSightings } from '../../support/sightings.js';
-import { Duel, emptyTally } from './duel.js';
+import { CoreAndOracle, emptyTally } from './core-and-oracle.js';
 import {
   BIFF,
   GEORGE,
@@ -17,7 +17,7 @@ import {
   inOrder,
   moved,
   touched,
-} from './people.js';
+} from './fixtures.js';
 
 announceSeed('random deletions of the core');
 
@@ -211,12 +211,12 @@ describe('deleting contacts of a random history in random order until none is le
 
     fc.assert(
       fc.property(someSightings, fc.infiniteStream(aShare), (sightings, shares) => {
-        const duel = new Duel(tally);
+        const both = new CoreAndOracle(tally);
         for (const [clock, batch] of cut(sightings, [3]).entries()) {
-          duel.take({ batch }, { clock, node: 0 });
+          both.take({ batch }, { clock, node: 0 });
         }
         for (;;) {
-          const { core, oracle } = duel.take({ deleteAt: shares.next().value }, { clock: 0, node: 0 });
+          const { core, oracle } = both.take({ deleteAt: shares.next().value }, { clock: 0, node: 0 });
           expect(core).toEqual(oracle);
           if (core.views.every((each) => each === null)) {
             expect(core.partition).toEqual([]);

@@ -9,7 +9,7 @@ import { pick } from '../../support/sightings.js';
 import type { Step } from '../../support/sightings.js';
 import { MemoryStore } from './memory-store.js';
 import type { StoredRow } from './memory-store.js';
-import { deepFreeze } from './people.js';
+import { deepFreeze } from './fixtures.js';
 
 /** The time of a step, and the node whose range its ids come from: neither need follow the order of steps. */
 export interface Circumstances {
@@ -46,7 +46,7 @@ export function emptyTally(): Tally {
 }
 
 /** All that one side shows after a step. */
-export interface Side {
+export interface Shown {
   /** One a sighting of the step. */
   readonly answers: readonly ShownIdentity[];
   readonly awaitsWrite: readonly boolean[];
@@ -58,7 +58,7 @@ export interface Side {
 }
 
 /** The core with its store on one side, the oracle on the other, fed alike. */
-export class Duel {
+export class CoreAndOracle {
   private store = new MemoryStore();
   /** When the contacts of the last batch were made, unless they brought a date. */
   private now = 0;
@@ -73,7 +73,7 @@ export class Duel {
 
   constructor(private readonly tally: Tally) {}
 
-  take(step: Step, circumstances: Circumstances): { core: Side; oracle: Side } {
+  take(step: Step, circumstances: Circumstances): { core: Shown; oracle: Shown } {
     if ('batch' in step) {
       return this.identify(step.batch, circumstances);
     }
@@ -85,7 +85,7 @@ export class Duel {
   private identify(
     batch: readonly IdentifyBody[],
     { clock, node }: Circumstances,
-  ): { core: Side; oracle: Side } {
+  ): { core: Shown; oracle: Shown } {
     const before = this.store;
     const sightings = deepFreeze(batch.map(sightingOf));
     const { answers, writes } = reconcile(before.load(sightings), sightings);
@@ -122,7 +122,7 @@ export class Duel {
     this.store = this.store.apply(writes, [], 0);
   }
 
-  private sides(): { core: Side; oracle: Side } {
+  private sides(): { core: Shown; oracle: Shown } {
     const { store, oracle } = this;
     return {
       core: {
