@@ -43,7 +43,7 @@ export class AppModule implements BeforeApplicationShutdown {
 
   beforeApplicationShutdown(signal?: string): void {
     new Logger('Service').log(
-      `Shutting down${signal === undefined ? '' : ` on ${signal}`}: answering the calls under way`,
+      `Shutting down${signal === undefined ? '' : ` on ${signal}`}: answering the running calls`,
     );
   }
 }

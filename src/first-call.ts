@@ -4,7 +4,7 @@ const KEY = `  Create an API key: npm run --silent cli -- keys create <name>
 
 `;
 
-/** What somebody who has just started the service on a terminal needs next: a call to try. */
+/** A call to try, for somebody who has just started the service on a terminal. */
 export function firstCall(url: string, { authMode }: Settings): string {
   const hasKey = authMode === 'api-key';
   return `${hasKey ? KEY : ''}  Try it:

@@ -15,8 +15,8 @@ const ADDRESS_ERRORS = new Set(['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFO
 
 Logger.overrideLogger(createLogger('info'));
 const logger = new Logger('Service');
-installLastWords((error) => logger.fatal({ cause: 'an error that nothing handled', error }), 1);
-// Until the application handles them itself: as the first process of a container it would not even be ended by them.
+installLastWords((error) => logger.fatal({ cause: 'an uncaught error', error }), 1);
+// Until the application handles the signals itself. Without this, the first process of a container would ignore them.
 const quit = (): never => process.exit(0);
 SIGNALS.forEach((signal) => process.once(signal, quit));
 
@@ -27,7 +27,7 @@ try {
   const app = await createApp(settings);
   app.enableShutdownHooks([...SIGNALS], { useProcessExit: true });
   SIGNALS.forEach((signal) => process.removeListener(signal, quit));
-  // Of `localhost` Fastify would serve further addresses with servers that get none of what is set up for this one.
+  // For `localhost` Fastify would start more servers for the other addresses, without the settings of this one.
   const { address } = await lookup(settings.host);
   await app.listen(settings.port, address);
   const url = await app.getUrl();

@@ -6,7 +6,7 @@ import { TransferError } from '../transfer/files.js';
 import { troubleOf } from '../transfer/import/retry.js';
 import { loggable } from '../telemetry/logging/loggable.js';
 
-/** What a command that failed says: one sentence if its user can mend it, otherwise the fault itself. */
+/** Describes why a command failed: one sentence if its user can repair it, otherwise the error itself. */
 export function describeError(error: unknown): string {
   const mendable = [
     AdministrationError,
@@ -29,7 +29,7 @@ export function describeError(error: unknown): string {
   if (syscall !== undefined) {
     return `The command failed: ${message}`;
   }
-  // what is left is a fault of ours; of an error of PostgreSQL only what quotes no value
+  // Everything else is a bug. `known` contains no part of a PostgreSQL error that quotes values.
   const { stack: _, ...known } = loggable(error);
   return `Internal error, please report it: ${JSON.stringify(known)}`;
 }

@@ -6,9 +6,9 @@ import { print } from './output.js';
 export function migrateCommand(): Command {
   return new Command('migrate')
     .description(
-      'Brings the database schema up to date. Several may run at once: each waits for the one before it. Grants the role in DATABASE_SERVICE_ROLE what the service needs.',
+      'Migrates the database schema. Several may run at the same time: each waits for the one before it. Grants the role in DATABASE_SERVICE_ROLE what the service needs.',
     )
-    .addHelpText('after', '\nExit codes: 0 done, 2 not done: repeat it when the cause is gone.')
+    .addHelpText('after', '\nExit codes: 0 done, 2 not done: run it again when the cause is gone.')
     .action(async () => {
       const { settings, options } = await prepare();
       const { migrate } = await import('../database/schema/migrate.js');
@@ -53,7 +53,7 @@ async function prepare(): Promise<{ settings: Settings; options: Partial<Options
   const { Logger } = await import('@nestjs/common');
   const { ormOptions } = await import('../../mikro-orm.config.js');
   const { loadSettings } = await import('../config/load-settings.js');
-  // Standard output belongs to the results.
+  // The standard output is for results.
   Logger.overrideLogger(false);
   const settings = loadSettings();
   return { settings, options: ormOptions(settings, 'migrate') };

@@ -1,4 +1,4 @@
-/** Control characters, and marks that reorder or hide text; not a line break. */
+/** Control characters, and marks that reorder or hide text; line breaks not included. */
 const UNPRINTABLE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** Prints a result on the standard output. */
@@ -26,7 +26,7 @@ export function printable(text: string): string {
   );
 }
 
-/** Lines with their columns under one another, the first line as the heading. */
+/** Lines with aligned columns. The first line is the heading. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   const lines = rows.map((row) =>
@@ -38,7 +38,7 @@ export function table(rows: readonly (readonly string[])[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** A point in time to the minute, or a dash. */
+/** A time to the minute, or a dash. */
 export function minute(date: Date | null): string {
   return date === null ? '-' : `${date.toISOString().slice(0, 16).replace('T', ' ')}Z`;
 }

@@ -9,8 +9,8 @@ import { migrateCommand } from './migrate.command.js';
 import { printError } from './output.js';
 import { tenantsCommand } from './tenants.command.js';
 
-// Some 40 MB are alive at any time, but V8 lets the heap grow fourfold before it looks: 380 MB at the peak of an import,
-// and 275 MB this way.
+// About 40 MB are in use at any time, but by default V8 lets the heap grow fourfold before it collects. This lowers the peak
+// of an import from 380 MB to 275 MB.
 setFlagsFromString('--heap-growing-percent=50');
 
 installLastWords((error) => {
@@ -19,7 +19,7 @@ installLastWords((error) => {
 
 const program = new Command('identity-reconciliation')
   .description(
-    'Identity reconciliation: import and export of people, tenants, API keys and migrations. The service itself starts with `npm start`.',
+    'Manages identity reconciliation: import and export, tenants, API keys and migrations. `npm start` starts the service itself.',
   )
   .version(VERSION)
   .addCommand(importCommand())
@@ -29,7 +29,7 @@ const program = new Command('identity-reconciliation')
   .addCommand(migrateCommand())
   .addHelpText(
     'after',
-    '\nThe database is the one of the service: DATABASE_URL, or the embedded one in DATA_DIR (default ./data).',
+    '\nThe commands use the database of the service: DATABASE_URL, or the embedded one in DATA_DIR (default ./data).',
   );
 for (const command of [
   program,
@@ -38,7 +38,7 @@ for (const command of [
 ]) {
   command
     .exitOverride()
-    .showHelpAfterError('Give --help for the options.')
+    .showHelpAfterError('Use --help to see the options.')
     .configureOutput({ writeErr: printError });
 }
 

@@ -25,7 +25,7 @@ export function unguarded(field: string): string {
   return isGuarded(field) ? field.slice(1) : field;
 }
 
-/** A value that {@link unguarded} gives back as it is, for a file that is not for spreadsheets: formulas stay bare. */
+/** A value that {@link unguarded} returns unchanged, for a file that is not for spreadsheets: formulas stay as they are. */
 export function unambiguous(field: string): string {
   return isGuarded(field) ? `'${field}` : field;
 }
@@ -35,8 +35,8 @@ function isGuarded(field: string): boolean {
 }
 
 /**
- * Whether a spreadsheet may take a value for a formula. It skips what is blank or invisible, may take a tab or line break
- * for the start of a cell, and takes wide, small or raised signs for the usual ones (NFKC).
+ * Whether a spreadsheet may run a value as a formula. Spreadsheets skip blank and invisible characters, may start a new cell
+ * at a tab or line break, and read wide, small or raised signs as the usual ones (NFKC).
  */
 function runsAsFormula(field: string): boolean {
   if (/^[\t\r\n]/.test(field)) {

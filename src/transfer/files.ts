@@ -1,6 +1,6 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 
-/** An import or export can't start, or can't go on. The message is for the person who started it. */
+/** An import or export can't start or can't continue. The message is for the person who started it. */
 export class TransferError extends Error {
   override readonly name = 'TransferError';
 }
@@ -26,7 +26,7 @@ export function formatOf(path: string): FileFormat | null {
 const PRIVATE = 0o600;
 
 /**
- * Creates a file that only its owner may read, in place of one of the same name.
+ * Creates a file that only its owner may read. Replaces a file of the same name.
  *
  * @param name what an error calls it
  * @throws {TransferError} if it can't be created
@@ -42,7 +42,7 @@ export async function createPrivately(path: string, name = path): Promise<FileHa
 }
 
 /**
- * Opens a file that {@link createPrivately} made, to go on writing.
+ * Opens a file that {@link createPrivately} created, to continue writing.
  *
  * @returns null if it is not there any more
  */
@@ -52,7 +52,7 @@ export async function reopenPrivately(path: string): Promise<FileHandle | null> 
   return file;
 }
 
-/** Replaces the content of a file as a whole: whoever reads it sees the old one or the new one. */
+/** Replaces the whole content of a file at once: a reader sees the old content or the new one. */
 export async function replacePrivately(path: string, content: string): Promise<void> {
   const next = `${path}.tmp`;
   const file = await createPrivately(next);

@@ -67,7 +67,7 @@ async function openTarget(path: string): Promise<Target> {
       discard: async () => undefined,
     };
   }
-  // a link stays a link, and the file that it leads to is replaced
+  // a link stays a link; the file behind it is replaced
   const real = await realpath(path).catch(() => path);
   const found = await lstat(real).catch(() => null);
   if (found?.isDirectory()) {

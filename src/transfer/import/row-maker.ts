@@ -31,7 +31,7 @@ export interface RowOptions {
 
 /** Most sets of properties whose columns are kept. */
 const LAYOUTS_MAX = 1000;
-/** What a decoder puts in place of bytes that are no text in the encoding. */
+/** The character that a decoder writes for bytes that are no text in the encoding. */
 const UNDECODED = '\uFFFD';
 
 /** Makes rows of records. */

@@ -106,7 +106,7 @@ describe('what can’t run exits with 2 and one sentence', () => {
     [
       'an unknown option',
       ['--nothing'],
-      /^error: unknown option '--nothing'\nGive --help for the options\.\n$/,
+      /^error: unknown option '--nothing'\nUse --help to see the options\.\n$/,
     ],
     ['a wrong number', ['--batch-size', '0'], /It must be a whole number from 1 to 20000\./],
     ['a wrong delimiter', ['--delimiter', ';;'], /It must be one character/],
