@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { lookup } from 'node:dns/promises';
-import { requireAuth } from './access/require-auth.js';
+import { requireAuth } from './access/auth.module.js';
 import { loadSettings } from './config/load-settings.js';
 import { SettingsError } from './config/settings.js';
 import { createApp } from './create-app.js';

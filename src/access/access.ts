@@ -1,5 +1,6 @@
-import { applyDecorators, SetMetadata } from '@nestjs/common';
+import { applyDecorators, SetMetadata, createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { ApiSecurity } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { ApiProblems } from '../http/problems/api-problem.decorator.js';
 import { ForbiddenError, UnauthorizedError } from './access.errors.js';
 import { TooManyCallsError } from './allowance.js';
@@ -34,3 +35,30 @@ export function RequiresScope(scope: Scope): MethodDecorator {
 export function OpenToAll(): ClassDecorator & MethodDecorator {
   return SetMetadata(ACCESS, 'all');
 }
+
+/** Who makes a call. */
+export interface Caller {
+  readonly tenantId: number;
+  /** null if callers do not authenticate. */
+  readonly keyId: string | null;
+  /** Calls per minute that the key may make; null: the limit of the service. */
+  readonly callsPerMinute: number | null;
+  /** Why the key may not make this call; null: it may. The call is counted before it is refused. */
+  readonly refusal: Error | null;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the guard; absent on a route that is open to all. */
+    caller?: Caller;
+  }
+}
+
+/** The tenant that a call belongs to, as a parameter of a route. */
+export const TenantId = createParamDecorator((_: unknown, context: ExecutionContext): number => {
+  const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (caller === undefined) {
+    throw new Error('a route of a tenant was reached without a caller');
+  }
+  return caller.tenantId;
+});

@@ -2,15 +2,13 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { DEFAULT_TENANT_ID } from './entities/tenant.js';
-import { ACCESS } from './access.js';
+import { ForbiddenError, UnauthorizedError } from './access.errors.js';
+import { ACCESS, type Caller } from './access.js';
 import { hashSecret, isSecretOf, parseApiKey } from './api-key-text.js';
 import type { KnownKey } from './api-key.repository.js';
-import type { Caller } from './caller.js';
-import { ForbiddenError } from './access.errors.js';
+import { DEFAULT_TENANT_ID } from './entities/tenant.js';
 import { KeyDirectory } from './key-directory.js';
 import { allows, type Scope } from './scope.js';
-import { UnauthorizedError } from './access.errors.js';
 
 /** The secret of an unknown key is compared with this, so that it takes as long as for a known key. */
 const NO_HASH = hashSecret('');
@@ -99,4 +97,17 @@ function sentKey({ headers }: FastifyRequest): string | null {
   }
   const header = headers['x-api-key'];
   return typeof header === 'string' ? header : null;
+}
+
+/** Refuses a call that a valid key may not make. A separate guard, so that such a call is counted first. */
+@Injectable()
+export class ScopeGuard implements CanActivate {
+  /** @throws {ForbiddenError} if the key lacks the scope */
+  canActivate(context: ExecutionContext): true {
+    const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
+    if (caller !== undefined && caller.refusal !== null) {
+      throw caller.refusal;
+    }
+    return true;
+  }
 }

@@ -1,13 +1,12 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { Settings } from '../config/settings.js';
-import { RateLimitGuard } from './rate-limit.guard.js';
-import { RateLimiter } from './rate-limiter.js';
-import { ApiKeyGuard } from './api-key.guard.js';
+import { Settings, SettingsError } from '../config/settings.js';
+import { ApiKeyGuard, ScopeGuard } from './api-key.guard.js';
 import { ApiKey } from './entities/api-key.js';
 import { KeyDirectory } from './key-directory.js';
-import { ScopeGuard } from './scope.guard.js';
+import { RateLimitGuard } from './rate-limit.guard.js';
+import { RateLimiter } from './rate-limiter.js';
 
 /** Who may call what, and how often. */
 @Module({
@@ -30,5 +29,21 @@ export class AuthModule implements OnApplicationBootstrap {
         'AUTH_MODE=none: everybody who reaches this port can read and change everything. Set AUTH_MODE=api-key before others can reach it.',
       );
     }
+  }
+}
+
+/**
+ * Refuses to serve without keys in production, unless ALLOW_NO_AUTH is set.
+ *
+ * @throws {SettingsError} if keys are off in production and ALLOW_NO_AUTH is not set
+ */
+export function requireAuth(
+  { authMode, allowsNoAuth }: Settings,
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  if (authMode === 'none' && env.NODE_ENV === 'production' && !allowsNoAuth) {
+    throw new SettingsError(
+      'The configuration is wrong:\n  AUTH_MODE must be api-key with NODE_ENV=production, because otherwise everybody who reaches the port can read and change everything. If nobody else can reach it, set ALLOW_NO_AUTH=true',
+    );
   }
 }

@@ -1,4 +1,4 @@
-import { Controller, Get, Res, ServiceUnavailableException } from '@nestjs/common';
+import { Controller, Get, Res, ServiceUnavailableException, Module } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import {
   HealthCheck,
@@ -6,12 +6,13 @@ import {
   HealthIndicatorService,
   type HealthCheckResult,
   type HealthIndicatorFunction,
+  TerminusModule,
 } from '@nestjs/terminus';
 import type { FastifyReply } from 'fastify';
 import { OpenToAll } from '../access/access.js';
-import { DatabaseProbe } from './database-probe.js';
 import { HealthResponse } from './health.response.js';
-import { Readiness } from './readiness.js';
+import { DatabaseProbe, Readiness } from './readiness.js';
+import { MetricsModule } from '../telemetry/metrics/registry.js';
 
 const UP = { type: HealthResponse, description: 'Everything is up.' };
 const DOWN = { type: HealthResponse, description: 'Something is down; `error` says what.' };
@@ -105,3 +106,11 @@ export class HealthController {
     }
   }
 }
+
+@Module({
+  // Terminus would log every failed probe with a stack. The cause is logged once, where it is noticed.
+  imports: [TerminusModule.forRoot({ logger: false }), MetricsModule],
+  controllers: [HealthController],
+  providers: [DatabaseProbe, Readiness],
+})
+export class HealthModule {}

@@ -1,4 +1,4 @@
-import { Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnModuleInit, Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -89,3 +89,7 @@ function closeAll(fastify: FastifyInstance, underWay: ReadonlySet<FastifyReply>)
     }
   }, CHECK_MS);
 }
+
+/** The parts of the HTTP server that are not options. */
+@Module({ providers: [ConnectionDrain] })
+export class HttpModule {}

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { retryUnavailable } from '../database/session/retry.js';
+import { retryUnavailable } from '../database/session/unavailable.js';
 import type { IdentityView, Sighting } from './domain/contact.js';
 import { lookUp, type Match } from './domain/lookup.js';
 import { identityAt } from './domain/past.js';

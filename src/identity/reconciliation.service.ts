@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { retryUnavailable } from '../database/session/retry.js';
+import { retryUnavailable } from '../database/session/unavailable.js';
 import type { Call } from './batching/call.js';
 import { DecidedCalls, type Contested } from './batching/decided-calls.js';
 import { DecisionWriter, OPTIMISTIC_ATTEMPTS, type Prepared } from './decision-writer.js';

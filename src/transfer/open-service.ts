@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ormOptions } from '../../mikro-orm.config.js';
-import { chosenTenant } from '../access/chosen-tenant.js';
+import { chosenTenant } from '../access/key-administration.js';
 import { ConfigModule } from '../config/config.module.js';
 import type { Settings } from '../config/settings.js';
 import { DatabaseModule } from '../database/database.module.js';

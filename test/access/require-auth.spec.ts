@@ -1,4 +1,4 @@
-import { requireAuth } from '../../src/access/require-auth.js';
+import { requireAuth } from '../../src/access/auth.module.js';
 import { Settings, SettingsError } from '../../src/config/settings.js';
 import { ServiceProcess } from '../support/service-process.js';
 

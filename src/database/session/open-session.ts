@@ -1,13 +1,12 @@
 import { PgliteConnection } from '@mikro-orm/pglite';
 import { PostgreSqlConnection } from '@mikro-orm/postgresql';
 import type { SqlEntityManager } from '@mikro-orm/sql';
+import type { Tracer } from '../../telemetry/tracing/tracer.js';
 import { startedTracing } from '../../telemetry/tracing/tracing.js';
-import { DatabaseUnavailableError } from './unavailable.js';
 import { PgSession } from './pg-session.js';
 import { PgliteSession } from './pglite-session.js';
-import type { SessionOptions, SqlSession } from './sql-session.js';
-import { TracedSession } from './traced-session.js';
-import { unavailability } from './unavailable.js';
+import type { SessionOptions, SqlSession, Query, Row, Transaction } from './sql-session.js';
+import { DatabaseUnavailableError, unavailability } from './unavailable.js';
 
 /**
  * Opens a session on the database of the entity manager.
@@ -38,4 +37,34 @@ function guarded(native: SqlSession): SqlSession {
 function explain(error: unknown): never {
   const reason = unavailability(error);
   throw reason === null ? error : new DatabaseUnavailableError(reason, { cause: error });
+}
+
+/** A session that traces each statement by its name. Values never get into a trace. */
+export class TracedSession implements SqlSession {
+  constructor(
+    private readonly session: SqlSession,
+    private readonly tracer: Tracer,
+  ) {}
+
+  query(query: Query, tenantId: number | null): Promise<Row[]> {
+    return this.tracer.inStatements(namesOf([query]), () => this.session.query(query, tenantId));
+  }
+
+  transaction<T>(work: (transaction: Transaction) => Promise<T>, tenantId: number | null): Promise<T> {
+    return this.tracer.inStatements(['transaction'], () =>
+      this.session.transaction((transaction) => work(this.traced(transaction)), tenantId),
+    );
+  }
+
+  private traced(transaction: Transaction): Transaction {
+    return {
+      send: (...queries) => this.tracer.inStatements(namesOf(queries), () => transaction.send(...queries)),
+      commit: (...queries) =>
+        this.tracer.inStatements([...namesOf(queries), 'commit'], () => transaction.commit(...queries)),
+    };
+  }
+}
+
+function namesOf(queries: readonly Query[]): string[] {
+  return queries.map(([{ name }]) => name);
 }

@@ -10,10 +10,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { Settings } from '../../config/settings.js';
-import { HealthModule } from '../../health/health.module.js';
 import { HttpMetrics } from './http-metrics.js';
-import { PoolMetrics } from './pool-metrics.js';
-import { ProcessMetrics } from './process-metrics.js';
+import { PoolMetrics, ProcessMetrics } from './process-metrics.js';
 import { MetricsModule } from './registry.js';
 
 /** In ms. By default Node checks its timeouts only every 30 s. */
@@ -91,7 +89,7 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
 
 /** The metrics of a serving process, and the port that serves them. */
 @Module({
-  imports: [MetricsModule, HealthModule],
+  imports: [MetricsModule],
   providers: [HttpMetrics, PoolMetrics, ProcessMetrics, MetricsServer],
 })
 export class MonitoringModule {}

@@ -1,6 +1,5 @@
 import { jest } from '@jest/globals';
-import { DatabaseUnavailableError } from '../../../src/database/session/unavailable.js';
-import { retryUnavailable } from '../../../src/database/session/retry.js';
+import { DatabaseUnavailableError, retryUnavailable } from '../../../src/database/session/unavailable.js';
 
 function unavailable(code: string | null, message = ''): DatabaseUnavailableError {
   return new DatabaseUnavailableError('away', { cause: Object.assign(new Error(message), { code }) });
