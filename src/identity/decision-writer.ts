@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { Settings } from '../config/settings.js';
 import type { Snapshot } from './domain/contact.js';
+import { withRules } from './domain/rules.js';
 import { isNothing, type Writes } from './domain/writes.js';
 import { Conflict, ContentionError } from './identity.errors.js';
 import { IdentityMetrics } from './identity.metrics.js';
@@ -107,8 +108,16 @@ export class DecisionWriter {
     selection: Selection,
     decide: (snapshot: Snapshot) => D,
   ): Promise<Prepared<D>> {
-    const snapshot = await this.reader.load(selection);
-    return { snapshot, decision: decide(snapshot) };
+    let snapshot = await this.reader.load(selection);
+    for (;;) {
+      const decision = decide(snapshot);
+      const { unknownRules } = decision.writes;
+      if (unknownRules.length === 0) {
+        return { snapshot, decision };
+      }
+      const rules = await this.contacts.loadRules(selection.tenantId, unknownRules);
+      snapshot = withRules(snapshot, rules);
+    }
   }
 
   /**

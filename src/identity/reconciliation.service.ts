@@ -116,11 +116,11 @@ export class ReconciliationService {
    */
   async delete(tenantId: number, contactId: number): Promise<boolean> {
     let isDecided = false;
-    const decide = ({ identities: [identity] }: Snapshot): { writes: Writes; isFound: boolean } => {
+    const decide = ({ identities: [identity], rules }: Snapshot): { writes: Writes; isFound: boolean } => {
       isDecided = true;
       return identity === undefined
         ? { writes: NO_WRITES, isFound: false }
-        : { writes: remove(identity, contactId), isFound: true };
+        : { writes: remove(identity, contactId, rules), isFound: true };
     };
     // Once a deletion may have been written, a repetition could only find the contact gone and call it unknown.
     const { decision } = await retryUnavailable(

@@ -21,7 +21,7 @@ let acknowledged: Acknowledged[];
 let calls = 0;
 
 beforeEach(async () => {
-  await database.query('truncate contact, contact_past, identifier, identity_merge');
+  await database.query('truncate contact, contact_past, identifier, identity_merge, do_not_link');
   acknowledged = [];
 });
 

@@ -30,6 +30,17 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
   'two live contacts of one identity carry the same pair of identifiers': `
     select tenant_id, coalesce(linked_id, id), email, phone_number, identifiers from contact where deleted_at is null
     group by 1, 2, 3, 4, 5 having count(*) > 1`,
+  'one identity holds both identifiers of a rule': `
+    select d.* from do_not_link d
+      join identifier i on i.tenant_id = d.tenant_id and i.kind = d.kind and i.value = d.value
+      join identifier o on o.tenant_id = d.tenant_id and o.kind = d.other_kind and o.value = d.other_value
+      join contact c on c.tenant_id = i.tenant_id and c.id = i.contact_id
+      join contact e on e.tenant_id = o.tenant_id and e.id = o.contact_id
+    where coalesce(c.linked_id, c.id) = coalesce(e.linked_id, e.id)`,
+  'a rule has one side only': `
+    select d.* from do_not_link d where not exists (
+      select from do_not_link o where o.tenant_id = d.tenant_id and o.kind = d.other_kind
+        and o.value = d.other_value and o.other_kind = d.kind and o.other_value = d.value and o.rule_id = d.rule_id)`,
   'a past state of a contact ends after its last change': `
     select p.* from contact_past p join contact c on c.tenant_id = p.tenant_id and c.id = p.contact_id
     where p.until > c.updated_at`,

@@ -8,6 +8,8 @@ const GRANTS = [
   'select, insert, update, delete on identifier',
   'select, insert on identity_merge',
   'select, insert on contact_past',
+  'select, insert, delete on do_not_link',
+  'usage on sequence rule_id_seq',
   'usage on sequence contact_id_seq',
   'usage on sequence identity_merge_id_seq',
   'select on tenant',

@@ -1,19 +1,22 @@
 import { current, primaryOf, type Batch, type BatchNewcomer, type Growing } from './batch.js';
 import type { Claim } from './contact.js';
-import type { Newcomer, TouchedRow, Writes } from './writes.js';
+import { NO_WRITES, type Newcomer, type TouchedRow, type Writes } from './writes.js';
 
 /** What is to be written for a batch whose sightings have all been taken. */
 export function writesOf(batch: Batch): Writes {
   const claims = [...batch.claims.items()];
   const news = claims.filter(({ isNews }) => isNews);
+  const taken = news.filter((claim) => batch.reserved.has(claim));
   return {
+    ...NO_WRITES,
+    unknownRules: [...batch.unknownRules.items()],
     touched: batch.identities.flatMap((identity) => touchedRows(identity, batch.dates)),
     newcomers: batch.newcomers.map((newcomer) => placed(newcomer, batch.dates)),
     claims: news.filter((claim) => !batch.reserved.has(claim)).map(bare),
-    takenClaims: news.filter((claim) => batch.reserved.has(claim)).map(bare),
+    takenClaims: taken.map(bare),
+    takenRuleIds: taken.flatMap((claim) => batch.rules.of(claim) ?? []).map(({ id }) => id),
     movedClaims: claims.filter(({ isNews }) => !isNews).map(bare),
     merges: batch.merges,
-    deletion: null,
     youngestTouched: youngest(batch.identities.filter(({ isChanged }) => isChanged)),
   };
 }
@@ -46,13 +49,13 @@ function touchedRows(identity: Growing, dates: ReadonlyMap<number, number>): Tou
 
 /** A newcomer with the link it ends up with after all the merges of the batch. */
 function placed(
-  { contact: { id, identifiers, createdAt }, identity, joinedId }: BatchNewcomer,
+  { contact: { id, identifiers, createdAt, isRuled }, identity, joinedId }: BatchNewcomer,
   dates: ReadonlyMap<number, number>,
 ): Newcomer {
   const primaryId = primaryOf(current(identity)).id;
   const linkedId = primaryId === id ? null : primaryId;
   const date = dates.get(id) ?? createdAt;
-  return { id, identifiers, linkedId, joinedId, ...dated(date === Infinity ? undefined : date) };
+  return { id, identifiers, linkedId, joinedId, isRuled, ...dated(date === Infinity ? undefined : date) };
 }
 
 function dated(createdAt: number | undefined): { createdAt?: number } {

@@ -1,5 +1,6 @@
-import type { Claim, Contact, Identity, IdentityView } from './contact.js';
+import type { Claim, Contact, Identifier, Identity, IdentityView } from './contact.js';
 import type { IdentifierMap } from './identifier-map.js';
+import type { KnownRules } from './rules.js';
 import type { Merge } from './writes.js';
 
 /** What became of a sighting: a new identity, a new contact of a known one, identities joined, or nothing new. */
@@ -13,6 +14,8 @@ export interface Growing {
   /** Set when it was merged away. */
   absorbedBy: Growing | null;
   isChanged: boolean;
+  /** Identifiers that a rule may speak of, and others; empty: none does. */
+  ruled: readonly Identifier[];
   /** Kept until the next change: most callers of a batch ask for the same few identities. */
   view: IdentityView | null;
 }
@@ -36,6 +39,9 @@ export interface Batch {
   readonly wide: Growing[];
   readonly holders: IdentifierMap<Holder>;
   readonly reserved: IdentifierMap<true>;
+  readonly rules: KnownRules;
+  /** Identifiers whose rules it needs and was not given; the decision does not hold before they are known. */
+  readonly unknownRules: IdentifierMap<Identifier>;
   readonly newcomers: BatchNewcomer[];
   /** The claims that are new or pass to another contact. */
   readonly claims: IdentifierMap<Claim & { readonly isNews: boolean }>;

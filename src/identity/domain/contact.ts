@@ -1,4 +1,5 @@
 import { IdentifierMap } from './identifier-map.js';
+import type { KnownRules } from './rules.js';
 
 /** A normalised value that tells customers apart. Values of different kinds live in separate name spaces. */
 export interface Identifier {
@@ -23,6 +24,8 @@ export interface Contact extends Sighting {
   /** Changes with every write that touches the row; while the row is primary it counts the identity's changes. */
   readonly version: number;
   readonly isDeleted: boolean;
+  /** Whether a rule may speak of one of its identifiers; once true, always true. False: none does. */
+  readonly isRuled: boolean;
 }
 
 /** One person as stored: every row that links to `primaryId`, deleted ones included, in no particular order. */
@@ -37,6 +40,8 @@ export interface Snapshot {
   readonly identities: readonly Identity[];
   /** Those that nobody has but that are reserved: they are taken over, not claimed anew. */
   readonly reserved: readonly Identifier[];
+  /** The rules that were asked for so far; a decision that needs more says so. */
+  readonly rules: KnownRules;
 }
 
 /** The whole of an identity as callers see it. */
@@ -46,6 +51,16 @@ export interface IdentityView {
   readonly values: ReadonlyMap<string, readonly string[]>;
   /** The oldest first. */
   readonly secondaryContactIds: readonly number[];
+  /** What was left out of the sighting of the caller who is shown it; absent: nothing. */
+  readonly ignored?: readonly Ignored[];
+}
+
+/** An identifier that was left out of a sighting, so that the rest of it could be taken. */
+export interface Ignored {
+  /** The name of its kind. */
+  readonly kind: string;
+  /** `do-not-link`: with it, both identifiers of a rule would come to lie in one identity. */
+  readonly reason: 'do-not-link';
 }
 
 /** An identifier, and the live contact that first brought it to its identity. */

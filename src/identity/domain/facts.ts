@@ -3,6 +3,7 @@ import {
   liveContacts,
   viewOf,
   type Contact,
+  type Identifier,
   type Identity,
   type IdentityView,
 } from './contact.js';
@@ -15,6 +16,8 @@ export interface Facts {
   /** The contact that holds each identifier. */
   readonly holders: IdentifierMap<number>;
   readonly view: IdentityView;
+  /** See {@link ruledOf}. */
+  readonly ruled: readonly Identifier[];
 }
 
 const known = new WeakMap<Identity, Facts>();
@@ -28,5 +31,10 @@ export function factsOf(identity: Identity): Facts {
 
 function workOut(identity: Identity): Facts {
   const live = liveContacts(identity);
-  return { live, holders: holdersOf(live), view: viewOf(live) };
+  return { live, holders: holdersOf(live), view: viewOf(live), ruled: ruledOf(identity) };
+}
+
+/** The identifiers of an identity that a rule may speak of. Deleted rows count: their claims may have passed to others. */
+export function ruledOf({ rows }: Identity): Identifier[] {
+  return rows.flatMap(({ isRuled, identifiers }) => (isRuled ? identifiers : []));
 }

@@ -4,6 +4,10 @@ import type { Identifier } from './contact.js';
 export class IdentifierMap<T> {
   private readonly byKind = new Map<string, Map<string, T>>();
 
+  get isEmpty(): boolean {
+    return this.byKind.size === 0;
+  }
+
   get({ kind, value }: Identifier): T | undefined {
     return this.byKind.get(kind)?.get(value);
   }

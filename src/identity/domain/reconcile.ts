@@ -10,12 +10,14 @@ import {
   type Contact,
   type Identifier,
   type Identity,
+  type Ignored,
   type IdentityView,
   type Sighting,
   type Snapshot,
 } from './contact.js';
-import { factsOf } from './facts.js';
+import { factsOf, ruledOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
+import { otherOf, type Rule } from './rules.js';
 import type { Writes } from './writes.js';
 
 /** The answer to one caller. */
@@ -40,6 +42,9 @@ export interface Reconciliation {
  * before it and none after it. When a sighting joins identities, the one with the oldest primary survives. A sighting
  * that brings no new identifier inserts nothing, so a replay is free.
  *
+ * A sighting that would bring both identifiers of a rule into one identity loses the identifier of its weakest kind, and is
+ * decided again. A lone identifier always has an outcome.
+ *
  * A newcomer attaches to the contact that holds its strongest known identifier, and a merge joins the holders of two
  * known ones. So the contacts of an identity, deleted ones included, and these edges are always a tree.
  *
@@ -51,27 +56,29 @@ export interface Reconciliation {
  *
  * @example
  * const identifiers = [{ kind: 'email', value: 'doc@hillvalley.edu' }];
- * reconcile({ identities: [], reserved: [] }, [{ identifiers }]).writes.newcomers
- * // [{ id: -1, identifiers, linkedId: null, joinedId: null }]
+ * reconcile({ identities: [], reserved: [], rules: new KnownRules() }, [{ identifiers }]).writes.newcomers
+ * // [{ id: -1, identifiers, linkedId: null, joinedId: null, isRuled: false }]
  *
  * @param snapshot every identity that shares an identifier with the batch, with all its rows; one left out would be
  *   mistaken for a new person
  */
 export function reconcile(snapshot: Snapshot, sightings: readonly Sighting[]): Reconciliation {
   const batch = startBatch(snapshot);
-  const answers = sightings.map((sighting) => answerTo(take(batch, sighting)));
+  const answers = sightings.map((sighting) => take(batch, sighting));
   return { answers, outcomes: batch.outcomes, writes: writesOf(batch) };
 }
 
 /** An identity with this many rows or more is not indexed, but searched with {@link factsOf}. */
 const WIDE_ROWS = 64;
 
-function startBatch({ identities, reserved }: Snapshot): Batch {
+function startBatch({ identities, reserved, rules }: Snapshot): Batch {
   const batch: Batch = {
     identities: identities.map(startIdentity),
     wide: [],
     holders: new IdentifierMap(),
     reserved: new IdentifierMap(),
+    rules,
+    unknownRules: new IdentifierMap(),
     newcomers: [],
     claims: new IdentifierMap(),
     merges: [],
@@ -99,12 +106,29 @@ function startIdentity(stored: Identity): Growing {
   const isWide = stored.rows.length >= WIDE_ROWS;
   const contacts = isWide ? factsOf(stored).live : liveContacts(stored);
   const view = isWide ? factsOf(stored).view : null;
-  return { stored, contacts, absorbedBy: null, isChanged: false, view };
+  const ruled = isWide ? factsOf(stored).ruled : ruledOf(stored);
+  return { stored, contacts, absorbedBy: null, isChanged: false, ruled, view };
 }
 
-/** Applies one sighting and returns the identity that it belongs to afterwards. */
-function take(batch: Batch, sighting: Sighting): Growing {
-  const { holders, news } = find(batch, sighting);
+/** Takes one sighting, without what must be left out of it, and says what its caller is told. */
+function take(batch: Batch, sighting: Sighting): Answer {
+  const ignored: Ignored[] = [];
+  let taken = sighting;
+  let found = find(batch, taken);
+  while (taken.identifiers.length > 1 && crossesRule(batch, found)) {
+    ignored.unshift({ kind: taken.identifiers.at(-1)!.kind, reason: 'do-not-link' });
+    taken = withoutWeakest(taken);
+    found = find(batch, taken);
+  }
+  return answerTo(apply(batch, taken, found), ignored);
+}
+
+function withoutWeakest(sighting: Sighting): Sighting {
+  return { ...sighting, identifiers: sighting.identifiers.slice(0, -1) };
+}
+
+/** Applies a sighting and returns the identity it belongs to from then on. */
+function apply(batch: Batch, sighting: Sighting, { holders, news }: Found): Growing {
   const [strongest, ...others] = holders;
   if (strongest === undefined) {
     batch.outcomes.push('created');
@@ -121,7 +145,12 @@ function take(batch: Batch, sighting: Sighting): Growing {
 }
 
 /** What is known of a sighting: one holder for each identity that it concerns, the strongest first; and what is new. */
-function find(batch: Batch, { identifiers }: Sighting): { holders: Holder[]; news: Identifier[] } {
+interface Found {
+  readonly holders: readonly Holder[];
+  readonly news: readonly Identifier[];
+}
+
+function find(batch: Batch, { identifiers }: Sighting): Found {
   const holders: Holder[] = [];
   const news: Identifier[] = [];
   for (const identifier of identifiers) {
@@ -133,6 +162,56 @@ function find(batch: Batch, { identifiers }: Sighting): { holders: Holder[]; new
     }
   }
   return { holders, news };
+}
+
+/** Whether the identity that would come of it holds both identifiers of a rule. */
+function crossesRule(batch: Batch, { holders, news }: Found): boolean {
+  if (holders.length < 2 && (news.length === 0 || batch.reserved.isEmpty)) {
+    return false;
+  }
+  const parts = holders.map(({ identity }) => current(identity));
+  const isIn = (part: Growing, identifier: Identifier): boolean => {
+    const holder = holderOf(batch, identifier);
+    return holder !== null && current(holder.identity) === part;
+  };
+  const isNews = ({ kind, value }: Identifier): boolean =>
+    news.some((each) => each.kind === kind && each.value === value);
+  // Of what nobody has, a rule can only speak if it is reserved.
+  const reserved = news.filter((identifier) => batch.reserved.has(identifier));
+  const isBarred = reserved.some((identifier) =>
+    rulesOf(batch, identifier).some((rule) => {
+      const other = otherOf(rule, identifier);
+      return isNews(other) || parts.some((part) => isIn(part, other));
+    }),
+  );
+  return (
+    isBarred ||
+    parts.some((part, i) => parts.slice(0, i).some((other) => isKeptApart(batch, part, other, isIn)))
+  );
+}
+
+/** Whether a rule speaks of an identifier of each of two identities. */
+function isKeptApart(
+  batch: Batch,
+  one: Growing,
+  other: Growing,
+  isIn: (part: Growing, identifier: Identifier) => boolean,
+): boolean {
+  const [fewer, more] = one.ruled.length <= other.ruled.length ? [one, other] : [other, one];
+  return fewer.ruled.some(
+    (identifier) =>
+      isIn(fewer, identifier) &&
+      rulesOf(batch, identifier).some((rule) => isIn(more, otherOf(rule, identifier))),
+  );
+}
+
+/** The rules that speak of an identifier; none so far if they have yet to be asked for. */
+function rulesOf({ rules, unknownRules }: Batch, identifier: Identifier): readonly Rule[] {
+  const known = rules.of(identifier);
+  if (known === undefined) {
+    unknownRules.set(identifier, identifier);
+  }
+  return known ?? [];
 }
 
 function holderOf({ holders, wide }: Batch, identifier: Identifier): Holder | null {
@@ -161,13 +240,21 @@ function merge(batch: Batch, left: Holder, right: Holder, { identifiers }: Sight
     identifiers,
   });
   older.contacts = [...older.contacts, ...younger.contacts].toSorted(byAge);
+  older.ruled = [...older.ruled, ...younger.ruled];
   younger.absorbedBy = older;
   younger.isChanged = true;
   return changed(older);
 }
 
 function emptyIdentity(batch: Batch): Growing {
-  const identity: Growing = { stored: null, contacts: [], absorbedBy: null, isChanged: true, view: null };
+  const identity: Growing = {
+    stored: null,
+    contacts: [],
+    absorbedBy: null,
+    isChanged: true,
+    ruled: [],
+    view: null,
+  };
   batch.identities.push(identity);
   return identity;
 }
@@ -181,13 +268,18 @@ function add(
   news: readonly Identifier[],
 ): Growing {
   const id = -(batch.newcomers.length + 1);
+  const taken = news.filter((identifier) => batch.reserved.has(identifier));
   const contact: Contact = {
     id,
     identifiers,
     createdAt: createdAt ?? Infinity,
     version: 1,
     isDeleted: false,
+    isRuled: taken.length > 0,
   };
+  identity.ruled = [...identity.ruled, ...taken];
+  // Whether another rule is made on them meanwhile is found out by comparison.
+  taken.forEach((identifier) => rulesOf(batch, identifier));
   batch.newcomers.push({ contact, identity, joinedId });
   identity.contacts = [...identity.contacts, contact];
   for (const { kind, value } of news) {
@@ -248,7 +340,8 @@ function changed(identity: Growing): Growing {
   return identity;
 }
 
-function answerTo(identity: Growing): Answer {
+function answerTo(identity: Growing, ignored: readonly Ignored[]): Answer {
   identity.view ??= viewOf(identity.contacts);
-  return { view: identity.view, awaitsWrite: identity.isChanged };
+  const view = ignored.length === 0 ? identity.view : { ...identity.view, ignored };
+  return { view, awaitsWrite: identity.isChanged };
 }

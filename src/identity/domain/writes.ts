@@ -20,6 +20,8 @@ export interface Newcomer extends Sighting {
   readonly linkedId: number | null;
   /** The contact that it attached to: the holder of its strongest known identifier. Null: it began a tree of evidence. */
   readonly joinedId: number | null;
+  /** Whether it takes over a reserved identifier, of which a rule speaks. */
+  readonly isRuled: boolean;
 }
 
 /** Why two identities were merged: by a sighting of both. */
@@ -38,10 +40,13 @@ export interface Merge {
   readonly identifiers: readonly Identifier[];
 }
 
-/** A contact to delete, and the identifiers that no live contact carries any more: they are free again. */
+/** A contact to delete, and the identifiers that no live contact carries any more. */
 export interface Deletion {
   readonly contactId: number;
+  /** They are free again. */
   readonly freedClaims: readonly Identifier[];
+  /** A rule speaks of them: nobody has them, but they stay reserved. */
+  readonly reservedClaims: readonly Identifier[];
 }
 
 /**
@@ -54,12 +59,25 @@ export interface Writes {
   readonly touched: readonly TouchedRow[];
   readonly newcomers: readonly Newcomer[];
   readonly claims: readonly Claim[];
-  /** Claims on identifiers that are reserved: they must be reserved still. */
+  /** Claims on identifiers that are reserved: they must be reserved still, and these rules be all that speak of them. */
   readonly takenClaims: readonly Claim[];
+  readonly takenRuleIds: readonly number[];
   /** Claims that pass to another contact of their identity, the oldest that carries the value from now on. */
   readonly movedClaims: readonly Claim[];
   readonly merges: readonly Merge[];
   readonly deletion: Deletion | null;
+  /** Two identifiers each that must not come to lie in one identity from now on. */
+  readonly rules: readonly (readonly [Identifier, Identifier])[];
+  /** Contacts of which a rule speaks from now on. */
+  readonly ruledIds: readonly number[];
+  /** Identifiers that nobody has, to be reserved; and such that must be reserved still. */
+  readonly reservations: readonly Identifier[];
+  readonly keptReservations: readonly Identifier[];
+  /**
+   * Identifiers whose rules the decision has yet to be told; see {@link Snapshot.rules}. As long as there are any it must not
+   * be written, but made again.
+   */
+  readonly unknownRules: readonly Identifier[];
   /** Newcomers without a date of their own must be younger than this, in µs since 1970; 0 if they join nobody. */
   readonly youngestTouched: number;
 }
@@ -69,14 +87,20 @@ export const NO_WRITES: Writes = {
   newcomers: [],
   claims: [],
   takenClaims: [],
+  takenRuleIds: [],
   movedClaims: [],
   merges: [],
   deletion: null,
+  rules: [],
+  ruledIds: [],
+  reservations: [],
+  keptReservations: [],
+  unknownRules: [],
   youngestTouched: 0,
 };
 
-export function isNothing({ touched, newcomers }: Writes): boolean {
-  return touched.length === 0 && newcomers.length === 0;
+export function isNothing({ touched, newcomers, rules }: Writes): boolean {
+  return touched.length === 0 && newcomers.length === 0 && rules.length === 0;
 }
 
 /**

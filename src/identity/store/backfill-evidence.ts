@@ -123,6 +123,7 @@ function contactOf(row: Row): EvidentContact {
     createdAt: Number(row.created_at),
     version: Number(row.version),
     isDeleted: row.is_deleted as boolean,
+    isRuled: false,
     joinedId: row.joined_id === null ? null : Number(row.joined_id),
   };
 }

@@ -14,6 +14,7 @@ import type {
   Snapshot,
 } from '../domain/contact.js';
 import { STANDARD_KINDS } from '../domain/kinds.js';
+import { KnownRules, withRules } from '../domain/rules.js';
 import { realId, type Merge, type Newcomer, type TouchedRow, type Writes } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
 import { distinctIdentifiers, identifierColumns, identifiersOf, keyColumns } from './identifier-columns.js';
@@ -42,6 +43,12 @@ export class ContactRepository extends EntityRepository<Contact> {
     const session = await this.open();
     const query = this.selectionQuery(selection, known);
     return this.snapshotOf(await session.query(query, selection.tenantId), known);
+  }
+
+  /** Reads the rules that speak of the identifiers. */
+  async loadRules(tenantId: number, identifiers: readonly Identifier[]): Promise<KnownRules> {
+    const session = await this.open();
+    return this.rulesOf(identifiers, await session.query(this.rulesQuery(tenantId, identifiers), tenantId));
   }
 
   /**
@@ -99,8 +106,14 @@ export class ContactRepository extends EntityRepository<Contact> {
           [sql.LOCK, tenantId, lockIds],
           this.selectionQuery(selection, known),
         );
-        const snapshot = this.snapshotOf(rows, known);
-        const writes = decide(snapshot);
+        let snapshot = this.snapshotOf(rows, known);
+        let writes = decide(snapshot);
+        while (writes.unknownRules.length > 0) {
+          const [ruleRows = []] = await transaction.send(this.rulesQuery(tenantId, writes.unknownRules));
+          const found = this.rulesOf(writes.unknownRules, ruleRows);
+          snapshot = withRules(snapshot, found);
+          writes = decide(snapshot);
+        }
         const lockedIds = new Set(lockIds);
         if (!isHeld(snapshot.identities, writes, lockedIds)) {
           return new Conflict('not_held');
@@ -153,20 +166,50 @@ export class ContactRepository extends EntityRepository<Contact> {
     const lastChange = locked.reduce((latest, { updated_at: at }) => Math.max(latest, Number(at)), 0);
     const now = Math.max(Number(row.now), writes.youngestTouched + 1, lastChange + 1);
     const queries = this.writeQueries(tenantId, writes, freshIds, now);
-    // in one order for all, as the claims
-    const takes = writes.takenClaims
-      .toSorted((a, b) => (a.kind + a.value < b.kind + b.value ? -1 : 1))
-      .map((claim) => this.claimQuery(sql.TAKE_CLAIM, tenantId, claim, freshIds));
-    if (takes.length > 0) {
-      const results = await transaction.send(...queries, ...takes);
-      if (results.slice(-takes.length).some((taken) => taken.length === 0)) {
+    const rules = writes.rules.map((rule) => this.insertRule(tenantId, rule, now));
+    if (writes.takenClaims.length + writes.keptReservations.length > 0) {
+      await transaction.send(...queries);
+      if (!(await this.areReserved(transaction, tenantId, writes, freshIds))) {
         return new Conflict('claimed');
       }
-      await transaction.commit();
+      await transaction.commit(...rules);
     } else {
-      await transaction.commit(...queries);
+      await transaction.commit(...queries, ...rules);
     }
     return freshIds;
+  }
+
+  /**
+   * Takes the reserved identifiers over, and holds on to those that must stay reserved. False: one is not reserved any
+   * more, or another rule speaks of one that is taken over.
+   */
+  private async areReserved(
+    transaction: Transaction,
+    tenantId: number,
+    { takenClaims, keptReservations, takenRuleIds }: Writes,
+    freshIds: readonly number[],
+  ): Promise<boolean> {
+    const queries = [
+      ...takenClaims.map((claim) => ({
+        identifier: claim,
+        query: this.claimQuery(sql.TAKE_CLAIM, tenantId, claim, freshIds),
+      })),
+      ...keptReservations.map((identifier) => ({
+        identifier,
+        query: this.identifierQuery(sql.KEEP_RESERVED, tenantId, identifier),
+      })),
+    ]
+      // in one order for all, as the claims
+      .toSorted(({ identifier: a }, { identifier: b }) => (a.kind + a.value < b.kind + b.value ? -1 : 1))
+      .map(({ query }) => query);
+    const results = await transaction.send(...queries, this.rulesQuery(tenantId, takenClaims));
+    const rules = this.rulesOf(takenClaims, results.at(-1)!).rules.map(({ id }) => id);
+    const expected = new Set(takenRuleIds);
+    return (
+      results.slice(0, -1).every((found) => found.length > 0) &&
+      rules.length === expected.size &&
+      rules.every((id) => expected.has(id))
+    );
   }
 
   /** In the order that the foreign keys ask for: a newcomer out of the past may be the primary that others link to. */
@@ -179,14 +222,14 @@ export class ContactRepository extends EntityRepository<Contact> {
       relink(tenantId, writes.touched, real, now),
       this.insertMerges(tenantId, writes.merges, real, now),
       deletion && ([sql.DELETE_CONTACT, tenantId, deletion.contactId, now] as const),
+      writes.ruledIds.length === 0 ? null : ([sql.MARK_RULED, tenantId, writes.ruledIds] as const),
       this.insertClaims(tenantId, writes.claims, real),
+      this.insertReservations(tenantId, writes.reservations),
       ...writes.movedClaims.map((claim) => this.claimQuery(sql.MOVE_CLAIM, tenantId, claim, freshIds)),
-      ...(deletion?.freedClaims ?? []).map(({ kind, value }): Query => [
-        sql.FREE_CLAIM,
-        tenantId,
-        this.kinds.named(kind).number,
-        value,
-      ]),
+      ...(deletion?.freedClaims ?? []).map((freed) => this.identifierQuery(sql.FREE_CLAIM, tenantId, freed)),
+      ...(deletion?.reservedClaims ?? []).map((freed) =>
+        this.identifierQuery(sql.RESERVE_CLAIM, tenantId, freed),
+      ),
     ].filter((query) => query !== null);
   }
 
@@ -199,6 +242,45 @@ export class ContactRepository extends EntityRepository<Contact> {
           ...keyColumns(this.kinds, claims),
           claims.map(({ contactId }) => real(contactId)),
         ];
+  }
+
+  private insertReservations(tenantId: number, reservations: readonly Identifier[]): Query | null {
+    return reservations.length === 0
+      ? null
+      : [sql.INSERT_CLAIMS, tenantId, ...keyColumns(this.kinds, reservations), reservations.map(() => null)];
+  }
+
+  private insertRule(tenantId: number, rule: readonly [Identifier, Identifier], now: number): Query {
+    const [one, other] = rule.map(({ kind, value }) => [this.kinds.named(kind).number, value] as const);
+    return [sql.INSERT_RULE, tenantId, ...one!, ...other!, now];
+  }
+
+  private rulesQuery(tenantId: number, identifiers: readonly Identifier[]): Query {
+    return [sql.RULES_OF, tenantId, ...keyColumns(this.kinds, identifiers)];
+  }
+
+  private rulesOf(askedFor: readonly Identifier[], rows: readonly Row[]): KnownRules {
+    const identifier = (kind: unknown, value: unknown): Identifier => ({
+      kind: this.kinds.numbered(Number(kind)).name,
+      value: value as string,
+    });
+    const rules = new Map(
+      rows.map((row) => [
+        Number(row.rule_id),
+        {
+          id: Number(row.rule_id),
+          identifiers: [
+            identifier(row.kind, row.value),
+            identifier(row.other_kind, row.other_value),
+          ] as const,
+        },
+      ]),
+    );
+    return new KnownRules(askedFor, [...rules.values()]);
+  }
+
+  private identifierQuery(statement: Statement, tenantId: number, { kind, value }: Identifier): Query {
+    return [statement, tenantId, this.kinds.named(kind).number, value];
   }
 
   private claimQuery(
@@ -225,6 +307,7 @@ export class ContactRepository extends EntityRepository<Contact> {
           ...identifierColumns(this.kinds, newcomers),
           newcomers.map(({ linkedId }) => linkedId && real(linkedId)),
           newcomers.map(({ joinedId }) => joinedId && real(joinedId)),
+          newcomers.map(({ isRuled }) => isRuled || null),
           newcomers.map(({ createdAt = null }) => createdAt),
           now,
         ];
@@ -277,7 +360,7 @@ export class ContactRepository extends EntityRepository<Contact> {
       }
     }
     const read = [...byRoot].map(([primaryId, members]) => ({ primaryId, rows: members }));
-    return { identities: [...unchanged, ...read], reserved };
+    return { identities: [...unchanged, ...read], reserved, rules: new KnownRules() };
   }
 
   private contactOf(row: Row): ContactRow {
@@ -287,6 +370,7 @@ export class ContactRepository extends EntityRepository<Contact> {
       createdAt: Number(row.created_at),
       version: Number(row.version),
       isDeleted: row.is_deleted as boolean,
+      isRuled: row.is_ruled === true,
     };
   }
 

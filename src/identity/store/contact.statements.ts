@@ -21,17 +21,17 @@ const rowsOfRoots = (ids: string, versions: string): string => `,
   p as materialized (
     select r.root, c.*, k.id is not null as is_known
     from r cross join lateral (
-      select id, email, phone_number, identifiers, created_at, version, deleted_at from contact
+      select id, email, phone_number, identifiers, created_at, version, deleted_at, is_ruled from contact
       where tenant_id = $1 and id = r.root limit 1) c
     left join unnest(${ids}::bigint[], ${versions}::int[]) k(id, version) on k.id = c.id and k.version = c.version)
   select root, id, email, phone_number, identifiers, ${MICROSECONDS}, version, deleted_at is not null as is_deleted,
-      is_known
+      is_ruled, is_known
     from p
   union all
   select p.root, c.id, c.email, c.phone_number, c.identifiers, ${MICROSECONDS.replace('created_at', 'c.created_at')},
-      c.version, c.deleted_at is not null, false
+      c.version, c.deleted_at is not null, c.is_ruled, false
     from p cross join lateral (
-      select id, email, phone_number, identifiers, created_at, version, deleted_at from contact
+      select id, email, phone_number, identifiers, created_at, version, deleted_at, is_ruled from contact
       where tenant_id = $1 and linked_id = p.root offset 0) c
     where not p.is_known`;
 
@@ -51,7 +51,8 @@ export const LOAD: Statement = {
       select id, linked_id from contact where tenant_id = $1 and id = d.contact_id limit 1) c)
   ${rowsOfRoots('$4', '$5')}
   union all
-  select null, null, null, null, jsonb_build_array(kind, value), null, null, null, null from b where contact_id is null`,
+  select null, null, null, null, jsonb_build_array(kind, value), null, null, null, null, null
+    from b where contact_id is null`,
 };
 
 /** $2 id of a contact, $3, $4 as $4, $5 above → every row of its identity; none if it is unknown or deleted. */
@@ -127,18 +128,18 @@ export const RELINK: Statement = {
 
 /**
  * $2 ids, $3 emails, $4 phone numbers, $5 other identifiers as JSON, $6 links (null: primary), $7 the contacts they attached
- * to (null: none), $8 dates (null: the time), $9 time
+ * to (null: none), $8 whether a rule speaks of them (null: no), $9 dates (null: the time), $10 time
  */
 export const INSERT_CONTACTS: Statement = {
   name: 'contact_insert',
   text: `insert into contact (tenant_id, id, email, phone_number, identifiers, linked_id, link_precedence, joined_id,
-      created_at, recorded_at, updated_at)
+      is_ruled, created_at, recorded_at, updated_at)
     select $1, u.id, u.email, u.phone_number, u.identifiers::jsonb, u.linked_id,
       case when u.linked_id is null then 'primary' else 'secondary' end, u.joined_id,
-      coalesce(${time('u.created_at')}, ${time('$9')}),
-      case when u.created_at is null then null else ${time('$9')} end, ${time('$9')}
-    from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[])
-      u(id, email, phone_number, identifiers, linked_id, joined_id, created_at)`,
+      u.is_ruled, coalesce(${time('u.created_at')}, ${time('$10')}),
+      case when u.created_at is null then null else ${time('$10')} end, ${time('$10')}
+    from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::boolean[],
+      $9::bigint[]) u(id, email, phone_number, identifiers, linked_id, joined_id, is_ruled, created_at)`,
 };
 
 /** $2 survivors, $3 merged, $4 and $5 both ends, $6 causes, $7 emails, $8 phone numbers, $9 other identifiers as JSON, $10 time */
@@ -186,4 +187,43 @@ export const MOVE_CLAIM: Statement = {
 export const FREE_CLAIM: Statement = {
   name: 'identifier_free',
   text: 'delete from identifier where tenant_id = $1 and kind = $2 and value = $3',
+};
+
+/** $2 kind, $3 value → nobody has it any more, and it stays reserved. */
+export const RESERVE_CLAIM: Statement = {
+  name: 'identifier_reserve',
+  text: 'update identifier set contact_id = null where tenant_id = $1 and kind = $2 and value = $3',
+};
+
+/** $2 kind, $3 value → a row if the identifier is reserved, and stays so until the transaction ends. */
+export const KEEP_RESERVED: Statement = {
+  name: 'identifier_keep_reserved',
+  text: `select value from identifier
+    where tenant_id = $1 and kind = $2 and value = $3 and contact_id is null for no key update`,
+};
+
+/** $2 ids of contacts of which a rule speaks from now on. */
+export const MARK_RULED: Statement = {
+  name: 'contact_mark_ruled',
+  text: 'update contact set is_ruled = true where tenant_id = $1 and id = any($2::bigint[])',
+};
+
+/** $2 kinds, $3 values → the rules that speak of one of these identifiers, from their side. */
+export const RULES_OF: Statement = {
+  name: 'do_not_link_of',
+  text: `select d.* from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+      select rule_id, kind, value, other_kind, other_value from do_not_link
+      where tenant_id = $1 and kind = v.kind and value = v.value
+      order by other_kind, other_value offset 0) d`,
+};
+
+/** $2 kind and $3 value of an identifier, $4 and $5 of another, $6 time → the id of the new rule, once a side. */
+export const INSERT_RULE: Statement = {
+  name: 'do_not_link_insert',
+  text: `with r as materialized (select nextval('rule_id_seq') as id)
+    insert into do_not_link (tenant_id, kind, value, other_kind, other_value, rule_id, created_at)
+    select $1, v.kind, v.value, v.other_kind, v.other_value, r.id, ${time('$6')}
+    from r cross join (values ($2::smallint, $3::text, $4::smallint, $5::text), ($4, $5, $2, $3))
+      v(kind, value, other_kind, other_value)
+    returning rule_id`,
 };

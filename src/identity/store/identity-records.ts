@@ -40,6 +40,7 @@ export class IdentityRecords {
       createdAt: Number(row.created_at),
       version: Number(row.version),
       isDeleted: row.deleted_at !== null,
+      isRuled: false,
       linkedId: numberOrNull(row.linked_id),
       joinedId: numberOrNull(row.joined_id),
       isAssumed: row.joined_assumed === true,

@@ -114,6 +114,7 @@ function contactOf(row: Row): Contact {
     createdAt: Number(row.created_at),
     version: 0,
     isDeleted: false,
+    isRuled: false,
   };
 }
 

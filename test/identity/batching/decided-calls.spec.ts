@@ -1,11 +1,11 @@
 import type { IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
 import type { Call } from '../../../src/identity/batching/call.js';
 import { DecidedCalls, type Contested } from '../../../src/identity/batching/decided-calls.js';
-import { contact, identity, sighting as sightingWith } from '../domain/fixtures.js';
+import { NOTHING_KNOWN, contact, identity, sighting as sightingWith } from '../domain/fixtures.js';
 
 const GEORGE = identity(contact(1, 'george@hillvalley.edu', null));
 const BIFF = identity(contact(2, 'biff@hillvalley.edu', null));
-const STORED = { identities: [GEORGE, BIFF], reserved: [] };
+const STORED = { ...NOTHING_KNOWN, identities: [GEORGE, BIFF] };
 const OF_GEORGE = sightingWith('george@hillvalley.edu', '1');
 const OF_BIFF = sightingWith('biff@hillvalley.edu', '2');
 const OF_NOBODY = sightingWith('doc@hillvalley.edu', null);

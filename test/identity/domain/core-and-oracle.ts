@@ -113,7 +113,7 @@ export class CoreAndOracle {
       return;
     }
     const identity = this.store.identityOf(row.id);
-    const writes = remove(identity, row.id);
+    const writes = remove(identity, row.id, this.store.rules);
     this.tally.primariesDeleted += row.linkedId === null ? 1 : 0;
     this.tally.lastContactsDeleted +=
       identity.rows.filter(({ isDeleted }) => !isDeleted).length === 1 ? 1 : 0;

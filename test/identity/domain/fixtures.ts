@@ -4,8 +4,10 @@ import type {
   Identity,
   IdentityView,
   Sighting,
+  Snapshot,
 } from '../../../src/identity/domain/contact.js';
 import { STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
+import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import type { Reconciliation } from '../../../src/identity/domain/reconcile.js';
 import type { Merge, Newcomer, TouchedRow, Writes } from '../../../src/identity/domain/writes.js';
@@ -14,6 +16,9 @@ export const LORRAINE = 'lorraine@hillvalley.edu';
 export const MCFLY = 'mcfly@hillvalley.edu';
 export const GEORGE = 'george@hillvalley.edu';
 export const BIFF = 'biff@hillvalley.edu';
+
+/** What is read where there is nothing. */
+export const NOTHING_KNOWN: Snapshot = { identities: [], reserved: [], rules: new KnownRules() };
 
 /** An email and a phone number, those that are given. */
 export function identifiers(email: string | null, phoneNumber: string | null): Identifier[] {
@@ -33,10 +38,10 @@ export function contact(
   id: number,
   email: string | null,
   phoneNumber: string | null,
-  rest: Partial<Pick<Contact, 'createdAt' | 'version' | 'isDeleted'>> = {},
+  rest: Partial<Pick<Contact, 'createdAt' | 'version' | 'isDeleted' | 'isRuled'>> = {},
 ): Contact {
   const carried = identifiers(email, phoneNumber);
-  return { id, identifiers: carried, createdAt: id, version: 1, isDeleted: false, ...rest };
+  return { id, identifiers: carried, createdAt: id, version: 1, isDeleted: false, isRuled: false, ...rest };
 }
 
 /** The first row is the primary. */
@@ -66,7 +71,7 @@ export function newcomer(
   createdAt?: number,
 ): Newcomer {
   const dated = createdAt === undefined ? {} : { createdAt };
-  return { id, identifiers: identifiers(email, phoneNumber), linkedId, joinedId, ...dated };
+  return { id, identifiers: identifiers(email, phoneNumber), linkedId, joinedId, isRuled: false, ...dated };
 }
 
 /** A row that is counted as changed, and keeps its link and date. */
@@ -103,7 +108,10 @@ export function decide(
   identities: Identity[],
   ...sightings: Sighting[]
 ): Pick<Reconciliation, 'answers' | 'writes'> {
-  const { answers, writes } = reconcile(deepFreeze({ identities, reserved: [] }), deepFreeze(sightings));
+  const { answers, writes } = reconcile(
+    { ...NOTHING_KNOWN, identities: deepFreeze(identities) },
+    deepFreeze(sightings),
+  );
   return { answers, writes: inOrder(writes) };
 }
 

@@ -8,6 +8,7 @@ import type {
   Sighting,
   Snapshot,
 } from '../../../src/identity/domain/contact.js';
+import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { realId } from '../../../src/identity/domain/writes.js';
 import type { Deletion, Merge, Writes } from '../../../src/identity/domain/writes.js';
 import { evidenceFaults, type Edge } from '../../support/evidence.js';
@@ -35,6 +36,8 @@ export class MemoryStore {
     readonly rows: readonly StoredRow[] = [],
     readonly claims: readonly Claim[] = [],
     readonly merges: readonly Merge[] = [],
+    private readonly reserved: readonly Identifier[] = [],
+    private readonly pairs: readonly (readonly [Identifier, Identifier])[] = [],
   ) {
     this.byId = new Map(rows.map((row) => [row.id, row]));
     this.byPrimaryId = Map.groupBy(rows, ({ id, linkedId }) => linkedId ?? id);
@@ -46,7 +49,15 @@ export class MemoryStore {
     const claimed = sightings.flatMap(namesOf).flatMap((name) => this.byValue.get(name) ?? []);
     const primaryIds = new Set(claimed.map(({ contactId }) => this.primaryIdOf(contactId)));
     const identities = [...primaryIds].toReversed().map((primaryId) => this.identity(primaryId));
-    return { identities, reserved: [] };
+    const asked = new Set(sightings.flatMap(namesOf));
+    const reserved = this.reserved.filter((each) => asked.has(nameOf(each)));
+    return { identities, reserved, rules: this.rules };
+  }
+
+  /** All rules, asked for by every identifier that there is. */
+  get rules(): KnownRules {
+    const rules = this.pairs.map((identifiers, i) => ({ id: i + 1, identifiers }));
+    return new KnownRules([...this.claims, ...this.reserved], rules);
   }
 
   identityOf(contactId: number): Identity {
@@ -74,21 +85,27 @@ export class MemoryStore {
   apply(writes: Writes, freshIds: readonly number[], clock: number): MemoryStore {
     const real = (id: number) => realId(id, freshIds);
     const now = Math.max(clock, writes.youngestTouched + 1);
-    const inserted = writes.newcomers.map(({ id, identifiers, linkedId, joinedId, createdAt = now }) => ({
-      id: real(id),
-      identifiers,
-      linkedId: linkedId === null ? null : real(linkedId),
-      joinedId: joinedId === null ? null : real(joinedId),
-      createdAt,
-      version: 1,
-      isDeleted: false,
-    }));
+    const inserted = writes.newcomers.map(
+      ({ id, identifiers, linkedId, joinedId, isRuled, createdAt = now }) => ({
+        id: real(id),
+        identifiers,
+        linkedId: linkedId === null ? null : real(linkedId),
+        joinedId: joinedId === null ? null : real(joinedId),
+        createdAt,
+        version: 1,
+        isDeleted: false,
+        isRuled,
+      }),
+    );
     const movedClaims = writes.movedClaims.map((claim) => ({ ...claim, contactId: real(claim.contactId) }));
     const next = new MemoryStore(
       [...this.deleted(writes.deletion, this.relinked(writes, real)), ...inserted],
       [
         ...this.keptClaims(movedClaims, writes.deletion),
-        ...writes.claims.map((claim) => ({ ...claim, contactId: real(claim.contactId) })),
+        ...[...writes.claims, ...writes.takenClaims].map((claim) => ({
+          ...claim,
+          contactId: real(claim.contactId),
+        })),
       ],
       [
         ...this.merges,
@@ -100,6 +117,8 @@ export class MemoryStore {
           rightId: real(merge.rightId),
         })),
       ],
+      this.reservedAfter(writes),
+      [...this.pairs, ...writes.rules],
     );
     next.check();
     for (const newcomer of inserted.filter((_, index) => writes.newcomers[index]?.createdAt === undefined)) {
@@ -112,6 +131,21 @@ export class MemoryStore {
       );
     }
     return next;
+  }
+
+  private reservedAfter({ takenClaims, keptReservations, reservations, deletion }: Writes): Identifier[] {
+    const names = new Set(this.reserved.map(nameOf));
+    for (const identifier of [...takenClaims, ...keptReservations]) {
+      if (!names.has(nameOf(identifier))) {
+        throw new Conflict(`${nameOf(identifier)} is not reserved`);
+      }
+    }
+    const taken = new Set(takenClaims.map(nameOf));
+    return [
+      ...this.reserved.filter((each) => !taken.has(nameOf(each))),
+      ...reservations,
+      ...(deletion?.reservedClaims ?? []),
+    ];
   }
 
   private identity(primaryId: number): Identity {
@@ -131,7 +165,7 @@ export class MemoryStore {
     return row;
   }
 
-  private relinked({ touched }: Writes, real: (id: number) => number): StoredRow[] {
+  private relinked({ touched, ruledIds }: Writes, real: (id: number) => number): StoredRow[] {
     ensure(new Set(touched.map(({ id }) => id)).size === touched.length, 'a row is touched twice');
     for (const { id, version } of touched) {
       if (this.row(id).version !== version) {
@@ -143,6 +177,7 @@ export class MemoryStore {
       if (touch === undefined) {
         return row;
       }
+      const isRuled = row.isRuled || ruledIds.includes(row.id);
       const linkedId = touch.linkedId === null ? null : real(touch.linkedId);
       ensure((touch.createdAt ?? 0) < row.createdAt, `contact ${row.id} is given a later date`);
       const isOther = linkedId !== row.linkedId || touch.createdAt !== undefined;
@@ -150,7 +185,13 @@ export class MemoryStore {
         touch.leavesPast === isOther,
         `contact ${row.id} leaves a past if its link or date changes, and only then`,
       );
-      return { ...row, version: row.version + 1, linkedId, createdAt: touch.createdAt ?? row.createdAt };
+      return {
+        ...row,
+        version: row.version + 1,
+        linkedId,
+        createdAt: touch.createdAt ?? row.createdAt,
+        isRuled,
+      };
     });
   }
 
@@ -160,7 +201,7 @@ export class MemoryStore {
   }
 
   private keptClaims(movedClaims: readonly Claim[], deletion: Deletion | null): Claim[] {
-    const leaving = [...movedClaims, ...(deletion?.freedClaims ?? [])];
+    const leaving = [...movedClaims, ...(deletion?.freedClaims ?? []), ...(deletion?.reservedClaims ?? [])];
     for (const { kind, value } of leaving) {
       const claim = this.byValue.get(nameOf({ kind, value }));
       ensure(claim !== undefined, `${kind} ${value} is not claimed`);
@@ -197,6 +238,24 @@ export class MemoryStore {
     ];
     const [fault] = evidenceFaults(this.rows, edges);
     ensure(fault === undefined, fault ?? '');
+    this.checkRules();
+  }
+
+  /** Checks that no identity holds both identifiers of a rule, and that each of them is claimed or reserved. */
+  private checkRules(): void {
+    const reserved = new Set(this.reserved.map(nameOf));
+    ensure(reserved.size === this.reserved.length, 'an identifier is reserved twice');
+    for (const pair of this.pairs) {
+      const [one, other] = pair.map((identifier) => {
+        const claim = this.byValue.get(nameOf(identifier));
+        ensure(
+          (claim === undefined) === reserved.has(nameOf(identifier)),
+          `${nameOf(identifier)} of a rule is either claimed or reserved`,
+        );
+        return claim && this.primaryIdOf(claim.contactId);
+      });
+      ensure(one === undefined || one !== other, `${pair.map(nameOf).join(' and ')} lie in one identity`);
+    }
   }
 
   /** Checks who is primary and that the oldest live carrier of each value claims it; returns the values. */
@@ -231,8 +290,8 @@ function ensure(holds: boolean, problem: string): void {
   }
 }
 
-function withoutLink({ id, identifiers, createdAt, version, isDeleted }: StoredRow): Contact {
-  return { id, identifiers, createdAt, version, isDeleted };
+function withoutLink({ id, identifiers, createdAt, version, isDeleted, isRuled }: StoredRow): Contact {
+  return { id, identifiers, createdAt, version, isDeleted, isRuled };
 }
 
 function nameOf({ kind, value }: Identifier): string {

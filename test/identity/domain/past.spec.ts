@@ -35,7 +35,7 @@ test('the identity of a contact at a moment is what was answered then, whatever 
             step.deleteAt,
           );
           if (target !== undefined) {
-            store = store.apply(remove(store.identityOf(target.id), target.id), [], now);
+            store = store.apply(remove(store.identityOf(target.id), target.id, store.rules), [], now);
             seen.deletions++;
           }
         }

@@ -1,4 +1,5 @@
 import {
+  NOTHING_KNOWN,
   BIFF,
   GEORGE,
   LORRAINE,
@@ -68,7 +69,7 @@ describe('a batch', () => {
   it('tells what became of each sighting, whatever those before it did', () => {
     const lorraine = identity(contact(1, LORRAINE, '123456'));
 
-    const { outcomes } = reconcile({ identities: [lorraine], reserved: [] }, [
+    const { outcomes } = reconcile({ ...NOTHING_KNOWN, identities: [lorraine] }, [
       sighting(LORRAINE, '123456'),
       sighting(MCFLY, '123456'),
       sighting(GEORGE, null),

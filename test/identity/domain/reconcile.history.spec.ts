@@ -132,7 +132,7 @@ function decisionOf(step: Step, now: MemoryStore): (store: MemoryStore) => Write
     return (store) => reconcile(store.load(batch), batch).writes;
   }
   const { id } = pick(now.rows, step.deleteAt)!;
-  return (store) => remove(store.identityOf(id), id);
+  return (store) => remove(store.identityOf(id), id, store.rules);
 }
 
 function applied(store: MemoryStore, writes: Writes): MemoryStore {

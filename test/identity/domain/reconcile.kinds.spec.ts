@@ -1,9 +1,10 @@
 import type { Contact, Identifier } from '../../../src/identity/domain/contact.js';
 import { EMAIL, Kinds, PHONE_NUMBER } from '../../../src/identity/domain/kinds.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
+import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
-import { LORRAINE, MCFLY, deepFreeze, identity } from './fixtures.js';
+import { LORRAINE, MCFLY, NOTHING_KNOWN, deepFreeze, identity } from './fixtures.js';
 
 /** Kinds with one more, stronger than the standard ones. */
 const KINDS = new Kinds([
@@ -15,12 +16,19 @@ const KINDS = new Kinds([
 type Values = { customerId?: string; email?: string; phoneNumber?: string };
 
 function contact(id: number, values: Values): Contact {
-  return { id, identifiers: KINDS.identifiersOf(values), createdAt: id, version: 1, isDeleted: false };
+  return {
+    id,
+    identifiers: KINDS.identifiersOf(values),
+    createdAt: id,
+    version: 1,
+    isDeleted: false,
+    isRuled: false,
+  };
 }
 
 function decide(identities: readonly ReturnType<typeof identity>[], ...sightings: Values[]) {
   const given = sightings.map((values) => ({ identifiers: KINDS.identifiersOf(values) }));
-  return reconcile(deepFreeze({ identities, reserved: [] }), deepFreeze(given));
+  return reconcile({ ...NOTHING_KNOWN, identities: deepFreeze(identities) }, deepFreeze(given));
 }
 
 const customer = (value: string): Identifier => ({ kind: 'customerId', value });
@@ -49,6 +57,7 @@ describe('a third kind of identifier', () => {
         identifiers: [customer('C-9'), { kind: 'email', value: LORRAINE }],
         linkedId: 1,
         joinedId: 1,
+        isRuled: false,
       },
     ]);
     expect(answers[0]!.view.values).toEqual(
@@ -117,11 +126,11 @@ describe('a third kind of identifier', () => {
       contact(1, { customerId: 'C-1', email: LORRAINE }),
       contact(2, { customerId: 'C-1', email: MCFLY }),
     );
-    expect(remove(twice, 1)).toMatchObject({
+    expect(remove(twice, 1, new KnownRules())).toMatchObject({
       movedClaims: [{ ...customer('C-1'), contactId: 2 }],
       deletion: { freedClaims: [{ kind: 'email', value: LORRAINE }] },
     });
-    expect(remove(lorraine, 1).deletion!.freedClaims).toEqual([
+    expect(remove(lorraine, 1, new KnownRules()).deletion!.freedClaims).toEqual([
       customer('C-1'),
       { kind: 'email', value: LORRAINE },
     ]);
@@ -130,11 +139,12 @@ describe('a third kind of identifier', () => {
 
 describe('a reserved identifier', () => {
   it('is news like any other, but taken over in place of claimed', () => {
-    const snapshot = { identities: [], reserved: [{ kind: 'email', value: LORRAINE }] };
+    const reserved = [{ kind: 'email', value: LORRAINE }];
+    const snapshot = { ...NOTHING_KNOWN, reserved, rules: new KnownRules(reserved) };
     const identifiers = KINDS.identifiersOf({ email: LORRAINE, phoneNumber: '123456' });
     expect(reconcile(snapshot, [{ identifiers }]).writes).toEqual({
       ...NO_WRITES,
-      newcomers: [{ id: -1, identifiers, linkedId: null, joinedId: null }],
+      newcomers: [{ id: -1, identifiers, linkedId: null, joinedId: null, isRuled: true }],
       claims: [{ kind: 'phoneNumber', value: '123456', contactId: -1 }],
       takenClaims: [{ kind: 'email', value: LORRAINE, contactId: -1 }],
     });

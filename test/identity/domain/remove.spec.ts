@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { liveContacts, viewOf } from '../../../src/identity/domain/contact.js';
 import type { Identity } from '../../../src/identity/domain/contact.js';
+import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { NO_WRITES, isNothing } from '../../../src/identity/domain/writes.js';
 import type { Writes } from '../../../src/identity/domain/writes.js';
@@ -23,7 +24,7 @@ announceSeed('random deletions of the core');
 
 /** Removes from what cannot be modified, as the core promises not to. */
 function removed(from: Identity, contactId: number): Writes {
-  return inOrder(remove(deepFreeze(from), contactId));
+  return inOrder(remove(deepFreeze(from), contactId, new KnownRules()));
 }
 
 describe('deleting a secondary', () => {
@@ -37,7 +38,7 @@ describe('deleting a secondary', () => {
     expect(removed(lorraine, 23)).toEqual({
       ...NO_WRITES,
       touched: [touched(1, 5, null), touched(23, 2, 1)],
-      deletion: { contactId: 23, freedClaims: [{ kind: 'email', value: MCFLY }] },
+      deletion: { contactId: 23, freedClaims: [{ kind: 'email', value: MCFLY }], reservedClaims: [] },
     });
   });
 
@@ -52,7 +53,7 @@ describe('deleting a secondary', () => {
 
     expect(removed(lorraine, 2)).toMatchObject({
       movedClaims: [{ kind: 'email', value: MCFLY, contactId: 9 }],
-      deletion: { contactId: 2, freedClaims: [] },
+      deletion: { contactId: 2, freedClaims: [], reservedClaims: [] },
     });
   });
 
@@ -76,7 +77,7 @@ describe('deleting a secondary', () => {
 
     expect(removed(lorraine, 2)).toMatchObject({
       movedClaims: [],
-      deletion: { contactId: 2, freedClaims: [{ kind: 'email', value: MCFLY }] },
+      deletion: { contactId: 2, freedClaims: [{ kind: 'email', value: MCFLY }], reservedClaims: [] },
     });
   });
 
@@ -89,7 +90,7 @@ describe('deleting a secondary', () => {
 
     expect(removed(lorraine, 2)).toMatchObject({
       movedClaims: [{ kind: 'phoneNumber', value: '919191', contactId: 3 }],
-      deletion: { contactId: 2, freedClaims: [] },
+      deletion: { contactId: 2, freedClaims: [], reservedClaims: [] },
     });
   });
 });
@@ -110,6 +111,7 @@ describe('deleting the primary', () => {
       deletion: {
         contactId: 1,
         freedClaims: [{ kind: 'email', value: LORRAINE }],
+        reservedClaims: [],
       },
     });
   });
@@ -141,6 +143,7 @@ describe('deleting the primary', () => {
       deletion: {
         contactId: 1,
         freedClaims: [],
+        reservedClaims: [],
       },
     });
   });
@@ -160,6 +163,7 @@ describe('deleting the last live contact', () => {
           { kind: 'email', value: LORRAINE },
           { kind: 'phoneNumber', value: '123456' },
         ],
+        reservedClaims: [],
       },
     });
   });
@@ -191,7 +195,7 @@ describe('a deletion', () => {
   ])('of a contact that is %s is an error', (_, contactId) => {
     const lorraine = identity(contact(1, LORRAINE, null), contact(2, MCFLY, null, { isDeleted: true }));
 
-    expect(() => remove(lorraine, contactId)).toThrow(
+    expect(() => remove(lorraine, contactId, new KnownRules())).toThrow(
       `contact ${contactId} is not a live contact of identity 1`,
     );
   });

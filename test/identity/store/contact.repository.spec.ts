@@ -5,20 +5,20 @@ import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
 import { Conflict } from '../../../src/identity/identity.errors.js';
 import type { ContactRepository, Selection } from '../../../src/identity/store/contact.repository.js';
-import type { Identity, Snapshot } from '../../../src/identity/domain/contact.js';
+import type { Identity } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import type { Writes } from '../../../src/identity/domain/writes.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { sightingOf, type IdentifyBody } from '../../support/wire.js';
+import { NOTHING_KNOWN } from '../domain/fixtures.js';
+import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { violations } from '../../support/invariants.js';
 
 const TENANT = 1;
 const GEORGE = { email: 'george@hillvalley.edu', phoneNumber: '919191' };
 const BIFF = { email: 'biffsucks@hillvalley.edu', phoneNumber: '717171' };
-
-const NOTHING: Snapshot = { identities: [], reserved: [] };
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -62,7 +62,7 @@ test('loading brings every row of every identity that shares an identifier, dele
     { email: 'doc@hillvalley.edu', phoneNumber: null },
   );
   const before = await identityOf({ tenantId: TENANT, contactId: 3 });
-  await contacts.apply(TENANT, remove(before!, 3));
+  await contacts.apply(TENANT, remove(before!, 3, new KnownRules()));
   const loaded = await contacts.load({
     tenantId: TENANT,
     sightings: [sightingOf({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber })],
@@ -71,19 +71,36 @@ test('loading brings every row of every identity that shares an identifier, dele
     {
       primaryId: 1,
       rows: [
-        { id: 1, ...sightingOf(GEORGE), createdAt: expect.any(Number), version: 2, isDeleted: false },
+        {
+          id: 1,
+          ...sightingOf(GEORGE),
+          createdAt: expect.any(Number),
+          version: 2,
+          isDeleted: false,
+          isRuled: false,
+        },
         {
           id: 3,
           ...sightingOf({ email: GEORGE.email, phoneNumber: '1' }),
           createdAt: expect.any(Number),
           version: 2,
           isDeleted: true,
+          isRuled: false,
         },
       ],
     },
     {
       primaryId: 2,
-      rows: [{ id: 2, ...sightingOf(BIFF), createdAt: expect.any(Number), version: 1, isDeleted: false }],
+      rows: [
+        {
+          id: 2,
+          ...sightingOf(BIFF),
+          createdAt: expect.any(Number),
+          version: 1,
+          isDeleted: false,
+          isRuled: false,
+        },
+      ],
     },
   ]);
 });
@@ -136,7 +153,7 @@ test('a merge is not written if the identity to merge was merged into another si
 test('a deletion is not written if the identity has gained a contact since', async () => {
   await write(GEORGE);
   const identity = await identityOf({ tenantId: TENANT, contactId: 1 });
-  const stale = remove(identity!, 1);
+  const stale = remove(identity!, 1, new KnownRules());
   await write({ email: GEORGE.email, phoneNumber: '1' });
   expect(await contacts.apply(TENANT, stale)).toBeInstanceOf(Conflict);
 });
@@ -241,7 +258,7 @@ test('under the lock of its primary a decision does not wait for rows that other
     [2],
     ({ identities: [identity] }) => {
       circle = rival.query('select id from contact where id = 2 for no key update');
-      return remove(identity!, 2);
+      return remove(identity!, 2, new KnownRules());
     },
   );
   expect(await deletion).toEqual(new Conflict('not_held'));
@@ -305,9 +322,9 @@ test('the database itself refuses a claim on a second identity, a primary with a
 
 test('tenants share nothing, not even the same identifier', async () => {
   await write(GEORGE);
-  expect(await contacts.load({ tenantId: 2, sightings: [sightingOf(GEORGE)] })).toEqual(NOTHING);
-  expect(await contacts.apply(2, reconcile(NOTHING, [sightingOf(GEORGE)]).writes)).toEqual([2]);
-  expect(await contacts.load({ tenantId: 2, contactId: 1 })).toEqual(NOTHING);
+  expect(await contacts.load({ tenantId: 2, sightings: [sightingOf(GEORGE)] })).toEqual(NOTHING_KNOWN);
+  expect(await contacts.apply(2, reconcile(NOTHING_KNOWN, [sightingOf(GEORGE)]).writes)).toEqual([2]);
+  expect(await contacts.load({ tenantId: 2, contactId: 1 })).toEqual(NOTHING_KNOWN);
 });
 
 test('connections of one tenant serve no other', async () => {

@@ -4,6 +4,7 @@ import { Settings } from '../../../src/config/settings.js';
 import { openDatabase, type OpenDatabase } from '../../../src/database/open-database.js';
 import { EMAIL, Kinds, PHONE_NUMBER } from '../../../src/identity/domain/kinds.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
+import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { Conflict } from '../../../src/identity/identity.errors.js';
 import { backfillEvidence } from '../../../src/identity/store/backfill-evidence.js';
@@ -102,7 +103,7 @@ describe('a contact', () => {
       ),
     ).toHaveLength(2);
     const { identities } = await contacts.load({ tenantId: TENANT, contactId: 1 });
-    await contacts.apply(TENANT, remove(identities[0]!, 1));
+    await contacts.apply(TENANT, remove(identities[0]!, 1, new KnownRules()));
     expect(await past()).toHaveLength(5);
     expect(await violations(database)).toEqual({});
   });
@@ -167,7 +168,7 @@ test('a contact with identifiers of a third kind alone is stored, found, and fre
   );
   for (const contactId of [1, 2]) {
     const { identities } = await contacts.load({ tenantId: TENANT, contactId });
-    await contacts.apply(TENANT, remove(identities[0]!, contactId));
+    await contacts.apply(TENANT, remove(identities[0]!, contactId, new KnownRules()));
     expect(await violations(database)).toEqual({});
   }
   expect(await database.query('select * from identifier')).toEqual([]);
@@ -180,6 +181,7 @@ describe('a reserved identifier', () => {
     expect(await contacts.load({ tenantId: TENANT, sightings: [{ identifiers }] })).toEqual({
       identities: [],
       reserved: identifiers,
+      rules: new KnownRules(),
     });
     await write({ email: 'a', phoneNumber: '1' });
     expect(await database.query('select value, contact_id::int from identifier order by kind')).toEqual([

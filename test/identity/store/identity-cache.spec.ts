@@ -11,6 +11,7 @@ function identity(primaryId: number, size: number): Identity {
     createdAt: i,
     version: 1,
     isDeleted: false,
+    isRuled: false,
   }));
   return { primaryId, rows };
 }

@@ -120,7 +120,7 @@ test('what is safe for spreadsheets is imported again as it was', async () => {
   await database.query(`update contact set email = $$'+2@hillvalley.edu$$ where id = 2`);
   const before = await carried(database);
   for (const isExcelSafe of [true, false]) {
-    await other.query('truncate contact, contact_past, identifier, identity_merge');
+    await other.query('truncate contact, contact_past, identifier, identity_merge, do_not_link');
     const text = await exported('safe-round.csv', { isExcelSafe });
     expect(text).toContain(isExcelSafe ? "1,1,'＝1+1@" : '1,1,＝1+1@');
     await importFile({ DATABASE_URL: other.url }, join(folder, 'safe-round.csv'));

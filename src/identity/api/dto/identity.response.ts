@@ -1,5 +1,5 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import type { IdentityView } from '../../domain/contact.js';
+import type { Ignored, IdentityView } from '../../domain/contact.js';
 import { EMAIL, PHONE_NUMBER } from '../../domain/kinds.js';
 
 @ApiSchema({ name: 'Identity', description: 'One person: all that is known of them.' })
@@ -42,12 +42,44 @@ export class IdentityDto {
   }
 }
 
+@ApiSchema({
+  name: 'Ignored',
+  description: 'A field that was left out of a call, so that the rest could be taken.',
+})
+export class IgnoredDto {
+  @ApiProperty({ description: 'The field of the call.', example: 'phoneNumber' })
+  readonly field: string;
+
+  @ApiProperty({
+    enum: ['do-not-link'],
+    description: '`do-not-link`: a rule keeps the holders of two of the identifiers apart.',
+    example: 'do-not-link',
+  })
+  readonly reason: 'do-not-link';
+
+  constructor({ kind, reason }: Ignored) {
+    this.field = kind;
+    this.reason = reason;
+  }
+}
+
 /** The answer of `POST /identify` and `GET /contacts/{id}`. */
 export class IdentityResponse {
   @ApiProperty({ type: IdentityDto })
   readonly contact: IdentityDto;
 
+  @ApiProperty({
+    type: [IgnoredDto],
+    required: false,
+    description:
+      'What was left out of the call; only in answers of `POST /identify`, and only if something was.',
+  })
+  readonly ignored?: readonly IgnoredDto[];
+
   constructor(view: IdentityView) {
     this.contact = new IdentityDto(view);
+    if (view.ignored !== undefined) {
+      this.ignored = view.ignored.map((each) => new IgnoredDto(each));
+    }
   }
 }

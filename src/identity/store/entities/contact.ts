@@ -32,6 +32,7 @@ const ContactSchema = defineEntity({
         .deleteRule('no action')
         .foreignKeyName('contact_joined_id_foreign'),
     joinedAssumed: p.boolean().strictNullable(),
+    isRuled: p.boolean().strictNullable(),
     linkPrecedence: p.text(),
     version: p.integer().default(1),
     createdAt: p.datetime(6).columnType('timestamptz'),
@@ -63,6 +64,7 @@ const ContactSchema = defineEntity({
  *
  * `identifiers` has the values of kinds without a column of their own, by the number of the kind. `joined` is the contact
  * that it attached to (null: it began a tree of evidence), `joinedAssumed` tells that this was worked out later.
+ * `isRuled` tells that a rule speaks, or spoke, of one of its identifiers.
  * `recordedAt` is when it was written, or null for `createdAt`.
  */
 export class Contact extends ContactSchema.class {}

@@ -1,0 +1,22 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { tenantPolicy } from '../../../database/session/tenant-policy.js';
+
+const DoNotLinkSchema = defineEntity({
+  name: 'DoNotLink',
+  tableName: 'do_not_link',
+  ...tenantPolicy('do_not_link'),
+  properties: {
+    tenantId: p.integer().primary(),
+    kind: p.smallint().primary(),
+    value: p.text().primary(),
+    otherKind: p.smallint().primary(),
+    otherValue: p.text().primary(),
+    ruleId: p.bigint('number'),
+    changeId: p.bigint('number').strictNullable(),
+    createdAt: p.datetime(6).columnType('timestamptz'),
+  },
+});
+
+/** One side of a rule: two identifiers that must not come to lie in one identity. The other side is a row of its own. */
+export class DoNotLink extends DoNotLinkSchema.class {}
+DoNotLinkSchema.setClass(DoNotLink);
