@@ -13,11 +13,16 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
     where c.deleted_at is null and v.value is not null
       and coalesce(o.linked_id, o.id) is distinct from coalesce(c.linked_id, c.id)`,
   'a claim is not held by the oldest live contact that carries the value': `
-    select i.* from identifier i where i.contact_id is not null and i.contact_id is distinct from (
-      select c.id from contact c
-      where c.tenant_id = i.tenant_id and c.deleted_at is null
-        and case i.kind when 0 then c.email when 1 then c.phone_number else c.identifiers ->> i.kind::text end = i.value
-      order by c.created_at, c.id limit 1)`,
+    with held as (
+      select distinct on (c.tenant_id, v.kind, v.value) c.tenant_id, v.kind, v.value, c.id from contact c
+        cross join lateral (
+          select 0, c.email union all select 1, c.phone_number
+          union all select key::int, value from jsonb_each_text(c.identifiers)) v(kind, value)
+      where c.deleted_at is null and v.value is not null
+      order by c.tenant_id, v.kind, v.value, c.created_at, c.id)
+    select i.* from identifier i
+      left join held h on h.tenant_id = i.tenant_id and h.kind = i.kind and h.value = i.value
+    where i.contact_id is not null and i.contact_id is distinct from h.id`,
   'the primary of an identity with live contacts is not its oldest live contact': `
     select * from (
       select distinct on (tenant_id, root) tenant_id, root, id from (
