@@ -16,6 +16,7 @@ const WRITTEN = (contacts: number): readonly (readonly [table: string, condition
   ['contact', `id > ${contacts}`],
   ['identifier', `contact_id > ${contacts}`],
   ['identity_merge', 'true'],
+  ['contact_past', 'true'],
 ];
 
 /**
