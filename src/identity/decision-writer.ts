@@ -108,16 +108,7 @@ export class DecisionWriter {
     selection: Selection,
     decide: (snapshot: Snapshot) => D,
   ): Promise<Prepared<D>> {
-    let snapshot = await this.reader.load(selection);
-    for (;;) {
-      const decision = decide(snapshot);
-      const { unknownRules } = decision.writes;
-      if (unknownRules.length === 0) {
-        return { snapshot, decision };
-      }
-      const rules = await this.contacts.loadRules(selection.tenantId, unknownRules);
-      snapshot = withRules(snapshot, rules);
-    }
+    return this.decideOn(selection, await this.reader.load(selection), decide);
   }
 
   /** As {@link prepare}, but gives up, with null, if there are more rows to read than `maxRows`. */
@@ -127,7 +118,7 @@ export class DecisionWriter {
     decide: (snapshot: Snapshot) => D,
   ): Promise<Prepared<D> | null> {
     const snapshot = await this.reader.loadAtMost(maxRows, selection);
-    return snapshot && { snapshot, decision: decide(snapshot) };
+    return snapshot && this.decideOn(selection, snapshot, decide);
   }
 
   /**
@@ -161,6 +152,22 @@ export class DecisionWriter {
       return outcome instanceof Conflict ? outcome : this.settle(tenantId, made, outcome, attempt);
     } finally {
       primaryIds.forEach((id) => this.underWay.delete(id));
+    }
+  }
+
+  /** Decides, with the rules that the decision asks for. */
+  private async decideOn<D extends Decision>(
+    { tenantId }: Selection,
+    loaded: Snapshot,
+    decide: (snapshot: Snapshot) => D,
+  ): Promise<Prepared<D>> {
+    for (let snapshot = loaded; ;) {
+      const decision = decide(snapshot);
+      const { unknownRules } = decision.writes;
+      if (unknownRules.length === 0) {
+        return { snapshot, decision };
+      }
+      snapshot = withRules(snapshot, await this.contacts.loadRules(tenantId, unknownRules));
     }
   }
 

@@ -7,6 +7,7 @@ import { Contact } from './store/entities/contact.js';
 import { IdentityController } from './api/identity.controller.js';
 import { LookupController } from './api/lookup.controller.js';
 import { DecisionWriter } from './decision-writer.js';
+import { LargeAnswers } from './api/large-answers.js';
 import { ReadingService } from './reading.service.js';
 import { ReconciliationService } from './reconciliation.service.js';
 import { IdentityRecords } from './store/identity-records.js';
@@ -23,6 +24,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ReconciliationService,
     ReadingService,
     SightingBatcher,
+    LargeAnswers,
     IdentityMetrics,
   ],
 })

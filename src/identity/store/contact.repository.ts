@@ -127,7 +127,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         let snapshot = this.snapshotOf(rows, known);
         let writes = decide(snapshot);
         while (writes.unknownRules.length > 0) {
-          const [ruleRows = []] = await transaction.send(this.rulesQuery(tenantId, writes.unknownRules));
+          const [ruleRows = []] = await begun.send(this.rulesQuery(tenantId, writes.unknownRules));
           const found = this.rulesOf(writes.unknownRules, ruleRows);
           snapshot = withRules(snapshot, found);
           writes = decide(snapshot);

@@ -68,7 +68,7 @@ export class IdentityReader {
  */
 function afterGrowth(
   identity: Identity,
-  { touched, newcomers, deletion }: Writes,
+  { touched, newcomers, deletion, ruledIds }: Writes,
   { freshIds, now }: Committed,
 ): Identity | null {
   const { primaryId, rows } = identity;
@@ -77,17 +77,18 @@ function afterGrowth(
     ({ id, linkedId, createdAt }) =>
       linkedId === primaryId || (id === primaryId && (linkedId !== null || createdAt !== undefined)),
   );
-  if (!isTouched || isMore || deletion !== null) {
+  if (!isTouched || isMore || deletion !== null || ruledIds.length > 0) {
     return null;
   }
   const added = newcomers
     .filter(({ linkedId }) => linkedId === primaryId)
-    .map(({ id, identifiers, createdAt = now }): Contact => ({
+    .map(({ id, identifiers, isRuled, createdAt = now }): Contact => ({
       id: realId(id, freshIds),
       identifiers,
       createdAt,
       version: 1,
       isDeleted: false,
+      isRuled,
     }));
   const known = rows.map((row) => (row.id === primaryId ? { ...row, version: row.version + 1 } : row));
   return { primaryId, rows: [...known, ...added] };

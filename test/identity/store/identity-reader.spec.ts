@@ -10,7 +10,7 @@ import { IdentityMetrics } from '../../../src/identity/identity.metrics.js';
 import type { ContactRepository } from '../../../src/identity/store/contact.repository.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { IdentityReader } from '../../../src/identity/store/identity-reader.js';
-import { sighting } from '../domain/people.js';
+import { sighting } from '../domain/fixtures.js';
 import { useDatabase } from '../../support/hooks.js';
 import { random, seedOf } from '../../support/random.js';
 
@@ -73,8 +73,8 @@ test('what is known is what is stored, or is of another version, whatever is wri
       const identity = identities[0];
       const contact = identity?.rows.find(({ isDeleted }) => !isDeleted);
       if (contact !== undefined) {
-        await writer.write({ tenantId: TENANT, contactId: contact.id }, ({ identities: [found] }) => ({
-          writes: remove(found!, contact.id),
+        await writer.write({ tenantId: TENANT, contactId: contact.id }, ({ identities: [found], rules }) => ({
+          writes: remove(found!, contact.id, rules),
         }));
       }
     } else {
