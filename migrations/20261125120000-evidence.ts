@@ -6,13 +6,12 @@ const OWN_ROWS = `tenant_id = nullif(current_setting('identity.tenant_id', true)
  * Why two contacts are one: what each contact attached to, both ends and the cause of each merge, and the states that
  * contacts had before. Further kinds of identifiers, and claims that are reserved for nobody.
  *
- * Only adds what may be absent: builds from before run on it. `migrate` fills in the evidence of what they have written;
- * see `backfill-evidence.ts`. The foreign keys and the check hold for what is written from now on, and need no look at
- * what is there: the columns are new, and the check is wider than before.
+ * Adds only nullable columns, so earlier builds run on it. `migrate` fills in the evidence of rows that they have written; see
+ * `backfill-evidence.ts`. The foreign keys and the check apply to new rows. Existing rows need no check: the columns are new,
+ * and the check is wider than before.
  *
- * Locks `contact` and `identifier` for an instant, and `identity_merge` while two indexes on it are made: about a second
- * for a million merges. Undone by `down`, which drops the evidence, and fails if there are identifiers of further kinds
- * or reserved claims.
+ * Locks `contact` and `identifier` for a moment, and `identity_merge` while two indexes are built: about a second for a
+ * million merges. `down` drops the evidence, and fails if there are identifiers of further kinds or reserved claims.
  */
 export class Evidence extends Migration {
   override up(): void {

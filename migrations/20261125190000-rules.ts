@@ -3,13 +3,13 @@ import { Migration } from '@mikro-orm/migrations';
 const OWN_ROWS = `tenant_id = nullif(current_setting('identity.tenant_id', true), '')::int`;
 
 /**
- * Rules: two identifiers that must not come to lie in one identity, whoever holds them.
+ * Rules: two identifiers that must never be in one identity, whoever holds them.
  *
- * Each rule is two rows, one from either side, so that the rules of an identifier are found by the primary key. The foreign
- * key keeps an identifier that a rule speaks of from being freed: it stays, held or reserved.
+ * Each rule is two rows, one for each side, so that the primary key finds the rules of an identifier. The foreign key
+ * prevents an identifier with a rule from being freed: it stays held or reserved.
  *
- * Locks `contact` for an instant. Builds from before merge what a rule keeps apart: make no rule before the last of them has
- * ended. Undone by `down`, which drops the rules.
+ * Locks `contact` for a moment. Earlier builds do not know rules: make no rule before the last of them has ended. `down` drops
+ * the rules.
  */
 export class Rules extends Migration {
   override up(): void {

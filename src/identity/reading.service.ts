@@ -6,7 +6,7 @@ import { identityAt } from './domain/past.js';
 import { IdentityReader } from './store/identity-reader.js';
 import { IdentityRecords } from './store/identity-records.js';
 
-/** The questions about identities that change nothing. What each answers is decided in the pure core. */
+/** Questions about identities, which change nothing. The pure core decides the answers. */
 @Injectable()
 export class ReadingService {
   constructor(

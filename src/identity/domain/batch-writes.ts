@@ -2,7 +2,7 @@ import { current, primaryOf, type Batch, type BatchNewcomer, type Growing } from
 import type { Claim } from './contact.js';
 import { NO_WRITES, type Newcomer, type TouchedRow, type Writes } from './writes.js';
 
-/** What is to be written for a batch whose sightings have all been taken. */
+/** The writes of a batch, once all its sightings were applied. */
 export function writesOf(batch: Batch): Writes {
   const claims = [...batch.claims.items()];
   const news = claims.filter(({ isNews }) => isNews);
@@ -26,8 +26,8 @@ function bare({ kind, value, contactId }: Claim): Claim {
 }
 
 /**
- * The rows that must not have changed: of an identity that keeps its primary, that one and those with another date;
- * otherwise every row, deleted ones too.
+ * The rows that must be unchanged. If an identity keeps its primary: the primary and the rows that get another date.
+ * Otherwise every row, deleted ones too.
  */
 function touchedRows(identity: Growing, dates: ReadonlyMap<number, number>): TouchedRow[] {
   if (identity.stored === null || !identity.isChanged) {
@@ -47,7 +47,7 @@ function touchedRows(identity: Growing, dates: ReadonlyMap<number, number>): Tou
     }));
 }
 
-/** A newcomer with the link it ends up with after all the merges of the batch. */
+/** A newcomer with its link after all merges of the batch. */
 function placed(
   { contact: { id, identifiers, createdAt, isRuled }, identity, joinedId }: BatchNewcomer,
   dates: ReadonlyMap<number, number>,
@@ -62,7 +62,7 @@ function dated(createdAt: number | undefined): { createdAt?: number } {
   return createdAt === undefined ? {} : { createdAt };
 }
 
-/** Deleted rows count too: whatever is restored or promoted later must stay older than a newcomer of today. */
+/** Deleted rows count too: a row that is restored or promoted later must stay older than a newcomer of today. */
 function youngest(identities: readonly Growing[]): number {
   return identities
     .flatMap(({ stored, contacts }) => [...(stored?.rows ?? []), ...contacts])

@@ -3,7 +3,7 @@ import type { IdentifierMap } from './identifier-map.js';
 import type { KnownRules } from './rules.js';
 import type { Merge } from './writes.js';
 
-/** What became of a sighting: a new identity, a new contact of a known one, identities joined, or nothing new. */
+/** The effect of a sighting: a new identity, a new contact of a known one, a merge, or nothing new. */
 export type Outcome = 'created' | 'linked' | 'merged' | 'unchanged';
 
 /** An identity while the batch changes it. */
@@ -11,12 +11,12 @@ export interface Growing {
   readonly stored: Identity | null;
   /** Live contacts, the oldest first. */
   contacts: readonly Contact[];
-  /** Set when it was merged away. */
+  /** Set once it was merged into another. */
   absorbedBy: Growing | null;
   isChanged: boolean;
-  /** Identifiers that a rule may speak of, and others; empty: none does. */
+  /** Identifiers that may have rules, and others; empty: none has a rule. */
   ruled: readonly Identifier[];
-  /** Kept until the next change: most callers of a batch ask for the same few identities. */
+  /** Kept until the next change, because most callers of a batch ask for the same few identities. */
   view: IdentityView | null;
 }
 
@@ -35,23 +35,23 @@ export interface BatchNewcomer {
 
 export interface Batch {
   readonly identities: Growing[];
-  /** Those whose identifiers are not in `holders`, because to put them there would take longer than the rest together. */
+  /** Identities whose identifiers are not in `holders`, because adding them would take longer than everything else. */
   readonly wide: Growing[];
   readonly holders: IdentifierMap<Holder>;
   readonly reserved: IdentifierMap<true>;
   readonly rules: KnownRules;
-  /** Identifiers whose rules it needs and was not given; the decision does not hold before they are known. */
+  /** Identifiers whose rules are needed and unknown. The decision must not be written before they are known. */
   readonly unknownRules: IdentifierMap<Identifier>;
   readonly newcomers: BatchNewcomer[];
-  /** The claims that are new or pass to another contact. */
+  /** New claims, and claims that move to another contact. */
   readonly claims: IdentifierMap<Claim & { readonly isNews: boolean }>;
   readonly merges: Merge[];
   readonly outcomes: Outcome[];
-  /** By id: the dates of contacts that turned out to be older than they were. */
+  /** By id: the earlier dates that contacts get. */
   readonly dates: Map<number, number>;
 }
 
-/** The identity that this one has become part of, or itself. */
+/** The identity into which this one was merged, or itself. */
 export function current(identity: Growing): Growing {
   let at = identity;
   while (at.absorbedBy !== null) {
@@ -60,7 +60,7 @@ export function current(identity: Growing): Growing {
   return at;
 }
 
-/** The oldest contact of an identity, as it is now. */
+/** The oldest contact of an identity at this moment. */
 export function primaryOf(identity: Growing): Contact {
   const primary = identity.contacts[0];
   if (primary === undefined) {

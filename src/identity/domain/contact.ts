@@ -1,7 +1,7 @@
 import { IdentifierMap } from './identifier-map.js';
 import type { KnownRules } from './rules.js';
 
-/** A normalised value that tells customers apart. Values of different kinds live in separate name spaces. */
+/** A normalised value that distinguishes customers. The same value of another kind is another identifier. */
 export interface Identifier {
   /** The name of its kind: `email`, `phoneNumber`, or another of `kinds.ts`. */
   readonly kind: string;
@@ -12,19 +12,19 @@ export interface Identifier {
 export interface Sighting {
   /** At least one, none twice, at most one of a kind; the strongest kind first. */
   readonly identifiers: readonly Identifier[];
-  /** When it took place, in µs since 1970, for what comes out of the past; absent: now. */
+  /** When it took place, in µs since 1970, for imported sightings; absent: now. */
   readonly createdAt?: number;
 }
 
 /** One stored row: identifiers that were seen together once. */
 export interface Contact extends Sighting {
   readonly id: number;
-  /** Microseconds since 1970 (exact until 2255), as the database keeps them: milliseconds would make ties of what has an order. */
+  /** Microseconds since 1970 (exact until 2255), as in the database. Milliseconds would lose the order of close contacts. */
   readonly createdAt: number;
   /** Changes with every write that touches the row; while the row is primary it counts the identity's changes. */
   readonly version: number;
   readonly isDeleted: boolean;
-  /** Whether a rule may speak of one of its identifiers; once true, always true. False: none does. */
+  /** Whether one of its identifiers may have a rule; once true, always true. False: none has. */
   readonly isRuled: boolean;
 }
 
@@ -38,28 +38,28 @@ export interface Identity {
 export interface Snapshot {
   /** Every identity that has one of them, with all its rows. */
   readonly identities: readonly Identity[];
-  /** Those that nobody has but that are reserved: they are taken over, not claimed anew. */
+  /** Reserved identifiers, which nobody has: a newcomer takes over the claim instead of inserting one. */
   readonly reserved: readonly Identifier[];
-  /** The rules that were asked for so far; a decision that needs more says so. */
+  /** The rules that were read so far; a decision that needs more says so. */
   readonly rules: KnownRules;
 }
 
-/** The whole of an identity as callers see it. */
+/** A whole identity as callers see it. */
 export interface IdentityView {
   readonly primaryContactId: number;
-  /** By kind: the primary's values first, then by age, nothing twice. A kind without values is absent. */
+  /** By kind: the primary's values first, then by age, without repetition. A kind without values is absent. */
   readonly values: ReadonlyMap<string, readonly string[]>;
   /** The oldest first. */
   readonly secondaryContactIds: readonly number[];
-  /** What was left out of the sighting of the caller who is shown it; absent: nothing. */
+  /** What was left out of the caller's sighting; absent: nothing. */
   readonly ignored?: readonly Ignored[];
 }
 
-/** An identifier that was left out of a sighting, so that the rest of it could be taken. */
+/** An identifier that was left out of a sighting, so that the rest could be accepted. */
 export interface Ignored {
   /** The name of its kind. */
   readonly kind: string;
-  /** `do-not-link`: with it, both identifiers of a rule would come to lie in one identity. */
+  /** `do-not-link`: with it, both identifiers of a rule would be in one identity. */
   readonly reason: 'do-not-link';
 }
 
@@ -71,8 +71,8 @@ export interface Claim extends Identifier {
 /**
  * Orders contacts by age, the oldest first: by (createdAt, id).
  *
- * Contacts that are not stored yet carry provisional ids -1, -2, … in order of arrival; their real ids will be higher
- * than all that are stored.
+ * Contacts that are not stored yet have provisional ids -1, -2, … in order of arrival. Their real ids will be higher than
+ * all stored ids.
  */
 export function byAge(a: Contact, b: Contact): number {
   return a.createdAt === b.createdAt ? rank(a.id) - rank(b.id) : a.createdAt < b.createdAt ? -1 : 1;

@@ -3,7 +3,7 @@ import { IdentifierMap } from './identifier-map.js';
 
 /** A contact and what it attached to. */
 export interface EvidentContact extends Contact {
-  /** The contact that it attached to; null: it began a tree of evidence, or nobody recorded what it attached to. */
+  /** The contact that it attached to; null: it started a tree of evidence, or this was not recorded. */
   readonly joinedId: number | null;
 }
 
@@ -14,17 +14,17 @@ export interface MergeEdge {
 }
 
 /**
- * Works out what contacts attached to that were written before that was recorded, so that the evidence of an identity is
- * a tree again: the oldest other row that shares a value with it, otherwise the primary.
+ * Reconstructs what a contact attached to, if it was written before that was recorded: the oldest other row that shares a
+ * value with it, otherwise the primary. Then the evidence of an identity is a tree again.
  *
- * Only edges that are missing are added, and none that would close a circle. Rows that began a tree which a merge joined
- * to the rest stay as they are.
+ * Adds only missing edges, and none that would close a cycle. Rows that started a tree, if a merge joined that tree to the
+ * rest, stay as they are.
  *
  * Pure and deterministic: the order of the rows does not matter.
  *
  * @param rows all rows of one identity, deleted ones too
  * @param merges the merges within it that are in force
- * @returns by contact, the contact that it is taken to have attached to; empty if the evidence is complete
+ * @returns by contact, the contact that it is assumed to have attached to; empty if the evidence is complete
  */
 export function missingEvidence(
   primaryId: number,
@@ -43,7 +43,7 @@ export function missingEvidence(
   const byArrival = rows.toSorted(byAge);
   const carriers = carriersOf(byArrival);
   const beginners = byArrival.filter(({ id, joinedId }) => joinedId === null && id !== primaryId);
-  // Older ones first: most rows attached to what was there before them.
+  // Older rows first: most rows attached to an older one.
   for (const isOlderOnly of [true, false]) {
     for (const row of beginners.filter(({ id }) => !missing.has(id))) {
       const akin = row.identifiers
@@ -76,7 +76,7 @@ function carriersOf(rows: readonly Contact[]): IdentifierMap<Contact[]> {
   return carriers;
 }
 
-/** Which contacts are joined, whatever the way between them. */
+/** Which contacts are connected, directly or not. */
 class Trees {
   private readonly parents = new Map<number, number>();
 
@@ -96,7 +96,7 @@ class Trees {
   private rootOf(id: number): number {
     let at = id;
     for (let next = this.parents.get(at); next !== undefined; next = this.parents.get(at)) {
-      // halves the way for the next time
+      // shortens the path for the next search
       const beyond = this.parents.get(next);
       if (beyond !== undefined) {
         this.parents.set(at, beyond);

@@ -1,16 +1,16 @@
 import type { Identifier } from './contact.js';
 
-/** How raw text of a kind becomes its one form; see `normalise.ts`. */
+/** How raw text of a kind gets its normal form; see `normalise.ts`. */
 export type Normaliser = 'email' | 'phone' | 'trim' | 'lowercase';
 
-/** A kind of identifier: emails, phone numbers, or what else tells customers apart. */
+/** A kind of identifier: emails, phone numbers, or anything else that distinguishes customers. */
 export interface IdentifierKind {
   /** As callers spell it. */
   readonly name: string;
-  /** What stands for it in the database, 0 to 32767; never given to another kind. */
+  /** Its number in the database, 0 to 32767; never reused for another kind. */
   readonly number: number;
   readonly normaliser: Normaliser;
-  /** The lower, the stronger: the identifier of the strongest kind speaks for a sighting. */
+  /** A lower number is stronger. The identifier of the strongest kind decides where a sighting attaches. */
   readonly priority: number;
   /** Characters that a normalised value may have. */
   readonly maxLength: number;
@@ -33,7 +33,7 @@ export const PHONE_NUMBER: IdentifierKind = {
   maxLength: 16,
 };
 
-/** The kinds of identifiers that take part. The core itself knows none of them: it is given identifiers in order. */
+/** The kinds of identifiers in use. The core knows none of them by name: it receives identifiers in order. */
 export class Kinds {
   /** The strongest first. */
   readonly all: readonly IdentifierKind[];

@@ -1,14 +1,14 @@
 import { byAge, viewOf, type Contact, type Identifier, type IdentityView } from './contact.js';
 import type { EvidentContact } from './evidence.js';
 
-/** A contact as it is stored today, with all that is known of its past but for earlier states. */
+/** A contact as it is stored today, with everything known of its past except its earlier states. */
 export interface RecordedContact extends EvidentContact {
   readonly linkedId: number | null;
   /** When it was written, in µs since 1970; imported contacts are older than that. */
   readonly recordedAt: number;
   /** In µs since 1970; null: it is live. */
   readonly deletedAt: number | null;
-  /** Whether nobody recorded what it attached to, so that `joinedId` was worked out later. */
+  /** Whether `joinedId` was reconstructed later, because it was not recorded. */
   readonly isAssumed: boolean;
 }
 
@@ -28,12 +28,12 @@ interface Then extends Contact {
 }
 
 /**
- * The identity that a contact belonged to at a moment, as a caller was shown it then. A change at that moment is part of
- * it. Imported contacts count from when they were recorded, and have the date that they had then.
+ * The identity that a contact belonged to at a moment, as a caller saw it then. A change at that moment is included.
+ * Imported contacts exist from when they were recorded, and have the date that they had then.
  *
  * Pure: the order of the records does not matter.
  *
- * @param contacts every contact that may have belonged to it, deleted ones too; others do no harm
+ * @param contacts every contact that may have belonged to it, deleted ones too; further contacts are harmless
  * @param past their states that ended after the moment, all of them or just the first of each
  * @param at in µs since 1970
  * @returns null if the contact did not exist, or was deleted
@@ -57,7 +57,7 @@ export function identityAt(
   return viewOf(members.toSorted(byAge));
 }
 
-/** By contact, the first state that ended after a moment: the one that it had at this moment. */
+/** By contact, the first state that ended after a moment: the state at that moment. */
 function firstStates(past: readonly PastState[], at: number): Map<number, PastState> {
   const first = new Map<number, PastState>();
   for (const state of past) {

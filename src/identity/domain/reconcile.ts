@@ -42,8 +42,8 @@ export interface Reconciliation {
  * before it and none after it. When a sighting joins identities, the one with the oldest primary survives. A sighting
  * that brings no new identifier inserts nothing, so a replay is free.
  *
- * A sighting that would bring both identifiers of a rule into one identity loses the identifier of its weakest kind, and is
- * decided again. A lone identifier always has an outcome.
+ * If a sighting would bring both identifiers of a rule into one identity, the identifier of its weakest kind is left out, and
+ * the rest is decided again. A single identifier always has an outcome.
  *
  * A newcomer attaches to the contact that holds its strongest known identifier, and a merge joins the holders of two
  * known ones. So the contacts of an identity, deleted ones included, and these edges are always a tree.
@@ -59,7 +59,7 @@ export interface Reconciliation {
  * reconcile({ identities: [], reserved: [], rules: new KnownRules() }, [{ identifiers }]).writes.newcomers
  * // [{ id: -1, identifiers, linkedId: null, joinedId: null, isRuled: false }]
  *
- * @param snapshot every identity that shares an identifier with the batch, with all its rows; one left out would be
+ * @param snapshot every identity that shares an identifier with the batch, with all its rows; a missing one would be
  *   mistaken for a new person
  */
 export function reconcile(snapshot: Snapshot, sightings: readonly Sighting[]): Reconciliation {
@@ -110,7 +110,7 @@ function startIdentity(stored: Identity): Growing {
   return { stored, contacts, absorbedBy: null, isChanged: false, ruled, view };
 }
 
-/** Takes one sighting, without what must be left out of it, and says what its caller is told. */
+/** Applies one sighting, without the identifiers that must be left out, and returns the answer to its caller. */
 function take(batch: Batch, sighting: Sighting): Answer {
   const ignored: Ignored[] = [];
   let taken = sighting;
@@ -127,7 +127,7 @@ function withoutWeakest(sighting: Sighting): Sighting {
   return { ...sighting, identifiers: sighting.identifiers.slice(0, -1) };
 }
 
-/** Applies a sighting and returns the identity it belongs to from then on. */
+/** Applies a sighting and returns the identity that it belongs to afterwards. */
 function apply(batch: Batch, sighting: Sighting, { holders, news }: Found): Growing {
   const [strongest, ...others] = holders;
   if (strongest === undefined) {
@@ -144,7 +144,7 @@ function apply(batch: Batch, sighting: Sighting, { holders, news }: Found): Grow
     : backdate(batch, identity, sighting);
 }
 
-/** What is known of a sighting: one holder for each identity that it concerns, the strongest first; and what is new. */
+/** The known identifiers of a sighting, as one holder for each identity, the strongest first; and the new identifiers. */
 interface Found {
   readonly holders: readonly Holder[];
   readonly news: readonly Identifier[];
@@ -164,7 +164,7 @@ function find(batch: Batch, { identifiers }: Sighting): Found {
   return { holders, news };
 }
 
-/** Whether the identity that would come of it holds both identifiers of a rule. */
+/** Whether the resulting identity would hold both identifiers of a rule. */
 function crossesRule(batch: Batch, { holders, news }: Found): boolean {
   if (holders.length < 2 && (news.length === 0 || batch.reserved.isEmpty)) {
     return false;
@@ -176,7 +176,7 @@ function crossesRule(batch: Batch, { holders, news }: Found): boolean {
   };
   const isNews = ({ kind, value }: Identifier): boolean =>
     news.some((each) => each.kind === kind && each.value === value);
-  // Of what nobody has, a rule can only speak if it is reserved.
+  // An identifier that nobody has can only have a rule if it is reserved.
   const reserved = news.filter((identifier) => batch.reserved.has(identifier));
   const isBarred = reserved.some((identifier) =>
     rulesOf(batch, identifier).some((rule) => {
@@ -190,7 +190,7 @@ function crossesRule(batch: Batch, { holders, news }: Found): boolean {
   );
 }
 
-/** Whether a rule speaks of an identifier of each of two identities. */
+/** Whether a rule names one identifier of each of two identities. */
 function isKeptApart(
   batch: Batch,
   one: Growing,
@@ -205,7 +205,7 @@ function isKeptApart(
   );
 }
 
-/** The rules that speak of an identifier; none so far if they have yet to be asked for. */
+/** The rules about an identifier; empty if they were not read yet. */
 function rulesOf({ rules, unknownRules }: Batch, identifier: Identifier): readonly Rule[] {
   const known = rules.of(identifier);
   if (known === undefined) {
@@ -278,7 +278,7 @@ function add(
     isRuled: taken.length > 0,
   };
   identity.ruled = [...identity.ruled, ...taken];
-  // Whether another rule is made on them meanwhile is found out by comparison.
+  // A comparison when writing finds rules that were made in the meantime.
   taken.forEach((identifier) => rulesOf(batch, identifier));
   batch.newcomers.push({ contact, identity, joinedId });
   identity.contacts = [...identity.contacts, contact];

@@ -13,15 +13,15 @@ import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
 /**
  * Decides what deleting a contact changes: who is primary afterwards, and where its claims go.
  *
- * If the deleted contact was the primary, the oldest remaining one becomes primary and every other row, the deleted
- * one too, links to it. A claim goes to the oldest remaining contact that carries the value. Otherwise the value is free
- * again, or reserved if a rule speaks of it. The rest of the identity stays together.
+ * If the deleted contact was the primary, the oldest remaining one becomes the primary, and every other row, the deleted one
+ * too, links to it. A claim moves to the oldest remaining contact with the value. If there is none, the value is free again,
+ * or reserved if it has a rule. The rest of the identity stays together.
  *
  * Pure: nothing passed in is modified.
  *
  * @param identity the whole identity of the contact
  * @param contactId a live contact of it
- * @param rules those that are known; if more have to be, the writes say so
+ * @param rules the known rules; if more are needed, the writes say so
  */
 export function remove(identity: Identity, contactId: number, rules: KnownRules): Writes {
   const live = liveContacts(identity);

@@ -2,19 +2,19 @@ import { holdersOf, liveContacts, type Identifier, type Snapshot } from './conta
 import { IdentifierMap } from './identifier-map.js';
 import { NO_WRITES, type Writes } from './writes.js';
 
-/** Two identifiers that must not come to lie in one identity, whoever holds them. */
+/** Two identifiers that must never be in one identity, whoever holds them. */
 export interface Rule {
   readonly id: number;
   readonly identifiers: readonly [Identifier, Identifier];
 }
 
-/** The rules that speak of some identifiers: what is not in it was not asked for. */
+/** The rules about some identifiers. For other identifiers the rules were not read. */
 export class KnownRules {
   private readonly byIdentifier = new IdentifierMap<Rule[]>();
 
   /**
    * @param askedFor the identifiers whose rules were read
-   * @param rules all rules that speak of one of them
+   * @param rules all rules about one of them
    */
   constructor(
     readonly askedFor: readonly Identifier[] = [],
@@ -26,7 +26,7 @@ export class KnownRules {
     }
   }
 
-  /** The rules that speak of an identifier; undefined: it was not asked for. */
+  /** The rules about an identifier; undefined: they were not read. */
   of(identifier: Identifier): readonly Rule[] | undefined {
     return this.byIdentifier.get(identifier);
   }
@@ -48,14 +48,14 @@ export function otherOf({ identifiers: [one, other] }: Rule, { kind, value }: Id
   return one.kind === kind && one.value === value ? other : one;
 }
 
-/** What became of a wish for a rule. */
+/** The result of making a rule. */
 export type RuleOutcome = 'made' | 'there-already' | 'already-linked';
 
 /**
  * Decides on a rule between two identifiers, whether anybody holds them or not.
  *
- * The identities that hold them count as changed, and an identifier that nobody holds is reserved: so whoever decides on
- * either of them at the same time decides again, with the rule in view.
+ * The identities that hold them count as changed, and an identifier that nobody holds is reserved. So a decision about either
+ * of them at the same time is made again with the rule.
  *
  * @param snapshot what is known of both identifiers, with their rules
  */
@@ -87,7 +87,7 @@ export function makeRule(
   };
 }
 
-/** Who holds an identifier, and the rows that a rule on it touches: the primary of the identity and the holder itself. */
+/** The holder of an identifier, and the rows that a rule about it touches: the primary of the identity and the holder. */
 function holderIn(
   identities: Snapshot['identities'],
   identifier: Identifier,

@@ -5,9 +5,9 @@ export interface TouchedRow {
   readonly id: number;
   readonly version: number;
   readonly linkedId: number | null;
-  /** The earlier date it is given, in µs since 1970; absent: it keeps its own. */
+  /** The earlier date that it gets, in µs since 1970; absent: it keeps its own. */
   readonly createdAt?: number;
-  /** Whether its link or its date changes, so that its state until now has to be kept. */
+  /** Whether its link or its date changes, so that its present state must be kept. */
   readonly leavesPast: boolean;
 }
 
@@ -18,9 +18,9 @@ export interface TouchedRow {
 export interface Newcomer extends Sighting {
   readonly id: number;
   readonly linkedId: number | null;
-  /** The contact that it attached to: the holder of its strongest known identifier. Null: it began a tree of evidence. */
+  /** The contact that it attached to: the holder of its strongest known identifier. Null: it starts a tree of evidence. */
   readonly joinedId: number | null;
-  /** Whether it takes over a reserved identifier, of which a rule speaks. */
+  /** Whether it takes over a reserved identifier, which has a rule. */
   readonly isRuled: boolean;
 }
 
@@ -40,42 +40,42 @@ export interface Merge {
   readonly identifiers: readonly Identifier[];
 }
 
-/** A contact to delete, and the identifiers that no live contact carries any more. */
+/** A contact to delete, and its identifiers that no live contact carries any more. */
 export interface Deletion {
   readonly contactId: number;
   /** They are free again. */
   readonly freedClaims: readonly Identifier[];
-  /** A rule speaks of them: nobody has them, but they stay reserved. */
+  /** They have a rule: nobody has them, but they stay reserved. */
   readonly reservedClaims: readonly Identifier[];
 }
 
 /**
  * All that one decision changes, written in one transaction or not at all.
  *
- * New contacts carry provisional ids, because ids and the time are drawn from the database only after the rows are
- * locked. Newcomers are younger than all that is stored unless they bring a date, so the decision needs neither.
+ * New contacts have provisional ids, because ids and the time are drawn from the database after the rows are locked.
+ * Newcomers without a date are younger than everything stored, so the decision needs neither.
  */
 export interface Writes {
   readonly touched: readonly TouchedRow[];
   readonly newcomers: readonly Newcomer[];
   readonly claims: readonly Claim[];
-  /** Claims on identifiers that are reserved: they must be reserved still, and these rules be all that speak of them. */
+  /** Claims on reserved identifiers: they must still be reserved, and must have exactly these rules. */
   readonly takenClaims: readonly Claim[];
   readonly takenRuleIds: readonly number[];
-  /** Claims that pass to another contact of their identity, the oldest that carries the value from now on. */
+  /** Claims that move to another contact of their identity: the oldest that carries the value from now on. */
   readonly movedClaims: readonly Claim[];
   readonly merges: readonly Merge[];
   readonly deletion: Deletion | null;
-  /** Two identifiers each that must not come to lie in one identity from now on. */
+  /** Pairs of identifiers that must never be in one identity from now on. */
   readonly rules: readonly (readonly [Identifier, Identifier])[];
-  /** Contacts of which a rule speaks from now on. */
+  /** Contacts whose identifiers have a rule from now on. */
   readonly ruledIds: readonly number[];
-  /** Identifiers that nobody has, to be reserved; and such that must be reserved still. */
+  /** Identifiers that nobody has: those to reserve, and those that must still be reserved. */
   readonly reservations: readonly Identifier[];
   readonly keptReservations: readonly Identifier[];
   /**
-   * Identifiers whose rules the decision has yet to be told; see {@link Snapshot.rules}. As long as there are any it must not
-   * be written, but made again.
+   * Identifiers whose rules the decision needs; see {@link Snapshot.rules}. If there are any, it must not be written: it must
+   * be made again with them.
    */
   readonly unknownRules: readonly Identifier[];
   /** Newcomers without a date of their own must be younger than this, in µs since 1970; 0 if they join nobody. */
@@ -104,9 +104,9 @@ export function isNothing({ touched, newcomers, rules }: Writes): boolean {
 }
 
 /**
- * The id that the database gave in the place of a provisional one; a real id stays as it is.
+ * The real id for a provisional one; a real id stays unchanged.
  *
- * @param freshIds one id a newcomer, ascending
+ * @param freshIds one id per newcomer, ascending
  */
 export function realId(id: number, freshIds: readonly number[]): number {
   const real = id < 0 ? freshIds[-id - 1] : id;

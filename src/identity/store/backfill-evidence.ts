@@ -7,16 +7,16 @@ import { STANDARD_KINDS } from '../domain/kinds.js';
 import { LOCK_UNCHANGED } from './contact.statements.js';
 import { identifiersOf } from './identifier-columns.js';
 
-/** Merges, or identities, worked on in one transaction. */
+/** Merges or identities per transaction. */
 const PAGE_SIZE = 1_000;
 const NAME = 'evidence';
 
 /**
- * Fills in the evidence of what builds wrote that did not record it: the ends of merges, and what contacts attached to.
- * Both are marked as assumed.
+ * Fills in the evidence that earlier builds did not record: the ends of merges, and what contacts attached to. Both are marked
+ * as assumed.
  *
- * Does nothing if it was done before. Ended halfway, it begins again and finds the rest. Contacts may be read and written
- * meanwhile: it leaves out the identities that are being changed, and what is left out is worked out when it is read.
+ * Does nothing if it was done before. If it was interrupted, it starts again and finds the rest. The service may run at the
+ * same time: identities that are being changed are left out, and their evidence is reconstructed when it is read.
  *
  * @returns how many contacts and merges were filled in
  */
@@ -35,7 +35,7 @@ export async function backfillEvidence(orm: MikroORM): Promise<number> {
   return count;
 }
 
-/** Works on a page of rows behind `after`; returns how many it filled in and the last id it saw, or null at the end. */
+/** Works on the page of rows after `after`. Returns how many it filled in and the last id, or null at the end. */
 type PageWork = (
   transaction: Transaction,
   tenantId: number,
@@ -91,7 +91,7 @@ const fillContacts: PageWork = async (transaction, tenantId, after) => {
   return { count, last: Math.max(...rows.map(({ root }) => Number(root))) };
 };
 
-/** Writes what was worked out for the identities that have not changed since and that nobody holds. */
+/** Writes the results for identities that have not changed since and that nobody holds. */
 async function attachHeld(
   transaction: Transaction,
   tenantId: number,

@@ -3,8 +3,8 @@ import type { Identifier, Sighting } from '../domain/contact.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
 
-// In a row, emails and phone numbers have columns of their own; the other kinds share one, a JSON object by the number
-// of the kind. The keys of claims are the number of a kind and a value.
+// In a row, emails and phone numbers have their own columns. The other kinds share one, a JSON object by the number of the
+// kind. The key of a claim is the number of a kind and a value.
 
 /** The identifiers of a row with the columns email, phone_number and identifiers. */
 export function identifiersOf(kinds: Kinds, row: Row): Identifier[] {

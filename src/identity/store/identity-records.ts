@@ -8,7 +8,7 @@ import { Contact } from './entities/contact.js';
 import { identifiersOf } from './identifier-columns.js';
 import * as sql from './reading.statements.js';
 
-/** Reads what is recorded about identities: their past, why they are one, what happened to them. Writes nothing. */
+/** Reads the records about identities: their past, their evidence, their history. Writes nothing. */
 @Injectable()
 export class IdentityRecords {
   private session: Promise<SqlSession> | null = null;

@@ -1,7 +1,7 @@
 import type { Statement } from '../../database/session/sql-session.js';
 
-// What is read about identities beside their present state. The rules of `contact.statements.ts` hold here too: each table
-// reference names the tenant, and a lateral subquery with a limit or an offset can only be run once a value.
+// Statements that read more than the present state of identities. The rules of `contact.statements.ts` apply here too: each
+// table reference names the tenant, and a lateral subquery with a limit or an offset can only run once per value.
 
 /** µs since 1970, see `contact.statements.ts`. */
 const micros = (column: string): string => `(extract(epoch from ${column}) * 1000000)::bigint`;

@@ -60,12 +60,11 @@ const ContactSchema = defineEntity({
 });
 
 /**
- * One row: identifiers that were seen together once. The oldest of an identity is primary, the others link to it.
+ * One row: identifiers that were seen together once. The oldest of an identity is the primary, the others link to it.
  *
- * `identifiers` has the values of kinds without a column of their own, by the number of the kind. `joined` is the contact
- * that it attached to (null: it began a tree of evidence), `joinedAssumed` tells that this was worked out later.
- * `isRuled` tells that a rule speaks, or spoke, of one of its identifiers.
- * `recordedAt` is when it was written, or null for `createdAt`.
+ * `identifiers` has the values of kinds without their own column, by the number of the kind. `joined` is the contact that it
+ * attached to (null: it started a tree of evidence); `joinedAssumed` says that this was reconstructed later. `isRuled` says
+ * that one of its identifiers has, or had, a rule. `recordedAt` is when it was written; null: at `createdAt`.
  */
 export class Contact extends ContactSchema.class {}
 ContactSchema.setClass(Contact);

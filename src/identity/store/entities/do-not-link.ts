@@ -17,6 +17,6 @@ const DoNotLinkSchema = defineEntity({
   },
 });
 
-/** One side of a rule: two identifiers that must not come to lie in one identity. The other side is a row of its own. */
+/** One side of a rule: two identifiers that must never be in one identity. The other side is another row. */
 export class DoNotLink extends DoNotLinkSchema.class {}
 DoNotLinkSchema.setClass(DoNotLink);

@@ -25,7 +25,7 @@ const IdentifierSchema = defineEntity({
 
 /**
  * The claim: an email (kind 0), a phone number (kind 1) or a value of a further kind, and the live contact that first
- * brought it. It does not move when identities merge. Its primary key is what makes a value in two identities impossible.
+ * brought it. It does not move when identities merge. Its primary key makes a value in two identities impossible.
  * Without a contact the value is reserved: nobody has it.
  */
 export class Identifier extends IdentifierSchema.class {}

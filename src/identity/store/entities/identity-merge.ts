@@ -73,9 +73,9 @@ const IdentityMergeSchema = defineEntity({
 });
 
 /**
- * The log of merges: which primary survived, which one was merged into it, the two contacts that the merge joins, why, and
- * the sighting that joined them. Builds from before leave ends and cause empty; `endsAssumed` tells that they were filled
- * in later.
+ * The log of merges: the primary that survived, the one that was merged into it, the two contacts that the merge joins, the
+ * cause, and the sighting that joined them. Earlier builds leave ends and cause empty; `endsAssumed` says that they were
+ * filled in later.
  */
 export class IdentityMerge extends IdentityMergeSchema.class {}
 IdentityMergeSchema.setClass(IdentityMerge);
