@@ -1,8 +1,8 @@
-import type { Identity } from './population.js';
+import type { IdentityAnswer } from './population.js';
 import type { Call } from './workload.js';
 
 /** Says what is wrong with an answer, or null if it is what it must be. */
-export function mistakeIn(view: Identity, { sighting, expected }: Call): string | null {
+export function mistakeIn(view: IdentityAnswer, { sighting, expected }: Call): string | null {
   const { email, phoneNumber } = sighting;
   const wanted = expected();
   const ids = view.secondaryContactIds;

@@ -5,7 +5,7 @@ export interface Identifiers {
 }
 
 /** What a call is answered. */
-export interface Identity {
+export interface IdentityAnswer {
   readonly primaryContactId: number;
   readonly emails: readonly string[];
   readonly phoneNumbers: readonly string[];
@@ -69,7 +69,7 @@ export function identityOfThree({ contacts }: Population): number {
 }
 
 /** The whole of an ordinary identity, as the service must answer it. */
-export function identityAt(index: number): Identity {
+export function identityAt(index: number): IdentityAnswer {
   const place = index % BLOCK_IDENTITIES;
   const first = Math.floor(index / BLOCK_IDENTITIES) * BLOCK_CONTACTS + FIRST_AT[place]! + 1;
   const size = SIZES[place]!;
@@ -82,7 +82,7 @@ export function identityAt(index: number): Identity {
 }
 
 /** The whole of the big identity. */
-export function bigIdentity({ contacts, bigContacts }: Population): Identity {
+export function bigIdentity({ contacts, bigContacts }: Population): IdentityAnswer {
   const ids = Array.from({ length: bigContacts }, (_, j) => contacts + 1 + j);
   return {
     primaryContactId: ids[0]!,

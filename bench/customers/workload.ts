@@ -8,7 +8,7 @@ import {
   phoneOf,
   sightingOf,
   type Identifiers,
-  type Identity,
+  type IdentityAnswer,
   type Population,
 } from './population.js';
 
@@ -50,7 +50,7 @@ export interface Call {
   readonly sighting: Identifiers;
   readonly expected: () => Expected;
   /** Takes the true answer of a call that writes, so that it can be asked for again. */
-  readonly remember?: (view: Identity) => void;
+  readonly remember?: (view: IdentityAnswer) => void;
 }
 
 /** Calls of a mix: known 80 %, new 10 %, partial 8 %, merge 2 %. */
@@ -149,7 +149,7 @@ function knownCall(index: number, share: number): Call {
   };
 }
 
-function memberCall(view: Identity, share: number): Call {
+function memberCall(view: IdentityAnswer, share: number): Call {
   const phoneNumber = view.phoneNumbers[Math.floor(share * view.phoneNumbers.length)]!;
   return { sighting: { email: view.emails[0]!, phoneNumber }, expected: () => view };
 }

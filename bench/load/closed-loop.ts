@@ -1,11 +1,11 @@
-import type { Identity } from '../customers/population.js';
+import type { IdentityAnswer } from '../customers/population.js';
 import { mistakeIn } from '../customers/check.js';
 import { callsOf, type Call, type CallSource } from '../customers/workload.js';
 
 /** An answer, its body parsed only if asked for. Null: there is none to look at. */
 export interface Answer {
   readonly status: number;
-  readonly view: (() => Identity) | null;
+  readonly view: (() => IdentityAnswer) | null;
 }
 
 /** Makes one call and waits for its answer; each caller makes one call at a time. */

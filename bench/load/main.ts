@@ -1,5 +1,5 @@
 import { serve } from '../processes/worker-side.js';
-import type { Identity } from '../customers/population.js';
+import type { IdentityAnswer } from '../customers/population.js';
 import type { CallSource } from '../customers/workload.js';
 import { closedLoop, type Caller, type Limits } from './closed-loop.js';
 import { Connection } from './connection.js';
@@ -33,6 +33,6 @@ let count = 0;
 function callerOf(connection: Connection): Caller {
   return async ({ sighting }) => {
     const { status, body } = await connection.post('/identify', bodyOf(sighting, count++));
-    return { status, view: () => (JSON.parse(body.toString()) as { contact: Identity }).contact };
+    return { status, view: () => (JSON.parse(body.toString()) as { contact: IdentityAnswer }).contact };
   };
 }

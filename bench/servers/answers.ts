@@ -1,7 +1,7 @@
-import { emailOf, phoneOf, type Identity } from '../customers/population.js';
+import { emailOf, phoneOf, type IdentityAnswer } from '../customers/population.js';
 
 /** What the servers without a database answer in turn: one contact and two, as large as known identities on average. */
-export const ANSWERS: readonly Identity[] = [
+export const ANSWERS: readonly IdentityAnswer[] = [
   { primaryContactId: 1, emails: [emailOf(1)], phoneNumbers: [phoneOf(1)], secondaryContactIds: [] },
   {
     primaryContactId: 2,

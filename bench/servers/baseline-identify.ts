@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import type { Identifiers, Identity } from '../customers/population.js';
+import type { Identifiers, IdentityAnswer } from '../customers/population.js';
 
 interface ContactRow {
   readonly id: number;
@@ -27,7 +27,7 @@ const INSERT = `insert into baseline.contact (email, phone_number, linked_id, li
  * email deadlocked until they timed out. Two calls at the same time may still both find nobody and make the same
  * person twice; the next call with that email merges them.
  */
-export async function identify(pool: Pool, sighting: Identifiers): Promise<Identity> {
+export async function identify(pool: Pool, sighting: Identifiers): Promise<IdentityAnswer> {
   const { email, phoneNumber } = sighting;
   const { rows: matches } = await pool.query<ContactRow>(FIND, [email, phoneNumber]);
   if (matches.length === 0) {
@@ -41,7 +41,7 @@ export async function identify(pool: Pool, sighting: Identifiers): Promise<Ident
   return inTransaction(pool, (client) => write(client, sighting, roots));
 }
 
-async function write(client: PoolClient, sighting: Identifiers, roots: number[]): Promise<Identity> {
+async function write(client: PoolClient, sighting: Identifiers, roots: number[]): Promise<IdentityAnswer> {
   await client.query(LOCK, [roots]);
   const { rows: members } = await client.query<ContactRow>(LOAD, [roots]);
   const primary = members[0]!;
@@ -83,7 +83,7 @@ async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promis
 }
 
 /** @param rows all of an identity, the oldest first */
-function viewOf(rows: readonly ContactRow[]): Identity {
+function viewOf(rows: readonly ContactRow[]): IdentityAnswer {
   const [primary, ...secondaries] = rows;
   return {
     primaryContactId: primary!.id,
