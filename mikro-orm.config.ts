@@ -10,7 +10,7 @@ import { loadSettings } from './src/config/load-settings.js';
 import type { Settings } from './src/config/settings.js';
 import { holdFolder } from './src/database/open-database.js';
 import type { SessionOptions } from './src/database/session/sql-session.js';
-import { TENANT_SETTING } from './src/database/session/tenant-policy.js';
+import { TENANT_SETTING } from './src/database/session/sql-session.js';
 import { DoNotLink } from './src/identity/store/entities/do-not-link.js';
 import { ContactPast } from './src/identity/store/entities/contact-past.js';
 import { Contact } from './src/identity/store/entities/contact.js';

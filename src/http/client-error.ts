@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { PROBLEM_HEADERS, problemOf } from './problems/send-problem.js';
+import { PROBLEM_HEADERS, problemOf } from './problems/problem.js';
 
 const DETAILS: Readonly<Record<number, string>> = {
   400: 'The received bytes are not an HTTP request.',

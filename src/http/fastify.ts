@@ -3,11 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { BODY_NOT_JSON, BODY_NOT_UTF8, describeProblem } from './problems/describe-problem.js';
-import type { ProblemDescription } from './problems/problem.js';
-import { sendProblem } from './problems/send-problem.js';
 import { answerClientError, answerExpectation } from './client-error.js';
 import { seeToItsEnd } from './ended-calls.js';
+import { BODY_NOT_JSON, BODY_NOT_UTF8, describeProblem } from './problems/describe-problem.js';
+import { type ProblemDescription, sendProblem } from './problems/problem.js';
 
 /** The most bytes in a body; a sighting has at most a few hundred. */
 export const BODY_LIMIT = 16 * 1024;

@@ -1,7 +1,7 @@
 import underPressure from '@fastify/under-pressure';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { describeProblem } from './problems/describe-problem.js';
-import { sendProblem } from './problems/send-problem.js';
+import { sendProblem } from './problems/problem.js';
 import { OverloadedError } from './problems/problem.errors.js';
 
 /** Probes must be answered under overload, or an overloaded replica would be restarted. */

@@ -1,7 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
-import type { Query, Row, SessionOptions, SqlSession, Transaction } from './sql-session.js';
-import { TENANT_SETTING } from './tenant-policy.js';
+import {
+  type Query,
+  type Row,
+  type SessionOptions,
+  type SqlSession,
+  type Transaction,
+  TENANT_SETTING,
+} from './sql-session.js';
 
 /**
  * On PostgreSQL: prepared statements, and several statements per round trip.

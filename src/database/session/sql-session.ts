@@ -1,3 +1,5 @@
+import type { PolicyDef } from '@mikro-orm/core';
+
 /** One SQL statement. PostgreSQL prepares it under its name, so a name must always mean the same text. */
 export interface Statement {
   readonly name: string;
@@ -45,4 +47,17 @@ export interface Transaction {
   send(...queries: Query[]): Promise<Row[][]>;
   /** Like `send`, with the commit in the same round trip. Nothing may follow. */
   commit(...queries: Query[]): Promise<Row[][]>;
+}
+
+/** The session setting that names the tenant whose rows a transaction sees. */
+export const TENANT_SETTING = 'identity.tenant_id';
+
+/** Row level security of a table with tenants: without {@link TENANT_SETTING} no row can be read or written. */
+export function tenantPolicy(table: string): { rowLevelSecurity: 'force'; policies: PolicyDef[] } {
+  // After the transaction that made it, the setting is empty and not absent.
+  const ownRows = `tenant_id = nullif(current_setting('${TENANT_SETTING}', true), '')::int`;
+  return {
+    rowLevelSecurity: 'force',
+    policies: [{ name: `${table}_of_tenant`, using: ownRows, check: ownRows }],
+  };
 }

@@ -2,8 +2,13 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 import { describeProblem } from './describe-problem.js';
 import { InvalidRequestError } from './problem.errors.js';
-import { Problem, type ProblemDescription, type ProblemError } from './problem.js';
-import { PROBLEM_MEDIA_TYPE, problemOf } from './send-problem.js';
+import {
+  Problem,
+  type ProblemDescription,
+  type ProblemError,
+  PROBLEM_MEDIA_TYPE,
+  problemOf,
+} from './problem.js';
 
 const REQUEST_ID = '0197f2b8-7c1e-7d3a-9b1f-3f6f0f1f2a4b';
 

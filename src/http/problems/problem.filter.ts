@@ -11,7 +11,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { loggable } from '../../telemetry/logging/loggable.js';
 import { traceIdOf } from '../../telemetry/request-facts.js';
 import { describeProblem } from './describe-problem.js';
-import { sendProblem } from './send-problem.js';
+import { sendProblem } from './problem.js';
 
 /** One cause is logged at most this often. */
 const TROUBLE_PERIOD_MS = 1_000;

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 
 /** One thing that is wrong with the request. */
 export class FieldError {
@@ -57,4 +58,29 @@ export interface ProblemDescription {
 /** An error that says how it is answered. Anybody may see its message. */
 export interface ProblemError extends Error {
   readonly problem: ProblemDescription;
+}
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** Headers of every problem document, also if it is sent before the hooks of the server have run. */
+export const PROBLEM_HEADERS = {
+  'content-type': PROBLEM_MEDIA_TYPE,
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+/** The document that is sent. */
+export function problemOf(
+  { slug, title, status, detail, errors }: ProblemDescription,
+  requestId: string,
+): Problem {
+  return { type: `urn:problem:${slug}`, title, status, detail, ...(errors && { errors }), requestId };
+}
+
+/** Answers a request with a problem document. */
+export function sendProblem(reply: FastifyReply, requestId: string, description: ProblemDescription): void {
+  void reply
+    .status(description.status)
+    .headers({ ...description.headers, ...PROBLEM_HEADERS, 'x-request-id': requestId })
+    .send(JSON.stringify(problemOf(description, requestId)));
 }

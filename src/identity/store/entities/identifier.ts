@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/core';
-import { tenantPolicy } from '../../../database/session/tenant-policy.js';
+import { tenantPolicy } from '../../../database/session/sql-session.js';
 import { Contact } from './contact.js';
 
 const IdentifierSchema = defineEntity({
