@@ -11,6 +11,7 @@ import type { Settings } from './src/config/settings.js';
 import { holdFolder } from './src/database/open-database.js';
 import type { SessionOptions } from './src/database/session/sql-session.js';
 import { TENANT_SETTING } from './src/database/session/sql-session.js';
+import { Change } from './src/identity/store/entities/change.js';
 import { DoNotLink } from './src/identity/store/entities/do-not-link.js';
 import { ContactPast } from './src/identity/store/entities/contact-past.js';
 import { Contact } from './src/identity/store/entities/contact.js';
@@ -28,7 +29,7 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
     ...(settings.databaseUrl === null
       ? embedded(settings)
       : postgres(settings, settings.databaseUrl, purpose)),
-    entities: [Contact, ContactPast, DoNotLink, Identifier, IdentityMerge, Tenant, ApiKey],
+    entities: [Change, Contact, ContactPast, DoNotLink, Identifier, IdentityMerge, Tenant, ApiKey],
     extensions: [Migrator],
     // Where the database is not there yet the ORM would close its pool, which is in use, and try to create the database.
     ensureDatabase: false,

@@ -76,6 +76,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addServer('/')
     .addTag('identity', 'Linking identifiers to identities')
     .addTag('contacts', 'Looking up and deleting contacts')
+    .addTag('evidence', 'Why contacts are one person, and what happened to them')
     .addTag('health', 'Probes for Kubernetes and load balancers')
     .addSecurity(BEARER, { type: 'http', scheme: 'bearer', description: 'An API key' })
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' }, API_KEY_HEADER)

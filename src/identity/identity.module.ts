@@ -4,10 +4,10 @@ import { IdentityMetrics } from './identity.metrics.js';
 import { MetricsModule } from '../telemetry/metrics/registry.js';
 import { ContactsController } from './api/contacts.controller.js';
 import { Contact } from './store/entities/contact.js';
+import { EvidenceController } from './api/evidence.controller.js';
 import { IdentityController } from './api/identity.controller.js';
 import { LookupController } from './api/lookup.controller.js';
 import { DecisionWriter } from './decision-writer.js';
-import { LargeAnswers } from './api/large-answers.js';
 import { ReadingService } from './reading.service.js';
 import { ReconciliationService } from './reconciliation.service.js';
 import { IdentityRecords } from './store/identity-records.js';
@@ -16,7 +16,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
 
 @Module({
   imports: [MikroOrmModule.forFeature([Contact]), MetricsModule],
-  controllers: [IdentityController, LookupController, ContactsController],
+  controllers: [IdentityController, LookupController, ContactsController, EvidenceController],
   providers: [
     IdentityReader,
     IdentityRecords,
@@ -24,7 +24,6 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ReconciliationService,
     ReadingService,
     SightingBatcher,
-    LargeAnswers,
     IdentityMetrics,
   ],
 })

@@ -40,6 +40,17 @@ const ROUTES: Readonly<
     status: 200,
   },
   'get /contacts/{id}': { scope: 'read', call: (id) => ['GET', `/contacts/${id}`], status: 200 },
+  'get /contacts/{id}/evidence': {
+    scope: 'read',
+    call: (id) => ['GET', `/contacts/${id}/evidence`],
+    status: 200,
+  },
+  'get /contacts/{id}/history': {
+    scope: 'read',
+    call: (id) => ['GET', `/contacts/${id}/history`],
+    status: 200,
+  },
+  'get /merges': { scope: 'read', call: (id) => ['GET', `/merges?contactId=${id}`], status: 200 },
   'delete /contacts/{id}': { scope: 'delete', call: (id) => ['DELETE', `/contacts/${id}`], status: 204 },
 };
 const OPEN_ROUTES = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup'];

@@ -10,7 +10,7 @@ import { seedOf } from '../support/random.js';
 import { sendRaw, type RawCall } from '../support/raw-call.js';
 
 /** Of both ways to authenticate together; `npm run test:fuzz` makes more. */
-const CALLS = Number(process.env.FUZZ_CALLS ?? 2000);
+const CALLS = Number(process.env.FUZZ_CALLS ?? 3000);
 
 /** So many calls delete most of the few contacts whose ids they know. */
 const RENEWED_AFTER = 200;
@@ -20,6 +20,9 @@ const SERVED = [
   'post /identify: 200',
   'post /lookup: 200',
   'get /contacts/{id}: 200',
+  'get /contacts/{id}/evidence: 200',
+  'get /contacts/{id}/history: 200',
+  'get /merges: 200',
   'delete /contacts/{id}: 204',
 ];
 

@@ -28,7 +28,9 @@ export async function createDatabase({
     url,
     query,
     clear: async () => {
-      await query('truncate contact, contact_past, identifier, identity_merge, do_not_link, backfill');
+      await query(
+        'truncate change, contact, contact_past, identifier, identity_merge, do_not_link, backfill',
+      );
       await query('alter sequence contact_id_seq restart');
     },
     drop: async () => {

@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, HttpCode, Param, Query, type StreamableFile } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Query } from '@nestjs/common';
 import {
   ApiNoContentResponse,
   ApiOkResponse,
@@ -11,8 +11,7 @@ import { RequiresScope, TenantId } from '../../access/access.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
-import { ContactNotFoundError, DeletionUnderWayError } from '../identity.errors.js';
-import { LargeAnswers } from './large-answers.js';
+import { ContactNotFoundError } from '../identity.errors.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { readMoment } from './dto/moment.js';
@@ -41,7 +40,6 @@ export class ContactsController {
   constructor(
     private readonly reconciliation: ReconciliationService,
     private readonly reading: ReadingService,
-    private readonly largeAnswers: LargeAnswers,
   ) {}
 
   @Get(':id')
@@ -71,9 +69,9 @@ export class ContactsController {
   )
   async find(
     @TenantId() tenantId: number,
-    @Param('id', ContactIdPipe) id: number,
+    @Param('id', new ContactIdPipe()) id: number,
     @Query('at') time: unknown,
-  ): Promise<IdentityResponse | StreamableFile> {
+  ): Promise<IdentityResponse> {
     const at = readMoment('at', time);
     const view = await answerInTime(
       at === null ? this.reconciliation.find(tenantId, id) : this.reading.findAt(tenantId, id, at),
@@ -81,7 +79,7 @@ export class ContactsController {
     if (view === null) {
       throw new ContactNotFoundError(id);
     }
-    return this.largeAnswers.of(tenantId, new IdentityResponse(view));
+    return new IdentityResponse(view);
   }
 
   @Delete(':id')
@@ -105,9 +103,8 @@ export class ContactsController {
     },
     ...EXAMPLES,
   )
-  async delete(@TenantId() tenantId: number, @Param('id', ContactIdPipe) id: number): Promise<void> {
-    const deletion = this.reconciliation.delete(tenantId, id);
-    if (!(await answerInTime(deletion, () => new DeletionUnderWayError()))) {
+  async delete(@TenantId() tenantId: number, @Param('id', new ContactIdPipe()) id: number): Promise<void> {
+    if (!(await answerInTime(this.reconciliation.delete(tenantId, id)))) {
       throw new ContactNotFoundError(id);
     }
   }

@@ -1,12 +1,27 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
-import type { Row, SqlSession } from '../../database/session/sql-session.js';
+import type { Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
+import type { RecordedMerge } from '../domain/explain.js';
+import type { MadeChange } from '../domain/history.js';
 import type { PastState, RecordedContact } from '../domain/past.js';
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
 import { identifiersOf } from './identifier-columns.js';
 import * as sql from './reading.statements.js';
+
+/** An identity as it is today, with all that is recorded of its contacts. */
+export interface RecordedIdentity {
+  readonly primaryId: number;
+  /** Deleted ones too. */
+  readonly contacts: readonly RecordedContact[];
+}
+
+/** Identities, and the merges that have one of their contacts as an end, by age. */
+export interface Evidence {
+  readonly identities: readonly RecordedIdentity[];
+  readonly merges: readonly RecordedMerge[];
+}
 
 /** Reads the records about identities: their past, their evidence, their history. Writes nothing. */
 @Injectable()
@@ -30,6 +45,102 @@ export class IdentityRecords {
     return {
       contacts: rows.map((row) => this.contactOf(row)),
       past: rows.filter((row) => row.past_until !== null).map((row) => this.pastOf(row)),
+    };
+  }
+
+  /** Why the identities of some contacts, deleted ones too, are one each. Ids of no contact are left out. */
+  async evidence(tenantId: number, contactIds: readonly number[]): Promise<Evidence> {
+    return this.inOneSnapshot(tenantId, (transaction) => this.evidenceIn(transaction, tenantId, contactIds));
+  }
+
+  /** As {@link evidence}, and the changes by hand that made or undid the merges, or changed or deleted one of the contacts. */
+  async history(
+    tenantId: number,
+    contactId: number,
+  ): Promise<Evidence & { readonly changes: readonly MadeChange[] }> {
+    return this.inOneSnapshot(tenantId, async (transaction) => {
+      const evidence = await this.evidenceIn(transaction, tenantId, [contactId]);
+      const contacts = evidence.identities.flatMap((identity) => identity.contacts);
+      const changeIds = evidence.merges.flatMap(({ changeId, undone }) => [changeId, undone?.changeId]);
+      const [rows = []] = await transaction.send([
+        sql.LOAD_CHANGES,
+        tenantId,
+        contacts.map(({ id }) => id),
+        [...new Set(changeIds)].filter((id) => id !== null && id !== undefined),
+        [...new Set(contacts.map(({ deletedAt }) => deletedAt))].filter((at) => at !== null),
+      ]);
+      return { ...evidence, changes: rows.map(changeOf) };
+    });
+  }
+
+  /**
+   * The merges that ever joined a contact of one's identity to another, by age; null if there is no such contact.
+   *
+   * @param after the last merge that was seen, or 0
+   */
+  async merges(
+    tenantId: number,
+    contactId: number,
+    after: number,
+    limit: number,
+  ): Promise<RecordedMerge[] | null> {
+    return this.inOneSnapshot(tenantId, async (transaction) => {
+      const [contacts = []] = await transaction.send([sql.LOAD_RECORDS, tenantId, [contactId]]);
+      const ids = contacts.map(({ id }) => id);
+      return ids.length === 0 ? null : this.mergesIn(transaction, tenantId, ids, after, limit);
+    });
+  }
+
+  private async evidenceIn(
+    transaction: Transaction,
+    tenantId: number,
+    contactIds: readonly number[],
+  ): Promise<Evidence> {
+    const [rows = []] = await transaction.send([sql.LOAD_RECORDS, tenantId, contactIds]);
+    const identities = [...Map.groupBy(rows, ({ root }) => Number(root))].map(([primaryId, members]) => ({
+      primaryId,
+      contacts: members.map((row) => this.contactOf(row)),
+    }));
+    const ids = rows.map(({ id }) => id);
+    return { identities, merges: await this.mergesIn(transaction, tenantId, ids, 0, null) };
+  }
+
+  private async mergesIn(
+    transaction: Transaction,
+    tenantId: number,
+    contactIds: readonly unknown[],
+    after: number,
+    limit: number | null,
+  ): Promise<RecordedMerge[]> {
+    const [rows = []] = await transaction.send([sql.LOAD_MERGES, tenantId, contactIds, after, limit]);
+    return rows.map((row) => this.mergeOf(row));
+  }
+
+  /** A transaction that reads, and is rolled back. */
+  private async inOneSnapshot<T>(
+    tenantId: number,
+    work: (transaction: Transaction) => Promise<T>,
+  ): Promise<T> {
+    const session = await this.open();
+    return session.transaction(async (transaction) => {
+      await transaction.send([sql.ONE_SNAPSHOT]);
+      return work(transaction);
+    }, tenantId);
+  }
+
+  private mergeOf(row: Row): RecordedMerge {
+    return {
+      id: Number(row.id),
+      at: Number(row.created_at),
+      survivorId: Number(row.survivor_id),
+      mergedId: Number(row.merged_id),
+      leftId: Number(row.left_contact_id),
+      rightId: Number(row.right_contact_id),
+      cause: row.cause as string,
+      identifiers: identifiersOf(this.contacts.kinds, row),
+      isAssumed: row.ends_assumed === true,
+      changeId: numberOrNull(row.change_id),
+      undone: row.undone_by === null ? null : { changeId: Number(row.undone_by), at: Number(row.undone_at) },
     };
   }
 
@@ -67,6 +178,17 @@ export class IdentityRecords {
     this.session ??= openSession(this.contacts.getEntityManager());
     return this.session;
   }
+}
+
+function changeOf(row: Row): MadeChange {
+  return {
+    id: Number(row.id),
+    kind: row.kind as string,
+    at: Number(row.at),
+    actor: row.actor as string,
+    reason: row.reason as string | null,
+    contactIds: (row.contact_ids as unknown[]).map(Number),
+  };
 }
 
 function numberOrNull(value: unknown): number | null {

@@ -41,3 +41,67 @@ export const LOAD_AT: Statement = {
       email as past_email, phone_number as past_phone_number, identifiers as past_identifiers
     from contact_past where tenant_id = $1 and contact_id = m.id and until > ${time('$3')} order by until limit 1) p on true`,
 };
+
+/** $2 ids of contacts, deleted ones too → every row of their identities. */
+export const LOAD_RECORDS: Statement = {
+  name: 'contact_load_records',
+  text: `with r as materialized (
+    select distinct coalesce(c.linked_id, c.id) as root from unnest($2::bigint[]) u(id) cross join lateral (
+      select id, linked_id from contact where tenant_id = $1 and id = u.id limit 1) c)
+  select r.root, c.* from r cross join lateral (
+    select ${CONTACT} from contact where tenant_id = $1 and id = r.root limit 1) c
+  union all
+  select r.root, c.* from r cross join lateral (
+    select ${CONTACT} from contact where tenant_id = $1 and linked_id = r.root offset 0) c`,
+};
+
+/**
+ * $2 contacts, $3 the last merge seen, $4 how many (null: all) → the merges that have one of the contacts as an end, in order,
+ * with the time at which they were undone.
+ */
+export const LOAD_MERGES: Statement = {
+  name: 'identity_merge_load',
+  text: `with m as materialized (
+    select m.id from unnest($2::bigint[]) u(id) cross join lateral (
+      select id from identity_merge where tenant_id = $1 and left_contact_id = u.id offset 0) m
+    union
+    select m.id from unnest($2::bigint[]) u(id) cross join lateral (
+      select id from identity_merge where tenant_id = $1 and right_contact_id = u.id offset 0) m),
+  n as materialized (select id from m where id > $3::bigint order by id limit $4::int)
+  select m.*, c.undone_at from n cross join lateral (
+    select id, survivor_id, merged_id, left_contact_id, right_contact_id, cause, email, phone_number, identifiers,
+      ends_assumed, change_id, undone_by, ${micros('created_at')} as created_at
+    from identity_merge where tenant_id = $1 and id = n.id limit 1) m
+  left join lateral (
+    select ${micros('at')} as undone_at from change where tenant_id = $1 and id = m.undone_by limit 1) c on true
+  order by m.id`,
+};
+
+/**
+ * $2 contacts, $3 changes, $4 moments → these changes, those that left a state of the contacts behind, and those of the moments.
+ *
+ * Bounds and an order in the place of an equality, and a bound that every time is behind: so that no plan reads all changes of
+ * the tenant, or all states of a contact, because the tables held few when it was made.
+ */
+export const LOAD_CHANGES: Statement = {
+  name: 'change_load',
+  text: `with n as materialized (
+    select id from unnest($3::bigint[]) u(id)
+    union
+    select p.change_id from unnest($2::bigint[]) u(id) cross join lateral (
+      select change_id from contact_past
+      where tenant_id = $1 and contact_id = u.id and until > ${time('0')} and change_id is not null offset 0) p
+    union
+    select c.id from unnest($4::bigint[]) u(at) cross join lateral (
+      select id from change where tenant_id = $1 and at >= ${time('u.at')} and at <= ${time('u.at')} order by at offset 0) c)
+  select c.* from n cross join lateral (
+    select id, kind, actor, reason, contact_ids, is_changed, ${micros('at')} as at
+    from change where tenant_id = $1 and id = n.id limit 1) c
+  where c.is_changed`,
+};
+
+/** All that a transaction reads comes from one snapshot, which is taken with its first statement. */
+export const ONE_SNAPSHOT: Statement = {
+  name: 'reading_snapshot',
+  text: 'set transaction isolation level repeatable read read only',
+};

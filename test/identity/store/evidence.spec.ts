@@ -51,9 +51,7 @@ async function decide(...given: Values[]) {
 }
 
 async function write(...given: Values[]): Promise<void> {
-  expect(await contacts.apply(TENANT, (await decide(...given)).writes)).toMatchObject({
-    freshIds: expect.any(Array),
-  });
+  expect(await contacts.apply(TENANT, (await decide(...given)).writes)).toBeInstanceOf(Array);
 }
 
 const joined = () => database.query('select id::int, joined_id::int as joined from contact order by id');

@@ -63,6 +63,11 @@ const IdentityMergeSchema = defineEntity({
       properties: ['tenantId', 'right'],
       where: 'right_contact_id is not null',
     },
+    {
+      name: 'identity_merge_change_id_index',
+      properties: ['tenantId', 'changeId'],
+      where: 'change_id is not null',
+    },
   ],
   checks: [
     {
