@@ -27,3 +27,13 @@ grant temporary on database :"database" to identity_owner; -- the dry run of an 
 revoke all on schema public from public;
 grant usage, create on schema public to identity_owner;
 grant usage on schema public to identity_service;
+
+-- Large objects belong to no table, so no grant covers them: anybody could fill the disk with them. Needs a superuser;
+-- other roles only get a warning.
+revoke execute on function lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) from public;
+
+-- What can't be closed here:
+-- - Every role may change its own settings, such as statement_timeout. Replicas set theirs with each connection, except
+--   with DATABASE_POOLER=transaction.
+-- - Every role may connect to every database of the server that admits PUBLIC. If the server is for this service alone:
+--   revoke connect on database postgres, template1 from public;

@@ -8,7 +8,7 @@ import { withRules } from './domain/rules.js';
 import { isNothing, type Writes } from './domain/writes.js';
 import { Conflict, ContentionError } from './identity.errors.js';
 import { IdentityMetrics } from './identity.metrics.js';
-import { ContactRepository, type Selection } from './store/contact.repository.js';
+import { ContactRepository, type Committed, type Selection } from './store/contact.repository.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
 
@@ -108,16 +108,17 @@ export class DecisionWriter {
     selection: Selection,
     decide: (snapshot: Snapshot) => D,
   ): Promise<Prepared<D>> {
-    let snapshot = await this.reader.load(selection);
-    for (;;) {
-      const decision = decide(snapshot);
-      const { unknownRules } = decision.writes;
-      if (unknownRules.length === 0) {
-        return { snapshot, decision };
-      }
-      const rules = await this.contacts.loadRules(selection.tenantId, unknownRules);
-      snapshot = withRules(snapshot, rules);
-    }
+    return this.decideOn(selection, await this.reader.load(selection), decide);
+  }
+
+  /** As {@link prepare}, but gives up, with null, if there are more rows to read than `maxRows`. */
+  async prepareAtMost<D extends Decision>(
+    maxRows: number,
+    selection: Selection,
+    decide: (snapshot: Snapshot) => D,
+  ): Promise<Prepared<D> | null> {
+    const snapshot = await this.reader.loadAtMost(maxRows, selection);
+    return snapshot && this.decideOn(selection, snapshot, decide);
   }
 
   /**
@@ -129,9 +130,11 @@ export class DecisionWriter {
    */
   async tryWrite(
     tenantId: number,
-    { snapshot, decision: { writes } }: Prepared<Decision>,
+    made: Prepared<Decision>,
     attempt: number,
   ): Promise<readonly number[] | Conflict | Conflict<'overtaken'>> {
+    const { snapshot, decision } = made;
+    const { writes } = decision;
     if (isNothing(writes)) {
       this.metrics.settled(attempt, writes);
       return [];
@@ -146,12 +149,25 @@ export class DecisionWriter {
     primaryIds.forEach((id) => this.underWay.set(id, write));
     try {
       const outcome = await write;
-      if (!(outcome instanceof Conflict)) {
-        this.metrics.settled(attempt, writes);
-      }
-      return outcome;
+      return outcome instanceof Conflict ? outcome : this.settle(tenantId, made, outcome, attempt);
     } finally {
       primaryIds.forEach((id) => this.underWay.delete(id));
+    }
+  }
+
+  /** Decides, with the rules that the decision asks for. */
+  private async decideOn<D extends Decision>(
+    { tenantId }: Selection,
+    loaded: Snapshot,
+    decide: (snapshot: Snapshot) => D,
+  ): Promise<Prepared<D>> {
+    for (let snapshot = loaded; ;) {
+      const decision = decide(snapshot);
+      const { unknownRules } = decision.writes;
+      if (unknownRules.length === 0) {
+        return { snapshot, decision };
+      }
+      snapshot = withRules(snapshot, await this.contacts.loadRules(tenantId, unknownRules));
     }
   }
 
@@ -194,9 +210,22 @@ export class DecisionWriter {
       if (outcome instanceof Conflict || last === undefined) {
         return new Lost(last === undefined ? [] : touchedPrimaries(last.snapshot, last.decision.writes));
       }
-      this.metrics.settled(attempt, last.decision.writes);
-      return { decision: last.decision, freshIds: outcome };
+      return {
+        decision: last.decision,
+        freshIds: this.settle(selection.tenantId, last, outcome, attempt),
+      };
     });
+  }
+
+  private settle(
+    tenantId: number,
+    { snapshot, decision: { writes } }: Prepared<Decision>,
+    committed: Committed,
+    attempt: number,
+  ): readonly number[] {
+    this.metrics.settled(attempt, writes);
+    this.reader.keepWritten(tenantId, snapshot.identities, writes, committed);
+    return committed.freshIds;
   }
 }
 

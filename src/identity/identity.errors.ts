@@ -15,6 +15,22 @@ export class ContactNotFoundError extends Error implements ProblemError {
   }
 }
 
+/** A deletion takes longer than its caller may wait: every contact of a large identity gets another primary. */
+export class DeletionUnderWayError extends Error implements ProblemError {
+  override readonly name = 'DeletionUnderWayError';
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'deletion-under-way',
+      title: 'Deletion under way',
+      status: 503,
+      detail:
+        'The deletion is not finished, and goes on. Send the call again: 404 then says that the contact is deleted.',
+      headers: { 'retry-after': '5' },
+    };
+  }
+}
+
 /** The same identities were changed by others at every attempt. Nothing was written; the call may be repeated. */
 export class ContentionError extends Error implements ProblemError {
   override readonly name = 'ContentionError';

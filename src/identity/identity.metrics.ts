@@ -18,6 +18,7 @@ interface Written {
 /** The sightings that wait for a batch, the batches under way, and the sightings that another writer is in the way of. */
 interface Load {
   readonly waiting: number;
+  readonly waitingForLarge: number;
   readonly busyLanes: number;
   readonly contested: number;
 }
@@ -28,7 +29,7 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 
 /** What is counted of batches, decisions and identities. No metric has a label whose values a caller could choose. */
 @Injectable()
 export class IdentityMetrics {
-  private load: () => Load = () => ({ waiting: 0, busyLanes: 0, contested: 0 });
+  private load: () => Load = () => ({ waiting: 0, waitingForLarge: 0, busyLanes: 0, contested: 0 });
   private readonly isOn: boolean;
   private readonly batchSize: Histogram;
   private readonly batchWait: Histogram;
@@ -52,8 +53,14 @@ export class IdentityMetrics {
     );
     addGauge(
       registry,
+      'identity_large_sightings_waiting',
+      'Sightings that wait for a batch in the lanes of large identities',
+      () => this.load().waitingForLarge,
+    );
+    addGauge(
+      registry,
       'identity_batches_under_way',
-      'Batches under way; no more than BATCH_LANES',
+      'Batches under way; no more than BATCH_LANES, and two of large identities',
       () => this.load().busyLanes,
     );
     addGauge(

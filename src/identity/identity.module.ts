@@ -8,6 +8,7 @@ import { EvidenceController } from './api/evidence.controller.js';
 import { IdentityController } from './api/identity.controller.js';
 import { LookupController } from './api/lookup.controller.js';
 import { DecisionWriter } from './decision-writer.js';
+import { LargeAnswers } from './api/large-answers.js';
 import { ReadingService } from './reading.service.js';
 import { ReconciliationService } from './reconciliation.service.js';
 import { IdentityRecords } from './store/identity-records.js';
@@ -24,6 +25,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ReconciliationService,
     ReadingService,
     SightingBatcher,
+    LargeAnswers,
     IdentityMetrics,
   ],
 })

@@ -1,49 +1,81 @@
 import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
 import { retryUnavailable } from '../database/session/unavailable.js';
-import type { Call } from './batching/call.js';
+import { OverloadedError } from '../http/problems/problem.errors.js';
+import { MAX_WAIT_MS, type Call } from './batching/call.js';
 import { DecidedCalls, type Contested } from './batching/decided-calls.js';
 import { DecisionWriter, OPTIMISTIC_ATTEMPTS, type Prepared } from './decision-writer.js';
-import { liveContacts, viewOf, type IdentityView, type Sighting, type Snapshot } from './domain/contact.js';
+import type { IdentityView, Sighting, Snapshot } from './domain/contact.js';
 import type { Outcome } from './domain/batch.js';
+import { factsOf } from './domain/facts.js';
 import { reconcile, type Reconciliation } from './domain/reconcile.js';
 import { remove } from './domain/remove.js';
 import { NO_WRITES, type Writes } from './domain/writes.js';
 import { Conflict } from './identity.errors.js';
+import { LARGE_CONTACTS } from './large.js';
+import { Limit } from './limit.js';
 import { IdentityReader } from './store/identity-reader.js';
 
 /** So often a batch waits for the other batches of this process before it sets its calls aside. */
 const MAX_TURNS = 10;
 
+/** Reads by contact at once: more would only take the connections that batches wait for. */
+const READS_AT_ONCE = 4;
+/** What reads a large identity in whole has a place to itself, for its memory and for the time that it takes from others. */
+const ONE_AT_A_TIME = { atOnce: 1, maxWaiting: 256, waitMs: MAX_WAIT_MS };
+
 /** The operations on identities. What each decides is in the pure core, how it is written in the decision writer. */
 @Injectable()
 export class ReconciliationService {
+  private readonly reads: Limit;
+  private readonly largeReads = new Limit({ ...ONE_AT_A_TIME, refusal: tooManyAboutLarge });
+  private readonly largeDeletions = new Limit({ ...ONE_AT_A_TIME, refusal: tooManyAboutLarge });
+  /** By contact */
+  private readonly largeDeletionsUnderWay = new Map<number, Promise<unknown>>();
+
   constructor(
     private readonly reader: IdentityReader,
     private readonly writer: DecisionWriter,
-  ) {}
+    { queueMax, databasePoolMax, batchLanes }: Settings,
+  ) {
+    this.reads = new Limit({
+      atOnce: Math.max(1, Math.min(READS_AT_ONCE, databasePoolMax - batchLanes)),
+      maxWaiting: queueMax,
+      waitMs: MAX_WAIT_MS,
+      refusal: () => new OverloadedError('too many calls wait already'),
+    });
+  }
 
   /**
    * Reconciles sightings as if they came one by one, and answers each as soon as its answer is true: at once if it
    * rests on what is stored, otherwise when the batch is committed. Waits for no other process.
    *
-   * @param onDecided told when the identities are read and the first decision on them is made
-   * @returns the calls that were not answered because another writer holds their identity: {@link identifyContested} is
-   *   for them
+   * @param options `maxRows`: how many rows it may read; `onDecided`: told when the identities are read and the first
+   *   decision on them is made
+   * @returns the calls that were not answered: `contested`, because another writer holds their identity
+   *   ({@link identifyContested} is for them); `unread`, because together they have more rows than it may read
    */
   async identify<C extends Call>(
     tenantId: number,
     calls: readonly C[],
-    onDecided?: () => void,
-  ): Promise<Contested<C>[]> {
+    { maxRows = Infinity, onDecided }: { readonly maxRows?: number; readonly onDecided?: () => void } = {},
+  ): Promise<{ readonly contested: readonly Contested<C>[]; readonly unread: readonly C[] }> {
     const contested: Contested<C>[] = [];
+    let unread: readonly C[] = [];
     const setAside = new Set<C>();
     const open = (): C[] => calls.filter((call) => !call.isEnded && !setAside.has(call));
     // Safe to repeat though the outcome be unknown: sightings that were written are known by then, and write nothing.
     await retryUnavailable(async () => {
       for (let attempt = 1, left = open(); left.length > 0; attempt++, left = open()) {
-        const prepared = await this.writer.prepare({ tenantId, sightings: sightingsOf(left) }, (snapshot) =>
-          DecidedCalls.on(left, snapshot),
+        const prepared = await this.writer.prepareAtMost(
+          maxRows,
+          { tenantId, sightings: sightingsOf(left) },
+          (snapshot) => DecidedCalls.on(left, snapshot),
         );
+        if (prepared === null) {
+          unread = left;
+          return;
+        }
         const { decision } = prepared;
         onDecided?.();
         decision.answerKnown();
@@ -57,7 +89,12 @@ export class ReconciliationService {
         }
       }
     });
-    return contested;
+    return { contested, unread };
+  }
+
+  /** Whether a sighting concerns an identity that was large when it was seen last. */
+  isAboutLarge(tenantId: number, sighting: Sighting): boolean {
+    return this.reader.isAboutLarge(tenantId, sighting);
   }
 
   /**
@@ -103,9 +140,14 @@ export class ReconciliationService {
 
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */
   async find(tenantId: number, contactId: number): Promise<IdentityView | null> {
-    const { identities } = await retryUnavailable(() => this.reader.load({ tenantId, contactId }));
+    const selection = { tenantId, contactId };
+    const { identities } = await retryUnavailable(
+      async () =>
+        (await this.reads.run(() => this.reader.loadAtMost(LARGE_CONTACTS, selection))) ??
+        (await this.largeReads.run(() => this.reader.load(selection))),
+    );
     const [identity] = identities;
-    return identity === undefined ? null : viewOf(liveContacts(identity));
+    return identity === undefined ? null : factsOf(identity).view;
   }
 
   /**
@@ -115,7 +157,10 @@ export class ReconciliationService {
    * @throws {ContentionError} if it lost every race; nothing was changed
    */
   async delete(tenantId: number, contactId: number): Promise<boolean> {
+    // Repeated because the first call takes longer than its caller may wait: it need not read all of it once more.
+    await this.largeDeletionsUnderWay.get(contactId)?.catch(() => undefined);
     let isDecided = false;
+    const selection = { tenantId, contactId };
     const decide = ({ identities: [identity], rules }: Snapshot): { writes: Writes; isFound: boolean } => {
       isDecided = true;
       return identity === undefined
@@ -124,10 +169,25 @@ export class ReconciliationService {
     };
     // Once a deletion may have been written, a repetition could only find the contact gone and call it unknown.
     const { decision } = await retryUnavailable(
-      () => this.writer.write({ tenantId, contactId }, decide),
+      async () => {
+        const prepared = await this.writer.prepareAtMost(LARGE_CONTACTS, selection, decide);
+        return prepared === null
+          ? this.deleteFromLarge(contactId, () => this.writer.write(selection, decide))
+          : this.writer.write(selection, decide, { prepared });
+      },
       () => !isDecided,
     );
     return decision.isFound;
+  }
+
+  private async deleteFromLarge<T>(contactId: number, work: () => Promise<T>): Promise<T> {
+    const deletion = this.largeDeletions.run(work);
+    this.largeDeletionsUnderWay.set(contactId, deletion);
+    try {
+      return await deletion;
+    } finally {
+      this.largeDeletionsUnderWay.delete(contactId);
+    }
   }
 }
 
@@ -138,4 +198,8 @@ function sightingsOf(calls: readonly Call[]): Sighting[] {
 /** What lost against a claim may have a chance at once; what another holds or has changed had better wait for it. */
 function isWorthAnother(attempt: number, { cause }: Conflict | Conflict<'overtaken'>): boolean {
   return cause === 'overtaken' ? attempt < MAX_TURNS : cause === 'claimed' && attempt < OPTIMISTIC_ATTEMPTS;
+}
+
+function tooManyAboutLarge(): OverloadedError {
+  return new OverloadedError('too many calls about large identities wait already');
 }

@@ -99,3 +99,12 @@ test('the tables of tenants have a policy, all of them', async () => {
   // Keys are looked up before the tenant is known.
   expect(rows).toEqual([{ name: 'api_key' }]);
 });
+
+test.each(['lo_creat(-1)', 'lo_create(0)', "lo_from_bytea(0, 'x')"])(
+  'the role of the service can’t fill the disk by %s',
+  async (call) => {
+    await as(guarded.serviceUrl, async (client) => {
+      await expect(client.query(`select ${call}`)).rejects.toMatchObject({ code: '42501' });
+    });
+  },
+);

@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, HttpCode, Param, Query } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Query, type StreamableFile } from '@nestjs/common';
 import {
   ApiNoContentResponse,
   ApiOkResponse,
@@ -11,7 +11,8 @@ import { RequiresScope, TenantId } from '../../access/access.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
-import { ContactNotFoundError } from '../identity.errors.js';
+import { ContactNotFoundError, DeletionUnderWayError } from '../identity.errors.js';
+import { LargeAnswers } from './large-answers.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { readMoment } from './dto/moment.js';
@@ -40,6 +41,7 @@ export class ContactsController {
   constructor(
     private readonly reconciliation: ReconciliationService,
     private readonly reading: ReadingService,
+    private readonly largeAnswers: LargeAnswers,
   ) {}
 
   @Get(':id')
@@ -71,7 +73,7 @@ export class ContactsController {
     @TenantId() tenantId: number,
     @Param('id', new ContactIdPipe()) id: number,
     @Query('at') time: unknown,
-  ): Promise<IdentityResponse> {
+  ): Promise<IdentityResponse | StreamableFile> {
     const at = readMoment('at', time);
     const view = await answerInTime(
       at === null ? this.reconciliation.find(tenantId, id) : this.reading.findAt(tenantId, id, at),
@@ -79,7 +81,7 @@ export class ContactsController {
     if (view === null) {
       throw new ContactNotFoundError(id);
     }
-    return new IdentityResponse(view);
+    return this.largeAnswers.of(tenantId, new IdentityResponse(view));
   }
 
   @Delete(':id')
@@ -104,7 +106,8 @@ export class ContactsController {
     ...EXAMPLES,
   )
   async delete(@TenantId() tenantId: number, @Param('id', new ContactIdPipe()) id: number): Promise<void> {
-    if (!(await answerInTime(this.reconciliation.delete(tenantId, id)))) {
+    const deletion = this.reconciliation.delete(tenantId, id);
+    if (!(await answerInTime(deletion, () => new DeletionUnderWayError()))) {
       throw new ContactNotFoundError(id);
     }
   }

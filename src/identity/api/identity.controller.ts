@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, type StreamableFile } from '@nestjs/common';
 import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequiresScope, TenantId } from '../../access/access.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
@@ -12,6 +12,7 @@ import {
 } from './dto/identify.request.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { readSighting } from './dto/read-sighting.js';
+import { LargeAnswers } from './large-answers.js';
 import { SightingBatcher } from '../batching/sighting-batcher.js';
 
 @ApiTags('identity')
@@ -20,6 +21,7 @@ export class IdentityController {
   constructor(
     private readonly batcher: SightingBatcher,
     private readonly settings: Settings,
+    private readonly largeAnswers: LargeAnswers,
   ) {}
 
   @Post('identify')
@@ -43,8 +45,11 @@ export class IdentityController {
     },
     new DatabaseUnavailableError('the database is not reachable'),
   )
-  async identify(@TenantId() tenantId: number, @Body() body: unknown): Promise<IdentityResponse> {
-    const sighting = readSighting(body, this.settings);
-    return new IdentityResponse(await this.batcher.identify(tenantId, sighting));
+  async identify(
+    @TenantId() tenantId: number,
+    @Body() body: unknown,
+  ): Promise<IdentityResponse | StreamableFile> {
+    const view = await this.batcher.identify(tenantId, readSighting(body, this.settings));
+    return this.largeAnswers.of(tenantId, new IdentityResponse(view));
   }
 }

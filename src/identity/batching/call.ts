@@ -7,16 +7,18 @@ import { ContentionError } from '../identity.errors.js';
 // The life of a call:
 //
 //   arrives ──► waits in the queue of its tenant ──► is decided in a batch ──► answered: it brings no news
-//                          │                            │      │        └───► answered: its batch is committed
-//                          │                            │      └► contested: another writer holds its identity
-//                          │                            │            └► waits by identity ► decided under lock ► answered
-//                          └─ after 1.5 s: 503          └─ 4.2 s after its arrival: 503, wherever it is
+//                    │        ▲                         │      │      └─────► answered: its batch is committed
+//                    │        └─ its batch reads too ───┤      └► contested: another writer holds its identity
+//                    │           much: in a smaller one │             └► waits by identity ► decided under lock ► answered
+//                    └─ after 1.5 s: 503                └─ 4.2 s after its arrival: 503, wherever it is
+//
+// A call about a large identity does the same in queues and lanes for such calls.
 //
 // A call ends once, with an answer or an error. One that was ended with 503 while it was worked on leaves the work at its
 // next attempt; what is on its way to the database then may still be written, which is safe, as a call may be repeated.
 
 /** How long a call waits for its turn at most. After that its caller had better try again elsewhere. */
-const MAX_WAIT_MS = 1_500;
+export const MAX_WAIT_MS = 1_500;
 /** No caller waits longer than this for an answer or a refusal. With all that a call takes besides, that is within 5 s. */
 const ANSWER_WITHIN_MS = 4_200;
 
@@ -31,6 +33,8 @@ export interface Call {
 export class WaitingCall implements Call, Traced {
   readonly since = performance.now();
   isEnded = false;
+  /** Calls that it may be decided together with, itself included: fewer if they would have to read too much. */
+  togetherMax = Infinity;
 
   constructor(
     readonly sighting: Sighting,
@@ -60,6 +64,22 @@ export class WaitingCall implements Call, Traced {
   hasWaited(ms: number): boolean {
     return performance.now() - this.since > ms;
   }
+}
+
+/**
+ * Takes calls that are decided together from the front of a queue.
+ *
+ * @param max how many at most; fewer, if one of them may be together only with fewer
+ */
+export function takeTogether(queue: WaitingCall[], max: number): WaitingCall[] {
+  let count = 0;
+  for (let limit = max; count < queue.length; count++) {
+    limit = Math.min(limit, queue[count]!.togetherMax);
+    if (count >= limit) {
+      break;
+    }
+  }
+  return queue.splice(0, count);
 }
 
 /**
@@ -99,14 +119,18 @@ function isForAll(error: unknown): boolean {
   return error instanceof DatabaseUnavailableError || error instanceof ContentionError;
 }
 
-/** The result of `work`, unless that takes too long for a caller. The work is not stopped: its own limits do that. */
-export async function answerInTime<T>(work: Promise<T>): Promise<T> {
+/**
+ * The result of `work`, unless that takes too long for a caller. The work is not stopped: its own limits do that.
+ *
+ * @param late what the caller is told then
+ */
+export async function answerInTime<T>(work: Promise<T>, late: () => Error = tooSlow): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooSlow()), ANSWER_WITHIN_MS);
+  const refusal = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ANSWER_WITHIN_MS);
   });
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, refusal]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,10 +1,9 @@
-import type { Settings } from '../../config/settings.js';
 import { OverloadedError } from '../../http/problems/problem.errors.js';
 import { inBatchSpan } from '../../telemetry/tracing/tracing.js';
 import { ContentionError } from '../identity.errors.js';
 import type { Contested } from './decided-calls.js';
 import type { ReconciliationService } from '../reconciliation.service.js';
-import { WaitingCall, refuseLate, together } from './call.js';
+import { WaitingCall, refuseLate, takeTogether, together } from './call.js';
 
 /** Identities that are worked on at once. */
 const MAX_AT_ONCE = 4;
@@ -30,7 +29,7 @@ export class ContestedCalls {
 
   constructor(
     private readonly reconciliation: ReconciliationService,
-    private readonly settings: Settings,
+    private readonly max: number,
   ) {}
 
   /** Calls that wait or are worked on. */
@@ -40,7 +39,7 @@ export class ContestedCalls {
 
   add(tenantId: number, contested: readonly Contested<WaitingCall>[]): void {
     for (const { call, primaryId } of contested) {
-      if (this.count >= this.settings.queueMax) {
+      if (this.count >= this.max) {
         call.fail(new OverloadedError('too many calls wait already'));
         continue;
       }
@@ -71,9 +70,13 @@ export class ContestedCalls {
         return;
       }
       if (!this.underWay.has(key)) {
-        this.waiting.delete(key);
-        this.underWay.set(key, group);
-        void this.run(key, group);
+        const calls = takeTogether(group.calls, Infinity);
+        if (group.calls.length === 0) {
+          this.waiting.delete(key);
+        }
+        const started = { ...group, calls };
+        this.underWay.set(key, started);
+        void this.run(key, started);
       }
     }
   }

@@ -2,47 +2,77 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { OverloadedError } from '../../http/problems/problem.errors.js';
-import { IdentityMetrics } from '../identity.metrics.js';
-import { activeSpan, inBatchSpan } from '../../telemetry/tracing/tracing.js';
-import { ContestedCalls } from './contested-calls.js';
+import { activeSpan } from '../../telemetry/tracing/tracing.js';
 import type { IdentityView, Sighting } from '../domain/contact.js';
+import { IdentityMetrics } from '../identity.metrics.js';
 import { ReconciliationService } from '../reconciliation.service.js';
-import { WaitingCall, refuseLate, together } from './call.js';
+import { BatchLanes } from './batch-lanes.js';
+import { WaitingCall } from './call.js';
+import { ContestedCalls } from './contested-calls.js';
 
 const SWEEP_MS = 100;
 
-/** So many must wait for a batch to be read beside another that is being read. */
+/** So many calls make it worth reading a batch beside another that is being read. */
 const MIN_BESIDE = 16;
 
+/** Rows that a batch may read; some 50 ms of work. A batch of 256 calls stays below it up to 64 contacts an identity. */
+const BATCH_ROWS = 16_384;
+/** A batch that has read more than it may is split into so many. */
+const PARTS = 8;
+
+/** Calls about large identities that are decided together: each answer shows the whole of it. */
+const LARGE_BATCH = 16;
+const LARGE_QUEUE_MAX = 512;
+/** One of them reads at a time, and while it writes another one may. */
+const LARGE_LANES = 2;
+
 /**
- * Natural batching: while batches are under way, arriving sightings wait, and the next batch takes all that wait.
+ * Takes sightings to the batches that reconcile them, in lanes of their own if their identity is known to be large.
  *
- * No batch waits for a timer; the only one there is answers those whom the database keeps waiting. An idle service handles
- * a sighting at once; a busy one shares a transaction among many, and sightings of one hot identity meet in one batch,
- * where in transactions of their own they would fight over its rows.
+ * No batch waits for a timer; the only one there is answers the calls that are kept waiting. One timer for all, because
+ * one each would cost every call.
  */
 @Injectable()
 export class SightingBatcher {
-  /** By tenant, in order of arrival; a batch never mixes tenants. */
-  private readonly queues = new Map<number, WaitingCall[]>();
-  private waiting = 0;
-  private busyLanes = 0;
-  /** How many of the batches under way are not decided yet; the others write. */
-  private undecided = 0;
-  /** Batches under way, whose callers may not have been answered yet. */
-  private readonly underWay = new Set<readonly WaitingCall[]>();
+  private readonly lanes: BatchLanes;
+  private readonly largeLanes: BatchLanes;
   private readonly contested: ContestedCalls;
   private sweeper: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly reconciliation: ReconciliationService,
-    private readonly settings: Settings,
+    { batchLanes, batchMax, queueMax }: Settings,
     private readonly metrics: IdentityMetrics,
   ) {
-    this.contested = new ContestedCalls(reconciliation, settings);
+    this.contested = new ContestedCalls(reconciliation, queueMax);
+    this.lanes = new BatchLanes(
+      {
+        lanes: batchLanes,
+        batchMax,
+        minBeside: MIN_BESIDE,
+        queueMax,
+        tooMany: 'too many calls wait already',
+        tooLate: () => new DatabaseUnavailableError('the database is too slow for all that wait'),
+      },
+      metrics,
+      (tenantId, calls, onDecided) => this.reconcile(tenantId, calls, onDecided),
+    );
+    this.largeLanes = new BatchLanes(
+      {
+        lanes: LARGE_LANES,
+        batchMax: LARGE_BATCH,
+        minBeside: Infinity,
+        queueMax: Math.min(LARGE_QUEUE_MAX, queueMax),
+        tooMany: 'too many calls about large identities wait already',
+        tooLate: () => new OverloadedError('too many calls about large identities came before it'),
+      },
+      metrics,
+      (tenantId, calls, onDecided) => this.reconcileLarge(tenantId, calls, onDecided),
+    );
     metrics.watch(() => ({
-      waiting: this.waiting,
-      busyLanes: this.busyLanes,
+      waiting: this.lanes.waiting,
+      waitingForLarge: this.largeLanes.waiting,
+      busyLanes: this.lanes.busyLanes + this.largeLanes.busyLanes,
       contested: this.contested.size,
     }));
   }
@@ -56,111 +86,64 @@ export class SightingBatcher {
    */
   identify(tenantId: number, sighting: Sighting): Promise<IdentityView> {
     return new Promise((resolve, reject) => {
-      const queue = this.queues.get(tenantId) ?? [];
-      if (!this.hasRoom(queue.length)) {
-        reject(new OverloadedError('too many calls wait already'));
-        return;
-      }
-      this.waiting++;
-      queue.push(
-        new WaitingCall(
-          sighting,
-          activeSpan(),
-          (view) => {
-            resolve(view);
-            this.metrics.answered(view);
-          },
-          reject,
-        ),
+      const call = new WaitingCall(
+        sighting,
+        activeSpan(),
+        (view) => {
+          resolve(view);
+          this.metrics.answered(view);
+        },
+        reject,
       );
-      this.queues.set(tenantId, queue);
-      this.fillLanes();
-      this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS);
+      if (this.reconciliation.isAboutLarge(tenantId, sighting)) {
+        this.addLarge(tenantId, call);
+      } else {
+        this.lanes.add(tenantId, call);
+      }
+      // Without a caller that waits there is nothing to keep the process alive for.
+      this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
     });
   }
 
-  /** Whether one more may wait. In a full house, those may still come whose tenant has less than its share of it. */
-  private hasRoom(ofTenant: number): boolean {
-    const { queueMax } = this.settings;
-    return this.waiting < queueMax || ofTenant < queueMax / (this.queues.size + 1);
-  }
-
-  /**
-   * Answers those that wait for too long, whatever holds up the lanes: a database that has stopped to answer would hold
-   * them for as long as a statement may take, and a connection after it. One timer for all, because one each would cost
-   * every call.
-   */
   private sweep(): void {
-    for (const [tenantId, queue] of this.queues) {
-      this.waiting -= refuseLate(queue, tooSlowForAll);
-      if (queue.length === 0) {
-        this.queues.delete(tenantId);
-      }
-    }
+    this.lanes.sweep();
+    this.largeLanes.sweep();
     this.contested.sweep();
-    this.underWay.forEach((batch) => batch.forEach((call) => call.failIfLate()));
-    if (this.isIdle && this.sweeper !== null) {
+    if (this.lanes.isIdle && this.largeLanes.isIdle && this.contested.size === 0 && this.sweeper !== null) {
       clearInterval(this.sweeper);
       this.sweeper = null;
     }
   }
 
-  private get isIdle(): boolean {
-    return this.queues.size === 0 && this.underWay.size === 0 && this.contested.size === 0;
+  private addLarge(tenantId: number, call: WaitingCall): void {
+    call.togetherMax = LARGE_BATCH;
+    this.largeLanes.add(tenantId, call);
   }
 
-  private fillLanes(): void {
-    for (const [tenantId, queue] of this.queues) {
-      if (!this.isLaneFree(queue.length)) {
-        return;
-      }
-      // Taken out and, if more wait, put back last: tenants take turns.
-      this.queues.delete(tenantId);
-      const batch = queue.splice(0, this.settings.batchMax);
-      this.waiting -= batch.length;
-      if (queue.length > 0) {
-        this.queues.set(tenantId, queue);
-      }
-      this.busyLanes++;
-      this.undecided++;
-      void this.metrics.batch(batch, () => inBatchSpan(batch, () => this.run(tenantId, batch)));
+  private async reconcile(
+    tenantId: number,
+    calls: readonly WaitingCall[],
+    onDecided: () => void,
+  ): Promise<void> {
+    const { contested, unread } = await this.reconciliation.identify(tenantId, calls, {
+      maxRows: BATCH_ROWS,
+      onDecided,
+    });
+    this.contested.add(tenantId, contested);
+    if (calls.length === 1) {
+      unread.forEach((call) => this.addLarge(tenantId, call));
+    } else {
+      unread.forEach((call) => (call.togetherMax = Math.ceil(calls.length / PARTS)));
+      this.lanes.putBack(tenantId, unread);
     }
   }
 
-  /**
-   * While one batch reads, another pays only if it is large: each costs as much as reading a dozen sightings. While one
-   * writes, the other lanes are free to all, so that what is known does not wait for a disk.
-   */
-  private isLaneFree(waiting: number): boolean {
-    const { batchLanes } = this.settings;
-    return this.busyLanes < batchLanes && (this.undecided === 0 || waiting >= MIN_BESIDE);
+  private async reconcileLarge(
+    tenantId: number,
+    calls: readonly WaitingCall[],
+    onDecided: () => void,
+  ): Promise<void> {
+    const { contested } = await this.reconciliation.identify(tenantId, calls, { onDecided });
+    this.contested.add(tenantId, contested);
   }
-
-  private async run(tenantId: number, batch: readonly WaitingCall[]): Promise<void> {
-    let isDecided = false;
-    const onDecided = (): void => {
-      if (!isDecided) {
-        isDecided = true;
-        this.undecided--;
-        // Not at once: what decides in the middle of its own work would start another batch within it.
-        queueMicrotask(() => this.fillLanes());
-      }
-    };
-    this.underWay.add(batch);
-    try {
-      await together(batch, async (calls) => {
-        const contested = await this.reconciliation.identify(tenantId, calls, onDecided);
-        this.contested.add(tenantId, contested);
-      });
-    } finally {
-      onDecided();
-      this.underWay.delete(batch);
-      this.busyLanes--;
-      this.fillLanes();
-    }
-  }
-}
-
-function tooSlowForAll(): DatabaseUnavailableError {
-  return new DatabaseUnavailableError('the database is too slow for all that wait');
 }

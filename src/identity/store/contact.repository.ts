@@ -17,12 +17,21 @@ import { STANDARD_KINDS } from '../domain/kinds.js';
 import { KnownRules, withRules } from '../domain/rules.js';
 import { realId, type Merge, type Newcomer, type TouchedRow, type Writes } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
+import { inSteps, partsOf } from './large-writes.js';
 import { distinctIdentifiers, identifierColumns, identifiersOf, keyColumns } from './identifier-columns.js';
 
 /** Which identities to read: those that share an identifier with the sightings, or that of one live contact. */
 export type Selection =
   | { readonly tenantId: number; readonly sightings: readonly Sighting[] }
   | { readonly tenantId: number; readonly contactId: number };
+
+/** What the database made of a decision that was written. */
+export interface Committed {
+  /** The ids of the newcomers, in order */
+  readonly freshIds: readonly number[];
+  /** The time of the newcomers without a date of their own, in µs since 1970 */
+  readonly now: number;
+}
 
 /** Every access to contacts and their identifiers goes through here; its statements are in the file beside it. */
 export class ContactRepository extends EntityRepository<Contact> {
@@ -40,9 +49,17 @@ export class ContactRepository extends EntityRepository<Contact> {
    *   primary is read
    */
   async load(selection: Selection, known: readonly Identity[] = []): Promise<Snapshot> {
-    const session = await this.open();
-    const query = this.selectionQuery(selection, known);
-    return this.snapshotOf(await session.query(query, selection.tenantId), known);
+    return this.snapshotOf(await this.read(selection, known, null), known);
+  }
+
+  /** As {@link load}; null, if that would be more rows than `maxRows`, which may be infinite. */
+  async loadAtMost(
+    maxRows: number,
+    selection: Selection,
+    known: readonly Identity[] = [],
+  ): Promise<Snapshot | null> {
+    const rows = await this.read(selection, known, Number.isFinite(maxRows) ? maxRows + 1 : null);
+    return rows.length > maxRows ? null : this.snapshotOf(rows, known);
   }
 
   /** Reads the rules that speak of the identifiers. */
@@ -55,27 +72,28 @@ export class ContactRepository extends EntityRepository<Contact> {
    * Writes a decision, unless a row that it rests on has changed since it was read or is held by another, or an identifier
    * was claimed by another.
    *
-   * @returns the ids of the newcomers in order, or a conflict: nothing was written, load and decide again
+   * @returns a conflict if nothing was written: load and decide again
    */
-  async apply(tenantId: number, writes: Writes): Promise<number[] | Conflict> {
+  async apply(tenantId: number, writes: Writes): Promise<Committed | Conflict> {
     const session = await this.open();
     return this.unlessConflict(() =>
-      session.transaction(async (transaction) => {
+      session.transaction(async (begun) => {
         const { touched, newcomers } = writes;
+        const transaction = inSteps(begun, touched.length);
         const draw: Query = [sql.DRAW, newcomers.length];
         if (touched.length === 0) {
           const [drawnAtOnce] = await transaction.send(draw);
           return this.commit(transaction, tenantId, writes, [], drawnAtOnce);
         }
-        const ids = touched.map(({ id }) => id);
-        const versions = touched.map(({ version }) => version);
-        const [locked = [], drawn] = await transaction.send(
-          [sql.LOCK_UNCHANGED, tenantId, ids, versions],
-          draw,
-        );
-        return locked.length < ids.length
-          ? new Conflict('changed', without(ids, locked))
-          : this.commit(transaction, tenantId, writes, locked, drawn);
+        const locks = partsOf(touched).map((part): Query => {
+          const [ids, versions] = [part.map(({ id }) => id), part.map(({ version }) => version)];
+          return [sql.LOCK_UNCHANGED, tenantId, ids, versions];
+        });
+        const results = await transaction.send(...locks, draw);
+        const locked = results.slice(0, -1).flat();
+        return locked.length < touched.length
+          ? new Conflict('changed', without(touched, locked))
+          : this.commit(transaction, tenantId, writes, locked, results.at(-1));
       }, tenantId),
     );
   }
@@ -97,19 +115,19 @@ export class ContactRepository extends EntityRepository<Contact> {
     lockIds: readonly number[],
     decide: (snapshot: Snapshot) => Writes,
     known: readonly Identity[] = [],
-  ): Promise<number[] | Conflict> {
+  ): Promise<Committed | Conflict> {
     const { tenantId } = selection;
     const session = await this.open();
     return this.unlessConflict(() =>
-      session.transaction(async (transaction) => {
-        const [locked = [], rows = []] = await transaction.send(
+      session.transaction(async (begun) => {
+        const [locked = [], rows = []] = await begun.send(
           [sql.LOCK, tenantId, lockIds],
-          this.selectionQuery(selection, known),
+          this.selectionQuery(selection, known, null),
         );
         let snapshot = this.snapshotOf(rows, known);
         let writes = decide(snapshot);
         while (writes.unknownRules.length > 0) {
-          const [ruleRows = []] = await transaction.send(this.rulesQuery(tenantId, writes.unknownRules));
+          const [ruleRows = []] = await begun.send(this.rulesQuery(tenantId, writes.unknownRules));
           const found = this.rulesOf(writes.unknownRules, ruleRows);
           snapshot = withRules(snapshot, found);
           writes = decide(snapshot);
@@ -119,19 +137,19 @@ export class ContactRepository extends EntityRepository<Contact> {
           return new Conflict('not_held');
         }
         const late = writes.touched.map(({ id }) => id).filter((id) => !lockedIds.has(id));
-        const [held = [], drawn] = await transaction.send(
-          [sql.LOCK_FREE, tenantId, late],
-          [sql.DRAW, writes.newcomers.length],
-        );
+        const transaction = inSteps(begun, writes.touched.length);
+        const locks = partsOf(late).map((ids): Query => [sql.LOCK_FREE, tenantId, ids]);
+        const results = await transaction.send(...locks, [sql.DRAW, writes.newcomers.length]);
+        const held = results.slice(0, -1).flat();
         return held.length < late.length
           ? new Conflict('not_held')
-          : this.commit(transaction, tenantId, writes, [...locked, ...held], drawn);
+          : this.commit(transaction, tenantId, writes, [...locked, ...held], results.at(-1));
       }, tenantId),
     );
   }
 
   /** Runs `work`; a conflict also if it lost a race to a claim on the same identifier, or as the victim of a deadlock. */
-  private async unlessConflict(work: () => Promise<number[] | Conflict>): Promise<number[] | Conflict> {
+  private async unlessConflict(work: () => Promise<Committed | Conflict>): Promise<Committed | Conflict> {
     const outcome = await work().catch((error: unknown) => {
       const cause = conflictOf(error);
       if (cause === null) {
@@ -150,7 +168,7 @@ export class ContactRepository extends EntityRepository<Contact> {
    *
    * @param locked the rows that are locked, with the time of their last change
    * @param drawn the result of DRAW, which must have run after the locks were taken
-   * @returns the ids of the newcomers
+   * @returns a conflict if a reserved identifier was taken by another
    */
   private async commit(
     transaction: Transaction,
@@ -158,7 +176,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     writes: Writes,
     locked: readonly Row[],
     drawn: readonly Row[] | undefined,
-  ): Promise<number[] | Conflict> {
+  ): Promise<Committed | Conflict> {
     const [row = {}] = drawn ?? [];
     const freshIds = (row.ids as unknown[]).map(Number).toSorted((a, b) => a - b);
     // Newcomers stay junior to what they join, and changes of a row keep their order, even if this clock lags behind the
@@ -176,7 +194,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     } else {
       await transaction.commit(...queries, ...rules);
     }
-    return freshIds;
+    return { freshIds, now };
   }
 
   /**
@@ -218,8 +236,8 @@ export class ContactRepository extends EntityRepository<Contact> {
     const { deletion } = writes;
     return [
       this.insertContacts(tenantId, writes.newcomers, real, now),
-      keepPast(tenantId, writes.touched, now),
-      relink(tenantId, writes.touched, real, now),
+      ...keepPast(tenantId, writes.touched, now),
+      ...relink(tenantId, writes.touched, real, now),
       this.insertMerges(tenantId, writes.merges, real, now),
       deletion && ([sql.DELETE_CONTACT, tenantId, deletion.contactId, now] as const),
       writes.ruledIds.length === 0 ? null : ([sql.MARK_RULED, tenantId, writes.ruledIds] as const),
@@ -329,14 +347,23 @@ export class ContactRepository extends EntityRepository<Contact> {
         ];
   }
 
-  private selectionQuery(selection: Selection, known: readonly Identity[]): Query {
+  private async read(
+    selection: Selection,
+    known: readonly Identity[],
+    maxRows: number | null,
+  ): Promise<Row[]> {
+    const session = await this.open();
+    return session.query(this.selectionQuery(selection, known, maxRows), selection.tenantId);
+  }
+
+  private selectionQuery(selection: Selection, known: readonly Identity[], maxRows: number | null): Query {
     const ids = known.map(({ primaryId }) => primaryId);
     const versions = known.map(versionOf);
     if ('contactId' in selection) {
-      return [sql.LOAD_BY_CONTACT, selection.tenantId, selection.contactId, ids, versions];
+      return [sql.LOAD_BY_CONTACT, selection.tenantId, selection.contactId, ids, versions, maxRows];
     }
     const keys = keyColumns(this.kinds, distinctIdentifiers(selection.sightings));
-    return [sql.LOAD, selection.tenantId, ...keys, ids, versions];
+    return [sql.LOAD, selection.tenantId, ...keys, ids, versions, maxRows];
   }
 
   private snapshotOf(rows: readonly Row[], known: readonly Identity[]): Snapshot {
@@ -380,9 +407,9 @@ export class ContactRepository extends EntityRepository<Contact> {
   }
 }
 
-function without(ids: readonly number[], rows: readonly Row[]): number[] {
+function without(touched: readonly TouchedRow[], rows: readonly Row[]): number[] {
   const found = new Set(rows.map(({ id }) => Number(id)));
-  return ids.filter((id) => !found.has(id));
+  return touched.map(({ id }) => id).filter((id) => !found.has(id));
 }
 
 /** The version of the primary, which counts the changes of the whole identity. */
@@ -401,24 +428,23 @@ function isHeld(identities: readonly Identity[], { touched }: Writes, locked: Re
 type RealId = (id: number) => number;
 
 /** The state until now of the rows whose link or date changes. */
-function keepPast(tenantId: number, touched: readonly TouchedRow[], now: number): Query | null {
+function keepPast(tenantId: number, touched: readonly TouchedRow[], now: number): Query[] {
   const ids = touched.filter(({ leavesPast }) => leavesPast).map(({ id }) => id);
-  return ids.length === 0 ? null : [sql.KEEP_PAST, tenantId, ids, now];
+  return partsOf(ids).map((part) => [sql.KEEP_PAST, tenantId, part, now]);
 }
 
-function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, now: number): Query | null {
-  const rows = touched.toSorted((a, b) => a.id - b.id);
-  const isDated = rows.some(({ createdAt }) => createdAt !== undefined);
-  return rows.length === 0
-    ? null
-    : [
-        sql.RELINK,
-        tenantId,
-        rows.map(({ id }) => id),
-        rows.map(({ linkedId }) => (linkedId === null ? 0 : real(linkedId))),
-        isDated ? rows.map(({ createdAt = null }) => createdAt) : [],
-        now,
-      ];
+function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, now: number): Query[] {
+  return partsOf(touched.toSorted((a, b) => a.id - b.id)).map((rows) => {
+    const isDated = rows.some(({ createdAt }) => createdAt !== undefined);
+    return [
+      sql.RELINK,
+      tenantId,
+      rows.map(({ id }) => id),
+      rows.map(({ linkedId }) => (linkedId === null ? 0 : real(linkedId))),
+      isDated ? rows.map(({ createdAt = null }) => createdAt) : [],
+      now,
+    ];
+  });
 }
 
 /** Unique violation, serialization failure, deadlock, and a lock that was not to be had in time. */
@@ -430,7 +456,7 @@ const CONFLICTS: Readonly<Record<string, ConflictCause>> = {
 };
 
 function conflictOf(error: unknown): ConflictCause | null {
-  const { code, message } = (error instanceof DatabaseUnavailableError ? error.cause : error) as {
+  const { code, message } = (error instanceof DatabaseUnavailableError ? (error.cause ?? error) : error) as {
     code?: unknown;
     message?: unknown;
   };

@@ -36,9 +36,9 @@ const rowsOfRoots = (ids: string, versions: string): string => `,
     where not p.is_known`;
 
 /**
- * $2 kinds, $3 their values, $4 primaries that are known, $5 their versions → every row of every identity that has one
- * of the identifiers, all from one snapshot; of those that are known, the primary. A reserved identifier is a row without
- * root, whose `identifiers` are its kind and value.
+ * $2 kinds, $3 their values, $4 primaries that are known, $5 their versions, $6 how many rows at most (null: all) → every
+ * row of every identity that has one of the identifiers, all from one snapshot; of those that are known, the primary. A
+ * reserved identifier is a row without root, whose `identifiers` are its kind and value.
  */
 export const LOAD: Statement = {
   name: 'contact_load',
@@ -52,15 +52,17 @@ export const LOAD: Statement = {
   ${rowsOfRoots('$4', '$5')}
   union all
   select null, null, null, null, jsonb_build_array(kind, value), null, null, null, null, null
-    from b where contact_id is null`,
+    from b where contact_id is null
+  limit $6::bigint`,
 };
 
-/** $2 id of a contact, $3, $4 as $4, $5 above → every row of its identity; none if it is unknown or deleted. */
+/** $2 id of a contact, $3 to $5 as $4 to $6 above → every row of its identity; none if it is unknown or deleted. */
 export const LOAD_BY_CONTACT: Statement = {
   name: 'contact_load_by_contact',
   text: `with r as materialized (
     select coalesce(linked_id, id) as root from contact where tenant_id = $1 and id = $2 and deleted_at is null)
-  ${rowsOfRoots('$3', '$4')}`,
+  ${rowsOfRoots('$3', '$4')}
+  limit $5::bigint`,
 };
 
 /** The time of a row's last change in µs since 1970: what changes it next must come later. */

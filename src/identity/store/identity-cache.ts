@@ -39,15 +39,32 @@ export class IdentityCache {
 
   /** The kept identities that one of the sightings concerns, as far as is known. */
   candidates(tenantId: number, sightings: readonly Sighting[]): Identity[] {
+    return this.entries.size === 0
+      ? []
+      : this.ofTenant(tenantId).filter((identity) => concerns(identity, sightings));
+  }
+
+  /** All that is kept of a tenant. */
+  ofTenant(tenantId: number): Identity[] {
     return [...this.entries.values()]
-      .filter((entry) => entry.tenantId === tenantId && concerns(entry.identity, sightings))
+      .filter((entry) => entry.tenantId === tenantId)
       .map(({ identity }) => identity);
+  }
+
+  /** Whether an identity is large enough to be kept. */
+  takes({ rows }: Identity): boolean {
+    return this.maxBytes > 0 && rows.length >= this.minContacts;
   }
 
   /** Keeps an identity as it was read, if it is large. */
   keep(tenantId: number, identity: Identity): void {
-    if (this.maxBytes > 0 && identity.rows.length >= this.minContacts) {
-      this.entries.set(`${tenantId}:${identity.primaryId}`, { tenantId, identity });
+    if (!this.takes(identity)) {
+      return;
+    }
+    const key = `${tenantId}:${identity.primaryId}`;
+    // To look it up counts as use, and costs nothing; to keep it anew is to weigh it.
+    if (this.entries.get(key)?.identity !== identity) {
+      this.entries.set(key, { tenantId, identity });
     }
   }
 }

@@ -1,9 +1,11 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import type { Identity, Snapshot } from '../domain/contact.js';
-import { ContactRepository, type Selection } from './contact.repository.js';
-import { Contact } from './entities/contact.js';
+import type { Contact, Identity, Sighting, Snapshot } from '../domain/contact.js';
+import { realId, type Writes } from '../domain/writes.js';
+import { LARGE_CONTACTS } from '../large.js';
+import { ContactRepository, type Committed, type Selection } from './contact.repository.js';
+import { Contact as ContactEntity } from './entities/contact.js';
 import { IdentityCache } from './identity-cache.js';
 
 /** Reads identities through the cache of large ones. */
@@ -12,7 +14,7 @@ export class IdentityReader {
   private readonly cache: IdentityCache;
 
   constructor(
-    @InjectRepository(Contact) private readonly contacts: ContactRepository,
+    @InjectRepository(ContactEntity) private readonly contacts: ContactRepository,
     settings: Settings,
   ) {
     this.cache = new IdentityCache(settings.identityCacheMinContacts, settings.identityCacheBytes);
@@ -25,13 +27,69 @@ export class IdentityReader {
     return snapshot;
   }
 
-  /** What is known of the selected identities already, to be offered to the database. */
+  /** As {@link load}, but gives up, with null, if there are more rows to read than `maxRows`. */
+  async loadAtMost(maxRows: number, selection: Selection): Promise<Snapshot | null> {
+    const snapshot = await this.contacts.loadAtMost(maxRows, selection, this.known(selection));
+    this.keep(selection, snapshot?.identities ?? []);
+    return snapshot;
+  }
+
+  /** What may be known of the selected identities already, to be offered to the database. */
   known(selection: Selection): readonly Identity[] {
-    return 'sightings' in selection ? this.cache.candidates(selection.tenantId, selection.sightings) : [];
+    return 'sightings' in selection
+      ? this.cache.candidates(selection.tenantId, selection.sightings)
+      : this.cache.ofTenant(selection.tenantId);
+  }
+
+  /** Whether a sighting concerns an identity that was large when it was read last. */
+  isAboutLarge(tenantId: number, sighting: Sighting): boolean {
+    return this.cache.candidates(tenantId, [sighting]).some(({ rows }) => rows.length >= LARGE_CONTACTS);
   }
 
   /** Keeps those that are large. */
   keep({ tenantId }: Selection, identities: readonly Identity[]): void {
     identities.forEach((identity) => this.cache.keep(tenantId, identity));
   }
+  /** Keeps what identities have become by a decision, so that they need not be read again. */
+  keepWritten(tenantId: number, identities: readonly Identity[], writes: Writes, committed: Committed): void {
+    for (const identity of identities) {
+      const grown = this.cache.takes(identity) ? afterGrowth(identity, writes, committed) : null;
+      if (grown !== null) {
+        this.cache.keep(tenantId, grown);
+      }
+    }
+  }
+}
+
+/**
+ * An identity with the contacts that a decision added, as the database has it then; null if it did anything else to it.
+ *
+ * To read a large identity anew after each of its contacts would take longer than all the rest.
+ */
+function afterGrowth(
+  identity: Identity,
+  { touched, newcomers, deletion, ruledIds }: Writes,
+  { freshIds, now }: Committed,
+): Identity | null {
+  const { primaryId, rows } = identity;
+  const isTouched = touched.some(({ id }) => id === primaryId);
+  const isMore = touched.some(
+    ({ id, linkedId, createdAt }) =>
+      linkedId === primaryId || (id === primaryId && (linkedId !== null || createdAt !== undefined)),
+  );
+  if (!isTouched || isMore || deletion !== null || ruledIds.length > 0) {
+    return null;
+  }
+  const added = newcomers
+    .filter(({ linkedId }) => linkedId === primaryId)
+    .map(({ id, identifiers, isRuled, createdAt = now }): Contact => ({
+      id: realId(id, freshIds),
+      identifiers,
+      createdAt,
+      version: 1,
+      isDeleted: false,
+      isRuled,
+    }));
+  const known = rows.map((row) => (row.id === primaryId ? { ...row, version: row.version + 1 } : row));
+  return { primaryId, rows: [...known, ...added] };
 }

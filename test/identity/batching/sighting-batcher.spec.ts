@@ -5,6 +5,7 @@ import { DatabaseUnavailableError } from '../../../src/database/session/unavaila
 import { OverloadedError } from '../../../src/http/problems/problem.errors.js';
 import type { Call } from '../../../src/identity/batching/call.js';
 import type { Contested } from '../../../src/identity/batching/decided-calls.js';
+import type { Sighting } from '../../../src/identity/domain/contact.js';
 import type { ReconciliationService } from '../../../src/identity/reconciliation.service.js';
 import { SightingBatcher } from '../../../src/identity/batching/sighting-batcher.js';
 import { IdentityMetrics } from '../../../src/identity/identity.metrics.js';
@@ -12,31 +13,48 @@ import { IdentityMetrics } from '../../../src/identity/identity.metrics.js';
 interface Taken {
   readonly tenantId: number;
   readonly phones: (string | null)[];
+  readonly maxRows: number | undefined;
   readonly decide: () => void;
   readonly end: (error?: Error) => void;
   /** Ends it with calls that another writer is in the way of; their phone number is that of their primary. */
   readonly contest: () => void;
+  /** Ends it because its identities have more rows than it may read. */
+  readonly overflow: () => void;
+}
+
+interface Result<C> {
+  readonly contested: Contested<C & Call>[];
+  readonly unread: readonly C[];
 }
 
 /** Stands for the database work: records the batches, and ends them when told to. */
 class Batches {
   readonly taken: Taken[] = [];
+  /** Batches of calls that are about large identities. */
+  readonly large: Taken[] = [];
   /** Calls that another writer was in the way of, by identity. */
   readonly contested: Taken[] = [];
+  /** Phone numbers of identities that are known to be large. */
+  readonly largePhones = new Set<string | null>();
+
+  isAboutLarge(_tenantId: number, sighting: Sighting): boolean {
+    return this.largePhones.has(phoneOf({ sighting }));
+  }
 
   identify<C extends Call>(
     tenantId: number,
     calls: readonly C[],
-    decide: () => void,
-  ): Promise<Contested<C>[]> {
-    return this.record(this.taken, tenantId, calls, decide);
+    { maxRows, onDecided }: { readonly maxRows?: number; readonly onDecided: () => void },
+  ): Promise<Result<C>> {
+    const list = maxRows === undefined ? this.large : this.taken;
+    return this.record(list, tenantId, calls, onDecided, maxRows);
   }
 
   identifyContested<C extends Call>(
     tenantId: number,
     _primaryId: number,
     calls: readonly C[],
-  ): Promise<Contested<C>[]> {
+  ): Promise<Result<C>> {
     return this.record(this.contested, tenantId, calls, () => undefined);
   }
 
@@ -45,9 +63,15 @@ class Batches {
     tenantId: number,
     calls: readonly C[],
     decide: () => void,
-  ): Promise<Contested<C>[]> {
+    maxRows?: number,
+  ): Promise<Result<C>> {
     return new Promise((resolve, reject) => {
-      const contest = (): void => resolve(calls.map((call) => ({ call, primaryId: Number(phoneOf(call)) })));
+      const contest = (): void =>
+        resolve({
+          contested: calls.map((call) => ({ call, primaryId: Number(phoneOf(call)) })),
+          unread: [],
+        });
+      const overflow = (): void => resolve({ contested: [], unread: calls });
       const end = (error?: Error): void => {
         if (error !== undefined) {
           reject(error);
@@ -60,15 +84,15 @@ class Batches {
             secondaryContactIds: [],
           });
         }
-        resolve([]);
+        resolve({ contested: [], unread: [] });
       };
       const phones = calls.map(phoneOf);
-      list.push({ tenantId, phones, decide, end, contest });
+      list.push({ tenantId, phones, maxRows, decide, end, contest, overflow });
     });
   }
 }
 
-function phoneOf({ sighting }: Call): string {
+function phoneOf({ sighting }: Pick<Call, 'sighting'>): string {
   return sighting.identifiers[0]!.value;
 }
 
@@ -301,6 +325,103 @@ describe('calls that another writer is in the way of', () => {
     const second = identify('2');
     batches.taken[1]!.contest();
     await expect(second).rejects.toThrow(OverloadedError);
+  });
+});
+
+describe('calls that have much to read', () => {
+  test('may read so many rows together', () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    void identify('1');
+    expect(batches.taken[0]!.maxRows).toBe(16_384);
+  });
+
+  test('are split until a batch may read what it has to, before those that came later', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const first = identify('first');
+    const answers = Array.from({ length: 20 }, (_, i) => identify(String(i)));
+    batches.taken[0]!.end();
+    await first;
+    await settled();
+    void identify('later');
+    batches.taken[1]!.overflow();
+    await settled();
+    expect(batches.taken.at(-1)!.phones).toEqual(['0', '1', '2']);
+    for (let i = 2; i < 9; i++) {
+      batches.taken[i]!.end();
+      await settled();
+    }
+    expect(await Promise.all(answers)).toHaveLength(20);
+    expect(batches.taken.slice(2).map(({ phones }) => phones.length)).toEqual([3, 3, 3, 3, 3, 3, 3]);
+    expect(batches.taken.at(-1)!.phones).toEqual(['18', '19', 'later']);
+  });
+
+  test('go to the lanes of large identities if one alone has too much', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const answer = identify('1');
+    batches.taken[0]!.overflow();
+    await settled();
+    expect(batches.large).toMatchObject([{ phones: ['1'], maxRows: undefined }]);
+    batches.large[0]!.end();
+    expect(await answer).toEqual(['1']);
+  });
+});
+
+describe('calls about an identity that is known to be large', () => {
+  test('leave the lanes to the others', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    batches.largePhones.add('large');
+    const large = Array.from({ length: 40 }, () => identify('large'));
+    const small = identify('small');
+    batches.taken[0]!.end();
+    expect(await small).toEqual(['small']);
+    expect(batches.large.map(({ phones }) => phones.length)).toEqual([1]);
+    for (let i = 0; i < 4; i++) {
+      batches.large[i]!.end();
+      await settled();
+    }
+    expect(await Promise.all(large)).toHaveLength(40);
+    expect(batches.large.map(({ phones }) => phones.length)).toEqual([1, 16, 16, 7]);
+  });
+
+  test('are read by one batch at a time, and another one while it writes', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '4' });
+    batches.largePhones.add('large');
+    Array.from({ length: 60 }, () => void identify('large'));
+    expect(batches.large).toHaveLength(1);
+    batches.large[0]!.decide();
+    await settled();
+    batches.large[1]!.decide();
+    await settled();
+    expect(batches.large).toHaveLength(2);
+  });
+
+  test('are refused if too many wait, when the others are not', async () => {
+    const { batches, identify } = batcher({ QUEUE_MAX: '2' });
+    batches.largePhones.add('large');
+    void identify('large');
+    void identify('large');
+    void identify('large');
+    await expect(identify('large')).rejects.toThrow(OverloadedError);
+    const small = identify('small');
+    batches.taken[0]!.end();
+    expect(await small).toEqual(['small']);
+  });
+
+  test('are decided under the lock of their identity in parts as small', async () => {
+    const { batches, identify } = batcher({});
+    batches.largePhones.add('7');
+    const answers = Array.from({ length: 20 }, () => identify('7'));
+    for (let i = 0; i < 3; i++) {
+      batches.large[i]!.contest();
+      await settled();
+    }
+    batches.contested[0]!.end();
+    await settled();
+    batches.contested[1]!.end();
+    await settled();
+    batches.contested[2]!.end();
+    await Promise.all(answers);
+    expect(batches.contested.map(({ phones }) => phones.length)).toEqual([1, 16, 3]);
   });
 });
 

@@ -1,0 +1,110 @@
+import { MikroORM } from '@mikro-orm/core';
+import { Registry } from 'prom-client';
+import { ormOptions } from '../../../mikro-orm.config.js';
+import { Settings } from '../../../src/config/settings.js';
+import { DecisionWriter } from '../../../src/identity/decision-writer.js';
+import type { Identity, Sighting } from '../../../src/identity/domain/contact.js';
+import { reconcile } from '../../../src/identity/domain/reconcile.js';
+import { remove } from '../../../src/identity/domain/remove.js';
+import { IdentityMetrics } from '../../../src/identity/identity.metrics.js';
+import type { ContactRepository } from '../../../src/identity/store/contact.repository.js';
+import { Contact } from '../../../src/identity/store/entities/contact.js';
+import { IdentityReader } from '../../../src/identity/store/identity-reader.js';
+import { sighting } from '../domain/fixtures.js';
+import { useDatabase } from '../../support/hooks.js';
+import { random, seedOf } from '../../support/random.js';
+
+const TENANT = 1;
+
+const database = useDatabase();
+let orm: MikroORM;
+let contacts: ContactRepository;
+let reader: IdentityReader;
+let writer: DecisionWriter;
+
+beforeAll(async () => {
+  const settings = new Settings({ DATABASE_URL: database.url, IDENTITY_CACHE_MIN_CONTACTS: '1' });
+  orm = await MikroORM.init({ ...ormOptions(settings, 'serve'), logger: () => undefined });
+  contacts = orm.em.getRepository(Contact);
+  reader = new IdentityReader(contacts, settings);
+  writer = new DecisionWriter(contacts, reader, settings, new IdentityMetrics(settings, new Registry()));
+});
+
+beforeEach(async () => {
+  await database.query('truncate contact, identifier, identity_merge cascade');
+  await database.query('alter sequence contact_id_seq restart');
+});
+
+afterAll(async () => {
+  await orm.close();
+});
+
+const write = (...sightings: Sighting[]) =>
+  writer.write({ tenantId: TENANT, sightings }, (snapshot) => reconcile(snapshot, sightings));
+
+const byId = ({ primaryId, rows }: Identity): Identity => ({
+  primaryId,
+  rows: rows.toSorted((a, b) => a.id - b.id),
+});
+
+test('a contact that was added is known without reading it', async () => {
+  await write(sighting('george@hillvalley.edu', '1'));
+  await reader.load({ tenantId: TENANT, contactId: 1 });
+  await write(sighting('george@hillvalley.edu', '2'));
+  const selection = { tenantId: TENANT, contactId: 1 };
+  const { identities } = await contacts.load(selection);
+  expect(reader.known(selection).map(byId)).toEqual(identities.map(byId));
+  const [read] = (await reader.load(selection)).identities;
+  expect(read).toBe(reader.known(selection)[0]);
+});
+
+test('what is known is what is stored, or is of another version, whatever is written', async () => {
+  const next = random(seedOf('known identities'));
+  const value = (): string => String(Math.floor(next() * 12));
+  let agreements = 0;
+  let merges = 0;
+  for (let step = 0; step < 150; step++) {
+    const sightings = Array.from({ length: 1 + Math.floor(next() * 3) }, () => ({
+      ...sighting(`e${value()}@hillvalley.edu`, value()),
+      ...(next() < 0.2 && { createdAt: Math.floor(next() * 1e15) }),
+    }));
+    if (next() < 0.1) {
+      const { identities } = await reader.load({ tenantId: TENANT, sightings });
+      const identity = identities[0];
+      const contact = identity?.rows.find(({ isDeleted }) => !isDeleted);
+      if (contact !== undefined) {
+        await writer.write({ tenantId: TENANT, contactId: contact.id }, ({ identities: [found], rules }) => ({
+          writes: remove(found!, contact.id, rules),
+        }));
+      }
+    } else {
+      const { decision } = await write(...sightings);
+      merges += decision.outcomes.filter((outcome) => outcome === 'merged').length;
+    }
+    for (const known of reader.known({ tenantId: TENANT, contactId: 0 })) {
+      const { identities } = await contacts.load({ tenantId: TENANT, contactId: known.primaryId });
+      const stored = identities.find(({ primaryId }) => primaryId === known.primaryId);
+      const version = (identity: Identity | undefined) =>
+        identity?.rows.find(({ id }) => id === known.primaryId)?.version;
+      if (version(stored) === version(known)) {
+        expect(byId(known)).toEqual(byId(stored!));
+        agreements++;
+      }
+    }
+  }
+  expect(merges).toBeGreaterThan(3);
+  expect(agreements).toBeGreaterThan(100);
+});
+
+test('a sighting is about a large identity if one that was read has a thousand contacts', async () => {
+  const others = Array.from({ length: 1_000 }, (_, i) => sighting('biff@hillvalley.edu', String(100 + i)));
+  const biff = sighting('biff@hillvalley.edu', null);
+  await write(...others.slice(0, 999));
+  await reader.load({ tenantId: TENANT, sightings: [biff] });
+  expect(reader.isAboutLarge(TENANT, biff)).toBe(false);
+  await write(others[999]!);
+  expect(reader.isAboutLarge(TENANT, biff)).toBe(true);
+  expect(reader.isAboutLarge(TENANT, sighting('doc@hillvalley.edu', '500'))).toBe(true);
+  expect(reader.isAboutLarge(TENANT, sighting('doc@hillvalley.edu', null))).toBe(false);
+  expect(reader.isAboutLarge(2, biff)).toBe(false);
+});

@@ -1,0 +1,131 @@
+import { jest } from '@jest/globals';
+import { MikroORM } from '@mikro-orm/core';
+import pg from 'pg';
+import { ormOptions } from '../../../mikro-orm.config.js';
+import { Settings } from '../../../src/config/settings.js';
+import { DatabaseUnavailableError } from '../../../src/database/session/unavailable.js';
+import { reconcile } from '../../../src/identity/domain/reconcile.js';
+import { remove } from '../../../src/identity/domain/remove.js';
+import type { Writes } from '../../../src/identity/domain/writes.js';
+import { Conflict } from '../../../src/identity/identity.errors.js';
+import type { ContactRepository } from '../../../src/identity/store/contact.repository.js';
+import { Contact } from '../../../src/identity/store/entities/contact.js';
+import { useDatabase } from '../../support/hooks.js';
+import { addLargeIdentity } from '../../support/large-identity.js';
+import { sighting } from '../domain/fixtures.js';
+
+const TENANT = 1;
+const SIZE = 11_000;
+
+const database = useDatabase();
+let orm: MikroORM;
+let contacts: ContactRepository;
+
+beforeAll(async () => {
+  orm = await MikroORM.init({
+    ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'serve'),
+    logger: () => undefined,
+  });
+  contacts = orm.em.getRepository(Contact);
+});
+
+beforeEach(async () => {
+  await database.query('truncate contact, identifier, identity_merge cascade');
+  await database.query('alter sequence contact_id_seq restart');
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+afterAll(async () => {
+  await orm.close();
+});
+
+/** What deleting contact 1 changes, decided and not yet written. */
+async function deletion(): Promise<Writes> {
+  const { identities, rules } = await contacts.load({ tenantId: TENANT, contactId: 1 });
+  return remove(identities[0]!, 1, rules);
+}
+
+/** By primary: how many rows link to it; and how many claims there are. */
+async function links(): Promise<unknown> {
+  return database.query(
+    `select coalesce(linked_id, id)::int as primary, count(*)::int - 1 as links,
+        (select count(*)::int from identifier) as claims
+      from contact group by 1 order by 1`,
+  );
+}
+
+/** By name of a statement: how many rows each was sent with, from now on. */
+function rowsSent(): Record<string, number[]> {
+  const sent: Record<string, number[]> = {};
+  const query = Reflect.get(pg.Client.prototype, 'query') as (...args: unknown[]) => void;
+  const recorded = function (this: pg.Client, ...args: unknown[]): void {
+    const [{ name, values }] = args as [{ name?: string; values?: unknown[] }];
+    if (name !== undefined && Array.isArray(values?.[1])) {
+      (sent[name] ??= []).push(values[1].length);
+    }
+    return query.apply(this, args);
+  };
+  jest.spyOn(pg.Client.prototype, 'query').mockImplementation(recorded);
+  return sent;
+}
+
+test('no statement locks or re-links more rows than it has the time for', async () => {
+  await addLargeIdentity(database, SIZE);
+  const writes = await deletion();
+  const sent = rowsSent();
+  expect(await contacts.apply(TENANT, writes)).toMatchObject({ freshIds: [] });
+  expect(sent).toMatchObject({
+    contact_lock_unchanged: [5_000, 5_000, 1_000],
+    contact_relink: [5_000, 5_000, 1_000],
+  });
+  expect(await links()).toEqual([{ primary: 2, links: SIZE - 1, claims: 2 * SIZE - 2 }]);
+});
+
+test('two large identities are merged in steps as well, under locks too', async () => {
+  const lorraine = await addLargeIdentity(database, 2, 'lorraine');
+  const george = await addLargeIdentity(database, SIZE, 'george');
+  const sightings = [sighting('lorraine1@hillvalley.edu', george.phoneNumber)];
+  const selection = { tenantId: TENANT, sightings };
+  const sent = rowsSent();
+  await contacts.applyLocked(
+    selection,
+    [lorraine.primaryId, george.primaryId],
+    (snapshot) => reconcile(snapshot, sightings).writes,
+  );
+  expect(sent.contact_relink).toEqual([5_000, 5_000, 1_001]);
+  expect(await links()).toEqual([{ primary: 1, links: SIZE + 1, claims: 2 * SIZE + 4 }]);
+});
+
+test('if one row has changed, whatever part it is in, nothing is written', async () => {
+  await addLargeIdentity(database, SIZE);
+  const writes = await deletion();
+  await database.query(`update contact set version = 2 where id = ${SIZE - 1}`);
+  expect(await contacts.apply(TENANT, writes)).toEqual(new Conflict('changed', [SIZE - 1]));
+  expect(await links()).toEqual([{ primary: 1, links: SIZE - 1, claims: 2 * SIZE }]);
+});
+
+test('a write that takes too long is given up as a whole', async () => {
+  await addLargeIdentity(database, SIZE);
+  const writes = await deletion();
+  const now = performance.now();
+  const sent = rowsSent();
+  jest
+    .spyOn(performance, 'now')
+    .mockImplementation(() => now + ((sent.contact_relink?.length ?? 0) > 1 ? 61_000 : 0));
+  await expect(contacts.apply(TENANT, writes)).rejects.toThrow(DatabaseUnavailableError);
+  jest.restoreAllMocks();
+  expect(await links()).toEqual([{ primary: 1, links: SIZE - 1, claims: 2 * SIZE }]);
+});
+
+test('reading gives up at the limit of rows, and what is known does not count', async () => {
+  await addLargeIdentity(database, 100);
+  const selection = { tenantId: TENANT, contactId: 7 };
+  expect(await contacts.loadAtMost(99, selection)).toBeNull();
+  const { identities } = (await contacts.loadAtMost(100, selection))!;
+  expect(identities[0]!.rows).toHaveLength(100);
+  expect(await contacts.loadAtMost(1, selection, identities)).toMatchObject({ identities });
+  expect((await contacts.loadAtMost(Infinity, selection))!.identities).toHaveLength(1);
+});
