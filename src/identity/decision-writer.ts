@@ -12,18 +12,18 @@ import { ContactRepository, type Committed, type Selection } from './store/conta
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
 
-/** After so many lost races a decision locks its rows before it is made again. */
+/** After this many lost races a decision locks its rows before the next attempt. */
 export const OPTIMISTIC_ATTEMPTS = 3;
-/** A decision under locks loses only to identities that were not involved before; so many would be a storm of merges. */
+/** A decision under locks loses only if new identities come in. This many in a row would need a storm of merges. */
 const MAX_ATTEMPTS = 40;
-/** No attempt begins later than this after the first. */
+/** No attempt starts later than this after the first. */
 const ATTEMPTS_WITHIN_MS = 5_000;
 /** Decisions under locks at once; each holds a connection for as long as it waits for another writer. */
 const LOCKED_AT_ONCE = 4;
 /** How long a decision waits for another write of this process to the same identities. */
 const TURN_WITHIN_MS = 1_000;
 
-/** What a decision function returns: what is to be written, and whatever else its caller wants to know of it. */
+/** What a decision function returns: the writes, and anything else that its caller needs. */
 export interface Decision {
   readonly writes: Writes;
 }
@@ -34,7 +34,7 @@ export interface Prepared<D extends Decision> {
   readonly decision: D;
 }
 
-/** A decision that holds. */
+/** A decision that was written, or that had nothing to write. */
 export interface Written<D extends Decision> {
   /** As it was made in the attempt that was committed, with provisional ids */
   readonly decision: D;
@@ -43,15 +43,15 @@ export interface Written<D extends Decision> {
 }
 
 /**
- * Gets a decision written: loads, decides, applies, and does it again if another writer was faster.
+ * Writes a decision: loads, decides, applies, and repeats if another writer was faster.
  *
- * It knows nothing of what is decided: reconciling, deleting and every change by hand go through it.
+ * It does not know what is decided: reconciling, deleting and every change by hand use it.
  */
 @Injectable()
 export class DecisionWriter {
   private readonly logger = new Logger('DecisionWriter');
   private readonly locked: LimitFunction;
-  /** By primary: the write of this process that is under way to its identity. */
+  /** By primary: the running write of this process to its identity. */
   private readonly underWay = new Map<number, Promise<unknown>>();
 
   constructor(
@@ -66,14 +66,14 @@ export class DecisionWriter {
   }
 
   /**
-   * Decides until a decision is written, or there is nothing to write: three times on what is stored, then under the
-   * locks of the identities that the decisions before touched. Bounded in attempts and in time.
+   * Decides until a decision is written, or there is nothing to write: three times without locks, then under the locks of the
+   * identities that earlier decisions touched. Bounded in attempts and in time.
    *
-   * A lost connection does not tell whether the last commit was carried out: the caller must know whether it may repeat.
+   * After a lost connection nobody knows whether the last commit took place. The caller must know whether it may repeat.
    *
-   * @param decide called once an attempt, with what is stored then; must be pure
-   * @param from `prepared`: a decision to try first, of which an outdated one is a conflict like any other; `lockIds`:
-   *   primaries to lock, where it is known that deciding without locks has no chance
+   * @param decide called once per attempt, with what is stored then; must be pure
+   * @param from `prepared`: a decision to try first; if it is outdated, that is a conflict like any other. `lockIds`: primaries
+   *   to lock at once, if deciding without locks has no chance
    * @throws {ContentionError} if it lost every race; nothing was changed
    */
   async write<D extends Decision>(
@@ -111,7 +111,7 @@ export class DecisionWriter {
     return this.decideOn(selection, await this.reader.load(selection), decide);
   }
 
-  /** As {@link prepare}, but gives up, with null, if there are more rows to read than `maxRows`. */
+  /** Like {@link prepare}; null if there are more rows to read than `maxRows`. */
   async prepareAtMost<D extends Decision>(
     maxRows: number,
     selection: Selection,
@@ -122,8 +122,8 @@ export class DecisionWriter {
   }
 
   /**
-   * One attempt to write a decision. Waits for no writer of another process, and for those of this one not for long: it
-   * is not left to the database to find these out, since a hot identity would be read and decided on many times over.
+   * One attempt to write a decision. Waits for no writer of another process, and only briefly for writers of this process.
+   * This process tracks its own writers, because otherwise a hot identity would be read and decided many times.
    *
    * @param attempt which one it is, from 1; for the metrics
    * @returns the ids of the newcomers, or a conflict: nothing was written
@@ -155,7 +155,7 @@ export class DecisionWriter {
     }
   }
 
-  /** Decides, with the rules that the decision asks for. */
+  /** Decides, and reads the rules that the decision needs. */
   private async decideOn<D extends Decision>(
     { tenantId }: Selection,
     loaded: Snapshot,
@@ -183,7 +183,7 @@ export class DecisionWriter {
       : { decision, freshIds: outcome };
   }
 
-  /** Waits for the writers that hold the identities; so does the attempt after it, with what this one found to be touched. */
+  /** Waits for the writers that hold the identities. The next attempt locks what this one touched, and waits too. */
   private async decideUnderLocks<D extends Decision>(
     selection: Selection,
     decide: (snapshot: Snapshot) => D,
@@ -229,12 +229,12 @@ export class DecisionWriter {
   }
 }
 
-/** An attempt that another writer was faster than, and the primaries of the identities that it touched. */
+/** An attempt that lost against another writer, and the primaries of the identities that it touched. */
 class Lost {
   constructor(readonly primaryIds: readonly number[]) {}
 }
 
-/** Whoever changes an identity touches its primary, so that the primaries stand for all of it. */
+/** Every change of an identity touches its primary, so the primary stands for the whole identity. */
 function touchedPrimaries({ identities }: Snapshot, { touched }: Writes): number[] {
   const touchedIds = new Set(touched.map(({ id }) => id));
   return identities.map(({ primaryId }) => primaryId).filter((id) => touchedIds.has(id));

@@ -2,7 +2,7 @@ import { RETRY_IN_A_SECOND } from '../http/problems/problem.errors.js';
 import type { ProblemDescription, ProblemError } from '../http/problems/problem.js';
 import type { ConflictCause } from './identity.metrics.js';
 
-/** There is no live contact with this id. Says nothing of whether there ever was one. */
+/** There is no live contact with this id. Does not reveal whether there ever was one. */
 export class ContactNotFoundError extends Error implements ProblemError {
   override readonly name = 'ContactNotFoundError';
 
@@ -25,18 +25,18 @@ export class DeletionUnderWayError extends Error implements ProblemError {
       title: 'Deletion under way',
       status: 503,
       detail:
-        'The deletion is not finished, and goes on. Send the call again: 404 then says that the contact is deleted.',
+        'The deletion is still running. Send the call again; 404 then means that the contact is deleted.',
       headers: { 'retry-after': '5' },
     };
   }
 }
 
-/** The same identities were changed by others at every attempt. Nothing was written; the call may be repeated. */
+/** Other writers changed the same identities at every attempt. Nothing was written; the call may be repeated. */
 export class ContentionError extends Error implements ProblemError {
   override readonly name = 'ContentionError';
 
   constructor() {
-    super('the identity is being changed by too many calls at once');
+    super('too many calls are changing the identity at once');
   }
 
   get problem(): ProblemDescription {
@@ -51,11 +51,11 @@ export class ContentionError extends Error implements ProblemError {
 }
 
 /**
- * Why a decision was not written: another writer was faster, or is at work on what it rests on. Nothing was changed.
- * `overtaken`: it was another write of this process, which the database was not asked about.
+ * A decision was not written, because another writer was faster or is changing the same rows. Nothing was changed.
+ * `overtaken`: the other writer is in this process, and the database was not asked.
  */
 export class Conflict<C extends ConflictCause | 'overtaken' = ConflictCause> {
-  /** @param rowIds contacts that the decision rests on and that another holds or has changed; empty: it is not known which */
+  /** @param rowIds contacts of the decision that another writer holds or has changed; empty: it is not known which */
   constructor(
     readonly cause: C,
     readonly rowIds: readonly number[] = [],

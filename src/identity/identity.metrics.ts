@@ -3,19 +3,19 @@ import { Counter, Histogram, Registry } from 'prom-client';
 import { Settings } from '../config/settings.js';
 import { addGauge } from '../telemetry/metrics/registry.js';
 
-/** Why a decision could not be written: what it rests on was changed by another, or could not be had in time. */
+/** Why a decision could not be written: another writer changed its rows, or held them for too long. */
 export type ConflictCause = (typeof CAUSES)[number];
 const CAUSES = ['changed', 'claimed', 'not_held', 'serialization', 'deadlock', 'lock_timeout'] as const;
 const LINK_PRECEDENCES = ['primary', 'secondary'] as const;
 
-/** What of a decision is counted. */
+/** What is counted of a decision. */
 interface Written {
   readonly newcomers: readonly { readonly linkedId: number | null }[];
   readonly merges: readonly unknown[];
   readonly deletion: unknown;
 }
 
-/** The sightings that wait for a batch, the batches under way, and the sightings that another writer is in the way of. */
+/** How many sightings wait for a batch, how many batches run, and how many sightings wait for another writer. */
 interface Load {
   readonly waiting: number;
   readonly waitingForLarge: number;
@@ -26,7 +26,7 @@ interface Load {
 const SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5];
 
-/** What is counted of batches, decisions and identities. No metric has a label whose values a caller could choose. */
+/** Metrics of batches, decisions and identities. No metric has a label whose values a caller could choose. */
 @Injectable()
 export class IdentityMetrics {
   private load: () => Load = () => ({ waiting: 0, waitingForLarge: 0, busyLanes: 0, contested: 0 });
@@ -60,7 +60,7 @@ export class IdentityMetrics {
     addGauge(
       registry,
       'identity_batches_under_way',
-      'Batches under way; no more than BATCH_LANES, and two of large identities',
+      'Running batches; no more than BATCH_LANES, and two for large identities',
       () => this.load().busyLanes,
     );
     addGauge(
@@ -71,7 +71,7 @@ export class IdentityMetrics {
     );
     this.batchSize = new Histogram({
       name: 'identity_batch_size',
-      help: 'Sightings of a batch; the sum counts all sightings',
+      help: 'Sightings in a batch; the sum counts all sightings',
       buckets: SIZES,
       registers,
     });
@@ -83,13 +83,13 @@ export class IdentityMetrics {
     });
     this.batchDuration = new Histogram({
       name: 'identity_batch_duration_seconds',
-      help: 'Time that a batch took, from its start to the last answer',
+      help: 'Duration of a batch, from its start to the last answer',
       buckets: SECONDS,
       registers,
     });
     this.identitySize = new Histogram({
       name: 'identity_contacts_per_identity',
-      help: 'Live contacts of the identities that sightings were answered with',
+      help: 'Live contacts of the identities in the answers',
       buckets: [1, 2, 3, 5, 10, 20, 50, 100, 1_000, 10_000],
       registers,
     });
@@ -101,7 +101,7 @@ export class IdentityMetrics {
     });
     this.attempts = new Histogram({
       name: 'identity_decision_attempts',
-      help: 'Attempts that a decision took until it held; 1 is no conflict',
+      help: 'Attempts until a decision was written; 1: no conflict',
       buckets: [1, 2, 3, 4, 6, 10, 20, 40],
       registers,
     });
@@ -112,7 +112,7 @@ export class IdentityMetrics {
     });
     this.contacts = new Counter({
       name: 'identity_contacts_created_total',
-      help: 'Contacts that were inserted: primary begins an identity, secondary was linked to one',
+      help: 'Inserted contacts: primary: a new identity, secondary: linked to an identity',
       labelNames: ['link_precedence'],
       registers,
     });
@@ -126,17 +126,17 @@ export class IdentityMetrics {
       help: 'Contacts that were deleted',
       registers,
     });
-    // From the start, so that the first of a kind is a rise from 0 and not the beginning of a series.
+    // Set to 0 at the start, so that the first event of a kind is a rise and not the beginning of a series.
     CAUSES.forEach((cause) => this.conflicts.inc({ cause }, 0));
     LINK_PRECEDENCES.forEach((precedence) => this.contacts.inc({ link_precedence: precedence }, 0));
   }
 
-  /** Lets the gauges read the load when they are scraped. */
+  /** Gives the gauges the load, which they read at each scrape. */
   watch(load: () => Load): void {
     this.load = load;
   }
 
-  /** Measures a batch while it is worked on. `since`: when each sighting came, as `performance.now()`. */
+  /** Measures a batch. `since`: when each sighting arrived, as `performance.now()`. */
   async batch(sightings: readonly { readonly since: number }[], work: () => Promise<void>): Promise<void> {
     if (!this.isOn) {
       return work();
@@ -162,7 +162,7 @@ export class IdentityMetrics {
     this.conflicts.inc({ cause });
   }
 
-  /** A decision held, after so many attempts. */
+  /** A decision was written after this many attempts. */
   settled(attempts: number, { newcomers, merges, deletion }: Written): void {
     if (!this.isOn) {
       return;

@@ -1,2 +1,2 @@
-/** Contacts from which on an identity counts as large: it is worked on in a lane of its own. */
+/** An identity with this many contacts or more is large: calls about it have lanes of their own. */
 export const LARGE_CONTACTS = 1_000;

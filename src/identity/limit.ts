@@ -3,7 +3,7 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Lets a few in at once. The others wait in order of arrival, and are refused if they are too many or wait too long. */
+/** Limits how many run at once. The others wait in order of arrival, and are refused if too many wait or one waits too long. */
 export class Limit {
   private inside = 0;
   private readonly queue = new Set<Waiting>();
@@ -25,8 +25,8 @@ export class Limit {
   /**
    * Resolves when there is room.
    *
-   * @returns leaves again; more than one call counts as one
-   * @throws what `refusal` makes
+   * @returns a function that frees the place; only its first call counts
+   * @throws the error that `refusal` creates
    */
   async enter(): Promise<() => void> {
     const { atOnce, maxWaiting, refusal } = this.options;
@@ -46,7 +46,7 @@ export class Limit {
     };
   }
 
-  /** Does work inside. */
+  /** Runs work within the limit. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const leave = await this.enter();
     try {
@@ -68,7 +68,7 @@ export class Limit {
     });
   }
 
-  /** The next one takes over the place, so that nobody who arrives just now is faster. */
+  /** Passes the place to the next one that waits, so that a new arrival can't be faster. */
   private leave(): void {
     const [next] = this.queue;
     if (next === undefined) {

@@ -16,15 +16,15 @@ import { LARGE_CONTACTS } from './large.js';
 import { Limit } from './limit.js';
 import { IdentityReader } from './store/identity-reader.js';
 
-/** So often a batch waits for the other batches of this process before it sets its calls aside. */
+/** How often a batch waits for other batches of this process before it sets its calls aside. */
 const MAX_TURNS = 10;
 
-/** Reads by contact at once: more would only take the connections that batches wait for. */
+/** The most reads by contact at once. More would take the connections that batches wait for. */
 const READS_AT_ONCE = 4;
-/** What reads a large identity in whole has a place to itself, for its memory and for the time that it takes from others. */
+/** Only one call at a time reads a whole large identity, because of the memory and the time that it takes from others. */
 const ONE_AT_A_TIME = { atOnce: 1, maxWaiting: 256, waitMs: MAX_WAIT_MS };
 
-/** The operations on identities. What each decides is in the pure core, how it is written in the decision writer. */
+/** The operations on identities. The pure core decides, and the decision writer writes. */
 @Injectable()
 export class ReconciliationService {
   private readonly reads: Limit;
@@ -42,18 +42,18 @@ export class ReconciliationService {
       atOnce: Math.max(1, Math.min(READS_AT_ONCE, databasePoolMax - batchLanes)),
       maxWaiting: queueMax,
       waitMs: MAX_WAIT_MS,
-      refusal: () => new OverloadedError('too many calls wait already'),
+      refusal: () => new OverloadedError('too many calls are waiting'),
     });
   }
 
   /**
-   * Reconciles sightings as if they came one by one, and answers each as soon as its answer is true: at once if it
-   * rests on what is stored, otherwise when the batch is committed. Waits for no other process.
+   * Reconciles sightings as if they arrived one by one, and answers each as soon as its answer is true: at once if it rests
+   * only on stored rows, otherwise when the batch is committed. Waits for no other process.
    *
-   * @param options `maxRows`: how many rows it may read; `onDecided`: told when the identities are read and the first
-   *   decision on them is made
-   * @returns the calls that were not answered: `contested`, because another writer holds their identity
-   *   ({@link identifyContested} is for them); `unread`, because together they have more rows than it may read
+   * @param options `maxRows`: the most rows that it may read; `onDecided`: called when the identities are read and the first
+   *   decision is made
+   * @returns the calls that were not answered: `contested`, because another writer holds their identity (use
+   *   {@link identifyContested}); `unread`, because together they have more rows than it may read
    */
   async identify<C extends Call>(
     tenantId: number,
@@ -64,7 +64,7 @@ export class ReconciliationService {
     let unread: readonly C[] = [];
     const setAside = new Set<C>();
     const open = (): C[] => calls.filter((call) => !call.isEnded && !setAside.has(call));
-    // Safe to repeat though the outcome be unknown: sightings that were written are known by then, and write nothing.
+    // Safe to repeat after an unknown outcome: sightings that were written are known then, and write nothing.
     await retryUnavailable(async () => {
       for (let attempt = 1, left = open(); left.length > 0; attempt++, left = open()) {
         const prepared = await this.writer.prepareAtMost(
@@ -92,15 +92,15 @@ export class ReconciliationService {
     return { contested, unread };
   }
 
-  /** Whether a sighting concerns an identity that was large when it was seen last. */
+  /** Whether a sighting is about an identity that was large when it was last read. */
   isAboutLarge(tenantId: number, sighting: Sighting): boolean {
     return this.reader.isAboutLarge(tenantId, sighting);
   }
 
   /**
-   * As {@link identify}, but waits for the other writers: decides under the lock of the identity that is contested.
+   * Like {@link identify}, but waits for the other writers: decides under the lock of the contested identity.
    *
-   * @param primaryId as {@link identify} told it
+   * @param primaryId as returned by {@link identify}
    * @throws {ContentionError} if it lost every race; calls not answered by then have changed nothing
    */
   async identifyContested(tenantId: number, primaryId: number, calls: readonly Call[]): Promise<void> {
@@ -114,15 +114,15 @@ export class ReconciliationService {
     decision.answerAll(freshIds);
   }
 
-  /** Decides on sightings before it is their turn, for {@link reconcileAll}. Writes nothing. */
+  /** Decides on sightings in advance, for {@link reconcileAll}. Writes nothing. */
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<Prepared<Reconciliation>> {
     return this.writer.prepare({ tenantId, sightings }, (snapshot) => reconcile(snapshot, sightings));
   }
 
   /**
-   * Reconciles sightings as if they came one by one, all in one transaction, and tells what became of each.
+   * Reconciles sightings as if they arrived one by one, in one transaction, and returns the effect of each.
    *
-   * @param prepared a decision on the same sightings to try first; if it is out of date that is a conflict like any other
+   * @param prepared a decision on the same sightings to try first; if it is out of date, that is a conflict like any other
    * @throws {ContentionError} if it lost every race; nothing was changed
    */
   async reconcileAll(
@@ -151,13 +151,13 @@ export class ReconciliationService {
   }
 
   /**
-   * Deletes a contact; see {@link remove} for what becomes of the rest.
+   * Deletes a contact; {@link remove} decides what happens to the rest.
    *
    * @returns whether there was a live contact to delete
    * @throws {ContentionError} if it lost every race; nothing was changed
    */
   async delete(tenantId: number, contactId: number): Promise<boolean> {
-    // Repeated because the first call takes longer than its caller may wait: it need not read all of it once more.
+    // A repeated call, because the first one takes longer than its caller may wait, joins the running deletion.
     await this.largeDeletionsUnderWay.get(contactId)?.catch(() => undefined);
     let isDecided = false;
     const selection = { tenantId, contactId };
@@ -167,7 +167,7 @@ export class ReconciliationService {
         ? { writes: NO_WRITES, isFound: false }
         : { writes: remove(identity, contactId, rules), isFound: true };
     };
-    // Once a deletion may have been written, a repetition could only find the contact gone and call it unknown.
+    // Once a deletion may have been written, a repetition might find no contact and wrongly report it as unknown.
     const { decision } = await retryUnavailable(
       async () => {
         const prepared = await this.writer.prepareAtMost(LARGE_CONTACTS, selection, decide);
@@ -195,11 +195,11 @@ function sightingsOf(calls: readonly Call[]): Sighting[] {
   return calls.map(({ sighting }) => sighting);
 }
 
-/** What lost against a claim may have a chance at once; what another holds or has changed had better wait for it. */
+/** A call that lost against a claim may succeed at once. A call whose rows another writer holds or has changed should wait. */
 function isWorthAnother(attempt: number, { cause }: Conflict | Conflict<'overtaken'>): boolean {
   return cause === 'overtaken' ? attempt < MAX_TURNS : cause === 'claimed' && attempt < OPTIMISTIC_ATTEMPTS;
 }
 
 function tooManyAboutLarge(): OverloadedError {
-  return new OverloadedError('too many calls about large identities wait already');
+  return new OverloadedError('too many calls about large identities are waiting');
 }

@@ -91,7 +91,7 @@ export class ContactsController {
     operationId: 'deleteContact',
     summary: 'Delete a contact',
     description:
-      'Soft delete: the contact matches nothing and shows nowhere from then on. If it was the primary, the oldest remaining contact becomes primary. Identifiers that no other contact of the identity carries are free again. The rest of the identity stays together.',
+      'Soft delete: from then on the contact matches nothing and appears in no answer. If it was the primary, the oldest remaining contact becomes the primary. Identifiers that no other contact of the identity has are free again. The rest of the identity stays together.',
   })
   @ApiParam(ID)
   @ApiNoContentResponse({ description: 'The contact is deleted.' })
@@ -99,9 +99,9 @@ export class ContactsController {
     {
       ...PROBLEMS,
       503: 'The database is not available, or did not answer in time. Safe to repeat; a 404 then says that the contact is deleted.',
-      // It takes no body, but one that is sent is read before anyone asks for the route.
-      413: 'The body, of which none is needed, is larger than 16 KiB.',
-      415: 'The body, of which none is needed, is not JSON.',
+      // The call needs no body, but a body that is sent is read before the route is called.
+      413: 'The body is larger than 16 KiB; the call needs none.',
+      415: 'The body is not JSON; the call needs none.',
     },
     ...EXAMPLES,
   )

@@ -9,19 +9,19 @@ import { LARGE_CONTACTS } from '../large.js';
 import { Limit } from '../limit.js';
 import { IdentityResponse } from './dto/identity.response.js';
 
-/** Answers that are made or written to their connections at once: each write of a chunk takes time from the small ones. */
+/** Large answers that are built or sent at once. Each write of a chunk takes time from small answers. */
 const AT_ONCE = 4;
 const MAX_WAITING = 256;
-/** A caller that reads slowly gives its place to others after this; what it costs from then on is memory only. */
+/** After this a slow reader gives its place to others. From then on it costs only memory. */
 const PLACE_FOR_MS = 500;
-/** Memory for the answers that callers have not read yet; those of one identity share most of it. */
+/** Memory for unread answers. Answers about one identity share most of it. */
 const UNREAD_MAX_BYTES = 64 * 1024 * 1024;
-/** Values that are turned into JSON without a break for other calls; some 0.2 ms. */
+/** Values that become JSON without a break for other calls: about 0.2 ms. */
 const SLICE = 2_000;
-/** A piece of JSON below this is put together with the next. */
+/** A piece of JSON smaller than this is combined with the next. */
 const SMALL_BYTES = 16 * 1024;
 
-/** The JSON of a list, without its brackets, in pieces that all answers share that begin with the same values. */
+/** The JSON of a list, without its brackets, in pieces. Answers that begin with the same values share pieces. */
 interface ListJson {
   readonly values: readonly unknown[];
   readonly pieces: readonly Buffer[];
@@ -33,8 +33,8 @@ type Lists = Map<string, ListJson>;
 /**
  * Sends the answers that show a large identity.
  *
- * The JSON of their lists is kept: an identity grows at the end of its lists, and so the next answer takes over all that
- * the one before it had. What is kept is compared with what is to be sent, value by value, and never trusted.
+ * The JSON of their lists is kept. An identity grows at the end of its lists, so the next answer reuses the JSON of the one
+ * before. The kept JSON is never trusted: it is compared with the answer, value by value.
  */
 @Injectable()
 export class LargeAnswers {
@@ -135,14 +135,14 @@ export class LargeAnswers {
 }
 
 function tooManyAnswers(): OverloadedError {
-  return new OverloadedError('too many answers about large identities wait already');
+  return new OverloadedError('too many answers about large identities are waiting');
 }
 
 function bytesOf({ values, pieces }: ListJson): number {
   return pieces.reduce((sum, { length }) => sum + length, values.length * 8);
 }
 
-/** The JSON of a list, which goes on from what is kept if it begins with the same values. */
+/** The JSON of a list. Reuses the kept JSON if the list begins with the same values. */
 async function listJson(values: readonly unknown[], kept?: ListJson): Promise<ListJson> {
   const isLonger = kept !== undefined && beginsWith(values, kept.values);
   const pieces = isLonger ? [...kept.pieces] : [];
@@ -163,7 +163,7 @@ function beginsWith(values: readonly unknown[], beginning: readonly unknown[]): 
   );
 }
 
-/** Pieces stay as they are, since other answers have them too: a small one at the end is replaced by a longer one. */
+/** Pieces are never changed, because other answers share them. A small piece at the end is replaced by a longer one. */
 function append(pieces: Buffer[], piece: Buffer): void {
   const last = pieces.at(-1);
   if (last !== undefined && last.length < SMALL_BYTES) {
@@ -173,7 +173,7 @@ function append(pieces: Buffer[], piece: Buffer): void {
   }
 }
 
-/** Each chunk is a write of its own, so that small pieces go out together. Large ones are not copied. */
+/** Each chunk is one write, so small pieces are sent together. Large pieces are not copied. */
 function* chunksOf(pieces: readonly Buffer[]): Generator<Buffer> {
   let small: Buffer[] = [];
   for (const piece of pieces) {

@@ -4,11 +4,11 @@ import { OverloadedError } from '../../http/problems/problem.errors.js';
 import { refuseLate, takeTogether, together, type WaitingCall } from './call.js';
 
 interface Options {
-  /** Batches under way at once. */
+  /** Batches that run at the same time. */
   readonly lanes: number;
-  /** Calls of a batch at most. */
+  /** The most calls in a batch. */
   readonly batchMax: number;
-  /** So many must wait for a batch to be read beside another that is being read. */
+  /** A second batch is read while another is being read only if this many sightings wait. */
   readonly minBeside: number;
   /** Calls that may wait. */
   readonly queueMax: number;
@@ -16,23 +16,23 @@ interface Options {
   readonly tooLate: () => Error;
 }
 
-/** Works on a batch, and tells when it is decided. */
+/** Works on a batch, and reports when it is decided. */
 type Work = (tenantId: number, calls: readonly WaitingCall[], onDecided: () => void) => Promise<void>;
 
 /**
- * Natural batching: while batches are under way, arriving calls wait, and the next batch takes all that wait.
+ * Natural batching: while batches are running, arriving calls wait, and the next batch takes all that wait.
  *
- * An idle lane handles a call at once; a busy service shares a transaction among many, and calls about one hot identity
- * meet in one batch, where in transactions of their own they would fight over its rows.
+ * An idle lane handles a call at once. A busy service shares a transaction among many calls. Calls about one hot identity meet
+ * in one batch, while separate transactions would compete for its rows.
  */
 export class BatchLanes {
   /** By tenant, in order of arrival; a batch never mixes tenants. */
   private readonly queues = new Map<number, WaitingCall[]>();
   private waitingCalls = 0;
   private busy = 0;
-  /** How many of the batches under way are not decided yet; the others write. */
+  /** How many of the running batches are not decided yet; the others write. */
   private undecided = 0;
-  /** Batches under way, whose callers may not have been answered yet. */
+  /** Running batches; some of their callers may not have an answer yet. */
   private readonly underWay = new Set<readonly WaitingCall[]>();
 
   constructor(
@@ -65,7 +65,7 @@ export class BatchLanes {
     this.fillLanes();
   }
 
-  /** Lets calls of a batch wait once more, before those that came later. */
+  /** Lets calls of a batch wait again, before those that arrived later. */
   putBack(tenantId: number, calls: readonly WaitingCall[]): void {
     if (calls.length === 0) {
       return;
@@ -75,8 +75,8 @@ export class BatchLanes {
   }
 
   /**
-   * Answers those that wait for too long, whatever holds up the lanes: a database that has stopped to answer would hold
-   * them for as long as a statement may take, and a connection after it.
+   * Answers calls that have waited too long, whatever blocks the lanes. A database that no longer answers would block them for
+   * as long as a statement and then a connection may take.
    */
   sweep(): void {
     for (const [tenantId, queue] of this.queues) {
@@ -88,7 +88,7 @@ export class BatchLanes {
     this.underWay.forEach((batch) => batch.forEach((call) => call.failIfLate()));
   }
 
-  /** Whether one more may wait. In a full house, those may still come whose tenant has less than its share of it. */
+  /** Whether one more sighting may wait. If the queue is full, tenants with less than their share of it still may add one. */
   private hasRoom(ofTenant: number): boolean {
     const { queueMax } = this.options;
     return this.waitingCalls < queueMax || ofTenant < queueMax / (this.queues.size + 1);
@@ -99,7 +99,7 @@ export class BatchLanes {
       if (!this.isLaneFree(queue.length)) {
         return;
       }
-      // Taken out and, if more wait, put back last: tenants take turns.
+      // Removed and, if more wait, added again at the end, so that tenants take turns.
       this.queues.delete(tenantId);
       const batch = takeTogether(queue, this.options.batchMax);
       this.waitingCalls -= batch.length;
@@ -113,8 +113,8 @@ export class BatchLanes {
   }
 
   /**
-   * While one batch reads, another pays only if it is large: each costs as much as reading a dozen sightings. While one
-   * writes, the other lanes are free to all, so that what is known does not wait for a disk.
+   * While one batch reads, a second one is worth its cost only if it is large: a batch costs as much as reading a dozen
+   * sightings. While one writes, the other lanes are free, so that known customers do not wait for the disk.
    */
   private isLaneFree(waiting: number): boolean {
     const { lanes, minBeside } = this.options;
@@ -127,7 +127,7 @@ export class BatchLanes {
       if (!isDecided) {
         isDecided = true;
         this.undecided--;
-        // Not at once: what decides in the middle of its own work would start another batch within it.
+        // Deferred, because a batch that has just been decided would otherwise start the next one inside its own work.
         queueMicrotask(() => this.fillLanes());
       }
     };

@@ -14,12 +14,12 @@ import { ContentionError } from '../identity.errors.js';
 //
 // A call about a large identity does the same in queues and lanes for such calls.
 //
-// A call ends once, with an answer or an error. One that was ended with 503 while it was worked on leaves the work at its
-// next attempt; what is on its way to the database then may still be written, which is safe, as a call may be repeated.
+// A call ends once, with an answer or an error. If it ends with 503 while a batch works on it, it leaves the batch at the next
+// attempt. What is already on its way to the database may still be written, which is safe, because a call may be repeated.
 
-/** How long a call waits for its turn at most. After that its caller had better try again elsewhere. */
+/** The longest time that a call waits for its turn. After that its caller should try another replica. */
 export const MAX_WAIT_MS = 1_500;
-/** No caller waits longer than this for an answer or a refusal. With all that a call takes besides, that is within 5 s. */
+/** The longest time that a caller waits for an answer or an error. With the rest of the call it stays below 5 s. */
 const ANSWER_WITHIN_MS = 4_200;
 
 /** A sighting whose caller waits for an answer. */
@@ -33,7 +33,7 @@ export interface Call {
 export class WaitingCall implements Call, Traced {
   readonly since = performance.now();
   isEnded = false;
-  /** Calls that it may be decided together with, itself included: fewer if they would have to read too much. */
+  /** The most calls in its batch, itself included; fewer if the batch would read too many rows. */
   togetherMax = Infinity;
 
   constructor(
@@ -69,7 +69,7 @@ export class WaitingCall implements Call, Traced {
 /**
  * Takes calls that are decided together from the front of a queue.
  *
- * @param max how many at most; fewer, if one of them may be together only with fewer
+ * @param max the most calls; fewer if one of them allows only a smaller batch
  */
 export function takeTogether(queue: WaitingCall[], max: number): WaitingCall[] {
   let count = 0;
@@ -120,9 +120,9 @@ function isForAll(error: unknown): boolean {
 }
 
 /**
- * The result of `work`, unless that takes too long for a caller. The work is not stopped: its own limits do that.
+ * The result of `work`, or an error if it takes too long for a caller. The work is not stopped: it has its own limits.
  *
- * @param late what the caller is told then
+ * @param late the error for the caller
  */
 export async function answerInTime<T>(work: Promise<T>, late: () => Error = tooSlow): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

@@ -15,10 +15,10 @@ interface Group {
 }
 
 /**
- * Calls that another writer is in the way of: one that holds their identity, or has just changed it.
+ * Calls that wait because another writer holds their identity, or has just changed it.
  *
- * They leave the batches, whose lanes they would block for as long as that writer takes, and wait by identity: one after
- * the other those of one identity, beside each other those of several.
+ * They leave the batches, because they would block a lane for as long as that writer takes. They wait by identity: those of
+ * one identity one after the other, those of several identities at the same time.
  */
 export class ContestedCalls {
   /** By identity, in order of arrival. */
@@ -40,10 +40,10 @@ export class ContestedCalls {
   add(tenantId: number, contested: readonly Contested<WaitingCall>[]): void {
     for (const { call, primaryId } of contested) {
       if (this.count >= this.max) {
-        call.fail(new OverloadedError('too many calls wait already'));
+        call.fail(new OverloadedError('too many calls are waiting'));
         continue;
       }
-      // A provisional id means another identity in each batch.
+      // The same provisional id means a different identity in each batch.
       const key = primaryId > 0 ? `${tenantId} ${primaryId}` : `new ${this.newcomers++}`;
       const group = this.waiting.get(key) ?? { tenantId, primaryId, calls: [] };
       group.calls.push(call);

@@ -12,25 +12,25 @@ import { ContestedCalls } from './contested-calls.js';
 
 const SWEEP_MS = 100;
 
-/** So many calls make it worth reading a batch beside another that is being read. */
+/** A second batch is read while another is being read only if this many calls wait. */
 const MIN_BESIDE = 16;
 
-/** Rows that a batch may read; some 50 ms of work. A batch of 256 calls stays below it up to 64 contacts an identity. */
+/** Rows that a batch may read: about 50 ms of work. A batch of 256 calls stays below it up to 64 contacts per identity. */
 const BATCH_ROWS = 16_384;
-/** A batch that has read more than it may is split into so many. */
+/** A batch that would read more rows is split into this many. */
 const PARTS = 8;
 
-/** Calls about large identities that are decided together: each answer shows the whole of it. */
+/** Calls about large identities that are decided together. Each answer shows a whole identity. */
 const LARGE_BATCH = 16;
 const LARGE_QUEUE_MAX = 512;
-/** One of them reads at a time, and while it writes another one may. */
+/** One batch of them reads at a time. While it writes, another one may read. */
 const LARGE_LANES = 2;
 
 /**
- * Takes sightings to the batches that reconcile them, in lanes of their own if their identity is known to be large.
+ * Brings sightings to the batches that reconcile them, in separate lanes if their identity is known to be large.
  *
- * No batch waits for a timer; the only one there is answers the calls that are kept waiting. One timer for all, because
- * one each would cost every call.
+ * No batch waits for a timer; the only timer answers calls that have waited too long. One timer serves all, because a timer
+ * per call would slow down every call.
  */
 @Injectable()
 export class SightingBatcher {
@@ -51,8 +51,8 @@ export class SightingBatcher {
         batchMax,
         minBeside: MIN_BESIDE,
         queueMax,
-        tooMany: 'too many calls wait already',
-        tooLate: () => new DatabaseUnavailableError('the database is too slow for all that wait'),
+        tooMany: 'too many calls are waiting',
+        tooLate: () => new DatabaseUnavailableError('the database is too slow for the calls that wait'),
       },
       metrics,
       (tenantId, calls, onDecided) => this.reconcile(tenantId, calls, onDecided),
@@ -63,8 +63,8 @@ export class SightingBatcher {
         batchMax: LARGE_BATCH,
         minBeside: Infinity,
         queueMax: Math.min(LARGE_QUEUE_MAX, queueMax),
-        tooMany: 'too many calls about large identities wait already',
-        tooLate: () => new OverloadedError('too many calls about large identities came before it'),
+        tooMany: 'too many calls about large identities are waiting',
+        tooLate: () => new OverloadedError('too many calls about large identities came first'),
       },
       metrics,
       (tenantId, calls, onDecided) => this.reconcileLarge(tenantId, calls, onDecided),
@@ -80,9 +80,11 @@ export class SightingBatcher {
   /**
    * Reconciles a sighting together with those that arrive at the same time.
    *
-   * @throws {OverloadedError} if too many wait already
-   * @throws {DatabaseUnavailableError} if the database can't serve, or did not get to the sighting in time
-   * @throws {ContentionError} if other writers are in its way for too long; in any case the sighting may be sent again
+   * After each of these errors the sighting may be sent again.
+   *
+   * @throws {OverloadedError} if too many sightings wait
+   * @throws {DatabaseUnavailableError} if the database can't serve, or is too slow
+   * @throws {ContentionError} if other writers hold or change the identity for too long
    */
   identify(tenantId: number, sighting: Sighting): Promise<IdentityView> {
     return new Promise((resolve, reject) => {
@@ -100,7 +102,7 @@ export class SightingBatcher {
       } else {
         this.lanes.add(tenantId, call);
       }
-      // Without a caller that waits there is nothing to keep the process alive for.
+      // The timer alone must not keep the process alive.
       this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
     });
   }

@@ -20,7 +20,7 @@ import type { Contact } from './entities/contact.js';
 import { inSteps, partsOf } from './large-writes.js';
 import { distinctIdentifiers, identifierColumns, identifiersOf, keyColumns } from './identifier-columns.js';
 
-/** Which identities to read: those that share an identifier with the sightings, or that of one live contact. */
+/** The identities to read: those that share an identifier with the sightings, or the identity of one live contact. */
 export type Selection =
   | { readonly tenantId: number; readonly sightings: readonly Sighting[] }
   | { readonly tenantId: number; readonly contactId: number };
@@ -33,26 +33,26 @@ export interface Committed {
   readonly now: number;
 }
 
-/** Every access to contacts and their identifiers goes through here; its statements are in the file beside it. */
+/** Every access to contacts and identifiers. Its statements are in `contact.statements.ts`. */
 export class ContactRepository extends EntityRepository<Contact> {
-  /** Told why a decision could not be written, each time. */
+  /** Called with the cause each time a decision could not be written. */
   onConflict: (cause: ConflictCause) => void = () => undefined;
   /** The kinds of identifiers that are stored. */
   kinds = STANDARD_KINDS;
   private session: Promise<SqlSession> | null = null;
 
   /**
-   * Reads the selected identities, each with all its rows, in one snapshot. Unknown or deleted: not among them. Of the
-   * sightings' identifiers that nobody has, those that are reserved are told.
+   * Reads the selected identities with all their rows, in one snapshot. Unknown or deleted contacts are not among them. Also
+   * reads which identifiers of the sightings are reserved.
    *
-   * @param known identities as they were read before: those that are unchanged are returned as they are, and only their
-   *   primary is read
+   * @param known identities as they were read before; unchanged ones are returned as they are, and only their primary is
+   *   read
    */
   async load(selection: Selection, known: readonly Identity[] = []): Promise<Snapshot> {
     return this.snapshotOf(await this.read(selection, known, null), known);
   }
 
-  /** As {@link load}; null, if that would be more rows than `maxRows`, which may be infinite. */
+  /** Like {@link load}; null if that would be more rows than `maxRows`, which may be infinite. */
   async loadAtMost(
     maxRows: number,
     selection: Selection,
@@ -62,15 +62,15 @@ export class ContactRepository extends EntityRepository<Contact> {
     return rows.length > maxRows ? null : this.snapshotOf(rows, known);
   }
 
-  /** Reads the rules that speak of the identifiers. */
+  /** Reads the rules about the identifiers. */
   async loadRules(tenantId: number, identifiers: readonly Identifier[]): Promise<KnownRules> {
     const session = await this.open();
     return this.rulesOf(identifiers, await session.query(this.rulesQuery(tenantId, identifiers), tenantId));
   }
 
   /**
-   * Writes a decision, unless a row that it rests on has changed since it was read or is held by another, or an identifier
-   * was claimed by another.
+   * Writes a decision, unless another writer has changed or holds a row that it rests on, or has claimed one of its
+   * identifiers.
    *
    * @returns a conflict if nothing was written: load and decide again
    */
@@ -99,15 +99,15 @@ export class ContactRepository extends EntityRepository<Contact> {
   }
 
   /**
-   * As `apply`, but locks rows first and decides on what it reads under the locks: the way out for a decision that
-   * has lost several races.
+   * Like `apply`, but locks rows first and decides on what it reads under the locks, for a decision that has lost several
+   * races.
    *
-   * Who holds the primary of an identity holds the whole of it, since nobody adds to it, merges or deletes from it
-   * without that lock. So it gets its turn even if the identity grew while it waited. Rows that came in since may be held
-   * by others that wait for the primary: they are not waited for, which could be a circle.
+   * Locking the primary locks the identity, because nobody adds to it, merges it or deletes from it without that lock. So the
+   * decision gets its turn, even if the identity grew while it waited. It does not wait for rows that came in since: their
+   * holders may wait for the primary, and both would wait forever.
    *
-   * @param lockIds the rows that earlier decisions rested on; if the new one rests on another identity, or on a row that
-   *   another holds, that is a conflict
+   * @param lockIds the rows that earlier decisions rested on; if the new decision rests on another identity, or on a row that
+   *   another writer holds, that is a conflict
    * @param known as in `load`
    */
   async applyLocked(
@@ -148,7 +148,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     );
   }
 
-  /** Runs `work`; a conflict also if it lost a race to a claim on the same identifier, or as the victim of a deadlock. */
+  /** Runs `work`. Also a conflict: another writer claimed the same identifier first, or PostgreSQL ended a deadlock. */
   private async unlessConflict(work: () => Promise<Committed | Conflict>): Promise<Committed | Conflict> {
     const outcome = await work().catch((error: unknown) => {
       const cause = conflictOf(error);
@@ -168,7 +168,7 @@ export class ContactRepository extends EntityRepository<Contact> {
    *
    * @param locked the rows that are locked, with the time of their last change
    * @param drawn the result of DRAW, which must have run after the locks were taken
-   * @returns a conflict if a reserved identifier was taken by another
+   * @returns a conflict if another writer took a reserved identifier
    */
   private async commit(
     transaction: Transaction,
@@ -179,8 +179,8 @@ export class ContactRepository extends EntityRepository<Contact> {
   ): Promise<Committed | Conflict> {
     const [row = {}] = drawn ?? [];
     const freshIds = (row.ids as unknown[]).map(Number).toSorted((a, b) => a - b);
-    // Newcomers stay junior to what they join, and changes of a row keep their order, even if this clock lags behind the
-    // one that stamped it.
+    // Newcomers stay younger than what they join, and changes of a row keep their order, even if this clock is behind the one
+    // that dated it.
     const lastChange = locked.reduce((latest, { updated_at: at }) => Math.max(latest, Number(at)), 0);
     const now = Math.max(Number(row.now), writes.youngestTouched + 1, lastChange + 1);
     const queries = this.writeQueries(tenantId, writes, freshIds, now);
@@ -198,8 +198,8 @@ export class ContactRepository extends EntityRepository<Contact> {
   }
 
   /**
-   * Takes the reserved identifiers over, and holds on to those that must stay reserved. False: one is not reserved any
-   * more, or another rule speaks of one that is taken over.
+   * Takes over the reserved identifiers, and locks those that must stay reserved. False: one is no longer reserved, or one that
+   * is taken over has another rule.
    */
   private async areReserved(
     transaction: Transaction,
@@ -217,7 +217,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         query: this.identifierQuery(sql.KEEP_RESERVED, tenantId, identifier),
       })),
     ]
-      // in one order for all, as the claims
+      // all writers use the same order, as for claims
       .toSorted(({ identifier: a }, { identifier: b }) => (a.kind + a.value < b.kind + b.value ? -1 : 1))
       .map(({ query }) => query);
     const results = await transaction.send(...queries, this.rulesQuery(tenantId, takenClaims));
@@ -230,7 +230,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     );
   }
 
-  /** In the order that the foreign keys ask for: a newcomer out of the past may be the primary that others link to. */
+  /** In the order that the foreign keys require: a newcomer with an early date may be the primary that others link to. */
   private writeQueries(tenantId: number, writes: Writes, freshIds: readonly number[], now: number): Query[] {
     const real = (id: number): number => realId(id, freshIds);
     const { deletion } = writes;
@@ -427,7 +427,7 @@ function isHeld(identities: readonly Identity[], { touched }: Writes, locked: Re
 
 type RealId = (id: number) => number;
 
-/** The state until now of the rows whose link or date changes. */
+/** The present state of the rows whose link or date changes. */
 function keepPast(tenantId: number, touched: readonly TouchedRow[], now: number): Query[] {
   const ids = touched.filter(({ leavesPast }) => leavesPast).map(({ id }) => id);
   return partsOf(ids).map((part) => [sql.KEEP_PAST, tenantId, part, now]);
@@ -447,7 +447,7 @@ function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, 
   });
 }
 
-/** Unique violation, serialization failure, deadlock, and a lock that was not to be had in time. */
+/** Unique violation, serialization failure, deadlock, and a lock that took too long. */
 const CONFLICTS: Readonly<Record<string, ConflictCause>> = {
   23505: 'claimed',
   40001: 'serialization',
@@ -460,6 +460,6 @@ function conflictOf(error: unknown): ConflictCause | null {
     code?: unknown;
     message?: unknown;
   };
-  // Distributed engines wrap a unique violation in an error of their own, recognisable by its text only.
+  // Distributed engines wrap a unique violation in another error. Only its text shows it.
   return CONFLICTS[String(code)] ?? (String(message).includes('duplicate key') ? 'claimed' : null);
 }

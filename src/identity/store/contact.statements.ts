@@ -3,19 +3,19 @@ import type { Statement } from '../../database/session/sql-session.js';
 // Every table reference names the tenant ($1), no statement touches a table twice, and nothing is used that
 // distributed PostgreSQL engines lack: advisory locks, triggers, deferrable constraints, `on conflict`.
 //
-// A plan is made once a connection, often while the tables are empty, and kept while they grow. An ordinary join would be
-// planned for the few rows of that moment: read all rows of the tenant and compare. A lateral subquery with a limit or an
-// offset can only be run once a value, by the index on the whole key. What is changed can't be in a lateral subquery: it is
-// chosen by its own key alone, and never joined.
+// A plan is made once per connection, often while the tables are empty, and kept while they grow. PostgreSQL would plan an
+// ordinary join for the few rows of that moment: read all rows of the tenant and compare. A lateral subquery with a limit or
+// an offset can only run once per value, by the index on the whole key. A table that is changed can't be in a lateral
+// subquery: its rows are chosen by their own key alone, and never joined.
 
-/** Times travel as µs since 1970: JavaScript's own dates lose the microseconds that the order of contacts rests on. */
+/** Times are sent as µs since 1970: JavaScript's dates lose the microseconds that decide the order of contacts. */
 const MICROSECONDS = `(extract(epoch from created_at) * 1000000)::bigint as created_at`;
 const time = (parameter: string): string =>
   `(timestamp 'epoch' + ${parameter}::bigint * interval '1 microsecond') at time zone 'UTC'`;
 
 /**
- * All rows of the identities in `r`, of which the caller already has some: the primaries by id and version. Of
- * those that still have that version only the primary comes, marked. Two indexed branches: an `or` would scan.
+ * All rows of the identities in `r`. The caller already has some of them, named by id and version of their primary; if the
+ * version is the same, only the marked primary is returned. Two branches with an index, because an `or` would scan.
  */
 const rowsOfRoots = (ids: string, versions: string): string => `,
   p as materialized (
@@ -36,9 +36,9 @@ const rowsOfRoots = (ids: string, versions: string): string => `,
     where not p.is_known`;
 
 /**
- * $2 kinds, $3 their values, $4 primaries that are known, $5 their versions, $6 how many rows at most (null: all) → every
- * row of every identity that has one of the identifiers, all from one snapshot; of those that are known, the primary. A
- * reserved identifier is a row without root, whose `identifiers` are its kind and value.
+ * $2 kinds, $3 their values, $4 known primaries, $5 their versions, $6 the most rows (null: all) → every row of every identity
+ * that has one of the identifiers, from one snapshot; for known and unchanged identities only the primary. A reserved
+ * identifier is a row without root, whose `identifiers` are its kind and value.
  */
 export const LOAD: Statement = {
   name: 'contact_load',
@@ -65,12 +65,12 @@ export const LOAD_BY_CONTACT: Statement = {
   limit $5::bigint`,
 };
 
-/** The time of a row's last change in µs since 1970: what changes it next must come later. */
+/** The time of a row's last change in µs since 1970. The next change must be later. */
 const UPDATED_AT = `(extract(epoch from updated_at) * 1000000)::bigint as updated_at`;
 
 /**
- * $2 ids, $3 versions → the rows that still have their version and that nobody holds, locked. Waits for none:
- * who holds a row is about to change it, and the version would be another after the wait.
+ * $2 ids, $3 versions → locks and returns the rows that still have their version and that nobody holds. Waits for none: the
+ * holder of a row is about to change it, so its version would be different after the wait.
  */
 export const LOCK_UNCHANGED: Statement = {
   name: 'contact_lock_unchanged',
@@ -79,28 +79,28 @@ export const LOCK_UNCHANGED: Statement = {
     for no key update skip locked) c`,
 };
 
-/** $2 ids → locks the rows whatever their version, waiting for who holds them; always in the same order. */
+/** $2 ids → locks the rows, whatever their version, and waits for their holders; always in the same order. */
 export const LOCK: Statement = {
   name: 'contact_lock',
   text: `select c.* from (select id from unnest($2::bigint[]) u(id) order by id) u cross join lateral (
     select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id limit 1 for no key update) c`,
 };
 
-/** $2 ids → the rows that nobody else holds, locked. Waits for none, so the order does not matter. */
+/** $2 ids → locks and returns the rows that nobody else holds. Waits for none, so the order does not matter. */
 export const LOCK_FREE: Statement = {
   name: 'contact_lock_free',
   text: `select c.* from unnest($2::bigint[]) u(id) cross join lateral (
     select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id limit 1 for no key update skip locked) c`,
 };
 
-/** $1 how many → that many fresh contact ids, and the time of the database in µs since 1970. */
+/** $1 count → so many new contact ids, and the time of the database in µs since 1970. */
 export const DRAW: Statement = {
   name: 'contact_draw',
   text: `select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now,
     array(select nextval('contact_id_seq') from generate_series(1, $1::int)) as ids`,
 };
 
-/** $2 ids, $3 time → keeps the state until then of rows whose link or date is about to change. */
+/** $2 ids, $3 time → records the present state, until that time, of rows whose link or date is about to change. */
 export const KEEP_PAST: Statement = {
   name: 'contact_past_insert',
   text: `insert into contact_past
@@ -110,14 +110,14 @@ export const KEEP_PAST: Statement = {
 };
 
 /**
- * The element of an array for a row whose id is in $2, which is ascending. A search by halves, so that an identity of many
+ * The element of an array for a row whose id is in $2, which is ascending. A binary search, so that an identity of many
  * thousand contacts is written as fast as many small ones.
  */
 const ofRow = (array: string): string => `(${array}::bigint[])[width_bucket(id, $2::bigint[])]`;
 
 /**
- * $2 ids, ascending, $3 links (0: primary), $4 earlier dates (null: as it is; empty: of all), $5 time → links the rows and
- * counts their change. A row whose date goes back was still recorded when it was.
+ * $2 ids, ascending, $3 links (0: primary), $4 earlier dates (null: unchanged; empty array: all unchanged), $5 time → links
+ * the rows and counts their version up. `recorded_at` of a row whose date goes back does not change.
  */
 export const RELINK: Statement = {
   name: 'contact_relink',
@@ -130,7 +130,7 @@ export const RELINK: Statement = {
 
 /**
  * $2 ids, $3 emails, $4 phone numbers, $5 other identifiers as JSON, $6 links (null: primary), $7 the contacts they attached
- * to (null: none), $8 whether a rule speaks of them (null: no), $9 dates (null: the time), $10 time
+ * to (null: none), $8 whether they have a rule (null: no), $9 dates (null: the time), $10 time
  */
 export const INSERT_CONTACTS: Statement = {
   name: 'contact_insert',
@@ -156,8 +156,8 @@ export const INSERT_MERGES: Statement = {
 };
 
 /**
- * $2 kinds, $3 values, $4 contacts. A plain insert: that another process claimed a value first must fail here. The
- * order is the same for all, so that two writers never wait for each other in a circle.
+ * $2 kinds, $3 values, $4 contacts. A plain insert: it must fail if another process claimed a value first. All writers use the
+ * same order, so two writers never wait for each other.
  */
 export const INSERT_CLAIMS: Statement = {
   name: 'identifier_insert',
@@ -179,7 +179,7 @@ export const DELETE_CONTACT: Statement = {
   text: `update contact set deleted_at = ${time('$3')} where tenant_id = $1 and id = $2`,
 };
 
-/** $2 kind, $3 value, $4 the contact that takes it over */
+/** $2 kind, $3 value, $4 the contact that gets the claim */
 export const MOVE_CLAIM: Statement = {
   name: 'identifier_move',
   text: 'update identifier set contact_id = $4 where tenant_id = $1 and kind = $2 and value = $3',
@@ -191,26 +191,26 @@ export const FREE_CLAIM: Statement = {
   text: 'delete from identifier where tenant_id = $1 and kind = $2 and value = $3',
 };
 
-/** $2 kind, $3 value → nobody has it any more, and it stays reserved. */
+/** $2 kind, $3 value → the identifier becomes reserved: nobody has it any more. */
 export const RESERVE_CLAIM: Statement = {
   name: 'identifier_reserve',
   text: 'update identifier set contact_id = null where tenant_id = $1 and kind = $2 and value = $3',
 };
 
-/** $2 kind, $3 value → a row if the identifier is reserved, and stays so until the transaction ends. */
+/** $2 kind, $3 value → a row if the identifier is reserved; it stays reserved until the transaction ends. */
 export const KEEP_RESERVED: Statement = {
   name: 'identifier_keep_reserved',
   text: `select value from identifier
     where tenant_id = $1 and kind = $2 and value = $3 and contact_id is null for no key update`,
 };
 
-/** $2 ids of contacts of which a rule speaks from now on. */
+/** $2 ids of contacts whose identifiers have a rule from now on. */
 export const MARK_RULED: Statement = {
   name: 'contact_mark_ruled',
   text: 'update contact set is_ruled = true where tenant_id = $1 and id = any($2::bigint[])',
 };
 
-/** $2 kinds, $3 values → the rules that speak of one of these identifiers, from their side. */
+/** $2 kinds, $3 values → the rules about one of these identifiers, from its side. */
 export const RULES_OF: Statement = {
   name: 'do_not_link_of',
   text: `select d.* from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
@@ -219,7 +219,7 @@ export const RULES_OF: Statement = {
       order by other_kind, other_value offset 0) d`,
 };
 
-/** $2 kind and $3 value of an identifier, $4 and $5 of another, $6 time → the id of the new rule, once a side. */
+/** $2 kind and $3 value of an identifier, $4 and $5 of another, $6 time → the id of the new rule, once per side. */
 export const INSERT_RULE: Statement = {
   name: 'do_not_link_insert',
   text: `with r as materialized (select nextval('rule_id_seq') as id)

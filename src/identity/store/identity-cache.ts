@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache';
 import type { Identity, Sighting } from '../domain/contact.js';
 import { factsOf } from '../domain/facts.js';
 
-/** Enough for the few identities that grow so large; each one more costs every batch a look. */
+/** Enough for the few identities that grow so large. Every batch looks at each of them. */
 const MAX_IDENTITIES = 64;
-/** Bytes that a row takes in memory with all that is derived from it, beside its identifiers; and each of those. */
+/** Memory in bytes of a row, with everything derived from it but without its identifiers; and of each identifier. */
 const ROW_BYTES = 250;
 const IDENTIFIER_BYTES = 150;
 
@@ -14,16 +14,16 @@ interface Entry {
 }
 
 /**
- * The large identities that were read lately, so that not all their rows have to be read and sent for every call.
+ * The large identities that were read recently, so that not every call reads all their rows.
  *
- * It is never trusted: what it knows is offered to the database as (primary, version), and used only where the snapshot
- * that answers the call has that very version. A version counts every change of an identity and never comes back.
+ * It is never trusted: the load offers its entries to the database as (primary, version), and uses one only if the snapshot
+ * of the call has the same version. A version counts every change of an identity and never comes back.
  */
 export class IdentityCache {
   private readonly entries: LRUCache<string, Entry>;
 
   /**
-   * @param minContacts rows from which on an identity is kept
+   * @param minContacts an identity with this many rows or more is kept
    * @param maxBytes memory for all of them, roughly; 0 keeps none
    */
   constructor(
@@ -37,7 +37,7 @@ export class IdentityCache {
     });
   }
 
-  /** The kept identities that one of the sightings concerns, as far as is known. */
+  /** The kept identities that share an identifier with the sightings. */
   candidates(tenantId: number, sightings: readonly Sighting[]): Identity[] {
     return this.entries.size === 0
       ? []
@@ -62,7 +62,7 @@ export class IdentityCache {
       return;
     }
     const key = `${tenantId}:${identity.primaryId}`;
-    // To look it up counts as use, and costs nothing; to keep it anew is to weigh it.
+    // A look-up counts as use and costs nothing. Keeping it again would compute its size.
     if (this.entries.get(key)?.identity !== identity) {
       this.entries.set(key, { tenantId, identity });
     }

@@ -20,28 +20,28 @@ export class IdentityReader {
     this.cache = new IdentityCache(settings.identityCacheMinContacts, settings.identityCacheBytes);
   }
 
-  /** As {@link ContactRepository.load}; the rows of a large identity are read only if it has changed. */
+  /** Like {@link ContactRepository.load}, but reads the rows of a large identity only if it has changed. */
   async load(selection: Selection): Promise<Snapshot> {
     const snapshot = await this.contacts.load(selection, this.known(selection));
     this.keep(selection, snapshot.identities);
     return snapshot;
   }
 
-  /** As {@link load}, but gives up, with null, if there are more rows to read than `maxRows`. */
+  /** Like {@link load}; null if there are more rows to read than `maxRows`. */
   async loadAtMost(maxRows: number, selection: Selection): Promise<Snapshot | null> {
     const snapshot = await this.contacts.loadAtMost(maxRows, selection, this.known(selection));
     this.keep(selection, snapshot?.identities ?? []);
     return snapshot;
   }
 
-  /** What may be known of the selected identities already, to be offered to the database. */
+  /** The selected identities that may be in the cache, to be offered to the database. */
   known(selection: Selection): readonly Identity[] {
     return 'sightings' in selection
       ? this.cache.candidates(selection.tenantId, selection.sightings)
       : this.cache.ofTenant(selection.tenantId);
   }
 
-  /** Whether a sighting concerns an identity that was large when it was read last. */
+  /** Whether a sighting is about an identity that was large when it was last read. */
   isAboutLarge(tenantId: number, sighting: Sighting): boolean {
     return this.cache.candidates(tenantId, [sighting]).some(({ rows }) => rows.length >= LARGE_CONTACTS);
   }
@@ -50,7 +50,7 @@ export class IdentityReader {
   keep({ tenantId }: Selection, identities: readonly Identity[]): void {
     identities.forEach((identity) => this.cache.keep(tenantId, identity));
   }
-  /** Keeps what identities have become by a decision, so that they need not be read again. */
+  /** Keeps identities as a decision left them, so that they need not be read again. */
   keepWritten(tenantId: number, identities: readonly Identity[], writes: Writes, committed: Committed): void {
     for (const identity of identities) {
       const grown = this.cache.takes(identity) ? afterGrowth(identity, writes, committed) : null;
@@ -62,9 +62,9 @@ export class IdentityReader {
 }
 
 /**
- * An identity with the contacts that a decision added, as the database has it then; null if it did anything else to it.
+ * An identity with the contacts that a decision added, as the database has it now; null if the decision changed anything else.
  *
- * To read a large identity anew after each of its contacts would take longer than all the rest.
+ * Reading a large identity again after each new contact would take longer than everything else.
  */
 function afterGrowth(
   identity: Identity,

@@ -1,12 +1,12 @@
 import type { Query, Row, Transaction } from '../../database/session/sql-session.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 
-/** Rows that one statement changes: re-linking so many takes some 0.2 s, far less than a statement may take. */
+/** The most rows that one statement changes. Re-linking them takes about 0.2 s, far below the statement timeout. */
 const STATEMENT_ROWS = 5_000;
-/** A transaction that changes more is given up after this. */
+/** A transaction that needs several statements is rolled back after this. */
 const LARGE_WRITE_WITHIN_MS = 60_000;
 
-/** The rows of a write, as many at a time as one statement takes. */
+/** The rows of a write, in portions for one statement each. */
 export function partsOf<T>(rows: readonly T[]): (readonly T[])[] {
   return Array.from({ length: Math.ceil(rows.length / STATEMENT_ROWS) }, (_, i) =>
     rows.slice(i * STATEMENT_ROWS, (i + 1) * STATEMENT_ROWS),
@@ -14,8 +14,8 @@ export function partsOf<T>(rows: readonly T[]): (readonly T[])[] {
 }
 
 /**
- * The transaction itself, if one statement takes all rows; otherwise one that sends each statement when the one before
- * it is done. So each has the time of a statement to itself, and the transaction has its own limit.
+ * The transaction itself, if one statement is enough; otherwise one that sends each statement when the one before it is done.
+ * So each statement has its own timeout, and the transaction has its own limit.
  */
 export function inSteps(transaction: Transaction, rows: number): Transaction {
   if (rows <= STATEMENT_ROWS) {

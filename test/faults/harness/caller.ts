@@ -86,7 +86,7 @@ export function failed<T extends Outcome>(outcomes: readonly T[]): T[] {
   return outcomes.filter(
     ({ status, body }) =>
       status !== 200 &&
-      !(status === 503 && (body as { detail: string }).detail.includes('too slow for all that wait')),
+      !(status === 503 && (body as { detail: string }).detail.includes('too slow for the calls that wait')),
   );
 }
 
