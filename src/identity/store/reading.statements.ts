@@ -80,7 +80,7 @@ export const LOAD_MERGES: Statement = {
 /**
  * $2 contacts, $3 changes, $4 moments → these changes, those that left a state of the contacts behind, and those of the moments.
  *
- * Bounds and an order in the place of an equality, and a bound that every time is behind: so that no plan reads all changes of
+ * Bounds and an order instead of an equality, and a bound that every time is behind: so that no plan reads all changes of
  * the tenant, or all states of a contact, because the tables held few when it was made.
  */
 export const LOAD_CHANGES: Statement = {
