@@ -41,6 +41,8 @@ export interface Caller {
   readonly tenantId: number;
   /** null if callers do not authenticate. */
   readonly keyId: string | null;
+  /** Who is recorded as the author of a change: the id and the name of the key. */
+  readonly actor: string;
   /** Calls per minute that the key may make; null: the limit of the service. */
   readonly callsPerMinute: number | null;
   /** Why the key may not make this call; null: it may. The call is counted before it is refused. */
@@ -54,11 +56,16 @@ declare module 'fastify' {
   }
 }
 
-/** The tenant that a call belongs to, as a parameter of a route. */
-export const TenantId = createParamDecorator((_: unknown, context: ExecutionContext): number => {
-  const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
+/** @throws {Error} on a route that is open to all */
+export function callerOf({ caller }: FastifyRequest): Caller {
   if (caller === undefined) {
     throw new Error('a route of a tenant was reached without a caller');
   }
-  return caller.tenantId;
-});
+  return caller;
+}
+
+/** The tenant that a call belongs to, as a parameter of a route. */
+export const TenantId = createParamDecorator(
+  (_: unknown, context: ExecutionContext): number =>
+    callerOf(context.switchToHttp().getRequest<FastifyRequest>()).tenantId,
+);

@@ -17,7 +17,13 @@ const NO_HASH = hashSecret('');
 type Access = Scope | 'all' | null;
 
 /** The caller of every call if callers do not authenticate. */
-const ANYBODY: Caller = { tenantId: DEFAULT_TENANT_ID, keyId: null, callsPerMinute: null, refusal: null };
+const ANYBODY: Caller = {
+  tenantId: DEFAULT_TENANT_ID,
+  keyId: null,
+  actor: 'anybody',
+  callsPerMinute: null,
+  refusal: null,
+};
 
 /**
  * Lets a call pass if its key is valid, and finds out whether the key has the scope that the route needs.
@@ -82,6 +88,7 @@ export class ApiKeyGuard implements CanActivate {
     request.caller = {
       tenantId: key.tenantId,
       keyId: key.id,
+      actor: `${key.id} ${key.name}`,
       callsPerMinute: key.callsPerMinute,
       refusal: isAllowed ? null : new ForbiddenError(scope),
     };

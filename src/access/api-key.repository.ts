@@ -6,6 +6,8 @@ import type { ApiKey } from './entities/api-key.js';
 /** What decides whether a call may pass. */
 export interface KnownKey {
   readonly id: string;
+  /** What it is for, as its administrator said. */
+  readonly name: string;
   readonly tenantId: number;
   /** SHA-256 of the secret. */
   readonly hash: Uint8Array;
@@ -21,7 +23,7 @@ export interface KnownKey {
 /** $1 ids → the existing keys among them. */
 export const FIND: Statement = {
   name: 'api_key_find',
-  text: `select k.id, k.tenant_id, k.hash, k.scopes, k.calls_per_minute,
+  text: `select k.id, k.name, k.tenant_id, k.hash, k.scopes, k.calls_per_minute,
       (extract(epoch from k.expires_at) * 1000)::bigint as expires_at,
       k.revoked_at is not null or t.disabled_at is not null as is_revoked
     from api_key k cross join lateral (select disabled_at from tenant where id = k.tenant_id limit 1) t
@@ -43,6 +45,7 @@ export class ApiKeyRepository extends EntityRepository<ApiKey> {
     const rows = await (await this.open()).query([FIND, ids], null);
     return rows.map((row) => ({
       id: String(row.id),
+      name: String(row.name),
       tenantId: Number(row.tenant_id),
       hash: row.hash as Uint8Array,
       scopes: new Set(row.scopes as string[]),

@@ -3,6 +3,8 @@ import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swag
 import { API_KEY_HEADER, BEARER } from '../access/access.js';
 import { Settings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
+import { DeleteIdentityRequest } from '../identity/api/dto/delete-identity.request.js';
+import { MergeRequest } from '../identity/api/dto/merge.request.js';
 import { IdentifyByEmail, IdentifyByPhoneNumber } from '../identity/api/dto/identify.request.js';
 
 const DESCRIPTION = `Links the emails and phone numbers that a customer gives at different times to one identity.
@@ -35,8 +37,14 @@ older contact is merged into it, and when its primary is deleted. \`GET /contact
 any of its contacts. Deleting a contact never splits the rest of its identity.
 
 ## Repeating calls
-Every call is safe to repeat. A repeated \`POST /identify\` changes nothing, and gives the same answer or a later one; a
-repeated \`DELETE\` answers 404. After 503, or if no answer came, repeat the call; wait as many seconds as \`Retry-After\` says.
+Calls are safe to repeat, changes by hand with an \`Idempotency-Key\`. A repeated \`POST /identify\` changes nothing, and gives
+the same answer or a later one; a repeated \`DELETE\` answers 404. After 503, or if no answer came, repeat the call; wait as many seconds as \`Retry-After\` says.
+
+## Changing by hand
+Changes of the scope \`curate\` take a \`reason\`, and are recorded with it and with the key that made them. With \`?dryRun=true\`
+they write nothing and tell what would be; ids that are not drawn yet are null then. The \`ETag\` of that answer, sent as
+\`If-Match\` with the call itself, makes exactly what was shown, or answers 412. With an \`Idempotency-Key\` a change is safe to
+repeat, also after 503; without one, look at what became of it first.
 
 ## Errors
 Every error is a problem document (RFC 9457) of the media type \`application/problem+json\`. Its \`type\` names the kind of
@@ -53,7 +61,9 @@ changes nothing of the others. It has scopes:
 |---|---|
 | \`identify\` | \`POST /identify\` |
 | \`read\` | \`POST /lookup\` and all calls with \`GET\` |
-| \`delete\` | \`DELETE /contacts/{id}\` |
+| \`curate\` | \`POST /merges\` |
+| \`delete\` | \`DELETE /contacts/{id}\`, \`DELETE /identities/{contactId}\` |
+| \`erase\` | nothing yet |
 | \`admin\` | all of them |
 
 A key may make a number of calls a minute. \`RateLimit\` says how many are left, and 429 that none is.`;
@@ -77,6 +87,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('identity', 'Linking identifiers to identities')
     .addTag('contacts', 'Looking up and deleting contacts')
     .addTag('evidence', 'Why contacts are one person, and what happened to them')
+    .addTag('changes', 'Changing identities by hand')
     .addTag('health', 'Probes for Kubernetes and load balancers')
     .addSecurity(BEARER, { type: 'http', scheme: 'bearer', description: 'An API key' })
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' }, API_KEY_HEADER)
@@ -91,7 +102,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
 function closeBody({ components }: OpenAPIObject): void {
-  for (const { name } of [IdentifyByEmail, IdentifyByPhoneNumber]) {
+  for (const { name } of [IdentifyByEmail, IdentifyByPhoneNumber, MergeRequest, DeleteIdentityRequest]) {
     Object.assign(components!.schemas![name]!, { additionalProperties: false });
   }
 }

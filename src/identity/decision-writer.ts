@@ -8,7 +8,7 @@ import { withRules } from './domain/rules.js';
 import { isNothing, type Writes } from './domain/writes.js';
 import { Conflict, ContentionError } from './identity.errors.js';
 import { IdentityMetrics } from './identity.metrics.js';
-import { ContactRepository, type Committed, type Selection } from './store/contact.repository.js';
+import { ContactRepository, type Committed, type Drawn, type Selection } from './store/contact.repository.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
 
@@ -34,13 +34,13 @@ export interface Prepared<D extends Decision> {
   readonly decision: D;
 }
 
-/** A decision that was written, or that had nothing to write. */
-export interface Written<D extends Decision> {
+/** A decision that was written, or that had nothing to write, and what was drawn for it. */
+export interface Written<D extends Decision> extends Drawn {
   /** As it was made in the attempt that was committed, with provisional ids */
   readonly decision: D;
-  /** The ids of its newcomers, in order */
-  readonly freshIds: readonly number[];
 }
+
+const NOTHING_DRAWN: Drawn = { freshIds: [], mergeIds: [], changeId: null };
 
 /**
  * Writes a decision: loads, decides, applies, and repeats if another writer was faster.
@@ -126,18 +126,18 @@ export class DecisionWriter {
    * This process tracks its own writers, because otherwise a hot identity would be read and decided many times.
    *
    * @param attempt which one it is, from 1; for the metrics
-   * @returns the ids of the newcomers, or a conflict: nothing was written
+   * @returns what was drawn for it, or a conflict: nothing was written
    */
   async tryWrite(
     tenantId: number,
     made: Prepared<Decision>,
     attempt: number,
-  ): Promise<readonly number[] | Conflict | Conflict<'overtaken'>> {
+  ): Promise<Drawn | Conflict | Conflict<'overtaken'>> {
     const { snapshot, decision } = made;
     const { writes } = decision;
     if (isNothing(writes)) {
       this.metrics.settled(attempt, writes);
-      return [];
+      return NOTHING_DRAWN;
     }
     const primaryIds = touchedPrimaries(snapshot, writes);
     const rivals = new Set(primaryIds.flatMap((id) => this.underWay.get(id) ?? []));
@@ -180,7 +180,7 @@ export class DecisionWriter {
     const outcome = await this.tryWrite(tenantId, prepared, attempt);
     return outcome instanceof Conflict
       ? new Lost(touchedPrimaries(snapshot, decision.writes))
-      : { decision, freshIds: outcome };
+      : { decision, ...outcome };
   }
 
   /** Waits for the writers that hold the identities. The next attempt locks what this one touched, and waits too. */
@@ -210,10 +210,7 @@ export class DecisionWriter {
       if (outcome instanceof Conflict || last === undefined) {
         return new Lost(last === undefined ? [] : touchedPrimaries(last.snapshot, last.decision.writes));
       }
-      return {
-        decision: last.decision,
-        freshIds: this.settle(selection.tenantId, last, outcome, attempt),
-      };
+      return { decision: last.decision, ...this.settle(selection.tenantId, last, outcome, attempt) };
     });
   }
 
@@ -222,10 +219,10 @@ export class DecisionWriter {
     { snapshot, decision: { writes } }: Prepared<Decision>,
     committed: Committed,
     attempt: number,
-  ): readonly number[] {
+  ): Drawn {
     this.metrics.settled(attempt, writes);
     this.reader.keepWritten(tenantId, snapshot.identities, writes, committed);
-    return committed.freshIds;
+    return committed;
   }
 }
 

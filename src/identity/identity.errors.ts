@@ -50,6 +50,62 @@ export class ContentionError extends Error implements ProblemError {
   }
 }
 
+/** What a change rests on is no longer what `If-Match` names. Nothing was written. */
+export class PreconditionFailedError extends Error implements ProblemError {
+  override readonly name = 'PreconditionFailedError';
+
+  constructor() {
+    super('what the change rests on has moved since the dry run');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'precondition-failed',
+      title: 'Precondition failed',
+      status: 412,
+      detail: 'If-Match does not name what is stored now; nothing was changed. Make the dry run again.',
+    };
+  }
+}
+
+/** A call with the same idempotency key is under way. */
+export class IdempotencyKeyInFlightError extends Error implements ProblemError {
+  override readonly name = 'IdempotencyKeyInFlightError';
+
+  constructor() {
+    super('a call with the same idempotency key is under way');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'idempotency-key-in-flight',
+      title: 'Idempotency key in flight',
+      status: 409,
+      detail: 'A call with the same Idempotency-Key is under way. Repeat this one when that is answered.',
+      headers: RETRY_IN_A_SECOND,
+    };
+  }
+}
+
+/** The idempotency key stands for another call. Nothing was written. */
+export class IdempotencyKeyReusedError extends Error implements ProblemError {
+  override readonly name = 'IdempotencyKeyReusedError';
+
+  constructor() {
+    super('the idempotency key was used for another call');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'idempotency-key-reused',
+      title: 'Idempotency key reused',
+      status: 422,
+      detail:
+        'In the last 24 hours the Idempotency-Key was used for another route or body; nothing was changed.',
+    };
+  }
+}
+
 /**
  * A decision was not written, because another writer was faster or is changing the same rows. Nothing was changed.
  * `overtaken`: the other writer is in this process, and the database was not asked.

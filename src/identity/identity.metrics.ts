@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { Settings } from '../config/settings.js';
+import { CHANGE_KINDS, MERGE_CAUSES, type ChangeKind, type MergeCause } from './domain/writes.js';
 import { addGauge } from '../telemetry/metrics/registry.js';
 
 /** Why a decision could not be written: another writer changed its rows, or held them for too long. */
@@ -11,8 +12,9 @@ const LINK_PRECEDENCES = ['primary', 'secondary'] as const;
 /** What is counted of a decision. */
 interface Written {
   readonly newcomers: readonly { readonly linkedId: number | null }[];
-  readonly merges: readonly unknown[];
-  readonly deletion: unknown;
+  readonly merges: readonly { readonly cause: MergeCause }[];
+  readonly deletion: { readonly contactIds: readonly unknown[] } | null;
+  readonly change: { readonly kind: ChangeKind; readonly isChanged: boolean } | null;
 }
 
 /** How many sightings wait for a batch, how many batches run, and how many sightings wait for another writer. */
@@ -39,8 +41,9 @@ export class IdentityMetrics {
   private readonly attempts: Histogram;
   private readonly contentions: Counter;
   private readonly contacts: Counter<'link_precedence'>;
-  private readonly merges: Counter;
+  private readonly merges: Counter<'cause'>;
   private readonly deletions: Counter;
+  private readonly changes: Counter<'kind'>;
 
   constructor({ metricsPort }: Settings, registry: Registry) {
     this.isOn = metricsPort !== null;
@@ -118,7 +121,8 @@ export class IdentityMetrics {
     });
     this.merges = new Counter({
       name: 'identity_merges_total',
-      help: 'Identities that were merged into another',
+      help: 'Identities that were merged into another, by cause',
+      labelNames: ['cause'],
       registers,
     });
     this.deletions = new Counter({
@@ -126,8 +130,16 @@ export class IdentityMetrics {
       help: 'Contacts that were deleted',
       registers,
     });
+    this.changes = new Counter({
+      name: 'identity_changes_total',
+      help: 'Changes that were made by hand, by kind',
+      labelNames: ['kind'],
+      registers,
+    });
     // Set to 0 at the start, so that the first event of a kind is a rise and not the beginning of a series.
     CAUSES.forEach((cause) => this.conflicts.inc({ cause }, 0));
+    MERGE_CAUSES.forEach((cause) => this.merges.inc({ cause }, 0));
+    CHANGE_KINDS.forEach((kind) => this.changes.inc({ kind }, 0));
     LINK_PRECEDENCES.forEach((precedence) => this.contacts.inc({ link_precedence: precedence }, 0));
   }
 
@@ -163,7 +175,7 @@ export class IdentityMetrics {
   }
 
   /** A decision was written after this many attempts. */
-  settled(attempts: number, { newcomers, merges, deletion }: Written): void {
+  settled(attempts: number, { newcomers, merges, deletion, change }: Written): void {
     if (!this.isOn) {
       return;
     }
@@ -171,8 +183,11 @@ export class IdentityMetrics {
     const primaries = newcomers.filter(({ linkedId }) => linkedId === null).length;
     this.contacts.inc({ link_precedence: 'primary' }, primaries);
     this.contacts.inc({ link_precedence: 'secondary' }, newcomers.length - primaries);
-    this.merges.inc(merges.length);
-    this.deletions.inc(deletion === null ? 0 : 1);
+    merges.forEach(({ cause }) => this.merges.inc({ cause }));
+    this.deletions.inc(deletion?.contactIds.length ?? 0);
+    if (change?.isChanged === true) {
+      this.changes.inc({ kind: change.kind });
+    }
   }
 
   /** A decision lost every race. */

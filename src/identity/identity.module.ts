@@ -2,6 +2,10 @@ import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { Module } from '@nestjs/common';
 import { IdentityMetrics } from './identity.metrics.js';
 import { MetricsModule } from '../telemetry/metrics/registry.js';
+import { IdentitiesController } from './api/identities.controller.js';
+import { MergesController } from './api/merges.controller.js';
+import { ChangeWriter } from './change-writer.js';
+import { ChangesService } from './changes.service.js';
 import { ContactsController } from './api/contacts.controller.js';
 import { Contact } from './store/entities/contact.js';
 import { EvidenceController } from './api/evidence.controller.js';
@@ -17,13 +21,22 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
 
 @Module({
   imports: [MikroOrmModule.forFeature([Contact]), MetricsModule],
-  controllers: [IdentityController, LookupController, ContactsController, EvidenceController],
+  controllers: [
+    IdentityController,
+    LookupController,
+    ContactsController,
+    EvidenceController,
+    IdentitiesController,
+    MergesController,
+  ],
   providers: [
     IdentityReader,
     IdentityRecords,
     DecisionWriter,
     ReconciliationService,
     ReadingService,
+    ChangeWriter,
+    ChangesService,
     SightingBatcher,
     LargeAnswers,
     IdentityMetrics,

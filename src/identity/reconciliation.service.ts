@@ -81,7 +81,7 @@ export class ReconciliationService {
         decision.answerKnown();
         const outcome = await this.writer.tryWrite(tenantId, prepared, attempt);
         if (!(outcome instanceof Conflict)) {
-          decision.answerAll(outcome);
+          decision.answerAll(outcome.freshIds);
         } else if (!isWorthAnother(attempt, outcome)) {
           const lost = decision.contestedBy(outcome.rowIds);
           lost.forEach(({ call }) => setAside.add(call));
@@ -140,7 +140,7 @@ export class ReconciliationService {
 
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */
   async find(tenantId: number, contactId: number): Promise<IdentityView | null> {
-    const selection = { tenantId, contactId };
+    const selection = { tenantId, contactIds: [contactId] };
     const { identities } = await retryUnavailable(
       async () =>
         (await this.reads.run(() => this.reader.loadAtMost(LARGE_CONTACTS, selection))) ??
@@ -160,7 +160,7 @@ export class ReconciliationService {
     // A repeated call, because the first one takes longer than its caller may wait, joins the running deletion.
     await this.largeDeletionsUnderWay.get(contactId)?.catch(() => undefined);
     let isDecided = false;
-    const selection = { tenantId, contactId };
+    const selection = { tenantId, contactIds: [contactId] };
     const decide = ({ identities: [identity], rules }: Snapshot): { writes: Writes; isFound: boolean } => {
       isDecided = true;
       return identity === undefined

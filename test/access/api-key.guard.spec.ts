@@ -17,6 +17,7 @@ const { UnauthorizedError } = await import('../../src/access/access.errors.js');
 const { id, secret } = generateApiKey();
 const KNOWN: KnownKey = {
   id,
+  name: 'crm',
   tenantId: 1,
   hash: hashSecret(secret),
   scopes: new Set(['read']),

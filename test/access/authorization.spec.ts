@@ -25,9 +25,12 @@ afterAll(async () => {
 
 const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
 
-/** Every route that needs a key: its scope, and a call that succeeds for the tenant whose contact 1 it may be about. */
+/** Every route that needs a key: its scope, and a call that succeeds for the tenant whose two contacts it may be about. */
 const ROUTES: Readonly<
-  Record<string, { scope: Scope; call: (contactId: number) => [string, string, unknown?]; status: number }>
+  Record<
+    string,
+    { scope: Scope; call: (contactId: number, otherId: number) => [string, string, unknown?]; status: number }
+  >
 > = {
   'post /identify': {
     scope: 'identify',
@@ -52,6 +55,16 @@ const ROUTES: Readonly<
   },
   'get /merges': { scope: 'read', call: (id) => ['GET', `/merges?contactId=${id}`], status: 200 },
   'delete /contacts/{id}': { scope: 'delete', call: (id) => ['DELETE', `/contacts/${id}`], status: 204 },
+  'delete /identities/{contactId}': {
+    scope: 'delete',
+    call: (id) => ['DELETE', `/identities/${id}`],
+    status: 204,
+  },
+  'post /merges': {
+    scope: 'curate',
+    call: (id, otherId) => ['POST', '/merges', { contactIds: [id, otherId], reason: 'One customer' }],
+    status: 200,
+  },
 };
 const OPEN_ROUTES = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup'];
 
@@ -95,7 +108,7 @@ describe.each(Object.entries(ROUTES))('%s', (_, { scope, call, status }) => {
     headers: Record<string, string>,
     tenant = 'default',
   ): Promise<Reply<{ detail: string }>> => {
-    const [method, path, body] = call(await ofTenant(tenant));
+    const [method, path, body] = call(await ofTenant(tenant), await ofTenant(tenant));
     return app.client.send(method, path, body, headers);
   };
 
@@ -175,6 +188,11 @@ test('tenants never meet', async () => {
   expect((await app.client.send('DELETE', `/contacts/${a.primaryContactId}`, undefined, theirs)).status).toBe(
     404,
   );
+  const merge = { contactIds: [b.primaryContactId, a.primaryContactId], reason: 'One customer' };
+  expect((await app.client.send('POST', '/merges', merge, theirs)).status).toBe(404);
+  expect(
+    (await app.client.send('DELETE', `/identities/${a.primaryContactId}`, undefined, theirs)).status,
+  ).toBe(404);
   expect(await app.client.send('GET', `/contacts/${a.primaryContactId}`, undefined, ours)).toMatchObject({
     status: 200,
     body: { contact: { emails: ['doc@hillvalley.edu'] } },

@@ -20,6 +20,7 @@ interface Query {
 function keyOf(id: string): KnownKey {
   return {
     id,
+    name: 'crm',
     tenantId: 1,
     hash: new Uint8Array(32),
     scopes: new Set(),

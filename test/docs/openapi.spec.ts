@@ -44,6 +44,8 @@ test('the document is OpenAPI 3.1 and lists every route with the statuses it ans
     'get /contacts/{id}/evidence: 200 400 404 503',
     'get /contacts/{id}/history: 200 400 404 503',
     'get /merges: 200 400 404 503',
+    'post /merges: 200 400 404 409 412 413 415 422 503',
+    'delete /identities/{contactId}: 204 400 404 409 413 415 422 503',
     'get /health: 200',
     'get /health/live: 200',
     'get /health/ready: 200 503',
@@ -130,6 +132,8 @@ test('every operation has a name that a generated client can use', () => {
     'getEvidence',
     'getHistory',
     'listMerges',
+    'mergeIdentities',
+    'deleteIdentity',
     'getHealth',
     'getHealthLive',
     'getHealthReady',
@@ -143,7 +147,7 @@ test('the document of a service with keys explains them and their scopes, and ca
     'GET',
     '/openapi.json',
   );
-  expect(body.info.description).toMatch(/\| `delete` \| `DELETE \/contacts\/\{id\}` \|/);
+  expect(body.info.description).toMatch(/\| `delete` \| `DELETE \/contacts\/\{id\}`, /);
   expect(body.components).toMatchObject({
     securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, apiKey: { name: 'X-API-Key' } },
   });
@@ -156,6 +160,8 @@ test('the document of a service that refuses unknown properties lists all there 
   expect(body.components.schemas).toMatchObject({
     IdentifyByEmail: { additionalProperties: false },
     IdentifyByPhoneNumber: { additionalProperties: false },
+    MergeRequest: { additionalProperties: false },
+    DeleteIdentityRequest: { additionalProperties: false },
   });
 });
 

@@ -31,7 +31,7 @@ export async function administerKeys(databaseUrl: string): Promise<Keys> {
         await fresh().createKey({
           tenant: 'default',
           name: 'test',
-          scopes: ['identify', 'read', 'delete'],
+          scopes: ['identify', 'read', 'curate', 'delete'],
           callsPerMinute: null,
           expiresAt: null,
           ...key,

@@ -140,9 +140,9 @@ function callOf(
   return fc.record({
     method: mostly(fc.constant(method), fc.constantFrom(...METHODS)),
     path: mostly(pathOf(document, path, operation), fc.constantFrom(...PATHS)),
-    headers: mostly(fc.constant('application/json'), fc.constantFrom(...TYPES)).map(
-      (type) => [['content-type', type]] as const,
-    ),
+    headers: fc
+      .tuple(mostly(fc.constant('application/json'), fc.constantFrom(...TYPES)), headersOf(operation))
+      .map(([type, given]): [string, string][] => [['content-type', type], ...given]),
     body: body.map((text) => (text === null ? null : Buffer.from(text))),
   });
 }
@@ -201,20 +201,38 @@ function queryOf(
   });
 }
 
+/** Each parameter in a header as its schema allows it, or absent, or anything that a header may be. */
+function headersOf({ parameters = [] }: Operation): Arbitrary<[name: string, value: string][]> {
+  const given = parameters
+    .filter((parameter) => parameter.in === 'header')
+    .map(({ name, schema }) => {
+      // few, so that some are used again, and some hold
+      const allowed =
+        schema.pattern === undefined ? fc.constantFrom('*', '*', '"x"') : fc.constantFrom('1', '2', '3');
+      return fc
+        .oneof(
+          { weight: 8, arbitrary: fc.constant([]) },
+          { weight: 2, arbitrary: allowed.map((value) => [value]) },
+          { weight: 1, arbitrary: headerText.map((value) => [value]) },
+        )
+        .map((values) => values.map((value): [string, string] => [name.toLowerCase(), value]));
+    });
+  return fc.tuple(...given).map((each) => each.flat());
+}
+
 /** Encoded for a path; surrogates, which have no encoding, as the bytes that they would be. */
 function encoded(text: string): string {
   return text.isWellFormed() ? encodeURIComponent(text) : '%ed%a0%80';
 }
 
+const ODD_FIELDS = 'email phoneNumber contactIds reason force __proto__ constructor toString tenantId'.split(
+  ' ',
+);
+
 /** A body that a schema allows, with a field replaced, repeated or added. */
 function distorted(document: OpenApiDocument, schema: Schema): Arbitrary<string> {
   return fc
-    .tuple(
-      valueOf(document, schema),
-      fc.constantFrom('email', 'phoneNumber', '__proto__', 'constructor', 'toString', 'tenantId', ''),
-      hostileValue,
-      fc.boolean(),
-    )
+    .tuple(valueOf(document, schema), fc.constantFrom(...ODD_FIELDS), hostileValue, fc.boolean())
     .map(([value, name, odd, isRepeated]) =>
       isRepeated
         ? JSON.stringify(value)

@@ -28,6 +28,10 @@ export function valueOf(document: OpenApiDocument, schema: Schema): Arbitrary<un
     );
     return fc.record(Object.fromEntries(fields), { requiredKeys: [...(schema.required ?? [])] });
   }
+  if (type === 'array') {
+    const { items, minItems: minLength = 0 } = schema;
+    return fc.uniqueArray(valueOf(document, items!), { minLength, maxLength: minLength + 1 });
+  }
   return scalarOf(schema);
 }
 
@@ -68,6 +72,8 @@ function scalarOf({
       return fc.boolean();
     case 'integer':
       return fc.oneof(
+        // the first ids, which often exist
+        { weight: 6, arbitrary: fc.integer({ min: 1, max: 4 }) },
         fc
           .maxSafeInteger()
           .filter((value) => value >= (minimum ?? -Infinity) && value <= (maximum ?? Infinity)),

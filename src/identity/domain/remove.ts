@@ -7,8 +7,9 @@ import {
   type Identity,
 } from './contact.js';
 import { ruledOf } from './facts.js';
+import { IdentifierMap } from './identifier-map.js';
 import { isSame, type KnownRules } from './rules.js';
-import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
+import { NO_WRITES, type Deletion, type TouchedRow, type Writes } from './writes.js';
 
 /**
  * Decides what deleting a contact changes: who is primary afterwards, and where its claims go.
@@ -34,6 +35,36 @@ export function remove(identity: Identity, contactId: number, rules: KnownRules)
     ...NO_WRITES,
     touched: touchedRows(identity, deleted, rest),
     ...claimsAfter(live, deleted, rest, { ruled: ruledOf(identity), rules }),
+  };
+}
+
+/**
+ * Decides what deleting all contacts of an identity changes: every value is free again, or reserved if it has a rule. The
+ * rows keep their links.
+ *
+ * Pure: nothing passed in is modified.
+ *
+ * @param identity an identity with live contacts
+ * @param rules the known rules; if more are needed, the writes say so
+ */
+export function removeAll(identity: Identity, rules: KnownRules): Writes {
+  const { primaryId, rows } = identity;
+  const live = rows.filter(({ isDeleted }) => !isDeleted);
+  const held = new IdentifierMap<Identifier>();
+  live.forEach(({ identifiers }) =>
+    identifiers.forEach(({ kind, value }) => held.set({ kind, value }, { kind, value })),
+  );
+  const { freedClaims, reservedClaims, unknownRules } = leave([...held.items()], ruledOf(identity), rules);
+  return {
+    ...NO_WRITES,
+    touched: live.map(({ id, version }) => ({
+      id,
+      version,
+      linkedId: id === primaryId ? null : primaryId,
+      leavesPast: false,
+    })),
+    deletion: { contactIds: live.map(({ id }) => id), freedClaims, reservedClaims },
+    unknownRules,
   };
 }
 
@@ -68,9 +99,7 @@ function claimsAfter(
   { ruled, rules }: { readonly ruled: readonly Identifier[]; readonly rules: KnownRules },
 ): Pick<Writes, 'movedClaims' | 'deletion' | 'unknownRules'> {
   const moved: Claim[] = [];
-  const freed: Identifier[] = [];
-  const reserved: Identifier[] = [];
-  const unknown: Identifier[] = [];
+  const left: Identifier[] = [];
   for (const { kind, value } of deleted.identifiers) {
     const isCarrier = (contact: Contact): boolean => carries(contact, { kind, value });
     if (live.find(isCarrier) !== deleted) {
@@ -81,15 +110,31 @@ function claimsAfter(
       moved.push({ kind, value, contactId: heir.id });
       continue;
     }
-    const known = ruled.some((each) => isSame(each, { kind, value })) ? rules.of({ kind, value }) : [];
-    if (known === undefined) {
-      unknown.push({ kind, value });
-    }
-    (known === undefined || known.length === 0 ? freed : reserved).push({ kind, value });
+    left.push({ kind, value });
   }
+  const { freedClaims, reservedClaims, unknownRules } = leave(left, ruled, rules);
   return {
     movedClaims: moved,
-    deletion: { contactId: deleted.id, freedClaims: freed, reservedClaims: reserved },
-    unknownRules: unknown,
+    deletion: { contactIds: [deleted.id], freedClaims, reservedClaims },
+    unknownRules,
   };
+}
+
+/** What becomes of identifiers that nobody has any more. */
+function leave(
+  identifiers: readonly Identifier[],
+  ruled: readonly Identifier[],
+  rules: KnownRules,
+): Pick<Deletion, 'freedClaims' | 'reservedClaims'> & Pick<Writes, 'unknownRules'> {
+  const freedClaims: Identifier[] = [];
+  const reservedClaims: Identifier[] = [];
+  const unknownRules: Identifier[] = [];
+  for (const identifier of identifiers) {
+    const known = ruled.some((each) => isSame(each, identifier)) ? rules.of(identifier) : [];
+    if (known === undefined) {
+      unknownRules.push(identifier);
+    }
+    (known === undefined || known.length === 0 ? freedClaims : reservedClaims).push(identifier);
+  }
+  return { freedClaims, reservedClaims, unknownRules };
 }

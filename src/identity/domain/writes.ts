@@ -24,8 +24,9 @@ export interface Newcomer extends Sighting {
   readonly isRuled: boolean;
 }
 
-/** Why two identities were merged: by a sighting of both. */
-export type MergeCause = 'sighting';
+/** Why two identities were merged: by a sighting of both, or by hand. */
+export type MergeCause = (typeof MERGE_CAUSES)[number];
+export const MERGE_CAUSES = ['sighting', 'manual'] as const;
 
 /** Two identities that became one: an edge between two trees of evidence. */
 export interface Merge {
@@ -36,17 +37,35 @@ export interface Merge {
   readonly leftId: number;
   readonly rightId: number;
   readonly cause: MergeCause;
-  /** The sighting that joined them. */
+  /** The sighting that joined them; empty if it was none. */
   readonly identifiers: readonly Identifier[];
 }
 
-/** A contact to delete, and its identifiers that no live contact carries any more. */
+/** Contacts of one identity to delete, and their identifiers that no live contact carries any more. */
 export interface Deletion {
-  readonly contactId: number;
+  readonly contactIds: readonly number[];
   /** They are free again. */
   readonly freedClaims: readonly Identifier[];
   /** They have a rule: nobody has them, but they stay reserved. */
   readonly reservedClaims: readonly Identifier[];
+}
+
+/** What can be changed by hand. */
+export type ChangeKind = (typeof CHANGE_KINDS)[number];
+export const CHANGE_KINDS = ['merge', 'identity-delete'] as const;
+
+/** Who changes what by hand, and why: recorded with the change. */
+export interface ChangeNote {
+  readonly kind: ChangeKind;
+  readonly actor: string;
+  /** null: none was given, which only deletions allow. */
+  readonly reason: string | null;
+  /** Under which a repetition finds the change again, for a day. */
+  readonly idempotency: { readonly key: string; readonly requestHash: string } | null;
+  /** False: recorded for the sake of its key only. */
+  readonly isChanged: boolean;
+  /** The contacts that it is about, provisional ids too. */
+  readonly contactIds: readonly number[];
 }
 
 /**
@@ -78,6 +97,8 @@ export interface Writes {
    * be made again with them.
    */
   readonly unknownRules: readonly Identifier[];
+  /** Null: not made by hand. */
+  readonly change: ChangeNote | null;
   /** Newcomers without a date of their own must be younger than this, in µs since 1970; 0 if they join nobody. */
   readonly youngestTouched: number;
 }
@@ -96,11 +117,12 @@ export const NO_WRITES: Writes = {
   reservations: [],
   keptReservations: [],
   unknownRules: [],
+  change: null,
   youngestTouched: 0,
 };
 
-export function isNothing({ touched, newcomers, rules }: Writes): boolean {
-  return touched.length === 0 && newcomers.length === 0 && rules.length === 0;
+export function isNothing({ touched, newcomers, rules, change }: Writes): boolean {
+  return touched.length === 0 && newcomers.length === 0 && rules.length === 0 && change === null;
 }
 
 /**

@@ -3,7 +3,8 @@ import { DatabaseUnavailableError } from '../../database/session/unavailable.js'
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import type { ConflictCause } from '../identity.metrics.js';
-import { Conflict } from '../identity.errors.js';
+import { Conflict, IdempotencyKeyInFlightError } from '../identity.errors.js';
+import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
 import type {
   Claim,
@@ -15,20 +16,44 @@ import type {
 } from '../domain/contact.js';
 import { STANDARD_KINDS } from '../domain/kinds.js';
 import { KnownRules, withRules } from '../domain/rules.js';
-import { realId, type Merge, type Newcomer, type TouchedRow, type Writes } from '../domain/writes.js';
+import {
+  realId,
+  type ChangeNote,
+  type Merge,
+  type Newcomer,
+  type TouchedRow,
+  type Writes,
+} from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
 import { inSteps, partsOf } from './large-writes.js';
 import { distinctIdentifiers, identifierColumns, identifiersOf, keyColumns } from './identifier-columns.js';
 
-/** The identities to read: those that share an identifier with the sightings, or the identity of one live contact. */
+/** The identities to read: those that share an identifier with the sightings, or those of live contacts. */
 export type Selection =
   | { readonly tenantId: number; readonly sightings: readonly Sighting[] }
-  | { readonly tenantId: number; readonly contactId: number };
+  | { readonly tenantId: number; readonly contactIds: readonly number[] };
+
+/** What was drawn for a decision when it was written. */
+export interface Drawn {
+  /** The ids of its newcomers, in order */
+  readonly freshIds: readonly number[];
+  /** The ids of its merges, in order */
+  readonly mergeIds: readonly number[];
+  /** Null: it was not made by hand. */
+  readonly changeId: number | null;
+}
+
+/** A change that was made under an idempotency key. */
+export interface RecordedChange {
+  readonly id: number;
+  readonly requestHash: string;
+  readonly isChanged: boolean;
+  readonly contactIds: readonly number[];
+  readonly mergeIds: readonly number[];
+}
 
 /** What the database made of a decision that was written. */
-export interface Committed {
-  /** The ids of the newcomers, in order */
-  readonly freshIds: readonly number[];
+export interface Committed extends Drawn {
   /** The time of the newcomers without a date of their own, in µs since 1970 */
   readonly now: number;
 }
@@ -68,19 +93,35 @@ export class ContactRepository extends EntityRepository<Contact> {
     return this.rulesOf(identifiers, await session.query(this.rulesQuery(tenantId, identifiers), tenantId));
   }
 
+  /** The change that was made under an idempotency key in the last 24 hours; null if there is none. */
+  async findChange(tenantId: number, key: string): Promise<RecordedChange | null> {
+    const session = await this.open();
+    const [row] = await session.query([changeSql.FIND_CHANGE, tenantId, key], tenantId);
+    return row === undefined
+      ? null
+      : {
+          id: Number(row.id),
+          requestHash: row.request_hash as string,
+          isChanged: row.is_changed as boolean,
+          contactIds: (row.contact_ids as unknown[]).map(Number),
+          mergeIds: idsOf(row.merge_ids),
+        };
+  }
+
   /**
    * Writes a decision, unless another writer has changed or holds a row that it rests on, or has claimed one of its
    * identifiers.
    *
    * @returns a conflict if nothing was written: load and decide again
+   * @throws {IdempotencyKeyInFlightError} if its idempotency key was used in the meantime
    */
   async apply(tenantId: number, writes: Writes): Promise<Committed | Conflict> {
     const session = await this.open();
     return this.unlessConflict(() =>
       session.transaction(async (begun) => {
-        const { touched, newcomers } = writes;
+        const { touched } = writes;
         const transaction = inSteps(begun, touched.length);
-        const draw: Query = [sql.DRAW, newcomers.length];
+        const draw = drawFor(writes);
         if (touched.length === 0) {
           const [drawnAtOnce] = await transaction.send(draw);
           return this.commit(transaction, tenantId, writes, [], drawnAtOnce);
@@ -139,7 +180,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         const late = writes.touched.map(({ id }) => id).filter((id) => !lockedIds.has(id));
         const transaction = inSteps(begun, writes.touched.length);
         const locks = partsOf(late).map((ids): Query => [sql.LOCK_FREE, tenantId, ids]);
-        const results = await transaction.send(...locks, [sql.DRAW, writes.newcomers.length]);
+        const results = await transaction.send(...locks, drawFor(writes));
         const held = results.slice(0, -1).flat();
         return held.length < late.length
           ? new Conflict('not_held')
@@ -151,6 +192,9 @@ export class ContactRepository extends EntityRepository<Contact> {
   /** Runs `work`. Also a conflict: another writer claimed the same identifier first, or PostgreSQL ended a deadlock. */
   private async unlessConflict(work: () => Promise<Committed | Conflict>): Promise<Committed | Conflict> {
     const outcome = await work().catch((error: unknown) => {
+      if (isOfKey(error)) {
+        throw new IdempotencyKeyInFlightError();
+      }
       const cause = conflictOf(error);
       if (cause === null) {
         throw error;
@@ -178,12 +222,14 @@ export class ContactRepository extends EntityRepository<Contact> {
     drawn: readonly Row[] | undefined,
   ): Promise<Committed | Conflict> {
     const [row = {}] = drawn ?? [];
-    const freshIds = (row.ids as unknown[]).map(Number).toSorted((a, b) => a - b);
+    const [changeId = null] = idsOf(row.change_ids);
+    const freshIds = idsOf(row.ids);
     // Newcomers stay younger than what they join, and changes of a row keep their order, even if this clock is behind the one
     // that dated it.
     const lastChange = locked.reduce((latest, { updated_at: at }) => Math.max(latest, Number(at)), 0);
     const now = Math.max(Number(row.now), writes.youngestTouched + 1, lastChange + 1);
-    const queries = this.writeQueries(tenantId, writes, freshIds, now);
+    const committed: Committed = { freshIds, mergeIds: idsOf(row.merge_ids), changeId, now };
+    const queries = this.writeQueries(tenantId, writes, committed, now);
     const rules = writes.rules.map((rule) => this.insertRule(tenantId, rule, now));
     if (writes.takenClaims.length + writes.keptReservations.length > 0) {
       await transaction.send(...queries);
@@ -194,7 +240,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     } else {
       await transaction.commit(...queries, ...rules);
     }
-    return { freshIds, now };
+    return committed;
   }
 
   /**
@@ -231,23 +277,26 @@ export class ContactRepository extends EntityRepository<Contact> {
   }
 
   /** In the order that the foreign keys require: a newcomer with an early date may be the primary that others link to. */
-  private writeQueries(tenantId: number, writes: Writes, freshIds: readonly number[], now: number): Query[] {
+  private writeQueries(tenantId: number, writes: Writes, committed: Committed, now: number): Query[] {
+    const { freshIds, changeId } = committed;
     const real = (id: number): number => realId(id, freshIds);
-    const { deletion } = writes;
+    const { deletion, change } = writes;
     return [
       this.insertContacts(tenantId, writes.newcomers, real, now),
-      ...keepPast(tenantId, writes.touched, now),
+      ...keepPast(tenantId, writes.touched, changeId, now),
       ...relink(tenantId, writes.touched, real, now),
-      this.insertMerges(tenantId, writes.merges, real, now),
-      deletion && ([sql.DELETE_CONTACT, tenantId, deletion.contactId, now] as const),
+      this.insertMerges(tenantId, writes.merges, committed, now),
+      ...partsOf(deletion?.contactIds ?? []).map((ids): Query => [sql.DELETE_CONTACTS, tenantId, ids, now]),
       writes.ruledIds.length === 0 ? null : ([sql.MARK_RULED, tenantId, writes.ruledIds] as const),
       this.insertClaims(tenantId, writes.claims, real),
       this.insertReservations(tenantId, writes.reservations),
       ...writes.movedClaims.map((claim) => this.claimQuery(sql.MOVE_CLAIM, tenantId, claim, freshIds)),
-      ...(deletion?.freedClaims ?? []).map((freed) => this.identifierQuery(sql.FREE_CLAIM, tenantId, freed)),
+      ...this.freeClaims(tenantId, deletion?.freedClaims ?? []),
       ...(deletion?.reservedClaims ?? []).map((freed) =>
         this.identifierQuery(sql.RESERVE_CLAIM, tenantId, freed),
       ),
+      // last, after all that others may wait for: so that who waits for a key is waited for by nobody
+      ...(change === null || changeId === null ? [] : insertChange(tenantId, change, changeId, real, now)),
     ].filter((query) => query !== null);
   }
 
@@ -260,6 +309,18 @@ export class ContactRepository extends EntityRepository<Contact> {
           ...keyColumns(this.kinds, claims),
           claims.map(({ contactId }) => real(contactId)),
         ];
+  }
+
+  private freeClaims(tenantId: number, claims: readonly Identifier[]): Query[] {
+    const byKind = Map.groupBy(claims, ({ kind }) => this.kinds.named(kind).number);
+    return [...byKind].flatMap(([number, ofKind]) =>
+      partsOf(ofKind).map((part): Query => [
+        sql.FREE_CLAIMS,
+        tenantId,
+        number,
+        part.map(({ value }) => value),
+      ]),
+    );
   }
 
   private insertReservations(tenantId: number, reservations: readonly Identifier[]): Query | null {
@@ -331,18 +392,26 @@ export class ContactRepository extends EntityRepository<Contact> {
         ];
   }
 
-  private insertMerges(tenantId: number, merges: readonly Merge[], real: RealId, now: number): Query | null {
+  private insertMerges(
+    tenantId: number,
+    merges: readonly Merge[],
+    { freshIds, mergeIds, changeId }: Drawn,
+    now: number,
+  ): Query | null {
+    const real = (id: number): number => realId(id, freshIds);
     return merges.length === 0
       ? null
       : [
           sql.INSERT_MERGES,
           tenantId,
+          mergeIds,
           merges.map(({ survivorId }) => real(survivorId)),
           merges.map(({ mergedId }) => real(mergedId)),
           merges.map(({ leftId }) => real(leftId)),
           merges.map(({ rightId }) => real(rightId)),
           merges.map(({ cause }) => cause),
           ...identifierColumns(this.kinds, merges),
+          changeId,
           now,
         ];
   }
@@ -359,8 +428,8 @@ export class ContactRepository extends EntityRepository<Contact> {
   private selectionQuery(selection: Selection, known: readonly Identity[], maxRows: number | null): Query {
     const ids = known.map(({ primaryId }) => primaryId);
     const versions = known.map(versionOf);
-    if ('contactId' in selection) {
-      return [sql.LOAD_BY_CONTACT, selection.tenantId, selection.contactId, ids, versions, maxRows];
+    if ('contactIds' in selection) {
+      return [sql.LOAD_BY_CONTACTS, selection.tenantId, selection.contactIds, ids, versions, maxRows];
     }
     const keys = keyColumns(this.kinds, distinctIdentifiers(selection.sightings));
     return [sql.LOAD, selection.tenantId, ...keys, ids, versions, maxRows];
@@ -425,12 +494,48 @@ function isHeld(identities: readonly Identity[], { touched }: Writes, locked: Re
   );
 }
 
+function drawFor({ newcomers, merges, change }: Writes): Query {
+  return [sql.DRAW, newcomers.length, merges.length, change === null ? 0 : 1];
+}
+
+function idsOf(drawn: unknown): number[] {
+  return (drawn as unknown[]).map(Number).toSorted((a, b) => a - b);
+}
+
 type RealId = (id: number) => number;
 
 /** The present state of the rows whose link or date changes. */
-function keepPast(tenantId: number, touched: readonly TouchedRow[], now: number): Query[] {
+function keepPast(
+  tenantId: number,
+  touched: readonly TouchedRow[],
+  changeId: number | null,
+  now: number,
+): Query[] {
   const ids = touched.filter(({ leavesPast }) => leavesPast).map(({ id }) => id);
-  return partsOf(ids).map((part) => [sql.KEEP_PAST, tenantId, part, now]);
+  return partsOf(ids).map((part) => [sql.KEEP_PAST, tenantId, part, now, changeId]);
+}
+
+function insertChange(
+  tenantId: number,
+  { kind, actor, reason, idempotency, isChanged, contactIds }: ChangeNote,
+  changeId: number,
+  real: RealId,
+  now: number,
+): Query[] {
+  const insertion: Query = [
+    changeSql.INSERT_CHANGE,
+    tenantId,
+    changeId,
+    kind,
+    now,
+    actor,
+    reason,
+    idempotency?.key ?? null,
+    idempotency?.requestHash ?? null,
+    isChanged,
+    contactIds.map(real),
+  ];
+  return idempotency === null ? [insertion] : [[changeSql.RELEASE_KEY, tenantId, idempotency.key], insertion];
 }
 
 function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, now: number): Query[] {
@@ -454,6 +559,11 @@ const CONFLICTS: Readonly<Record<string, ConflictCause>> = {
   '40P01': 'deadlock',
   '55P03': 'lock_timeout',
 };
+
+/** Whether another change has the same idempotency key. */
+function isOfKey(error: unknown): boolean {
+  return String((error as { message?: unknown }).message).includes(changeSql.KEY_CONSTRAINT);
+}
 
 function conflictOf(error: unknown): ConflictCause | null {
   const { code, message } = (error instanceof DatabaseUnavailableError ? (error.cause ?? error) : error) as {

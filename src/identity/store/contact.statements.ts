@@ -10,7 +10,7 @@ import type { Statement } from '../../database/session/sql-session.js';
 
 /** Times are sent as µs since 1970: JavaScript's dates lose the microseconds that decide the order of contacts. */
 const MICROSECONDS = `(extract(epoch from created_at) * 1000000)::bigint as created_at`;
-const time = (parameter: string): string =>
+export const timeOf = (parameter: string): string =>
   `(timestamp 'epoch' + ${parameter}::bigint * interval '1 microsecond') at time zone 'UTC'`;
 
 /**
@@ -56,11 +56,16 @@ export const LOAD: Statement = {
   limit $6::bigint`,
 };
 
-/** $2 id of a contact, $3 to $5 as $4 to $6 above → every row of its identity; none if it is unknown or deleted. */
-export const LOAD_BY_CONTACT: Statement = {
-  name: 'contact_load_by_contact',
+/**
+ * $2 ids of contacts, $3 to $5 as $4 to $6 above → every row of their identities; none of those that are unknown or
+ * deleted.
+ */
+export const LOAD_BY_CONTACTS: Statement = {
+  name: 'contact_load_by_contacts',
   text: `with r as materialized (
-    select coalesce(linked_id, id) as root from contact where tenant_id = $1 and id = $2 and deleted_at is null)
+    select distinct coalesce(c.linked_id, c.id) as root from unnest($2::bigint[]) u(id) cross join lateral (
+      select id, linked_id from contact
+      where tenant_id = $1 and id = u.id and deleted_at is null limit 1) c)
   ${rowsOfRoots('$3', '$4')}
   limit $5::bigint`,
 };
@@ -93,19 +98,24 @@ export const LOCK_FREE: Statement = {
     select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id limit 1 for no key update skip locked) c`,
 };
 
-/** $1 count → so many new contact ids, and the time of the database in µs since 1970. */
+/** $1, $2, $3 counts → so many new ids of contacts, merges and changes, and the time of the database in µs since 1970. */
 export const DRAW: Statement = {
   name: 'contact_draw',
   text: `select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now,
-    array(select nextval('contact_id_seq') from generate_series(1, $1::int)) as ids`,
+    array(select nextval('contact_id_seq') from generate_series(1, $1::int)) as ids,
+    array(select nextval('identity_merge_id_seq') from generate_series(1, $2::int)) as merge_ids,
+    array(select nextval('change_id_seq') from generate_series(1, $3::int)) as change_ids`,
 };
 
-/** $2 ids, $3 time → records the present state, until that time, of rows whose link or date is about to change. */
+/**
+ * $2 ids, $3 time, $4 change (null: none) → records the present state, until that time, of rows whose link or date is about
+ * to change.
+ */
 export const KEEP_PAST: Statement = {
   name: 'contact_past_insert',
   text: `insert into contact_past
-      (tenant_id, contact_id, until, linked_id, created_at, email, phone_number, identifiers)
-    select tenant_id, id, ${time('$3')}, linked_id, created_at, email, phone_number, identifiers
+      (tenant_id, contact_id, until, linked_id, created_at, email, phone_number, identifiers, change_id)
+    select tenant_id, id, ${timeOf('$3')}, linked_id, created_at, email, phone_number, identifiers, $4::bigint
     from contact where tenant_id = $1 and id = any($2::bigint[])`,
 };
 
@@ -121,9 +131,9 @@ const ofRow = (array: string): string => `(${array}::bigint[])[width_bucket(id, 
  */
 export const RELINK: Statement = {
   name: 'contact_relink',
-  text: `update contact set version = version + 1, linked_id = nullif(${ofRow('$3')}, 0), updated_at = ${time('$5')},
+  text: `update contact set version = version + 1, linked_id = nullif(${ofRow('$3')}, 0), updated_at = ${timeOf('$5')},
       link_precedence = case when ${ofRow('$3')} = 0 then 'primary' else 'secondary' end,
-      created_at = coalesce(${time(ofRow('$4'))}, created_at),
+      created_at = coalesce(${timeOf(ofRow('$4'))}, created_at),
       recorded_at = case when ${ofRow('$4')} is null then recorded_at else coalesce(recorded_at, created_at) end
     where tenant_id = $1 and id = any($2::bigint[])`,
 };
@@ -138,21 +148,24 @@ export const INSERT_CONTACTS: Statement = {
       is_ruled, created_at, recorded_at, updated_at)
     select $1, u.id, u.email, u.phone_number, u.identifiers::jsonb, u.linked_id,
       case when u.linked_id is null then 'primary' else 'secondary' end, u.joined_id,
-      u.is_ruled, coalesce(${time('u.created_at')}, ${time('$10')}),
-      case when u.created_at is null then null else ${time('$10')} end, ${time('$10')}
+      u.is_ruled, coalesce(${timeOf('u.created_at')}, ${timeOf('$10')}),
+      case when u.created_at is null then null else ${timeOf('$10')} end, ${timeOf('$10')}
     from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::boolean[],
       $9::bigint[]) u(id, email, phone_number, identifiers, linked_id, joined_id, is_ruled, created_at)`,
 };
 
-/** $2 survivors, $3 merged, $4 and $5 both ends, $6 causes, $7 emails, $8 phone numbers, $9 other identifiers as JSON, $10 time */
+/**
+ * $2 ids, $3 survivors, $4 merged, $5 and $6 both ends, $7 causes, $8 emails, $9 phone numbers, $10 other identifiers as
+ * JSON, $11 change (null: none), $12 time
+ */
 export const INSERT_MERGES: Statement = {
   name: 'identity_merge_insert',
   text: `insert into identity_merge (tenant_id, id, survivor_id, merged_id, left_contact_id, right_contact_id, cause, email,
-      phone_number, identifiers, created_at)
-    select $1, nextval('identity_merge_id_seq'), u.survivor_id, u.merged_id, u.left_id, u.right_id, u.cause, u.email,
-      u.phone_number, u.identifiers::jsonb, ${time('$10')}
-    from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[])
-      u(survivor_id, merged_id, left_id, right_id, cause, email, phone_number, identifiers)`,
+      phone_number, identifiers, change_id, created_at)
+    select $1, u.id, u.survivor_id, u.merged_id, u.left_id, u.right_id, u.cause, u.email, u.phone_number,
+      u.identifiers::jsonb, $11::bigint, ${timeOf('$12')}
+    from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],
+      $10::text[]) u(id, survivor_id, merged_id, left_id, right_id, cause, email, phone_number, identifiers)`,
 };
 
 /**
@@ -173,10 +186,10 @@ export const TAKE_CLAIM: Statement = {
     where tenant_id = $1 and kind = $2 and value = $3 and contact_id is null returning value`,
 };
 
-/** $2 id, $3 time */
-export const DELETE_CONTACT: Statement = {
+/** $2 ids, $3 time */
+export const DELETE_CONTACTS: Statement = {
   name: 'contact_delete',
-  text: `update contact set deleted_at = ${time('$3')} where tenant_id = $1 and id = $2`,
+  text: `update contact set deleted_at = ${timeOf('$3')} where tenant_id = $1 and id = any($2::bigint[])`,
 };
 
 /** $2 kind, $3 value, $4 the contact that gets the claim */
@@ -185,10 +198,10 @@ export const MOVE_CLAIM: Statement = {
   text: 'update identifier set contact_id = $4 where tenant_id = $1 and kind = $2 and value = $3',
 };
 
-/** $2 kind, $3 value */
-export const FREE_CLAIM: Statement = {
+/** $2 kind, $3 values */
+export const FREE_CLAIMS: Statement = {
   name: 'identifier_free',
-  text: 'delete from identifier where tenant_id = $1 and kind = $2 and value = $3',
+  text: 'delete from identifier where tenant_id = $1 and kind = $2 and value = any($3::text[])',
 };
 
 /** $2 kind, $3 value → the identifier becomes reserved: nobody has it any more. */
@@ -224,7 +237,7 @@ export const INSERT_RULE: Statement = {
   name: 'do_not_link_insert',
   text: `with r as materialized (select nextval('rule_id_seq') as id)
     insert into do_not_link (tenant_id, kind, value, other_kind, other_value, rule_id, created_at)
-    select $1, v.kind, v.value, v.other_kind, v.other_value, r.id, ${time('$6')}
+    select $1, v.kind, v.value, v.other_kind, v.other_value, r.id, ${timeOf('$6')}
     from r cross join (values ($2::smallint, $3::text, $4::smallint, $5::text), ($4, $5, $2, $3))
       v(kind, value, other_kind, other_value)
     returning rule_id`,

@@ -196,8 +196,9 @@ export class MemoryStore {
   }
 
   private deleted(deletion: Deletion | null, rows: readonly StoredRow[]): StoredRow[] {
-    ensure(deletion === null || !this.row(deletion.contactId).isDeleted, 'the contact is deleted already');
-    return rows.map((row) => (row.id === deletion?.contactId ? { ...row, isDeleted: true } : row));
+    const ids = new Set(deletion?.contactIds);
+    ids.forEach((id) => ensure(!this.row(id).isDeleted, `contact ${id} is deleted already`));
+    return rows.map((row) => (ids.has(row.id) ? { ...row, isDeleted: true } : row));
   }
 
   private keptClaims(movedClaims: readonly Claim[], deletion: Deletion | null): Claim[] {
@@ -206,7 +207,7 @@ export class MemoryStore {
       const claim = this.byValue.get(nameOf({ kind, value }));
       ensure(claim !== undefined, `${kind} ${value} is not claimed`);
       ensure(
-        deletion === null || claim?.contactId === deletion.contactId,
+        deletion === null || deletion.contactIds.includes(claim!.contactId),
         `${kind} ${value} is not claimed by what is deleted`,
       );
     }

@@ -38,7 +38,7 @@ describe('deleting a secondary', () => {
     expect(removed(lorraine, 23)).toEqual({
       ...NO_WRITES,
       touched: [touched(1, 5, null), touched(23, 2, 1)],
-      deletion: { contactId: 23, freedClaims: [{ kind: 'email', value: MCFLY }], reservedClaims: [] },
+      deletion: { contactIds: [23], freedClaims: [{ kind: 'email', value: MCFLY }], reservedClaims: [] },
     });
   });
 
@@ -53,7 +53,7 @@ describe('deleting a secondary', () => {
 
     expect(removed(lorraine, 2)).toMatchObject({
       movedClaims: [{ kind: 'email', value: MCFLY, contactId: 9 }],
-      deletion: { contactId: 2, freedClaims: [], reservedClaims: [] },
+      deletion: { contactIds: [2], freedClaims: [], reservedClaims: [] },
     });
   });
 
@@ -77,7 +77,7 @@ describe('deleting a secondary', () => {
 
     expect(removed(lorraine, 2)).toMatchObject({
       movedClaims: [],
-      deletion: { contactId: 2, freedClaims: [{ kind: 'email', value: MCFLY }], reservedClaims: [] },
+      deletion: { contactIds: [2], freedClaims: [{ kind: 'email', value: MCFLY }], reservedClaims: [] },
     });
   });
 
@@ -90,7 +90,7 @@ describe('deleting a secondary', () => {
 
     expect(removed(lorraine, 2)).toMatchObject({
       movedClaims: [{ kind: 'phoneNumber', value: '919191', contactId: 3 }],
-      deletion: { contactId: 2, freedClaims: [], reservedClaims: [] },
+      deletion: { contactIds: [2], freedClaims: [], reservedClaims: [] },
     });
   });
 });
@@ -109,7 +109,7 @@ describe('deleting the primary', () => {
       touched: [moved(1, 5, 8), moved(2, 2, 8), moved(4, 4, 8), moved(8, 3, null)],
       movedClaims: [{ kind: 'phoneNumber', value: '123456', contactId: 8 }],
       deletion: {
-        contactId: 1,
+        contactIds: [1],
         freedClaims: [{ kind: 'email', value: LORRAINE }],
         reservedClaims: [],
       },
@@ -141,7 +141,7 @@ describe('deleting the primary', () => {
         { kind: 'phoneNumber', value: '123456', contactId: 3 },
       ],
       deletion: {
-        contactId: 1,
+        contactIds: [1],
         freedClaims: [],
         reservedClaims: [],
       },
@@ -158,7 +158,7 @@ describe('deleting the last live contact', () => {
       touched: [touched(1, 5, null)],
       movedClaims: [],
       deletion: {
-        contactId: 1,
+        contactIds: [1],
         freedClaims: [
           { kind: 'email', value: LORRAINE },
           { kind: 'phoneNumber', value: '123456' },

@@ -67,7 +67,7 @@ test('loading brings every row of every identity that shares an identifier, dele
     { email: GEORGE.email, phoneNumber: '1' },
     { email: 'doc@hillvalley.edu', phoneNumber: null },
   );
-  const before = await identityOf({ tenantId: TENANT, contactId: 3 });
+  const before = await identityOf({ tenantId: TENANT, contactIds: [3] });
   await contacts.apply(TENANT, remove(before!, 3, new KnownRules()));
   const loaded = await contacts.load({
     tenantId: TENANT,
@@ -158,7 +158,7 @@ test('a merge is not written if the identity to merge was merged into another si
 
 test('a deletion is not written if the identity has gained a contact since', async () => {
   await write(GEORGE);
-  const identity = await identityOf({ tenantId: TENANT, contactId: 1 });
+  const identity = await identityOf({ tenantId: TENANT, contactIds: [1] });
   const stale = remove(identity!, 1, new KnownRules());
   await write({ email: GEORGE.email, phoneNumber: '1' });
   expect(await contacts.apply(TENANT, stale)).toBeInstanceOf(Conflict);
@@ -244,7 +244,7 @@ test('under the lock of its primary an identity can be merged even if it grew wh
   );
   expect(written).toMatchObject({ freshIds: [] });
   expect(await violations(database)).toEqual({});
-  const identity = await identityOf({ tenantId: TENANT, contactId: 3 });
+  const identity = await identityOf({ tenantId: TENANT, contactIds: [3] });
   expect(identity!.primaryId).toBe(1);
 });
 
@@ -253,14 +253,14 @@ test('under the lock of its primary a decision does not wait for rows that other
   await write(GEORGE);
   await database.query(`update contact set created_at = '2020-01-01' where id = 2`); // the younger id is the older contact
   await write({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
-  const before = await identityOf({ tenantId: TENANT, contactId: 1 });
+  const before = await identityOf({ tenantId: TENANT, contactIds: [1] });
   expect(before!.primaryId).toBe(2);
   const rival = new pg.Client({ connectionString: database.url });
   await rival.connect();
   await rival.query('begin; select id from contact where id = 1 for no key update');
   let circle: Promise<unknown> = Promise.resolve();
   const deletion = contacts.applyLocked(
-    { tenantId: TENANT, contactId: 2 },
+    { tenantId: TENANT, contactIds: [2] },
     [2],
     ({ identities: [identity] }) => {
       circle = rival.query('select id from contact where id = 2 for no key update');
@@ -276,12 +276,12 @@ test('an import may make a stored primary secondary, and dates come back as they
   await write(GEORGE);
   await write({ email: GEORGE.email, phoneNumber: '88', createdAt: 1_600_000_000_123_456 });
   expect(await violations(database)).toEqual({});
-  const identity = await identityOf({ tenantId: TENANT, contactId: 1 });
+  const identity = await identityOf({ tenantId: TENANT, contactIds: [1] });
   expect(identity).toMatchObject({ primaryId: 2 });
   expect(identity!.rows.find(({ id }) => id === 2)).toMatchObject({ createdAt: 1_600_000_000_123_456 });
   await write({ email: null, phoneNumber: GEORGE.phoneNumber, createdAt: 1_500_000_000_000_000 });
   expect(await violations(database)).toEqual({});
-  const again = await identityOf({ tenantId: TENANT, contactId: 2 });
+  const again = await identityOf({ tenantId: TENANT, contactIds: [2] });
   expect(again).toMatchObject({ primaryId: 1 });
 });
 
@@ -292,7 +292,7 @@ test('a row that another holds is a conflict, at once or when the time for a loc
   await holder.connect();
   await holder.query('begin; select id from contact for update');
   expect(await contacts.apply(TENANT, late)).toEqual(new Conflict('changed', [1]));
-  const selection = { tenantId: TENANT, contactId: 1 };
+  const selection = { tenantId: TENANT, contactIds: [1] };
   expect(await contacts.applyLocked(selection, [1], () => late)).toEqual(new Conflict('lock_timeout'));
   const waiting = await database.query(
     `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
@@ -332,7 +332,7 @@ test('tenants share nothing, not even the same identifier', async () => {
   expect(await contacts.apply(2, reconcile(NOTHING_KNOWN, [sightingOf(GEORGE)]).writes)).toMatchObject({
     freshIds: [2],
   });
-  expect(await contacts.load({ tenantId: 2, contactId: 1 })).toEqual(NOTHING_KNOWN);
+  expect(await contacts.load({ tenantId: 2, contactIds: [1] })).toEqual(NOTHING_KNOWN);
 });
 
 test('connections of one tenant serve no other', async () => {

@@ -104,7 +104,7 @@ describe('a contact', () => {
         'select from contact_past p join contact c on c.id = p.contact_id and p.until = c.updated_at',
       ),
     ).toHaveLength(2);
-    const { identities } = await contacts.load({ tenantId: TENANT, contactId: 1 });
+    const { identities } = await contacts.load({ tenantId: TENANT, contactIds: [1] });
     await contacts.apply(TENANT, remove(identities[0]!, 1, new KnownRules()));
     expect(await past()).toHaveLength(5);
     expect(await violations(database)).toEqual({});
@@ -169,7 +169,7 @@ test('a contact with identifiers of a third kind alone is stored, found, and fre
     ]),
   );
   for (const contactId of [1, 2]) {
-    const { identities } = await contacts.load({ tenantId: TENANT, contactId });
+    const { identities } = await contacts.load({ tenantId: TENANT, contactIds: [contactId] });
     await contacts.apply(TENANT, remove(identities[0]!, contactId, new KnownRules()));
     expect(await violations(database)).toEqual({});
   }

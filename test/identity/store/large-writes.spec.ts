@@ -44,7 +44,7 @@ afterAll(async () => {
 
 /** What deleting contact 1 changes, decided and not yet written. */
 async function deletion(): Promise<Writes> {
-  const { identities, rules } = await contacts.load({ tenantId: TENANT, contactId: 1 });
+  const { identities, rules } = await contacts.load({ tenantId: TENANT, contactIds: [1] });
   return remove(identities[0]!, 1, rules);
 }
 
@@ -122,7 +122,7 @@ test('a write that takes too long is given up as a whole', async () => {
 
 test('reading gives up at the limit of rows, and what is known does not count', async () => {
   await addLargeIdentity(database, 100);
-  const selection = { tenantId: TENANT, contactId: 7 };
+  const selection = { tenantId: TENANT, contactIds: [7] };
   expect(await contacts.loadAtMost(99, selection)).toBeNull();
   const { identities } = (await contacts.loadAtMost(100, selection))!;
   expect(identities[0]!.rows).toHaveLength(100);

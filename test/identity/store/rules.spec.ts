@@ -101,7 +101,7 @@ test('what a rule speaks of stays reserved when its last contact is deleted', as
   await write(await identifying(OF_A, OF_ONE));
   await write(await ruling());
   await write(
-    await decided({ tenantId: TENANT, contactId: 1 }, ({ identities: [identity], rules }) =>
+    await decided({ tenantId: TENANT, contactIds: [1] }, ({ identities: [identity], rules }) =>
       remove(identity!, 1, rules),
     ),
   );

@@ -1,12 +1,11 @@
-import { validateSync } from 'class-validator';
 import type { CountryCode } from 'libphonenumber-js/max';
 import type { UnknownProperties } from '../../../config/settings.js';
 import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
-import type { FieldError } from '../../../http/problems/problem.js';
 import type { Sighting } from '../../domain/contact.js';
 import { STANDARD_KINDS } from '../../domain/kinds.js';
 import { normaliseEmail, normalisePhone } from '../../domain/normalise.js';
 import { IdentifyRequest } from './identify.request.js';
+import { mistakesOf } from './read-body.js';
 import { mistakesOfNames } from './unknown-properties.js';
 
 /** Normal forms that are certainly valid. Not all valid values match, but nearly all that arrive do. */
@@ -16,6 +15,8 @@ const PLAIN_PHONE = /^\+?[1-9]\d{0,13}$/;
 
 /** What is left when nothing is at fault. */
 type GivenValues = Record<'email' | 'phoneNumber', string | null>;
+
+const KNOWN = ['email', 'phoneNumber'];
 
 interface Options {
   /** null: national phone numbers keep their digits. */
@@ -39,7 +40,7 @@ export function readSighting(body: unknown, { defaultPhoneRegion, unknownPropert
   const email = readEmail(given.email);
   const phoneNumber = readPhone(given.phoneNumber, defaultPhoneRegion);
   const mistakes = [
-    ...(unknownProperties === 'reject' ? mistakesOfNames(Object.keys(given)) : []),
+    ...(unknownProperties === 'reject' ? mistakesOfNames(Object.keys(given), KNOWN) : []),
     // class-validator takes 6 µs, this takes less than 1.
     ...(isPlain(email, phoneNumber) ? [] : mistakesOf(new IdentifyRequest(email, phoneNumber))),
   ];
@@ -70,11 +71,4 @@ function isPlain(email: unknown, phoneNumber: unknown): boolean {
   const isPlainPhone =
     phoneNumber === null || (typeof phoneNumber === 'string' && PLAIN_PHONE.test(phoneNumber));
   return isPlainEmail && isPlainPhone && (email !== null || phoneNumber !== null);
-}
-
-function mistakesOf(request: IdentifyRequest): FieldError[] {
-  return validateSync(request, { stopAtFirstError: true }).map(({ property, constraints = {} }) => ({
-    field: property,
-    message: Object.values(constraints)[0] ?? `${property} is invalid`,
-  }));
 }

@@ -1,35 +1,42 @@
 import type { FieldError } from '../../../http/problems/problem.js';
 
-const KNOWN = ['email', 'phoneNumber'] as const;
 /** The most unknown properties that an answer names; a body may have thousands. */
 const MAX_MISTAKES = 10;
 const MAX_NAME_LENGTH = 100;
 /** A name with more different letters than this does not count as a misspelling. */
 const MAX_DISTANCE = 2;
 
-/** The unknown properties of a body, as errors for the answer. */
-export function mistakesOfNames(names: readonly string[]): FieldError[] {
+/**
+ * The unknown properties of a body, as errors for the answer.
+ *
+ * @param known what the request takes
+ */
+export function mistakesOfNames(names: readonly string[], known: readonly string[]): FieldError[] {
   return names
-    .filter((name) => !(KNOWN as readonly string[]).includes(name))
+    .filter((name) => !known.includes(name))
     .slice(0, MAX_MISTAKES)
     .map((name) => {
       const field = name.slice(0, MAX_NAME_LENGTH);
-      const meant = nearest(field);
-      const hint = meant === null ? `the request takes ${KNOWN.join(' and ')}` : `did you mean ${meant}?`;
+      const meant = nearest(field, known);
+      const hint = meant === null ? `the request takes ${listOf(known)}` : `did you mean ${meant}?`;
       return { field, message: `${JSON.stringify(field)} is not known; ${hint}` };
     });
 }
 
 /** The known name that was probably meant: in another style, shorter, longer, or misspelled. */
-function nearest(name: string): string | null {
+function nearest(name: string, names: readonly string[]): string | null {
   const letters = lettersOf(name);
   return (
-    KNOWN.find((known) => {
+    names.find((known) => {
       const other = lettersOf(known);
       const isPart = letters.length >= 4 && (other.includes(letters) || letters.includes(other));
       return isPart || distance(letters, other) <= MAX_DISTANCE;
     }) ?? null
   );
+}
+
+function listOf(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 function lettersOf(name: string): string {

@@ -1,0 +1,58 @@
+import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
+import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
+import type { ProblemError } from '../../http/problems/problem.js';
+import { InvalidRequestError } from '../../http/problems/problem.errors.js';
+import {
+  ContactNotFoundError,
+  IdempotencyKeyInFlightError,
+  IdempotencyKeyReusedError,
+  PreconditionFailedError,
+} from '../identity.errors.js';
+
+const PROBLEMS = {
+  400: 'The body is malformed, or a field, a parameter or a header is invalid.',
+  404: 'A contact is unknown or was deleted.',
+  409: 'A call with the same Idempotency-Key is under way.',
+  412: 'What the change rests on has moved since the dry run that If-Match names. Nothing was changed.',
+  413: 'The body is larger than 16 KiB.',
+  415: 'The body is not JSON in UTF-8, or is encoded.',
+  422: 'The Idempotency-Key was used for another route or body.',
+  503: 'The database is not available, did not answer in time, or too many calls change the identity at once. Safe to repeat with an Idempotency-Key.',
+};
+
+/**
+ * Documents the problems that every change may have.
+ *
+ * @param described what some statuses mean on a route, beyond that
+ * @param errors examples for these
+ */
+export function ApiChangeProblems(
+  described: Readonly<Record<number, string>> = {},
+  ...errors: readonly ProblemError[]
+): MethodDecorator & ClassDecorator {
+  return ApiProblems(
+    { ...PROBLEMS, ...described },
+    ...errors,
+    new InvalidRequestError([{ field: 'reason', message: 'reason must not be empty' }]),
+    new ContactNotFoundError(4711),
+    new IdempotencyKeyInFlightError(),
+    new PreconditionFailedError(),
+    new IdempotencyKeyReusedError(),
+    new DatabaseUnavailableError('the database is not reachable'),
+  );
+}
+
+/** As {@link ApiChangeProblems}, for a deletion: it takes no `If-Match`. */
+export function ApiDeletionProblems(): MethodDecorator & ClassDecorator {
+  const { 412: _, ...problems } = PROBLEMS;
+  return ApiProblems(
+    problems,
+    new InvalidRequestError([
+      { field: 'contactId', message: 'contactId must be a whole number from 1 to 9007199254740991' },
+    ]),
+    new ContactNotFoundError(4711),
+    new IdempotencyKeyInFlightError(),
+    new IdempotencyKeyReusedError(),
+    new DatabaseUnavailableError('the database is not reachable'),
+  );
+}

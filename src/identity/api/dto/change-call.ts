@@ -1,0 +1,95 @@
+import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { ApiHeader, ApiQuery } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { callerOf } from '../../../access/access.js';
+import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
+import type { ChangeCall } from '../../change-writer.js';
+
+/** Visible characters of ASCII, as many as a header of a cautious proxy takes. */
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** The call for a change, as a parameter of its route; see {@link readChangeCall}. */
+export const Changing = createParamDecorator((_: unknown, context: ExecutionContext): ChangeCall =>
+  readChangeCall(context.switchToHttp().getRequest<FastifyRequest>()),
+);
+
+/** The call for a deletion, which takes no `dryRun` and no `If-Match`. */
+export const Deleting = createParamDecorator((_: unknown, context: ExecutionContext): ChangeCall => {
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  return { ...callOf(request), isDryRun: false, ifMatch: null };
+});
+
+/**
+ * Reads who asks for a change and how: `dryRun`, `If-Match` and `Idempotency-Key`.
+ *
+ * @throws {InvalidRequestError} naming what is not valid
+ */
+export function readChangeCall(request: FastifyRequest): ChangeCall {
+  const ifMatch = request.headers['if-match'] ?? null;
+  return { ...callOf(request), isDryRun: readDryRun(request), ifMatch };
+}
+
+/**
+ * Whether only to tell what would be. A misspelled name is refused: it would be taken for the call itself.
+ *
+ * @throws {InvalidRequestError} if it is neither true nor false
+ */
+export function readDryRun({ query }: FastifyRequest): boolean {
+  const { dryRun = 'false', ...others } = query as Readonly<Record<string, unknown>>;
+  const misspelled = Object.keys(others).find((name) => /^[^a-z]*dry[^a-z]*run[^a-z]*$/i.test(name));
+  if (misspelled !== undefined) {
+    throw new InvalidRequestError([{ field: 'dryRun', message: 'the parameter is spelled dryRun' }]);
+  }
+  if (dryRun !== 'true' && dryRun !== 'false') {
+    throw new InvalidRequestError([{ field: 'dryRun', message: 'dryRun must be true or false' }]);
+  }
+  return dryRun === 'true';
+}
+
+function callOf(
+  request: FastifyRequest,
+): Pick<ChangeCall, 'tenantId' | 'actor' | 'route' | 'idempotencyKey'> {
+  const { tenantId, actor } = callerOf(request);
+  const [path] = request.url.split('?', 1);
+  const key = request.headers['idempotency-key'] ?? null;
+  if (key !== null && (typeof key !== 'string' || !KEY.test(key))) {
+    throw new InvalidRequestError([
+      { field: 'Idempotency-Key', message: 'Idempotency-Key must have 1 to 255 visible ASCII characters' },
+    ]);
+  }
+  return { tenantId, actor, route: `${request.method} ${path}`, idempotencyKey: key };
+}
+
+export const DRY_RUN = {
+  name: 'dryRun',
+  required: false,
+  schema: { type: 'boolean' as const, default: false },
+  description: 'Tell what would be, and write nothing.',
+};
+
+/** Documents the `Idempotency-Key` of a change. */
+export function ApiIdempotencyKey(): MethodDecorator {
+  return ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
+    example: '0197f2b8-7c1e-7d3a-9b1f-3f6f0f1f2a4b',
+    description:
+      'Makes the call safe to repeat for 24 hours: the same key, route and body again make no second change, but tell the change that was made and how its contacts are now. Put no personal data in it.',
+  });
+}
+
+/** Documents the parameters that every change takes. */
+export function ApiChangeParameters(): MethodDecorator {
+  return applyDecorators(
+    ApiQuery(DRY_RUN),
+    ApiHeader({
+      name: 'If-Match',
+      required: false,
+      schema: { type: 'string' },
+      example: '"J0cZ8YdVqXl3yR2kTqLw0g"',
+      description: 'The ETag of a dry run: make the change only if nothing that it rests on has moved since.',
+    }),
+    ApiIdempotencyKey(),
+  );
+}

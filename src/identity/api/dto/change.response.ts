@@ -1,0 +1,87 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiOkResponse, ApiProperty, ApiSchema } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import type { ChangeOutcome } from '../../change-writer.js';
+import { IdentityResponse } from './identity.response.js';
+
+@ApiSchema({ name: 'Identifier', description: 'A normalised value that tells customers apart.' })
+export class IdentifierDto {
+  @ApiProperty({ description: '`email`, `phoneNumber`, or another kind of the tenant.', example: 'email' })
+  readonly kind!: string;
+
+  @ApiProperty({ description: 'In its normal form.', example: 'mcfly@hillvalley.edu' })
+  readonly value!: string;
+}
+
+@ApiSchema({ name: 'Rule', description: 'Two identifiers that must not come to lie in one identity.' })
+export class RuleDto {
+  @ApiProperty({ type: 'integer', minimum: 1, description: 'Its id.', example: 3 })
+  readonly id!: number;
+
+  @ApiProperty({ type: [IdentifierDto], minItems: 2, maxItems: 2 })
+  readonly identifiers!: readonly IdentifierDto[];
+
+  @ApiProperty({
+    format: 'date-time',
+    description: 'When it was made.',
+    example: '2026-11-25T18:41:06.123456Z',
+  })
+  readonly createdAt!: string;
+
+  @ApiProperty({ description: 'Who made it.', example: 'k3v9q0w2x1z7 crm' })
+  readonly actor!: string;
+
+  @ApiProperty({ description: 'Why it was made.', example: 'Two customers share this number' })
+  readonly reason!: string;
+}
+
+@ApiSchema({ name: 'Change', description: 'What a change by hand did, or would do.' })
+export class ChangeResponse {
+  @ApiProperty({
+    oneOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
+    description: 'The record of the change. Null if nothing was changed, and after a dry run.',
+    example: 12,
+  })
+  readonly changeId: number | null;
+
+  @ApiProperty({ description: 'Whether there was something to change.', example: true })
+  readonly changed: boolean;
+
+  @ApiProperty({
+    type: [IdentityResponse],
+    description: 'The identities that the change is about, after it.',
+  })
+  readonly identities: readonly IdentityResponse[];
+
+  @ApiProperty({
+    type: 'array',
+    items: { type: 'integer', minimum: 1 },
+    description: 'The merges that the change made. Empty after a dry run.',
+    example: [9],
+  })
+  readonly mergeIds: readonly number[];
+
+  @ApiProperty({ type: [RuleDto], description: 'The rules that the change made, if any.' })
+  readonly rules: readonly RuleDto[];
+
+  constructor({ changeId, isChanged, identities, mergeIds }: ChangeOutcome) {
+    this.changeId = changeId;
+    this.changed = isChanged;
+    this.identities = identities.map((view) => new IdentityResponse(view));
+    this.mergeIds = mergeIds;
+    this.rules = [];
+  }
+}
+
+/** The answer to a change, with the entity tag of a dry run. */
+export function answerChange(reply: FastifyReply, outcome: ChangeOutcome): ChangeResponse {
+  if (outcome.etag !== null) {
+    void reply.header('etag', outcome.etag);
+  }
+  return new ChangeResponse(outcome);
+}
+
+/** Documents the answer to a change. */
+export function ApiChange(description: string): MethodDecorator {
+  return applyDecorators(ApiOkResponse({ type: ChangeResponse, description }));
+}

@@ -1,0 +1,44 @@
+import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
+import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { RequiresScope } from '../../access/access.js';
+import { Settings } from '../../config/settings.js';
+import { answerInTime } from '../batching/call.js';
+import type { ChangeCall } from '../change-writer.js';
+import { ChangesService } from '../changes.service.js';
+import { answerChange, ApiChange, type ChangeResponse } from './dto/change.response.js';
+import { ApiChangeParameters, Changing } from './dto/change-call.js';
+import { ApiChangeProblems } from './change-problems.js';
+import { MergeRequest } from './dto/merge.request.js';
+import { readBody } from './dto/read-body.js';
+
+@ApiTags('changes')
+@Controller('merges')
+export class MergesController {
+  constructor(
+    private readonly changes: ChangesService,
+    private readonly settings: Settings,
+  ) {}
+
+  @Post()
+  @RequiresScope('curate')
+  @HttpCode(200)
+  @ApiOperation({
+    operationId: 'mergeIdentities',
+    summary: 'Merge identities by hand',
+    description:
+      'The oldest contact becomes the primary of all. An edge of evidence joins the contact that is named first with each other one. If all are in one identity already, nothing is changed.',
+  })
+  @ApiChangeParameters()
+  @ApiBody({ type: MergeRequest })
+  @ApiChange('The one identity that they are now, or would be.')
+  @ApiChangeProblems()
+  async merge(
+    @Changing() call: ChangeCall,
+    @Body() body: unknown,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ChangeResponse> {
+    const request = readBody(MergeRequest, body, this.settings.unknownProperties);
+    return answerChange(reply, await answerInTime(this.changes.merge(call, request)));
+  }
+}

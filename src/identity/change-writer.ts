@@ -1,0 +1,228 @@
+import { InjectRepository } from '@mikro-orm/nestjs';
+import { Injectable } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import { DatabaseUnavailableError, retryUnavailable } from '../database/session/unavailable.js';
+import { DecisionWriter, type Decision } from './decision-writer.js';
+import { liveContacts, viewOf, type Identity, type IdentityView, type Snapshot } from './domain/contact.js';
+import { isNothing, withRealIds, type ChangeKind, type ChangeNote } from './domain/writes.js';
+import {
+  IdempotencyKeyInFlightError,
+  IdempotencyKeyReusedError,
+  PreconditionFailedError,
+} from './identity.errors.js';
+import { ContactRepository, type RecordedChange, type Selection } from './store/contact.repository.js';
+import { Contact } from './store/entities/contact.js';
+import { IdentityReader } from './store/identity-reader.js';
+
+/** A call that asks for a change: everything of it but what is to be changed. */
+export interface ChangeCall {
+  readonly tenantId: number;
+  readonly actor: string;
+  /** Whether only to tell what would be. */
+  readonly isDryRun: boolean;
+  /** The `If-Match` header; null: none was sent. */
+  readonly ifMatch: string | null;
+  /** The method and the path */
+  readonly route: string;
+  /** The `Idempotency-Key` header; null: none was sent. */
+  readonly idempotencyKey: string | null;
+}
+
+/** What is asked for. */
+export interface ChangeRequest {
+  readonly kind: ChangeKind;
+  readonly reason: string | null;
+  /** The valid body of the call, its properties in one order: with the route it tells calls under one key apart. */
+  readonly body: object;
+}
+
+/** What a change of one kind decides. */
+export interface ChangeDecision extends Decision {
+  /** The contacts that the change is about; for them a repetition under its key is answered. */
+  readonly contactIds: readonly number[];
+  /** What the change leaves, in the order in which it is told. Ids of newcomers are provisional. */
+  readonly identities: readonly IdentityView[];
+}
+
+export interface ChangeOutcome {
+  /** null: nothing was changed, or it was a dry run. */
+  readonly changeId: number | null;
+  readonly isChanged: boolean;
+  /** After a dry run with provisional ids */
+  readonly identities: readonly IdentityView[];
+  readonly mergeIds: readonly number[];
+  /** Of a dry run: stands for all that the decision rests on. */
+  readonly etag: string | null;
+}
+
+/**
+ * Makes changes by hand: tells what they would do, makes them only on what the caller has seen, and makes each once.
+ *
+ * What a change decides is in the pure core; how it is written, in the decision writer.
+ */
+@Injectable()
+export class ChangeWriter {
+  /** The idempotency keys of changes that this process is making. */
+  private readonly inFlight = new Set<string>();
+
+  constructor(
+    private readonly writer: DecisionWriter,
+    private readonly reader: IdentityReader,
+    @InjectRepository(Contact) private readonly contacts: ContactRepository,
+  ) {}
+
+  /**
+   * Makes a change, or tells what it would be. Under an idempotency key it is made once: whoever repeats the call learns which
+   * change it was, and how its contacts are now.
+   *
+   * If the outcome of a commit is not known, the change is tried again under its key; without one it is not, since it might
+   * be made twice.
+   *
+   * @param decide as for {@link DecisionWriter.write}; throws what refuses the change
+   * @throws {PreconditionFailedError} if `If-Match` names something else than what is stored
+   * @throws {IdempotencyKeyReusedError} if the key was used for another call
+   * @throws {IdempotencyKeyInFlightError} if a call with the same key is under way
+   * @throws {ContentionError} if it lost every race; nothing was changed
+   */
+  async change(
+    call: ChangeCall,
+    request: ChangeRequest,
+    selection: Selection,
+    decide: (snapshot: Snapshot) => ChangeDecision,
+  ): Promise<ChangeOutcome> {
+    if (call.isDryRun) {
+      const { snapshot, decision } = await retryUnavailable(() => this.writer.prepare(selection, decide));
+      return {
+        changeId: null,
+        isChanged: !isNothing(decision.writes),
+        identities: decision.identities,
+        mergeIds: [],
+        etag: etagOf(snapshot),
+      };
+    }
+    const idempotency = idempotencyOf(call, request);
+    let isDecided = false;
+    const decideNoted = (snapshot: Snapshot): ChangeDecision & { isChanged: boolean } => {
+      if (call.ifMatch !== null && !names(call.ifMatch, etagOf(snapshot))) {
+        throw new PreconditionFailedError();
+      }
+      const decision = decide(snapshot);
+      isDecided = true;
+      const { kind, reason } = request;
+      return noted(decision, { kind, reason, actor: call.actor, idempotency });
+    };
+    return this.once(call, () =>
+      retryUnavailable(
+        async () =>
+          (await this.repeated(selection.tenantId, idempotency)) ??
+          (await this.write(selection, idempotency, decideNoted)),
+        () => idempotency !== null || !isDecided,
+      ),
+    );
+  }
+
+  private async write(
+    selection: Selection,
+    idempotency: Idempotency,
+    decide: (snapshot: Snapshot) => ChangeDecision & { isChanged: boolean },
+  ): Promise<ChangeOutcome> {
+    try {
+      const { decision, freshIds, mergeIds, changeId } = await this.writer.write(selection, decide);
+      return {
+        changeId: decision.isChanged ? changeId : null,
+        isChanged: decision.isChanged,
+        identities: decision.identities.map((view) => withRealIds(view, freshIds)),
+        mergeIds,
+        etag: null,
+      };
+    } catch (error) {
+      // Another process may have made the same change since, and that is why this one can't be made.
+      const repeated =
+        error instanceof DatabaseUnavailableError
+          ? null
+          : await this.repeated(selection.tenantId, idempotency);
+      if (repeated === null) {
+        throw error;
+      }
+      return repeated;
+    }
+  }
+
+  /** What came of the change if it was made before under the key of the call; null if it was not. */
+  private async repeated(tenantId: number, idempotency: Idempotency): Promise<ChangeOutcome | null> {
+    const made = idempotency && (await this.contacts.findChange(tenantId, idempotency.key));
+    if (made === null) {
+      return null;
+    }
+    if (made.requestHash !== idempotency?.requestHash) {
+      throw new IdempotencyKeyReusedError();
+    }
+    return {
+      changeId: made.isChanged ? made.id : null,
+      isChanged: made.isChanged,
+      identities: await this.identitiesOf(tenantId, made),
+      mergeIds: made.mergeIds,
+      etag: null,
+    };
+  }
+
+  /** Today's identities of the contacts of a change, each once, in the order of the contacts. */
+  private async identitiesOf(tenantId: number, { contactIds }: RecordedChange): Promise<IdentityView[]> {
+    const { identities } = await this.reader.load({ tenantId, contactIds });
+    const identityOf = new Map(
+      identities.flatMap((identity) => identity.rows.map(({ id }) => [id, identity])),
+    );
+    const found = new Set<Identity>(contactIds.flatMap((id) => identityOf.get(id) ?? []));
+    return [...found].map((identity) => viewOf(liveContacts(identity)));
+  }
+
+  /** Runs one call at a time under a key. */
+  private async once<T>({ tenantId, idempotencyKey }: ChangeCall, work: () => Promise<T>): Promise<T> {
+    if (idempotencyKey === null) {
+      return work();
+    }
+    const key = `${tenantId} ${idempotencyKey}`;
+    if (this.inFlight.has(key)) {
+      throw new IdempotencyKeyInFlightError();
+    }
+    this.inFlight.add(key);
+    try {
+      return await work();
+    } finally {
+      this.inFlight.delete(key);
+    }
+  }
+}
+
+type Idempotency = ChangeNote['idempotency'];
+
+function idempotencyOf({ route, idempotencyKey }: ChangeCall, { body }: ChangeRequest): Idempotency {
+  const requestHash = createHash('sha256')
+    .update(JSON.stringify([route, body]))
+    .digest('base64url');
+  return idempotencyKey === null ? null : { key: idempotencyKey, requestHash };
+}
+
+/** The decision with its record. What changes nothing is recorded only if a repetition may ask for it. */
+function noted(
+  decision: ChangeDecision,
+  note: Omit<ChangeNote, 'isChanged' | 'contactIds'>,
+): ChangeDecision & { isChanged: boolean } {
+  const isChanged = !isNothing(decision.writes);
+  const isRecorded = isChanged || note.idempotency !== null;
+  const change = isRecorded ? { ...note, isChanged, contactIds: decision.contactIds } : null;
+  return { ...decision, isChanged, writes: { ...decision.writes, change } };
+}
+
+/** A strong entity tag of all that a decision rests on: the version of a primary determines its identity. */
+function etagOf({ identities }: Snapshot): string {
+  const basis = identities
+    .map(({ primaryId, rows }) => `${primaryId} ${rows.find(({ id }) => id === primaryId)?.version}`)
+    .toSorted();
+  return `"${createHash('sha256').update(basis.join(',')).digest('base64url').slice(0, 22)}"`;
+}
+
+/** Whether `If-Match` names an entity tag. A weak one names nothing. */
+function names(ifMatch: string, etag: string): boolean {
+  return ifMatch.split(',').some((tag) => ['*', etag].includes(tag.trim()));
+}

@@ -1,0 +1,86 @@
+import { byAge, liveContacts, viewOf, type Contact, type Identity, type IdentityView } from './contact.js';
+import { NO_WRITES, type Merge, type TouchedRow, type Writes } from './writes.js';
+
+export interface MergeByHand {
+  readonly writes: Writes;
+  /** The one identity that they are afterwards. */
+  readonly view: IdentityView;
+}
+
+/**
+ * Decides what merging the identities of some contacts by hand changes.
+ *
+ * The identity with the oldest primary survives, and every row of the others links to that primary. An edge joins the
+ * contact named first with each of the others, in order, unless they are in one identity by then. If all are in one identity
+ * already, nothing is written. Claims stay, since they name contacts.
+ *
+ * Pure: nothing passed in is modified.
+ *
+ * @param identities every identity of a named contact, with all its rows
+ * @param contactIds live contacts of them, each named once
+ */
+export function mergeByHand(identities: readonly Identity[], contactIds: readonly number[]): MergeByHand {
+  const identityOf = new Map(identities.flatMap((identity) => identity.rows.map(({ id }) => [id, identity])));
+  const [firstId, ...others] = contactIds;
+  const joined = new Set([known(identityOf, firstId)]);
+  let survivor = primaryOf(known(identityOf, firstId));
+  const merges: Merge[] = [];
+  for (const contactId of others) {
+    const identity = known(identityOf, contactId);
+    if (joined.has(identity)) {
+      continue;
+    }
+    joined.add(identity);
+    const [older, younger] = [survivor, primaryOf(identity)].toSorted(byAge) as [Contact, Contact];
+    merges.push({
+      survivorId: older.id,
+      mergedId: younger.id,
+      leftId: firstId!,
+      rightId: contactId,
+      cause: 'manual',
+      identifiers: [],
+    });
+    survivor = older;
+  }
+  const rows = [...joined].flatMap((identity) => identity.rows);
+  return {
+    writes:
+      merges.length === 0
+        ? NO_WRITES
+        : {
+            ...NO_WRITES,
+            merges,
+            touched: [...joined].flatMap((identity) => touchedRows(identity, survivor.id)),
+          },
+    view: viewOf(liveContacts({ primaryId: survivor.id, rows })),
+  };
+}
+
+/** Of the survivor the primary; of the others every row, deleted ones too. */
+function touchedRows({ primaryId, rows }: Identity, survivorId: number): TouchedRow[] {
+  const isSurvivor = primaryId === survivorId;
+  return rows
+    .filter(({ id }) => !isSurvivor || id === survivorId)
+    .map(({ id, version }) => ({
+      id,
+      version,
+      linkedId: id === survivorId ? null : survivorId,
+      leavesPast: !isSurvivor,
+    }));
+}
+
+function primaryOf({ primaryId, rows }: Identity): Contact {
+  const primary = rows.find(({ id }) => id === primaryId);
+  if (primary === undefined) {
+    throw new Error(`identity ${primaryId} lacks its primary`);
+  }
+  return primary;
+}
+
+function known(identityOf: ReadonlyMap<number, Identity>, contactId: number | undefined): Identity {
+  const identity = contactId === undefined ? undefined : identityOf.get(contactId);
+  if (identity === undefined) {
+    throw new Error(`contact ${contactId} is in none of the identities`);
+  }
+  return identity;
+}
