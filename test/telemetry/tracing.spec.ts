@@ -109,7 +109,7 @@ test('a statement that fails is marked with its code and nothing else', async ()
   );
   await empty.drop();
   expect(spans.map((span) => [span.name, span.status, attributesOf(span)['error.type']])).toEqual([
-    ['contact_load_by_contact', { code: 2 }, '42P01'],
+    ['contact_load_by_contacts', { code: 2 }, '42P01'],
     ['GET /contacts/:id', { code: 2 }, '503'],
   ]);
 });

@@ -151,7 +151,6 @@ test.each([
         'each of contactIds must be a whole number from 1 to 9007199254740991',
       ] as const,
   ),
-  ['force', { contactIds: [1, 2], force: 'yes' }, 'force must be true or false'],
   ['reason', { contactIds: [1, 2], reason: undefined }, 'reason must be a string'],
   ['reason', { contactIds: [1, 2], reason: 7 }, 'reason must be a string'],
   ['reason', { contactIds: [1, 2], reason: ' \n ' }, 'reason must not be empty'],

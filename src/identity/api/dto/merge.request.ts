@@ -1,15 +1,5 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import {
-  ArrayMaxSize,
-  ArrayMinSize,
-  ArrayUnique,
-  IsArray,
-  IsBoolean,
-  IsInt,
-  IsOptional,
-  Max,
-  Min,
-} from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsInt, Max, Min } from 'class-validator';
 import { Reason } from './reason.js';
 
 const MAX_CONTACTS = 100;
@@ -34,17 +24,6 @@ export class MergeRequest {
   @ArrayMinSize(2, { message: 'contactIds must have at least 2 items' })
   @IsArray({ message: 'contactIds must be an array' })
   readonly contactIds!: readonly number[];
-
-  @ApiProperty({
-    type: Boolean,
-    required: false,
-    default: false,
-    description: 'Merge even against a rule, which is deleted then, and beyond the limit of contacts.',
-    example: false,
-  })
-  @IsBoolean({ message: 'force must be true or false' })
-  @IsOptional()
-  readonly force?: boolean;
 
   @Reason()
   readonly reason!: string;
