@@ -76,7 +76,10 @@ test('tenants and keys from their making to their end', async () => {
 
 test.each([
   [['keys', 'create', 'x', '--tenant', 'nobody'], 'There is no tenant "nobody"'],
-  [['keys', 'create', 'x', '--scope', 'everything'], 'It must be one of identify, read, curate, delete, erase, admin'],
+  [
+    ['keys', 'create', 'x', '--scope', 'everything'],
+    'It must be one of identify, read, curate, delete, erase, admin',
+  ],
   [['keys', 'create', 'x', '--expires-in', 'soon'], 'such as 30m, 24h or 90d'],
   [['keys', 'create', 'x', '--expires-in', '0m'], 'the key would never work'],
   [['keys', 'create', ' '], 'It must be 1 to 100 characters'],
