@@ -4,13 +4,19 @@ import { createHash } from 'node:crypto';
 import { DatabaseUnavailableError, retryUnavailable } from '../database/session/unavailable.js';
 import { DecisionWriter, type Decision } from './decision-writer.js';
 import { liveContacts, viewOf, type Identity, type IdentityView, type Snapshot } from './domain/contact.js';
+import type { Rule } from './domain/rules.js';
 import { isNothing, withRealIds, type ChangeKind, type ChangeNote } from './domain/writes.js';
 import {
   IdempotencyKeyInFlightError,
   IdempotencyKeyReusedError,
   PreconditionFailedError,
 } from './identity.errors.js';
-import { ContactRepository, type RecordedChange, type Selection } from './store/contact.repository.js';
+import {
+  ContactRepository,
+  type Drawn,
+  type RecordedChange,
+  type Selection,
+} from './store/contact.repository.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
 
@@ -42,6 +48,15 @@ export interface ChangeDecision extends Decision {
   readonly contactIds: readonly number[];
   /** What the change leaves, in the order in which it is told. Ids of newcomers are provisional. */
   readonly identities: readonly IdentityView[];
+  /** Rules that were there already and are told, before those that the change makes; absent: none. */
+  readonly existingRules?: readonly Rule[];
+}
+
+/** A rule as it is told; of a dry run without id and time. */
+export interface ToldRule extends Omit<Rule, 'id' | 'createdAt'> {
+  readonly id: number | null;
+  /** In µs since 1970 */
+  readonly createdAt: number | null;
 }
 
 export interface ChangeOutcome {
@@ -51,6 +66,8 @@ export interface ChangeOutcome {
   /** After a dry run with provisional ids */
   readonly identities: readonly IdentityView[];
   readonly mergeIds: readonly number[];
+  /** The rules that it made, or would make */
+  readonly rules: readonly ToldRule[];
   /** Of a dry run: stands for all that the decision rests on. */
   readonly etag: string | null;
 }
@@ -97,16 +114,14 @@ export class ChangeWriter {
         isChanged: !isNothing(decision.writes),
         identities: decision.identities,
         mergeIds: [],
+        rules: toldRules(decision, { actor: call.actor, reason: request.reason }, null),
         etag: etagOf(snapshot),
       };
     }
     const idempotency = idempotencyOf(call, request);
     let isDecided = false;
     const decideNoted = (snapshot: Snapshot): ChangeDecision & { isChanged: boolean } => {
-      if (call.ifMatch !== null && !names(call.ifMatch, etagOf(snapshot))) {
-        throw new PreconditionFailedError();
-      }
-      const decision = decide(snapshot);
+      const decision = decideIfMatching(call.ifMatch, snapshot, decide);
       isDecided = true;
       const { kind, reason } = request;
       return noted(decision, { kind, reason, actor: call.actor, idempotency });
@@ -127,12 +142,13 @@ export class ChangeWriter {
     decide: (snapshot: Snapshot) => ChangeDecision & { isChanged: boolean },
   ): Promise<ChangeOutcome> {
     try {
-      const { decision, freshIds, mergeIds, changeId } = await this.writer.write(selection, decide);
+      const { decision, ...drawn } = await this.writer.write(selection, decide);
       return {
-        changeId: decision.isChanged ? changeId : null,
+        changeId: decision.isChanged ? drawn.changeId : null,
         isChanged: decision.isChanged,
-        identities: decision.identities.map((view) => withRealIds(view, freshIds)),
-        mergeIds,
+        identities: decision.identities.map((view) => withRealIds(view, drawn.freshIds)),
+        mergeIds: drawn.mergeIds,
+        rules: toldRules(decision, decision.writes.change, drawn),
         etag: null,
       };
     } catch (error) {
@@ -162,6 +178,7 @@ export class ChangeWriter {
       isChanged: made.isChanged,
       identities: await this.identitiesOf(tenantId, made),
       mergeIds: made.mergeIds,
+      rules: made.isChanged ? await this.contacts.rulesOfChange(tenantId, made.id) : [],
       etag: null,
     };
   }
@@ -214,11 +231,58 @@ function noted(
   return { ...decision, isChanged, writes: { ...decision.writes, change } };
 }
 
-/** A strong entity tag of all that a decision rests on: the version of a primary determines its identity. */
-function etagOf({ identities }: Snapshot): string {
-  const basis = identities
-    .map(({ primaryId, rows }) => `${primaryId} ${rows.find(({ id }) => id === primaryId)?.version}`)
-    .toSorted();
+/** The rules that are told with a decision. @param drawn null: it is a dry run */
+function toldRules(
+  { existingRules = [], writes }: ChangeDecision,
+  note: Pick<Rule, 'actor' | 'reason'> | null,
+  drawn: Pick<Drawn, 'ruleIds' | 'now'> | null,
+): ToldRule[] {
+  const made = writes.rules.map((identifiers, i) => ({
+    id: drawn?.ruleIds[i] ?? null,
+    identifiers,
+    createdAt: drawn?.now ?? null,
+    actor: note?.actor ?? '',
+    reason: note?.reason ?? null,
+  }));
+  return [...existingRules, ...made];
+}
+
+/**
+ * The decision, if what it rests on is what `If-Match` names.
+ *
+ * @throws {PreconditionFailedError} otherwise, also if the decision is a refusal
+ */
+function decideIfMatching(
+  ifMatch: string | null,
+  snapshot: Snapshot,
+  decide: (snapshot: Snapshot) => ChangeDecision,
+): ChangeDecision {
+  const isMatching = (): boolean => ifMatch === null || names(ifMatch, etagOf(snapshot));
+  let decision: ChangeDecision;
+  try {
+    decision = decide(snapshot);
+  } catch (error) {
+    throw isMatching() ? error : new PreconditionFailedError();
+  }
+  // Only with the rules that it asks for the snapshot is what the dry run rested on.
+  if (decision.writes.unknownRules.length === 0 && !isMatching()) {
+    throw new PreconditionFailedError();
+  }
+  return decision;
+}
+
+/**
+ * A strong entity tag of all that a decision rests on. The version of a primary determines its identity, and the rules about
+ * what it holds. What nobody holds has no version: there, it is whether it is reserved, and by which rules.
+ */
+function etagOf({ identities, reserved, rules }: Snapshot): string {
+  const basis = [
+    ...identities.map(
+      ({ primaryId, rows }) => `${primaryId} ${rows.find(({ id }) => id === primaryId)?.version}`,
+    ),
+    ...reserved.map(({ kind, value }) => JSON.stringify([kind, value])),
+    ...rules.rules.map(({ id }) => `rule ${id}`),
+  ].toSorted();
   return `"${createHash('sha256').update(basis.join(',')).digest('base64url').slice(0, 22)}"`;
 }
 

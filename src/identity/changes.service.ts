@@ -3,7 +3,7 @@ import { ChangeWriter, type ChangeCall, type ChangeOutcome } from './change-writ
 import type { Snapshot } from './domain/contact.js';
 import { mergeByHand } from './domain/merge-by-hand.js';
 import { removeAll } from './domain/remove.js';
-import { ContactNotFoundError } from './identity.errors.js';
+import { ContactNotFoundError, DoNotLinkError } from './identity.errors.js';
 
 /** The changes that people make by hand. What each decides is in the pure core. */
 @Injectable()
@@ -11,19 +11,23 @@ export class ChangesService {
   constructor(private readonly writer: ChangeWriter) {}
 
   /**
-   * Merges the identities of contacts; see {@link mergeByHand}.
+   * Merges the identities of contacts; see {@link mergeByHand}. `force` deletes the rules that keep them apart.
    *
    * @throws {ContactNotFoundError} if one of them is unknown or deleted
+   * @throws {DoNotLinkError} if rules keep them apart
    */
   async merge(
     call: ChangeCall,
-    body: { readonly contactIds: readonly number[]; readonly reason: string },
+    body: { readonly contactIds: readonly number[]; readonly force?: boolean; readonly reason: string },
   ): Promise<ChangeOutcome> {
     const { tenantId } = call;
-    const { contactIds, reason } = body;
+    const { contactIds, force, reason } = body;
     return this.writer.change(call, { kind: 'merge', reason, body }, { tenantId, contactIds }, (snapshot) => {
       requireAll(snapshot, contactIds);
-      const { writes, view } = mergeByHand(snapshot.identities, contactIds);
+      const { writes, view, forbiddenBy } = mergeByHand(snapshot, contactIds, force);
+      if (forbiddenBy.length > 0 && writes.unknownRules.length === 0) {
+        throw new DoNotLinkError(forbiddenBy);
+      }
       return { writes, contactIds, identities: [view] };
     });
   }

@@ -8,7 +8,7 @@ import { withRules } from './domain/rules.js';
 import { isNothing, type Writes } from './domain/writes.js';
 import { Conflict, ContentionError } from './identity.errors.js';
 import { IdentityMetrics } from './identity.metrics.js';
-import { ContactRepository, type Committed, type Drawn, type Selection } from './store/contact.repository.js';
+import { ContactRepository, type Drawn, type Selection } from './store/contact.repository.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
 
@@ -40,7 +40,7 @@ export interface Written<D extends Decision> extends Drawn {
   readonly decision: D;
 }
 
-const NOTHING_DRAWN: Drawn = { freshIds: [], mergeIds: [], changeId: null };
+const NOTHING_DRAWN: Drawn = { freshIds: [], mergeIds: [], ruleIds: [], changeId: null, now: 0 };
 
 /**
  * Writes a decision: loads, decides, applies, and repeats if another writer was faster.
@@ -217,12 +217,12 @@ export class DecisionWriter {
   private settle(
     tenantId: number,
     { snapshot, decision: { writes } }: Prepared<Decision>,
-    committed: Committed,
+    drawn: Drawn,
     attempt: number,
   ): Drawn {
     this.metrics.settled(attempt, writes);
-    this.reader.keepWritten(tenantId, snapshot.identities, writes, committed);
-    return committed;
+    this.reader.keepWritten(tenantId, snapshot.identities, writes, drawn);
+    return drawn;
   }
 }
 

@@ -1,5 +1,7 @@
 import { RETRY_IN_A_SECOND } from '../http/problems/problem.errors.js';
 import type { ProblemDescription, ProblemError } from '../http/problems/problem.js';
+import { RuleDto } from './api/dto/rule.dto.js';
+import type { Rule } from './domain/rules.js';
 import type { ConflictCause } from './identity.metrics.js';
 
 /** There is no live contact with this id. Does not reveal whether there ever was one. */
@@ -12,6 +14,57 @@ export class ContactNotFoundError extends Error implements ProblemError {
 
   get problem(): ProblemDescription {
     return { slug: 'contact-not-found', title: 'Contact not found', status: 404, detail: this.message };
+  }
+}
+
+/** There is no rule with this id. Does not reveal whether there ever was one. */
+export class RuleNotFoundError extends Error implements ProblemError {
+  override readonly name = 'RuleNotFoundError';
+
+  constructor(readonly ruleId: number) {
+    super(`There is no rule ${ruleId}.`);
+  }
+
+  get problem(): ProblemDescription {
+    return { slug: 'rule-not-found', title: 'Rule not found', status: 404, detail: this.message };
+  }
+}
+
+/** Rules forbid that the identities become one. Nothing was written. */
+export class DoNotLinkError extends Error implements ProblemError {
+  override readonly name = 'DoNotLinkError';
+
+  constructor(readonly rules: readonly Rule[]) {
+    super('rules keep the identities apart');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'do-not-link',
+      title: 'Kept apart by rules',
+      status: 409,
+      detail:
+        'These rules keep the identities apart; nothing was changed. With "force": true they are deleted.',
+      rules: this.rules.map((rule) => new RuleDto(rule)),
+    };
+  }
+}
+
+/** What a rule is to keep apart is in one identity. Nothing was written. */
+export class AlreadyLinkedError extends Error implements ProblemError {
+  override readonly name = 'AlreadyLinkedError';
+
+  constructor() {
+    super('both identifiers are in one identity');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'already-linked',
+      title: 'Already linked',
+      status: 409,
+      detail: 'Both identifiers are in one identity, so a rule can’t keep them apart; nothing was changed.',
+    };
   }
 }
 

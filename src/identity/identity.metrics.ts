@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { Settings } from '../config/settings.js';
+import { IGNORED_REASONS, type IdentityView } from './domain/contact.js';
 import { CHANGE_KINDS, MERGE_CAUSES, type ChangeKind, type MergeCause } from './domain/writes.js';
 import { addGauge } from '../telemetry/metrics/registry.js';
 
@@ -13,6 +14,8 @@ const LINK_PRECEDENCES = ['primary', 'secondary'] as const;
 interface Written {
   readonly newcomers: readonly { readonly linkedId: number | null }[];
   readonly merges: readonly { readonly cause: MergeCause }[];
+  readonly rules: readonly unknown[];
+  readonly liftedRules: readonly unknown[];
   readonly deletion: { readonly contactIds: readonly unknown[] } | null;
   readonly change: { readonly kind: ChangeKind; readonly isChanged: boolean } | null;
 }
@@ -44,6 +47,9 @@ export class IdentityMetrics {
   private readonly merges: Counter<'cause'>;
   private readonly deletions: Counter;
   private readonly changes: Counter<'kind'>;
+  private readonly rulesMade: Counter;
+  private readonly rulesRemoved: Counter;
+  private readonly withheld: Counter<'reason'>;
 
   constructor({ metricsPort }: Settings, registry: Registry) {
     this.isOn = metricsPort !== null;
@@ -136,9 +142,26 @@ export class IdentityMetrics {
       labelNames: ['kind'],
       registers,
     });
+    this.rulesMade = new Counter({
+      name: 'identity_rules_made_total',
+      help: 'Do-not-link rules that were made',
+      registers,
+    });
+    this.rulesRemoved = new Counter({
+      name: 'identity_rules_removed_total',
+      help: 'Do-not-link rules that were removed, one by one or by a forced merge',
+      registers,
+    });
+    this.withheld = new Counter({
+      name: 'identity_identifiers_withheld_total',
+      help: 'Identifiers that were left out of a sighting, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
     // Set to 0 at the start, so that the first event of a kind is a rise and not the beginning of a series.
     CAUSES.forEach((cause) => this.conflicts.inc({ cause }, 0));
     MERGE_CAUSES.forEach((cause) => this.merges.inc({ cause }, 0));
+    IGNORED_REASONS.forEach((reason) => this.withheld.inc({ reason }, 0));
     CHANGE_KINDS.forEach((kind) => this.changes.inc({ kind }, 0));
     LINK_PRECEDENCES.forEach((precedence) => this.contacts.inc({ link_precedence: precedence }, 0));
   }
@@ -164,9 +187,10 @@ export class IdentityMetrics {
   }
 
   /** A sighting was answered with an identity. */
-  answered({ secondaryContactIds }: { readonly secondaryContactIds: readonly unknown[] }): void {
+  answered({ secondaryContactIds, ignored }: IdentityView): void {
     if (this.isOn) {
       this.identitySize.observe(secondaryContactIds.length + 1);
+      ignored?.forEach(({ reason }) => this.withheld.inc({ reason }));
     }
   }
 
@@ -175,7 +199,7 @@ export class IdentityMetrics {
   }
 
   /** A decision was written after this many attempts. */
-  settled(attempts: number, { newcomers, merges, deletion, change }: Written): void {
+  settled(attempts: number, { newcomers, merges, rules, liftedRules, deletion, change }: Written): void {
     if (!this.isOn) {
       return;
     }
@@ -184,6 +208,8 @@ export class IdentityMetrics {
     this.contacts.inc({ link_precedence: 'primary' }, primaries);
     this.contacts.inc({ link_precedence: 'secondary' }, newcomers.length - primaries);
     merges.forEach(({ cause }) => this.merges.inc({ cause }));
+    this.rulesMade.inc(rules.length);
+    this.rulesRemoved.inc(liftedRules.length);
     this.deletions.inc(deletion?.contactIds.length ?? 0);
     if (change?.isChanged === true) {
       this.changes.inc({ kind: change.kind });

@@ -42,10 +42,14 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
       join contact c on c.tenant_id = i.tenant_id and c.id = i.contact_id
       join contact e on e.tenant_id = o.tenant_id and e.id = o.contact_id
     where coalesce(c.linked_id, c.id) = coalesce(e.linked_id, e.id)`,
+  'an identifier is reserved and no rule speaks of it': `
+    select i.* from identifier i where i.contact_id is null and not exists (
+      select from do_not_link d where d.tenant_id = i.tenant_id and d.kind = i.kind and d.value = i.value)`,
   'a rule has one side only': `
     select d.* from do_not_link d where not exists (
       select from do_not_link o where o.tenant_id = d.tenant_id and o.kind = d.other_kind
-        and o.value = d.other_value and o.other_kind = d.kind and o.other_value = d.value and o.rule_id = d.rule_id)`,
+        and o.value = d.other_value and o.other_kind = d.kind and o.other_value = d.value and o.rule_id = d.rule_id
+        and o.is_reverse is distinct from d.is_reverse)`,
   'a past state of a contact ends after its last change': `
     select p.* from contact_past p join contact c on c.tenant_id = p.tenant_id and c.id = p.contact_id
     where p.until > c.updated_at`,

@@ -38,6 +38,14 @@ export class Problem {
   readonly errors?: readonly FieldError[];
 
   @ApiProperty({
+    description: 'The rules that forbid the change; only with `urn:problem:do-not-link`.',
+    type: 'array',
+    items: { $ref: '#/components/schemas/Rule' },
+    required: false,
+  })
+  readonly rules?: readonly object[];
+
+  @ApiProperty({
     description: 'The id of the request, also in the `X-Request-Id` header and in the log.',
     example: '0197f2b8-7c1e-7d3a-9b1f-3f6f0f1f2a4b',
   })
@@ -51,6 +59,7 @@ export interface ProblemDescription {
   readonly status: number;
   readonly detail: string;
   readonly errors?: readonly FieldError[];
+  readonly rules?: readonly object[];
   /** Headers that tell the client what to do next. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -71,10 +80,11 @@ export const PROBLEM_HEADERS = {
 
 /** The document that is sent. */
 export function problemOf(
-  { slug, title, status, detail, errors }: ProblemDescription,
+  { slug, title, status, detail, errors, rules }: ProblemDescription,
   requestId: string,
 ): Problem {
-  return { type: `urn:problem:${slug}`, title, status, detail, ...(errors && { errors }), requestId };
+  const members = { ...(errors && { errors }), ...(rules && { rules }) };
+  return { type: `urn:problem:${slug}`, title, status, detail, ...members, requestId };
 }
 
 /** Answers a request with a problem document. */

@@ -6,11 +6,13 @@ import { Settings } from '../../config/settings.js';
 import { answerInTime } from '../batching/call.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ChangesService } from '../changes.service.js';
+import { DoNotLinkError } from '../identity.errors.js';
 import { answerChange, ApiChange, type ChangeResponse } from './dto/change.response.js';
 import { ApiChangeParameters, Changing } from './dto/change-call.js';
 import { ApiChangeProblems } from './change-problems.js';
 import { MergeRequest } from './dto/merge.request.js';
 import { readBody } from './dto/read-body.js';
+import { EXAMPLE_RULE } from './dto/rule.dto.js';
 
 @ApiTags('changes')
 @Controller('merges')
@@ -27,12 +29,15 @@ export class MergesController {
     operationId: 'mergeIdentities',
     summary: 'Merge identities by hand',
     description:
-      'The oldest contact becomes the primary of all. An edge of evidence joins the contact that is named first with each other one. If all are in one identity already, nothing is changed.',
+      'The oldest contact becomes the primary of all. An edge of evidence joins the contact that is named first with each other one. If all are in one identity already, nothing is changed. If rules keep two of them apart, the answer is 409 and has the rules; with `force` they are deleted.',
   })
   @ApiChangeParameters()
   @ApiBody({ type: MergeRequest })
   @ApiChange('The one identity that they are now, or would be.')
-  @ApiChangeProblems()
+  @ApiChangeProblems(
+    { 409: 'Rules keep the identities apart, or a call with the same Idempotency-Key is under way.' },
+    new DoNotLinkError([EXAMPLE_RULE]),
+  )
   async merge(
     @Changing() call: ChangeCall,
     @Body() body: unknown,

@@ -60,8 +60,9 @@ export interface Ignored {
   /** The name of its kind. */
   readonly kind: string;
   /** `do-not-link`: with it, both identifiers of a rule would be in one identity. */
-  readonly reason: 'do-not-link';
+  readonly reason: (typeof IGNORED_REASONS)[number];
 }
+export const IGNORED_REASONS = ['do-not-link'] as const;
 
 /** An identifier, and the live contact that first brought it to its identity. */
 export interface Claim extends Identifier {

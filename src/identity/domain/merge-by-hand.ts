@@ -1,10 +1,21 @@
-import { byAge, liveContacts, viewOf, type Contact, type Identity, type IdentityView } from './contact.js';
+import {
+  byAge,
+  liveContacts,
+  viewOf,
+  type Contact,
+  type Identity,
+  type IdentityView,
+  type Snapshot,
+} from './contact.js';
+import { rulesBetween, type Rule } from './rules.js';
 import { NO_WRITES, type Merge, type TouchedRow, type Writes } from './writes.js';
 
 export interface MergeByHand {
   readonly writes: Writes;
   /** The one identity that they are afterwards. */
   readonly view: IdentityView;
+  /** The rules that forbid it; if there are any, the writes are none. */
+  readonly forbiddenBy: readonly Rule[];
 }
 
 /**
@@ -14,12 +25,19 @@ export interface MergeByHand {
  * contact named first with each of the others, in order, unless they are in one identity by then. If all are in one identity
  * already, nothing is written. Claims stay, since they name contacts.
  *
+ * A rule between two of the identities forbids the merge. By force it takes place, and these rules end.
+ *
  * Pure: nothing passed in is modified.
  *
- * @param identities every identity of a named contact, with all its rows
+ * @param snapshot every identity of a named contact, with all its rows; if their rules are needed and not known, the writes
+ *   ask for them
  * @param contactIds live contacts of them, each named once
  */
-export function mergeByHand(identities: readonly Identity[], contactIds: readonly number[]): MergeByHand {
+export function mergeByHand(
+  { identities, rules }: Snapshot,
+  contactIds: readonly number[],
+  isForced = false,
+): MergeByHand {
   const identityOf = new Map(identities.flatMap((identity) => identity.rows.map(({ id }) => [id, identity])));
   const [firstId, ...others] = contactIds;
   const joined = new Set([known(identityOf, firstId)]);
@@ -43,16 +61,17 @@ export function mergeByHand(identities: readonly Identity[], contactIds: readonl
     survivor = older;
   }
   const rows = [...joined].flatMap((identity) => identity.rows);
+  const view = viewOf(liveContacts({ primaryId: survivor.id, rows }));
+  const { crossed, unknownRules } = rulesBetween([...joined], rules);
+  const forbiddenBy = isForced ? [] : crossed;
+  if (merges.length === 0 || forbiddenBy.length > 0) {
+    return { writes: { ...NO_WRITES, unknownRules }, view, forbiddenBy };
+  }
+  const touched = [...joined].flatMap((identity) => touchedRows(identity, survivor.id));
   return {
-    writes:
-      merges.length === 0
-        ? NO_WRITES
-        : {
-            ...NO_WRITES,
-            merges,
-            touched: [...joined].flatMap((identity) => touchedRows(identity, survivor.id)),
-          },
-    view: viewOf(liveContacts({ primaryId: survivor.id, rows })),
+    writes: { ...NO_WRITES, merges, touched, liftedRules: crossed, unknownRules },
+    view,
+    forbiddenBy,
   };
 }
 

@@ -1,11 +1,18 @@
-import { holdersOf, liveContacts, type Identifier, type Snapshot } from './contact.js';
+import type { Identifier, Identity, Snapshot } from './contact.js';
+import { factsOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
 import { NO_WRITES, type Writes } from './writes.js';
 
 /** Two identifiers that must never be in one identity, whoever holds them. */
 export interface Rule {
   readonly id: number;
+  /** In the order in which they were named. */
   readonly identifiers: readonly [Identifier, Identifier];
+  /** In µs since 1970. */
+  readonly createdAt: number;
+  /** Who made it, and why. */
+  readonly actor: string;
+  readonly reason: string | null;
 }
 
 /** The rules about some identifiers. For other identifiers the rules were not read. */
@@ -51,49 +58,148 @@ export function otherOf({ identifiers: [one, other] }: Rule, { kind, value }: Id
 /** The result of making a rule. */
 export type RuleOutcome = 'made' | 'there-already' | 'already-linked';
 
+/** What making or lifting a rule decides. */
+export interface RuleDecision {
+  /** The contacts that hold its identifiers. */
+  readonly contactIds: readonly number[];
+  readonly writes: Writes;
+}
+
 /**
  * Decides on a rule between two identifiers, whether anybody holds them or not.
  *
  * The identities that hold them count as changed, and an identifier that nobody holds is reserved. So a decision about either
  * of them at the same time is made again with the rule.
  *
- * @param snapshot what is known of both identifiers, with their rules
+ * Pure: nothing passed in is modified.
+ *
+ * @param snapshot what is known of both identifiers; if their rules are not, the writes ask for them
+ * @returns `existing`: the rule that is there already
  */
 export function makeRule(
   { identities, reserved, rules }: Snapshot,
   identifiers: readonly [Identifier, Identifier],
-): { readonly outcome: RuleOutcome; readonly writes: Writes } {
+): RuleDecision & { readonly outcome: RuleOutcome; readonly existing: Rule | null } {
   const [one, other] = identifiers;
-  if (rules.of(one)?.some((rule) => isSame(otherOf(rule, one), other)) === true) {
-    return { outcome: 'there-already', writes: NO_WRITES };
+  const { held, unheld } = holdersIn(identities, identifiers);
+  const contactIds = held.map(({ contactId }) => contactId);
+  const nothing = { contactIds, existing: null, writes: NO_WRITES };
+  if (held.length === 2 && held[0]!.primaryId === held[1]!.primaryId) {
+    return { ...nothing, outcome: 'already-linked' };
   }
-  const holders = identifiers.map((identifier) => holderIn(identities, identifier));
-  if (holders[0] !== null && holders[0]!.primaryId === holders[1]?.primaryId) {
-    return { outcome: 'already-linked', writes: NO_WRITES };
+  const unknownRules = identifiers.filter((identifier) => rules.of(identifier) === undefined);
+  const existing = rules.of(one)?.find((rule) => isSame(otherOf(rule, one), other)) ?? null;
+  if (existing !== null) {
+    return { ...nothing, outcome: 'there-already', existing, writes: { ...NO_WRITES, unknownRules } };
   }
   const isReserved = (identifier: Identifier): boolean => reserved.some((each) => isSame(each, identifier));
-  const unheld = identifiers.filter((_, i) => holders[i] === null);
-  const held = holders.filter((holder) => holder !== null);
   return {
     outcome: 'made',
+    contactIds,
+    existing,
     writes: {
       ...NO_WRITES,
       touched: held.flatMap(({ touched }) => touched),
-      ruledIds: held.map(({ contactId }) => contactId),
+      ruledIds: contactIds,
       reservations: unheld.filter((identifier) => !isReserved(identifier)),
       keptReservations: unheld.filter(isReserved),
       rules: [identifiers],
+      unknownRules,
     },
   };
 }
 
-/** The holder of an identifier, and the rows that a rule about it touches: the primary of the identity and the holder. */
-function holderIn(
-  identities: Snapshot['identities'],
-  identifier: Identifier,
-): { primaryId: number; contactId: number; touched: Writes['touched'] } | null {
+/**
+ * Decides what lifting a rule changes.
+ *
+ * The identities that hold its identifiers count as changed. An identifier that nobody holds is free again, unless another
+ * rule speaks of it.
+ *
+ * Pure: nothing passed in is modified.
+ *
+ * @param snapshot what is known of both identifiers; if their rules are not, the writes ask for them
+ * @param identifiers of the rule
+ * @returns `isFound`: whether the rule is there, once all rules are known
+ */
+export function liftRule(
+  { identities, rules }: Snapshot,
+  id: number,
+  identifiers: readonly [Identifier, Identifier],
+): RuleDecision & { readonly isFound: boolean } {
+  const { held, unheld } = holdersIn(identities, identifiers);
+  const contactIds = held.map(({ contactId }) => contactId);
+  const unknownRules = identifiers.filter((identifier) => rules.of(identifier) === undefined);
+  const rule = rules.of(identifiers[0])?.find((each) => each.id === id);
+  if (rule === undefined || unknownRules.length > 0) {
+    return { isFound: rule !== undefined, contactIds, writes: { ...NO_WRITES, unknownRules } };
+  }
+  const isLast = (identifier: Identifier): boolean => rules.of(identifier)!.every((each) => each.id === id);
+  return {
+    isFound: true,
+    contactIds,
+    writes: {
+      ...NO_WRITES,
+      touched: held.flatMap(({ touched }) => touched),
+      liftedRules: [rule],
+      keptReservations: unheld.filter((identifier) => !isLast(identifier)),
+      freedReservations: unheld.filter(isLast),
+    },
+  };
+}
+
+/**
+ * The rules that keep identities apart: those that name an identifier of one and an identifier of another.
+ *
+ * @returns `unknownRules`: identifiers whose rules must be read first, if any
+ */
+export function rulesBetween(
+  identities: readonly Identity[],
+  rules: KnownRules,
+): { readonly crossed: readonly Rule[]; readonly unknownRules: readonly Identifier[] } {
+  const crossed = new Map<number, Rule>();
+  const unknownRules: Identifier[] = [];
+  // A rule that crosses has an end outside of any one identity, so the rules of one need not be read: of the one with the most.
+  const asked = identities.toSorted((a, b) => factsOf(a).ruled.length - factsOf(b).ruled.length).slice(0, -1);
+  for (const identity of asked) {
+    const { ruled, holders } = factsOf(identity);
+    for (const identifier of ruled.filter((each) => holders.has(each))) {
+      const known = rules.of(identifier);
+      if (known === undefined) {
+        unknownRules.push(identifier);
+      }
+      for (const rule of known ?? []) {
+        const other = otherOf(rule, identifier);
+        if (identities.some((each) => each !== identity && factsOf(each).holders.has(other))) {
+          crossed.set(rule.id, rule);
+        }
+      }
+    }
+  }
+  return { crossed: [...crossed.values()], unknownRules };
+}
+
+interface RuleHolder {
+  readonly primaryId: number;
+  readonly contactId: number;
+  /** The rows that a change of its rules touches: the primary of the identity and the holder. */
+  readonly touched: Writes['touched'];
+}
+
+/** Who holds the identifiers of a rule, in order, and which of them nobody holds. */
+function holdersIn(
+  identities: readonly Identity[],
+  identifiers: readonly [Identifier, Identifier],
+): { readonly held: readonly RuleHolder[]; readonly unheld: readonly Identifier[] } {
+  const holders = identifiers.map((identifier) => holderIn(identities, identifier));
+  return {
+    held: holders.filter((holder) => holder !== null),
+    unheld: identifiers.filter((_, i) => holders[i] === null),
+  };
+}
+
+function holderIn(identities: readonly Identity[], identifier: Identifier): RuleHolder | null {
   for (const identity of identities) {
-    const contactId = holdersOf(liveContacts(identity)).get(identifier);
+    const contactId = factsOf(identity).holders.get(identifier);
     if (contactId !== undefined) {
       const { primaryId, rows } = identity;
       const touched = rows

@@ -1,4 +1,5 @@
 import type { Claim, Identifier, IdentityView, Sighting } from './contact.js';
+import type { Rule } from './rules.js';
 
 /** A row that a decision rests on: it must still have `version`, and is given `linkedId` (null: primary). */
 export interface TouchedRow {
@@ -52,7 +53,7 @@ export interface Deletion {
 
 /** What can be changed by hand. */
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
-export const CHANGE_KINDS = ['merge', 'identity-delete'] as const;
+export const CHANGE_KINDS = ['merge', 'identity-delete', 'rule', 'rule-delete'] as const;
 
 /** Who changes what by hand, and why: recorded with the change. */
 export interface ChangeNote {
@@ -78,20 +79,30 @@ export interface Writes {
   readonly touched: readonly TouchedRow[];
   readonly newcomers: readonly Newcomer[];
   readonly claims: readonly Claim[];
-  /** Claims on reserved identifiers: they must still be reserved, and must have exactly these rules. */
+  /** Claims on reserved identifiers: they must still be reserved, and must have exactly the rules that were known. */
   readonly takenClaims: readonly Claim[];
   readonly takenRuleIds: readonly number[];
   /** Claims that move to another contact of their identity: the oldest that carries the value from now on. */
   readonly movedClaims: readonly Claim[];
   readonly merges: readonly Merge[];
   readonly deletion: Deletion | null;
-  /** Pairs of identifiers that must never be in one identity from now on. */
+  /**
+   * Pairs of identifiers that must never be in one identity from now on. Whatever holds one of them must be touched, and the
+   * holder be among `ruledIds`; an identifier that nobody holds must be among the reservations.
+   */
   readonly rules: readonly (readonly [Identifier, Identifier])[];
   /** Contacts whose identifiers have a rule from now on. */
   readonly ruledIds: readonly number[];
+  /**
+   * Rules that end. Whatever holds one of their identifiers must be touched; an identifier that nobody holds must be among
+   * `keptReservations` or `freedReservations`.
+   */
+  readonly liftedRules: readonly Rule[];
   /** Identifiers that nobody has: those to reserve, and those that must still be reserved. */
   readonly reservations: readonly Identifier[];
   readonly keptReservations: readonly Identifier[];
+  /** Reserved identifiers that are free again: they must still be reserved, and have no rule but those that end. */
+  readonly freedReservations: readonly Identifier[];
   /**
    * Identifiers whose rules the decision needs; see {@link Snapshot.rules}. If there are any, it must not be written: it must
    * be made again with them.
@@ -114,15 +125,18 @@ export const NO_WRITES: Writes = {
   deletion: null,
   rules: [],
   ruledIds: [],
+  liftedRules: [],
   reservations: [],
   keptReservations: [],
+  freedReservations: [],
   unknownRules: [],
   change: null,
   youngestTouched: 0,
 };
 
-export function isNothing({ touched, newcomers, rules, change }: Writes): boolean {
-  return touched.length === 0 && newcomers.length === 0 && rules.length === 0 && change === null;
+export function isNothing({ touched, newcomers, rules, liftedRules, change }: Writes): boolean {
+  const counts = [touched, newcomers, rules, liftedRules].map(({ length }) => length);
+  return counts.every((count) => count === 0) && change === null;
 }
 
 /**

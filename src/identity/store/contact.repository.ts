@@ -6,6 +6,7 @@ import type { ConflictCause } from '../identity.metrics.js';
 import { Conflict, IdempotencyKeyInFlightError } from '../identity.errors.js';
 import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
+import * as ruleSql from './rule.statements.js';
 import type {
   Claim,
   Contact as ContactRow,
@@ -15,7 +16,7 @@ import type {
   Snapshot,
 } from '../domain/contact.js';
 import { STANDARD_KINDS } from '../domain/kinds.js';
-import { KnownRules, withRules } from '../domain/rules.js';
+import { KnownRules, withRules, type Rule } from '../domain/rules.js';
 import {
   realId,
   type ChangeNote,
@@ -26,7 +27,13 @@ import {
 } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
 import { inSteps, partsOf } from './large-writes.js';
-import { distinctIdentifiers, identifierColumns, identifiersOf, keyColumns } from './identifier-columns.js';
+import {
+  distinctIdentifiers,
+  identifierColumns,
+  identifiersOf,
+  keyColumns,
+  ruleOf,
+} from './identifier-columns.js';
 
 /** The identities to read: those that share an identifier with the sightings, or those of live contacts. */
 export type Selection =
@@ -39,6 +46,10 @@ export interface Drawn {
   readonly freshIds: readonly number[];
   /** The ids of its merges, in order */
   readonly mergeIds: readonly number[];
+  /** The ids of the rules that it made, in order */
+  readonly ruleIds: readonly number[];
+  /** When it was written, in µs since 1970; 0: nothing was */
+  readonly now: number;
   /** Null: it was not made by hand. */
   readonly changeId: number | null;
 }
@@ -50,12 +61,6 @@ export interface RecordedChange {
   readonly isChanged: boolean;
   readonly contactIds: readonly number[];
   readonly mergeIds: readonly number[];
-}
-
-/** What the database made of a decision that was written. */
-export interface Committed extends Drawn {
-  /** The time of the newcomers without a date of their own, in µs since 1970 */
-  readonly now: number;
 }
 
 /** Every access to contacts and identifiers. Its statements are in `contact.statements.ts`. */
@@ -108,6 +113,13 @@ export class ContactRepository extends EntityRepository<Contact> {
         };
   }
 
+  /** The rules that a change made and that are still there, the oldest first. */
+  async rulesOfChange(tenantId: number, changeId: number): Promise<Rule[]> {
+    const session = await this.open();
+    const rows = await session.query([ruleSql.RULES_OF_CHANGE, tenantId, changeId], tenantId);
+    return rows.map((row) => ruleOf(this.kinds, row));
+  }
+
   /**
    * Writes a decision, unless another writer has changed or holds a row that it rests on, or has claimed one of its
    * identifiers.
@@ -115,7 +127,7 @@ export class ContactRepository extends EntityRepository<Contact> {
    * @returns a conflict if nothing was written: load and decide again
    * @throws {IdempotencyKeyInFlightError} if its idempotency key was used in the meantime
    */
-  async apply(tenantId: number, writes: Writes): Promise<Committed | Conflict> {
+  async apply(tenantId: number, writes: Writes): Promise<Drawn | Conflict> {
     const session = await this.open();
     return this.unlessConflict(() =>
       session.transaction(async (begun) => {
@@ -156,7 +168,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     lockIds: readonly number[],
     decide: (snapshot: Snapshot) => Writes,
     known: readonly Identity[] = [],
-  ): Promise<Committed | Conflict> {
+  ): Promise<Drawn | Conflict> {
     const { tenantId } = selection;
     const session = await this.open();
     return this.unlessConflict(() =>
@@ -190,7 +202,7 @@ export class ContactRepository extends EntityRepository<Contact> {
   }
 
   /** Runs `work`. Also a conflict: another writer claimed the same identifier first, or PostgreSQL ended a deadlock. */
-  private async unlessConflict(work: () => Promise<Committed | Conflict>): Promise<Committed | Conflict> {
+  private async unlessConflict(work: () => Promise<Drawn | Conflict>): Promise<Drawn | Conflict> {
     const outcome = await work().catch((error: unknown) => {
       if (isOfKey(error)) {
         throw new IdempotencyKeyInFlightError();
@@ -211,46 +223,66 @@ export class ContactRepository extends EntityRepository<Contact> {
    * Writes everything under the locks that the transaction holds, and commits.
    *
    * @param locked the rows that are locked, with the time of their last change
-   * @param drawn the result of DRAW, which must have run after the locks were taken
-   * @returns a conflict if another writer took a reserved identifier
+   * @param drawnRows the result of DRAW, which must have run after the locks were taken
+   * @returns a conflict if another writer took a reserved identifier, or made or lifted a rule about it
    */
   private async commit(
     transaction: Transaction,
     tenantId: number,
     writes: Writes,
     locked: readonly Row[],
-    drawn: readonly Row[] | undefined,
-  ): Promise<Committed | Conflict> {
-    const [row = {}] = drawn ?? [];
+    drawnRows: readonly Row[] | undefined,
+  ): Promise<Drawn | Conflict> {
+    const [row = {}] = drawnRows ?? [];
     const [changeId = null] = idsOf(row.change_ids);
     const freshIds = idsOf(row.ids);
     // Newcomers stay younger than what they join, and changes of a row keep their order, even if this clock is behind the one
     // that dated it.
     const lastChange = locked.reduce((latest, { updated_at: at }) => Math.max(latest, Number(at)), 0);
     const now = Math.max(Number(row.now), writes.youngestTouched + 1, lastChange + 1);
-    const committed: Committed = { freshIds, mergeIds: idsOf(row.merge_ids), changeId, now };
-    const queries = this.writeQueries(tenantId, writes, committed, now);
-    const rules = writes.rules.map((rule) => this.insertRule(tenantId, rule, now));
-    if (writes.takenClaims.length + writes.keptReservations.length > 0) {
+    const drawn: Drawn = {
+      freshIds,
+      mergeIds: idsOf(row.merge_ids),
+      ruleIds: idsOf(row.rule_ids),
+      changeId,
+      now,
+    };
+    let queries = this.writeQueries(tenantId, writes, drawn);
+    const { takenClaims, keptReservations, freedReservations, liftedRules, change } = writes;
+    if (takenClaims.length + keptReservations.length + freedReservations.length > 0) {
       await transaction.send(...queries);
+      queries = [];
       if (!(await this.areReserved(transaction, tenantId, writes, freshIds))) {
         return new Conflict('claimed');
       }
-      await transaction.commit(...rules);
-    } else {
-      await transaction.commit(...queries, ...rules);
     }
-    return committed;
+    if (liftedRules.length > 0) {
+      const deletions = this.deleteRules(tenantId, writes);
+      const results = await transaction.send(...queries, ...deletions);
+      queries = [];
+      if (results.slice(-deletions.length).some((deleted) => deleted.length === 0)) {
+        return new Conflict('claimed');
+      }
+    }
+    await transaction.commit(
+      ...queries,
+      ...writes.rules.map((rule, i) => this.insertRule(tenantId, rule, drawn.ruleIds[i]!, drawn)),
+      // last, after all that others may wait for: so that who waits for a key is waited for by nobody
+      ...(change === null || changeId === null
+        ? []
+        : insertChange(tenantId, change, changeId, (id) => realId(id, freshIds), now)),
+    );
+    return drawn;
   }
 
   /**
-   * Takes over the reserved identifiers, and locks those that must stay reserved. False: one is no longer reserved, or one that
-   * is taken over has another rule.
+   * Takes over reserved identifiers, and locks those that must stay reserved or become free. False: one is no longer reserved,
+   * or one that is taken over or becomes free has another rule than was known.
    */
   private async areReserved(
     transaction: Transaction,
     tenantId: number,
-    { takenClaims, keptReservations, takenRuleIds }: Writes,
+    { takenClaims, keptReservations, freedReservations, takenRuleIds, liftedRules }: Writes,
     freshIds: readonly number[],
   ): Promise<boolean> {
     const queries = [
@@ -258,7 +290,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         identifier: claim,
         query: this.claimQuery(sql.TAKE_CLAIM, tenantId, claim, freshIds),
       })),
-      ...keptReservations.map((identifier) => ({
+      ...[...keptReservations, ...freedReservations].map((identifier) => ({
         identifier,
         query: this.identifierQuery(sql.KEEP_RESERVED, tenantId, identifier),
       })),
@@ -266,26 +298,27 @@ export class ContactRepository extends EntityRepository<Contact> {
       // all writers use the same order, as for claims
       .toSorted(({ identifier: a }, { identifier: b }) => (a.kind + a.value < b.kind + b.value ? -1 : 1))
       .map(({ query }) => query);
-    const results = await transaction.send(...queries, this.rulesQuery(tenantId, takenClaims));
-    const rules = this.rulesOf(takenClaims, results.at(-1)!).rules.map(({ id }) => id);
-    const expected = new Set(takenRuleIds);
+    const leaving = [...takenClaims, ...freedReservations];
+    const results = await transaction.send(...queries, this.rulesQuery(tenantId, leaving));
+    const found = new Set(results.at(-1)!.map((row) => Number(row.rule_id)));
+    const expected = new Set([...takenRuleIds, ...liftedRules.map(({ id }) => id)]);
     return (
-      results.slice(0, -1).every((found) => found.length > 0) &&
-      rules.length === expected.size &&
-      rules.every((id) => expected.has(id))
+      results.slice(0, -1).every((rows) => rows.length > 0) &&
+      takenRuleIds.every((id) => found.has(id)) &&
+      [...found].every((id) => expected.has(id))
     );
   }
 
   /** In the order that the foreign keys require: a newcomer with an early date may be the primary that others link to. */
-  private writeQueries(tenantId: number, writes: Writes, committed: Committed, now: number): Query[] {
-    const { freshIds, changeId } = committed;
+  private writeQueries(tenantId: number, writes: Writes, drawn: Drawn): Query[] {
+    const { freshIds, changeId, now } = drawn;
     const real = (id: number): number => realId(id, freshIds);
-    const { deletion, change } = writes;
+    const { deletion } = writes;
     return [
       this.insertContacts(tenantId, writes.newcomers, real, now),
       ...keepPast(tenantId, writes.touched, changeId, now),
       ...relink(tenantId, writes.touched, real, now),
-      this.insertMerges(tenantId, writes.merges, committed, now),
+      this.insertMerges(tenantId, writes.merges, drawn),
       ...partsOf(deletion?.contactIds ?? []).map((ids): Query => [sql.DELETE_CONTACTS, tenantId, ids, now]),
       writes.ruledIds.length === 0 ? null : ([sql.MARK_RULED, tenantId, writes.ruledIds] as const),
       this.insertClaims(tenantId, writes.claims, real),
@@ -295,8 +328,6 @@ export class ContactRepository extends EntityRepository<Contact> {
       ...(deletion?.reservedClaims ?? []).map((freed) =>
         this.identifierQuery(sql.RESERVE_CLAIM, tenantId, freed),
       ),
-      // last, after all that others may wait for: so that who waits for a key is waited for by nobody
-      ...(change === null || changeId === null ? [] : insertChange(tenantId, change, changeId, real, now)),
     ].filter((query) => query !== null);
   }
 
@@ -329,37 +360,46 @@ export class ContactRepository extends EntityRepository<Contact> {
       : [sql.INSERT_CLAIMS, tenantId, ...keyColumns(this.kinds, reservations), reservations.map(() => null)];
   }
 
-  private insertRule(tenantId: number, rule: readonly [Identifier, Identifier], now: number): Query {
-    const [one, other] = rule.map(({ kind, value }) => [this.kinds.named(kind).number, value] as const);
-    return [sql.INSERT_RULE, tenantId, ...one!, ...other!, now];
+  /** Every rule is written here, so each has the change that made it: who made it, and why. */
+  private insertRule(
+    tenantId: number,
+    rule: readonly [Identifier, Identifier],
+    id: number,
+    { changeId, now }: Drawn,
+  ): Query {
+    return [ruleSql.INSERT_RULE, tenantId, id, ...rule.flatMap((side) => this.keyOf(side)), changeId, now];
+  }
+
+  /** Both sides of the rules, then the identifiers that become free. */
+  private deleteRules(tenantId: number, { liftedRules, freedReservations }: Writes): Query[] {
+    return [
+      ...liftedRules.flatMap(({ id, identifiers }) =>
+        [identifiers, identifiers.toReversed()].map((sides): Query => [
+          ruleSql.DELETE_RULE,
+          tenantId,
+          id,
+          ...sides.flatMap((side) => this.keyOf(side)),
+        ]),
+      ),
+      ...freedReservations.map((freed) => this.identifierQuery(ruleSql.FREE_RESERVATION, tenantId, freed)),
+    ];
+  }
+
+  private keyOf({ kind, value }: Identifier): [number: number, value: string] {
+    return [this.kinds.named(kind).number, value];
   }
 
   private rulesQuery(tenantId: number, identifiers: readonly Identifier[]): Query {
-    return [sql.RULES_OF, tenantId, ...keyColumns(this.kinds, identifiers)];
+    return [ruleSql.RULES_OF, tenantId, ...keyColumns(this.kinds, identifiers)];
   }
 
   private rulesOf(askedFor: readonly Identifier[], rows: readonly Row[]): KnownRules {
-    const identifier = (kind: unknown, value: unknown): Identifier => ({
-      kind: this.kinds.numbered(Number(kind)).name,
-      value: value as string,
-    });
-    const rules = new Map(
-      rows.map((row) => [
-        Number(row.rule_id),
-        {
-          id: Number(row.rule_id),
-          identifiers: [
-            identifier(row.kind, row.value),
-            identifier(row.other_kind, row.other_value),
-          ] as const,
-        },
-      ]),
-    );
+    const rules = new Map(rows.map((row) => [Number(row.rule_id), ruleOf(this.kinds, row)]));
     return new KnownRules(askedFor, [...rules.values()]);
   }
 
   private identifierQuery(statement: Statement, tenantId: number, { kind, value }: Identifier): Query {
-    return [statement, tenantId, this.kinds.named(kind).number, value];
+    return [statement, tenantId, ...this.keyOf({ kind, value })];
   }
 
   private claimQuery(
@@ -368,7 +408,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     { kind, value, contactId }: Claim,
     freshIds: readonly number[],
   ): Query {
-    return [statement, tenantId, this.kinds.named(kind).number, value, realId(contactId, freshIds)];
+    return [statement, tenantId, ...this.keyOf({ kind, value }), realId(contactId, freshIds)];
   }
 
   private insertContacts(
@@ -395,8 +435,7 @@ export class ContactRepository extends EntityRepository<Contact> {
   private insertMerges(
     tenantId: number,
     merges: readonly Merge[],
-    { freshIds, mergeIds, changeId }: Drawn,
-    now: number,
+    { freshIds, mergeIds, changeId, now }: Drawn,
   ): Query | null {
     const real = (id: number): number => realId(id, freshIds);
     return merges.length === 0
@@ -494,8 +533,8 @@ function isHeld(identities: readonly Identity[], { touched }: Writes, locked: Re
   );
 }
 
-function drawFor({ newcomers, merges, change }: Writes): Query {
-  return [sql.DRAW, newcomers.length, merges.length, change === null ? 0 : 1];
+function drawFor({ newcomers, merges, change, rules }: Writes): Query {
+  return [sql.DRAW, newcomers.length, merges.length, change === null ? 0 : 1, rules.length];
 }
 
 function idsOf(drawn: unknown): number[] {

@@ -98,13 +98,14 @@ export const LOCK_FREE: Statement = {
     select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id limit 1 for no key update skip locked) c`,
 };
 
-/** $1, $2, $3 counts → so many new ids of contacts, merges and changes, and the time of the database in µs since 1970. */
+/** $1 to $4 counts → so many new ids of contacts, merges, changes and rules, and the time of the database in µs since 1970. */
 export const DRAW: Statement = {
   name: 'contact_draw',
   text: `select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now,
     array(select nextval('contact_id_seq') from generate_series(1, $1::int)) as ids,
     array(select nextval('identity_merge_id_seq') from generate_series(1, $2::int)) as merge_ids,
-    array(select nextval('change_id_seq') from generate_series(1, $3::int)) as change_ids`,
+    array(select nextval('change_id_seq') from generate_series(1, $3::int)) as change_ids,
+    array(select nextval('rule_id_seq') from generate_series(1, $4::int)) as rule_ids`,
 };
 
 /**
@@ -221,24 +222,4 @@ export const KEEP_RESERVED: Statement = {
 export const MARK_RULED: Statement = {
   name: 'contact_mark_ruled',
   text: 'update contact set is_ruled = true where tenant_id = $1 and id = any($2::bigint[])',
-};
-
-/** $2 kinds, $3 values → the rules about one of these identifiers, from its side. */
-export const RULES_OF: Statement = {
-  name: 'do_not_link_of',
-  text: `select d.* from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
-      select rule_id, kind, value, other_kind, other_value from do_not_link
-      where tenant_id = $1 and kind = v.kind and value = v.value
-      order by other_kind, other_value offset 0) d`,
-};
-
-/** $2 kind and $3 value of an identifier, $4 and $5 of another, $6 time → the id of the new rule, once per side. */
-export const INSERT_RULE: Statement = {
-  name: 'do_not_link_insert',
-  text: `with r as materialized (select nextval('rule_id_seq') as id)
-    insert into do_not_link (tenant_id, kind, value, other_kind, other_value, rule_id, created_at)
-    select $1, v.kind, v.value, v.other_kind, v.other_value, r.id, ${timeOf('$6')}
-    from r cross join (values ($2::smallint, $3::text, $4::smallint, $5::text), ($4, $5, $2, $3))
-      v(kind, value, other_kind, other_value)
-    returning rule_id`,
 };

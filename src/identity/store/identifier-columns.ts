@@ -2,6 +2,7 @@ import type { Row } from '../../database/session/sql-session.js';
 import type { Identifier, Sighting } from '../domain/contact.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
+import type { Rule } from '../domain/rules.js';
 
 // In a row, emails and phone numbers have their own columns. The other kinds share one, a JSON object by the number of the
 // kind. The key of a claim is the number of a kind and a value.
@@ -41,6 +42,19 @@ export function keyColumns(
   identifiers: readonly Identifier[],
 ): [numbers: number[], values: string[]] {
   return [identifiers.map(({ kind }) => kinds.named(kind).number), identifiers.map(({ value }) => value)];
+}
+
+/** A rule, from either of its sides; see `rule.statements.ts`. */
+export function ruleOf(kinds: Kinds, row: Row): Rule {
+  const one = { kind: kinds.numbered(Number(row.kind)).name, value: row.value as string };
+  const other = { kind: kinds.numbered(Number(row.other_kind)).name, value: row.other_value as string };
+  return {
+    id: Number(row.rule_id),
+    identifiers: row.is_reverse === true ? [other, one] : [one, other],
+    createdAt: Number(row.created_at),
+    actor: row.actor as string,
+    reason: row.reason as string | null,
+  };
 }
 
 /** All identifiers of the sightings, each once. */

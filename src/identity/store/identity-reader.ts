@@ -4,7 +4,7 @@ import { Settings } from '../../config/settings.js';
 import type { Contact, Identity, Sighting, Snapshot } from '../domain/contact.js';
 import { realId, type Writes } from '../domain/writes.js';
 import { LARGE_CONTACTS } from '../large.js';
-import { ContactRepository, type Committed, type Selection } from './contact.repository.js';
+import { ContactRepository, type Drawn, type Selection } from './contact.repository.js';
 import { Contact as ContactEntity } from './entities/contact.js';
 import { IdentityCache } from './identity-cache.js';
 
@@ -51,9 +51,9 @@ export class IdentityReader {
     identities.forEach((identity) => this.cache.keep(tenantId, identity));
   }
   /** Keeps identities as a decision left them, so that they need not be read again. */
-  keepWritten(tenantId: number, identities: readonly Identity[], writes: Writes, committed: Committed): void {
+  keepWritten(tenantId: number, identities: readonly Identity[], writes: Writes, drawn: Drawn): void {
     for (const identity of identities) {
-      const grown = this.cache.takes(identity) ? afterGrowth(identity, writes, committed) : null;
+      const grown = this.cache.takes(identity) ? afterGrowth(identity, writes, drawn) : null;
       if (grown !== null) {
         this.cache.keep(tenantId, grown);
       }
@@ -69,7 +69,7 @@ export class IdentityReader {
 function afterGrowth(
   identity: Identity,
   { touched, newcomers, deletion, ruledIds }: Writes,
-  { freshIds, now }: Committed,
+  { freshIds, now }: Drawn,
 ): Identity | null {
   const { primaryId, rows } = identity;
   const isTouched = touched.some(({ id }) => id === primaryId);

@@ -30,14 +30,22 @@ afterEach(async () => {
   expect(await violations(database)).toEqual({});
 });
 
+interface MergeOptions {
+  readonly query?: string;
+  readonly headers?: Record<string, string>;
+  readonly reason?: string;
+  readonly force?: unknown;
+}
+
 const merge = (
   contactIds: unknown,
-  { query = '', headers = {}, reason = REASON } = {},
-): Promise<Reply<Changed>> => app.client.send('POST', `/merges${query}`, { contactIds, reason }, headers);
+  { query = '', headers = {}, reason = REASON, force }: MergeOptions = {},
+): Promise<Reply<Changed>> =>
+  app.client.send('POST', `/merges${query}`, { contactIds, reason, force }, headers);
 
 /** All that is stored. */
 async function rows(): Promise<unknown> {
-  const tables = ['contact', 'contact_past', 'identifier', 'identity_merge', 'change'];
+  const tables = ['contact', 'contact_past', 'identifier', 'identity_merge', 'do_not_link', 'change'];
   return Promise.all(tables.map((table) => database.query(`select * from ${table} order by 1, 2, 3`)));
 }
 
@@ -181,6 +189,61 @@ test.each(['?dryRun=yes', '?dryRun=', '?dryRun=true&dryRun=true', '?dryRun[]=tru
     });
   },
 );
+
+describe('a rule between the identities', () => {
+  beforeEach(async () => {
+    const [email, phone] = [`0, '${LORRAINE.email}'`, `1, '${BIFF.phoneNumber}'`];
+    await database.query(
+      `insert into change (tenant_id, id, kind, at, actor, reason, is_changed, contact_ids)
+        values (1, nextval('change_id_seq'), 'rule', '2026-11-25T18:41:06.123456Z', 'doc', 'They are two', true, '{1,3}')`,
+    );
+    await database.query(
+      `insert into do_not_link
+          (tenant_id, kind, value, other_kind, other_value, is_reverse, rule_id, change_id, created_at)
+        select 1, s.*, 7, c.id, c.at from change c
+          cross join (values (${email}, ${phone}, null::boolean), (${phone}, ${email}, true)) s`,
+    );
+    await database.query('update contact set is_ruled = true where id in (1, 3)');
+  });
+
+  const RULE = {
+    id: 7,
+    identifiers: [
+      { kind: 'email', value: LORRAINE.email },
+      { kind: 'phoneNumber', value: BIFF.phoneNumber },
+    ],
+    createdAt: '2026-11-25T18:41:06.123456Z',
+    actor: 'doc',
+    reason: 'They are two',
+  };
+
+  test.each(['', '?dryRun=true'])('forbids the merge, which tells it: %s', async (query) => {
+    const before = await rows();
+    expect(await merge([2, 3, 1], { query, force: false })).toMatchObject({
+      status: 409,
+      body: { type: 'urn:problem:do-not-link', rules: [RULE] },
+    });
+    expect(await rows()).toEqual(before);
+    expect((await merge([2, 3])).status).toBe(200);
+    expect((await merge([2, 1])).status).toBe(409);
+  });
+
+  test('is deleted by force, in the change that merges', async () => {
+    const dry = await merge([1, 3], { query: '?dryRun=true', force: true });
+    expect(await database.query('select from do_not_link')).toHaveLength(2);
+    const made = await merge([1, 3], { force: true, headers: { 'if-match': dry.headers.get('etag')! } });
+    expect(made).toMatchObject({ status: 200, body: { changed: true, rules: [] } });
+    expect(await database.query('select from do_not_link')).toEqual([]);
+    expect(await app.client.find(3)).toMatchObject({ primaryContactId: 1, secondaryContactIds: [3] });
+  });
+
+  test.each([1, 'yes', {}])('force is true or false: %j', async (force) => {
+    expect(await merge([1, 3], { force })).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'force', message: 'force must be true or false' }] },
+    });
+  });
+});
 
 const tag = async (ids = [2, 3]): Promise<string> =>
   (await merge(ids, { query: '?dryRun=true' })).headers.get('etag')!;

@@ -8,7 +8,7 @@ import type {
   Sighting,
   Snapshot,
 } from '../../../src/identity/domain/contact.js';
-import { KnownRules } from '../../../src/identity/domain/rules.js';
+import { KnownRules, type Rule } from '../../../src/identity/domain/rules.js';
 import { realId } from '../../../src/identity/domain/writes.js';
 import type { Deletion, Merge, Writes } from '../../../src/identity/domain/writes.js';
 import { evidenceFaults, type Edge } from '../../support/evidence.js';
@@ -37,7 +37,8 @@ export class MemoryStore {
     readonly claims: readonly Claim[] = [],
     readonly merges: readonly Merge[] = [],
     private readonly reserved: readonly Identifier[] = [],
-    private readonly pairs: readonly (readonly [Identifier, Identifier])[] = [],
+    readonly ruled: readonly Rule[] = [],
+    private readonly rulesMade = 0,
   ) {
     this.byId = new Map(rows.map((row) => [row.id, row]));
     this.byPrimaryId = Map.groupBy(rows, ({ id, linkedId }) => linkedId ?? id);
@@ -51,13 +52,13 @@ export class MemoryStore {
     const identities = [...primaryIds].toReversed().map((primaryId) => this.identity(primaryId));
     const asked = new Set(sightings.flatMap(namesOf));
     const reserved = this.reserved.filter((each) => asked.has(nameOf(each)));
-    return { identities, reserved, rules: this.rules };
+    const free = sightings.flatMap(({ identifiers }) => identifiers);
+    return { identities, reserved, rules: this.rules.with(new KnownRules(free, [])) };
   }
 
   /** All rules, asked for by every identifier that there is. */
   get rules(): KnownRules {
-    const rules = this.pairs.map((identifiers, i) => ({ id: i + 1, identifiers }));
-    return new KnownRules([...this.claims, ...this.reserved], rules);
+    return new KnownRules([...this.claims, ...this.reserved], this.ruled);
   }
 
   identityOf(contactId: number): Identity {
@@ -118,7 +119,8 @@ export class MemoryStore {
         })),
       ],
       this.reservedAfter(writes),
-      [...this.pairs, ...writes.rules],
+      this.rulesAfter(writes),
+      this.rulesMade + writes.rules.length,
     );
     next.check();
     for (const newcomer of inserted.filter((_, index) => writes.newcomers[index]?.createdAt === undefined)) {
@@ -133,16 +135,34 @@ export class MemoryStore {
     return next;
   }
 
-  private reservedAfter({ takenClaims, keptReservations, reservations, deletion }: Writes): Identifier[] {
+  private rulesAfter({ rules, liftedRules }: Writes): Rule[] {
+    const lifted = new Set(liftedRules.map(({ id }) => id));
+    ensure(
+      lifted.size === liftedRules.length && liftedRules.every((rule) => this.ruled.includes(rule)),
+      'a rule that is not there is lifted',
+    );
+    return [
+      ...this.ruled.filter(({ id }) => !lifted.has(id)),
+      ...rules.map((identifiers, i) => ruleOf(this.rulesMade + i + 1, identifiers)),
+    ];
+  }
+
+  private reservedAfter({
+    takenClaims,
+    keptReservations,
+    freedReservations,
+    reservations,
+    deletion,
+  }: Writes): Identifier[] {
     const names = new Set(this.reserved.map(nameOf));
-    for (const identifier of [...takenClaims, ...keptReservations]) {
+    for (const identifier of [...takenClaims, ...keptReservations, ...freedReservations]) {
       if (!names.has(nameOf(identifier))) {
         throw new Conflict(`${nameOf(identifier)} is not reserved`);
       }
     }
-    const taken = new Set(takenClaims.map(nameOf));
+    const left = new Set([...takenClaims, ...freedReservations].map(nameOf));
     return [
-      ...this.reserved.filter((each) => !taken.has(nameOf(each))),
+      ...this.reserved.filter((each) => !left.has(nameOf(each))),
       ...reservations,
       ...(deletion?.reservedClaims ?? []),
     ];
@@ -242,11 +262,15 @@ export class MemoryStore {
     this.checkRules();
   }
 
-  /** Checks that no identity holds both identifiers of a rule, and that each of them is claimed or reserved. */
+  /**
+   * Checks that no identity holds both identifiers of a rule, that each of them is claimed or reserved, and that nothing else
+   * is reserved.
+   */
   private checkRules(): void {
     const reserved = new Set(this.reserved.map(nameOf));
+    const idle = new Set(reserved);
     ensure(reserved.size === this.reserved.length, 'an identifier is reserved twice');
-    for (const pair of this.pairs) {
+    for (const { identifiers: pair } of this.ruled) {
       const [one, other] = pair.map((identifier) => {
         const claim = this.byValue.get(nameOf(identifier));
         ensure(
@@ -256,7 +280,9 @@ export class MemoryStore {
         return claim && this.primaryIdOf(claim.contactId);
       });
       ensure(one === undefined || one !== other, `${pair.map(nameOf).join(' and ')} lie in one identity`);
+      pair.forEach((identifier) => idle.delete(nameOf(identifier)));
     }
+    ensure(idle.size === 0, `${[...idle].join(' and ')} is reserved without a rule`);
   }
 
   /** Checks who is primary and that the oldest live carrier of each value claims it; returns the values. */
@@ -278,6 +304,11 @@ export class MemoryStore {
     }
     return [...carriers.keys()];
   }
+}
+
+/** A rule as the store makes it. */
+export function ruleOf(id: number, identifiers: readonly [Identifier, Identifier]): Rule {
+  return { id, identifiers, createdAt: id, actor: 'marty', reason: 'They are two' };
 }
 
 function checkShape({ id, identifiers, linkedId }: StoredRow): void {

@@ -7,12 +7,13 @@ import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
 import { aShare, announceSeed, seed, someSightings } from '../../support/sightings.js';
 import { sightingOf } from '../../support/wire.js';
-import { MemoryStore } from './memory-store.js';
+import { MemoryStore, ruleOf } from './memory-store.js';
 import {
   BIFF,
   GEORGE,
   LORRAINE,
   MCFLY,
+  NOTHING_KNOWN,
   contact,
   deepFreeze,
   identity,
@@ -25,9 +26,14 @@ import {
 announceSeed('random merges by hand');
 
 /** Merges what cannot be modified, as the core promises not to. */
-function merged(identities: Identity[], contactIds: number[]): MergeByHand {
-  const { writes, view: shown } = mergeByHand(deepFreeze(identities), deepFreeze(contactIds));
-  return { writes: inOrder(writes), view: shown };
+function merged(
+  identities: Identity[],
+  contactIds: number[],
+  { rules = new KnownRules(), isForced = false } = {},
+): MergeByHand {
+  const snapshot = { ...NOTHING_KNOWN, identities: deepFreeze(identities), rules };
+  const { writes, view: shown, forbiddenBy } = mergeByHand(snapshot, deepFreeze(contactIds), isForced);
+  return { writes: inOrder(writes), view: shown, forbiddenBy };
 }
 
 const manual = (survivorId: number, mergedId: number, leftId: number, rightId: number) => ({
@@ -55,6 +61,7 @@ describe('merging by hand', () => {
         merges: [manual(1, 2, 4, 5)],
       },
       view: view(1, [LORRAINE, GEORGE, MCFLY], ['2', '1'], [2, 4, 5]),
+      forbiddenBy: [],
     });
   });
 
@@ -92,6 +99,7 @@ describe('merging by hand', () => {
     expect(merged([lorraine], [2, 1])).toEqual({
       writes: NO_WRITES,
       view: view(1, [LORRAINE], ['1'], [2]),
+      forbiddenBy: [],
     });
   });
 
@@ -99,6 +107,53 @@ describe('merging by hand', () => {
     expect(() => merged([identity(contact(1, LORRAINE, null))], [1, 2])).toThrow(
       'contact 2 is in none of the identities',
     );
+  });
+});
+
+describe('merging by hand what a rule keeps apart', () => {
+  const lorraine = identity(contact(1, LORRAINE, '1', { isRuled: true }));
+  const george = identity(contact(2, GEORGE, '2', { isRuled: true }));
+  const biff = identity(contact(3, BIFF, null, { isRuled: true }), contact(4, BIFF, '4', { isRuled: true }));
+  const [emails, phones] = [
+    [LORRAINE, GEORGE, BIFF].map((value) => ({ kind: 'email', value })),
+    ['1', '2', '4'].map((value) => ({ kind: 'phoneNumber', value })),
+  ] as const;
+  const apart = ruleOf(7, [emails[0]!, phones[1]!]);
+  const third = ruleOf(8, [phones[2]!, phones[0]!]);
+  const elsewhere = ruleOf(9, [emails[0]!, { kind: 'email', value: MCFLY }]);
+  const rules = new KnownRules([...emails, ...phones], [apart, third, elsewhere]);
+
+  it('is forbidden, changes nothing, and tells the rules', () => {
+    expect(merged([lorraine, george], [2, 1], { rules })).toMatchObject({
+      writes: NO_WRITES,
+      forbiddenBy: [apart],
+    });
+  });
+
+  it('ends the rules between all of them by force, and no other', () => {
+    const { writes, forbiddenBy } = merged([lorraine, george, biff], [2, 1, 3], { rules, isForced: true });
+    expect(forbiddenBy).toEqual([]);
+    expect(writes.merges).toHaveLength(2);
+    expect(writes.liftedRules.toSorted((a, b) => a.id - b.id)).toEqual([apart, third]);
+    expect(writes.touched.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('is allowed where the value is no longer held by one of them', () => {
+    const left = identity(
+      contact(2, GEORGE, null, { isRuled: true }),
+      contact(5, GEORGE, '2', { isRuled: true, isDeleted: true }),
+    );
+    expect(merged([lorraine, left], [1, 2], { rules })).toMatchObject({
+      writes: { merges: [manual(1, 2, 1, 2)], liftedRules: [] },
+      forbiddenBy: [],
+    });
+  });
+
+  it('asks for the rules of all but the identity of which they may speak most', () => {
+    const { writes } = merged([lorraine, george, biff], [1, 2, 3]);
+    expect(writes.unknownRules).toEqual([emails[0], phones[0], emails[1], phones[1]]);
+    const free = identity(contact(6, MCFLY, null));
+    expect(merged([lorraine, free], [1, 6]).writes.unknownRules).toEqual([]);
   });
 });
 

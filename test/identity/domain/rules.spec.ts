@@ -2,11 +2,12 @@ import * as fc from 'fast-check';
 import type { Identifier, Sighting, Snapshot } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
-import { KnownRules, makeRule, type Rule } from '../../../src/identity/domain/rules.js';
+import { mergeByHand } from '../../../src/identity/domain/merge-by-hand.js';
+import { KnownRules, liftRule, makeRule, type Rule } from '../../../src/identity/domain/rules.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
 import { aShare, aSighting, announceSeed, cut, EMAILS, PHONES, pick, seed } from '../../support/sightings.js';
 import { sightingOf } from '../../support/wire.js';
-import { MemoryStore } from './memory-store.js';
+import { MemoryStore, ruleOf } from './memory-store.js';
 import {
   BIFF,
   GEORGE,
@@ -25,7 +26,7 @@ announceSeed('rules');
 
 const email = (value: string): Identifier => ({ kind: 'email', value });
 const phone = (value: string): Identifier => ({ kind: 'phoneNumber', value });
-const rule = (one: Identifier, other: Identifier): Rule => ({ id: 7, identifiers: [one, other] });
+const rule = (one: Identifier, other: Identifier): Rule => ruleOf(7, [one, other]);
 const knowing = (...rules: Rule[]): KnownRules =>
   new KnownRules(
     rules.flatMap(({ identifiers }) => identifiers),
@@ -146,6 +147,8 @@ describe('making a rule', () => {
   it('counts both identities as changed, and marks who holds the identifiers', () => {
     expect(makeRule({ ...NOTHING_KNOWN, identities: [free, biff], rules: none }, pair)).toEqual({
       outcome: 'made',
+      contactIds: [5, 2],
+      existing: null,
       writes: {
         ...NO_WRITES,
         touched: [touched(1, 4, null), touched(5, 2, 1), touched(2, 6, null)],
@@ -166,9 +169,11 @@ describe('making a rule', () => {
   });
 
   it('changes nothing if the rule is there, from whichever side, or if both are one person', () => {
-    const rules = knowing(rule(phone('717171'), email(LORRAINE)));
-    expect(makeRule({ ...NOTHING_KNOWN, rules }, pair)).toEqual({
+    const there = rule(phone('717171'), email(LORRAINE));
+    expect(makeRule({ ...NOTHING_KNOWN, rules: knowing(there) }, pair)).toEqual({
       outcome: 'there-already',
+      contactIds: [],
+      existing: there,
       writes: NO_WRITES,
     });
     expect(
@@ -176,20 +181,83 @@ describe('making a rule', () => {
         email(GEORGE),
         email(LORRAINE),
       ]),
-    ).toEqual({ outcome: 'already-linked', writes: NO_WRITES });
+    ).toEqual({ outcome: 'already-linked', contactIds: [1, 5], existing: null, writes: NO_WRITES });
+  });
+
+  it('asks for the rules of both', () => {
+    expect(makeRule({ ...NOTHING_KNOWN, identities: [biff] }, pair).writes.unknownRules).toEqual(pair);
   });
 });
 
-test('random sightings, deletions and rules lead to the partition that a list of groups leads to', () => {
-  const tally = { ignored: 0, refused: 0, taken: 0, reserved: 0 };
+describe('lifting a rule', () => {
+  const pair = [email(BIFF), phone('88')] as const;
+  const lifted = ruleOf(7, pair);
+  const further = ruleOf(8, [phone('88'), email(MCFLY)]);
+  const lift = (rules: readonly Rule[], identities = [biff]) =>
+    liftRule(
+      { ...NOTHING_KNOWN, identities, reserved: [phone('88')], rules: new KnownRules(pair, rules) },
+      7,
+      pair,
+    );
+
+  it('counts the identity that holds one end as changed, and frees what nobody holds', () => {
+    expect(lift([lifted])).toEqual({
+      isFound: true,
+      contactIds: [2],
+      writes: {
+        ...NO_WRITES,
+        touched: [touched(2, 6, null)],
+        liftedRules: [lifted],
+        freedReservations: [phone('88')],
+      },
+    });
+  });
+
+  it('leaves reserved what another rule speaks of', () => {
+    expect(lift([lifted, further], []).writes).toEqual({
+      ...NO_WRITES,
+      liftedRules: [lifted],
+      keptReservations: [phone('88')],
+      freedReservations: [email(BIFF)],
+    });
+  });
+
+  it('finds none if another rule between the two took its place', () => {
+    expect(lift([ruleOf(9, pair)])).toEqual({ isFound: false, contactIds: [2], writes: NO_WRITES });
+  });
+
+  it('asks for the rules of both', () => {
+    expect(liftRule(NOTHING_KNOWN, 7, pair).writes).toEqual({ ...NO_WRITES, unknownRules: pair });
+  });
+});
+
+test('random sightings, deletions, rules and merges by hand lead to the partition that a list of groups leads to', () => {
+  const tally = {
+    ignored: 0,
+    refused: 0,
+    taken: 0,
+    reserved: 0,
+    freed: 0,
+    forbidden: 0,
+    forced: 0,
+    merged: 0,
+  };
   const aRule = fc.record({ one: fc.constantFrom(...EMAILS), other: fc.constantFrom(...PHONES) });
   const aStep = fc.oneof(
     { weight: 5, arbitrary: fc.array(aSighting, { minLength: 1, maxLength: 4 }).map((batch) => ({ batch })) },
-    { weight: 2, arbitrary: aRule },
+    { weight: 3, arbitrary: aRule },
     { weight: 1, arbitrary: aShare.map((deleteAt) => ({ deleteAt })) },
+    { weight: 1, arbitrary: aShare.map((liftAt) => ({ liftAt })) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        mergeAt: fc.array(aShare, { minLength: 2, maxLength: 3 }),
+        isForced: fc.boolean(),
+      }),
+    },
   );
   fc.assert(
-    fc.property(fc.array(aStep, { minLength: 5, maxLength: 25, size: 'max' }), (steps) => {
+    fc.property(fc.array(aStep, { minLength: 5, maxLength: 40, size: 'max' }), (steps) => {
       let store = new MemoryStore();
       const groups = new Groups();
       const write = (writes: Parameters<MemoryStore['apply']>[0]): void => {
@@ -226,6 +294,42 @@ test('random sightings, deletions and rules lead to the partition that a list of
           for (const again of cut(batch, [2])) {
             expect(reconcile(store.load(again), again).writes).toEqual(NO_WRITES);
           }
+        } else if ('liftAt' in step) {
+          const lifted = pick(store.ruled, step.liftAt);
+          if (lifted !== undefined) {
+            const ends = lifted.identifiers.map((identifier) => ({ identifiers: [identifier] }));
+            const { isFound, writes } = liftRule(store.load(ends), lifted.id, lifted.identifiers);
+            expect(isFound).toBe(true);
+            tally.freed += writes.freedReservations.length;
+            write(writes);
+            groups.lift(lifted.identifiers.map(({ value }) => value));
+          }
+        } else if ('mergeAt' in step) {
+          const live = store.rows.filter(({ isDeleted }) => !isDeleted);
+          const named = [...new Set(step.mergeAt.map((share) => pick(live, share)))].filter(
+            (row) => row !== undefined,
+          );
+          if (named.length > 1) {
+            const { isForced } = step;
+            const ids = named.map(({ id }) => id);
+            const identities = new Set(ids.map((id) => store.identityOf(id).primaryId));
+            const snapshot = {
+              identities: [...identities].map((id) => store.identityOf(id)),
+              reserved: [],
+              rules: store.rules,
+            };
+            const { writes, forbiddenBy } = mergeByHand(snapshot, ids, isForced);
+            const crossed = groups.unite(
+              named.map(({ identifiers: [first] }) => first!.value),
+              isForced,
+            );
+            expect(forbiddenBy.length > 0).toBe(!isForced && crossed > 0);
+            expect((isForced ? writes.liftedRules : forbiddenBy).length).toBe(crossed);
+            tally.forbidden += forbiddenBy.length;
+            tally.forced += writes.liftedRules.length;
+            tally.merged += writes.merges.length;
+            write(writes);
+          }
         } else {
           const row = pick(
             store.rows.filter(({ isDeleted }) => !isDeleted),
@@ -239,16 +343,19 @@ test('random sightings, deletions and rules lead to the partition that a list of
           }
         }
         expect(store.partition()).toEqual(groups.named());
+        expect(store.ruled.map(({ identifiers }) => identifiers.map(({ value }) => value))).toEqual(
+          groups.rules,
+        );
       }
     }),
     { seed, numRuns: 200 },
   );
-  expect(Object.values(tally).every((count) => count > 20)).toBe(true);
+  expect(Object.entries(tally).filter(([, count]) => count <= 20)).toEqual([]);
 });
 
 /** What the rules of the game come to, by values alone: groups that grow together, unless two of a rule would meet. */
 class Groups {
-  readonly rules: [string, string][] = [];
+  rules: (readonly string[])[] = [];
   private groups: Set<string>[] = [];
 
   areTogether(one: string, other: string): boolean {
@@ -259,12 +366,28 @@ class Groups {
   take(values: readonly string[]): boolean {
     const known = this.groups.filter((group) => values.some((value) => group.has(value)));
     const united = new Set([...known.flatMap((group) => [...group]), ...values]);
-    if (values.length > 1 && this.rules.some(([one, other]) => united.has(one) && united.has(other))) {
+    if (values.length > 1 && this.rules.some((pair) => pair.every((value) => united.has(value)))) {
       this.take(values.slice(0, -1));
       return true;
     }
     this.groups = [...this.groups.filter((group) => !known.includes(group)), united];
     return false;
+  }
+
+  /** Makes one of the groups of some values, unless rules forbid it; by force these end. Returns how many there are. */
+  unite(values: readonly string[], isForced: boolean): number {
+    const joined = this.groups.filter((group) => values.some((value) => group.has(value)));
+    const united = new Set(joined.flatMap((group) => [...group]));
+    const crossed = this.rules.filter((pair) => pair.every((value) => united.has(value)));
+    if (isForced || crossed.length === 0) {
+      this.rules = this.rules.filter((pair) => !crossed.includes(pair));
+      this.groups = [...this.groups.filter((group) => !joined.includes(group)), united];
+    }
+    return crossed.length;
+  }
+
+  lift(ends: readonly string[]): void {
+    this.rules = this.rules.filter((pair) => !pair.every((value) => ends.includes(value)));
   }
 
   keepOnly(held: ReadonlySet<string>): void {

@@ -4,11 +4,7 @@ import pg from 'pg';
 import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
 import { Conflict } from '../../../src/identity/identity.errors.js';
-import type {
-  Committed,
-  ContactRepository,
-  Selection,
-} from '../../../src/identity/store/contact.repository.js';
+import type { ContactRepository, Drawn, Selection } from '../../../src/identity/store/contact.repository.js';
 import type { Identity } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
@@ -359,7 +355,7 @@ async function fillUp(): Promise<void> {
  */
 async function rivalryWhile(
   hold: string,
-  rivals: readonly ((contacts: ContactRepository) => Promise<Committed | Conflict>)[],
+  rivals: readonly ((contacts: ContactRepository) => Promise<Drawn | Conflict>)[],
 ): Promise<{ written: number; deadlocks: number }> {
   const rivalOrm = await MikroORM.init({
     ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'serve'),

@@ -3,37 +3,7 @@ import { ApiOkResponse, ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { ChangeOutcome } from '../../change-writer.js';
 import { IdentityResponse } from './identity.response.js';
-
-@ApiSchema({ name: 'Identifier', description: 'A normalised value that tells customers apart.' })
-export class IdentifierDto {
-  @ApiProperty({ description: '`email`, `phoneNumber`, or another kind of the tenant.', example: 'email' })
-  readonly kind!: string;
-
-  @ApiProperty({ description: 'In its normal form.', example: 'mcfly@hillvalley.edu' })
-  readonly value!: string;
-}
-
-@ApiSchema({ name: 'Rule', description: 'Two identifiers that must not come to lie in one identity.' })
-export class RuleDto {
-  @ApiProperty({ type: 'integer', minimum: 1, description: 'Its id.', example: 3 })
-  readonly id!: number;
-
-  @ApiProperty({ type: [IdentifierDto], minItems: 2, maxItems: 2 })
-  readonly identifiers!: readonly IdentifierDto[];
-
-  @ApiProperty({
-    format: 'date-time',
-    description: 'When it was made.',
-    example: '2026-11-25T18:41:06.123456Z',
-  })
-  readonly createdAt!: string;
-
-  @ApiProperty({ description: 'Who made it.', example: 'k3v9q0w2x1z7 crm' })
-  readonly actor!: string;
-
-  @ApiProperty({ description: 'Why it was made.', example: 'Two customers share this number' })
-  readonly reason!: string;
-}
+import { RuleDto } from './rule.dto.js';
 
 @ApiSchema({ name: 'Change', description: 'What a change by hand did, or would do.' })
 export class ChangeResponse {
@@ -61,15 +31,15 @@ export class ChangeResponse {
   })
   readonly mergeIds: readonly number[];
 
-  @ApiProperty({ type: [RuleDto], description: 'The rules that the change made, if any.' })
+  @ApiProperty({ type: [RuleDto], description: 'The rules that the change made, or would make.' })
   readonly rules: readonly RuleDto[];
 
-  constructor({ changeId, isChanged, identities, mergeIds }: ChangeOutcome) {
+  constructor({ changeId, isChanged, identities, mergeIds, rules }: ChangeOutcome) {
     this.changeId = changeId;
     this.changed = isChanged;
     this.identities = identities.map((view) => new IdentityResponse(view));
     this.mergeIds = mergeIds;
-    this.rules = [];
+    this.rules = rules.map((rule) => new RuleDto(rule));
   }
 }
 

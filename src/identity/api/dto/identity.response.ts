@@ -1,5 +1,5 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import type { Ignored, IdentityView } from '../../domain/contact.js';
+import { IGNORED_REASONS, type Ignored, type IdentityView } from '../../domain/contact.js';
 import { EMAIL, PHONE_NUMBER } from '../../domain/kinds.js';
 
 @ApiSchema({ name: 'Identity', description: 'One person: all that is known of them.' })
@@ -51,11 +51,11 @@ export class IgnoredDto {
   readonly field: string;
 
   @ApiProperty({
-    enum: ['do-not-link'],
+    enum: [...IGNORED_REASONS],
     description: '`do-not-link`: a rule keeps the holders of two of the identifiers apart.',
     example: 'do-not-link',
   })
-  readonly reason: 'do-not-link';
+  readonly reason: Ignored['reason'];
 
   constructor({ kind, reason }: Ignored) {
     this.field = kind;

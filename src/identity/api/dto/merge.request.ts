@@ -1,5 +1,15 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsInt, Max, Min } from 'class-validator';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  IsArray,
+  IsBoolean,
+  IsInt,
+  IsOptional,
+  Max,
+  Min,
+} from 'class-validator';
 import { Reason } from './reason.js';
 
 const MAX_CONTACTS = 100;
@@ -24,6 +34,16 @@ export class MergeRequest {
   @ArrayMinSize(2, { message: 'contactIds must have at least 2 items' })
   @IsArray({ message: 'contactIds must be an array' })
   readonly contactIds!: readonly number[];
+
+  @ApiProperty({
+    required: false,
+    default: false,
+    description: 'Merge them even if rules keep them apart: these rules are deleted.',
+    example: false,
+  })
+  @IsBoolean({ message: 'force must be true or false' })
+  @IsOptional()
+  readonly force?: boolean;
 
   @Reason()
   readonly reason!: string;

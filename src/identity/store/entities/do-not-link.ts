@@ -13,10 +13,14 @@ const DoNotLinkSchema = defineEntity({
     otherValue: p.text().primary(),
     ruleId: p.bigint('number'),
     changeId: p.bigint('number').strictNullable(),
+    isReverse: p.boolean().strictNullable(),
     createdAt: p.datetime(6).columnType('timestamptz'),
   },
 });
 
-/** One side of a rule: two identifiers that must never be in one identity. The other side is another row. */
+/**
+ * One side of a rule: two identifiers that must never be in one identity. The other side is another row; `isReverse` is set on
+ * the one that was named second.
+ */
 export class DoNotLink extends DoNotLinkSchema.class {}
 DoNotLinkSchema.setClass(DoNotLink);

@@ -1,0 +1,60 @@
+import type { Statement } from '../../database/session/sql-session.js';
+import { timeOf } from './contact.statements.js';
+
+// Each rule is two rows, one for each side: the rules of an identifier are found by the primary key. The side that was named
+// second is marked, so that a rule is told in the order in which it was made. The rules of `contact.statements.ts` apply.
+
+/** The columns of a side, and who made the rule and why. */
+const TOLD = `d.rule_id, d.kind, d.value, d.other_kind, d.other_value, d.is_reverse,
+    (extract(epoch from d.created_at) * 1000000)::bigint as created_at, c.actor, c.reason`;
+const SIDE = 'rule_id, kind, value, other_kind, other_value, is_reverse, created_at, change_id';
+const WITH_CHANGE = `left join lateral (
+    select actor, reason from change where tenant_id = $1 and id = d.change_id limit 1) c on true`;
+
+/** $2 kinds, $3 values → the rules about one of these identifiers, from its side. */
+export const RULES_OF: Statement = {
+  name: 'do_not_link_of',
+  text: `select ${TOLD} from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+      select ${SIDE} from do_not_link
+      where tenant_id = $1 and kind = v.kind and value = v.value
+      order by other_kind, other_value offset 0) d
+    ${WITH_CHANGE}`,
+};
+
+/**
+ * $2 change → the rules that it made, in order.
+ *
+ * Bounds and an order instead of an equality: so that no plan reads all rules of the tenant, because the table held few when it
+ * was made.
+ */
+export const RULES_OF_CHANGE: Statement = {
+  name: 'do_not_link_of_change',
+  text: `select ${TOLD} from (
+      select ${SIDE} from do_not_link
+      where tenant_id = $1 and change_id >= $2 and change_id <= $2 and is_reverse is null order by change_id offset 0) d
+    ${WITH_CHANGE}
+    order by d.rule_id`,
+};
+
+/** $2 id of a rule, $3 kind and $4 value of an identifier, $5 and $6 of the other, $7 change, $8 time */
+export const INSERT_RULE: Statement = {
+  name: 'do_not_link_insert',
+  text: `insert into do_not_link
+      (tenant_id, kind, value, other_kind, other_value, rule_id, change_id, is_reverse, created_at)
+    values ($1, $3::smallint, $4::text, $5::smallint, $6::text, $2, $7, null, ${timeOf('$8')}),
+      ($1, $5, $6, $3, $4, $2, $7, true, ${timeOf('$8')})`,
+};
+
+/** $2 id of a rule, $3 kind and $4 value of an identifier, $5 and $6 of the other → a row for each side, which is deleted. */
+export const DELETE_RULE: Statement = {
+  name: 'do_not_link_delete',
+  text: `delete from do_not_link
+    where tenant_id = $1 and rule_id = $2 and kind = $3 and value = $4 and other_kind = $5 and other_value = $6
+    returning rule_id`,
+};
+
+/** $2 kind, $3 value → a row if the identifier was reserved; nobody has it, and it is free again. */
+export const FREE_RESERVATION: Statement = {
+  name: 'identifier_free_reservation',
+  text: `delete from identifier where tenant_id = $1 and kind = $2 and value = $3 and contact_id is null returning value`,
+};
