@@ -94,8 +94,9 @@ function startBatch({ identities, reserved, rules }: Snapshot): Batch {
     // the youngest first, so that the oldest carrier of an identifier holds it in the end
     for (let i = identity.contacts.length - 1; i >= 0; i--) {
       const { id, identifiers } = identity.contacts[i]!;
+      const holder = { identity, contactId: id };
       for (const identifier of identifiers) {
-        batch.holders.set(identifier, { identity, contactId: id });
+        batch.holders.set(identifier, holder);
       }
     }
   }
@@ -129,15 +130,15 @@ function withoutWeakest(sighting: Sighting): Sighting {
 
 /** Applies a sighting and returns the identity that it belongs to afterwards. */
 function apply(batch: Batch, sighting: Sighting, { holders, news }: Found): Growing {
-  const [strongest, ...others] = holders;
+  const strongest = holders[0];
   if (strongest === undefined) {
     batch.outcomes.push('created');
     return add(batch, emptyIdentity(batch), null, sighting, news);
   }
-  batch.outcomes.push(others.length > 0 ? 'merged' : news.length > 0 ? 'linked' : 'unchanged');
+  batch.outcomes.push(holders.length > 1 ? 'merged' : news.length > 0 ? 'linked' : 'unchanged');
   let identity = current(strongest.identity);
-  for (const other of others) {
-    identity = merge(batch, strongest, other, sighting);
+  for (let i = 1; i < holders.length; i++) {
+    identity = merge(batch, strongest, holders[i]!, sighting);
   }
   return news.length > 0
     ? add(batch, identity, strongest.contactId, sighting, news)
@@ -151,17 +152,22 @@ interface Found {
 }
 
 function find(batch: Batch, { identifiers }: Sighting): Found {
-  const holders: Holder[] = [];
-  const news: Identifier[] = [];
+  let holders: readonly Holder[] = [];
+  let news: readonly Identifier[] = [];
   for (const identifier of identifiers) {
     const holder = holderOf(batch, identifier);
     if (holder === null) {
-      news.push(identifier);
+      news = withItem(news, identifier);
     } else if (!holders.some(({ identity }) => current(identity) === current(holder.identity))) {
-      holders.push(holder);
+      holders = withItem(holders, holder);
     }
   }
   return { holders, news };
+}
+
+/** Most lists have one item. A list that is pushed to reserves memory for 16 more. */
+function withItem<T>(list: readonly T[], item: T): readonly T[] {
+  return list.length === 0 ? [item] : [...list, item];
 }
 
 /** Whether the resulting identity would hold both identifiers of a rule. */

@@ -28,7 +28,7 @@ import {
 import type { Contact } from './entities/contact.js';
 import { inSteps, partsOf } from './large-writes.js';
 import {
-  distinctIdentifiers,
+  distinctKeyColumns,
   identifierColumns,
   identifiersOf,
   keyColumns,
@@ -470,7 +470,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     if ('contactIds' in selection) {
       return [sql.LOAD_BY_CONTACTS, selection.tenantId, selection.contactIds, ids, versions, maxRows];
     }
-    const keys = keyColumns(this.kinds, distinctIdentifiers(selection.sightings));
+    const keys = distinctKeyColumns(this.kinds, selection.sightings);
     return [sql.LOAD, selection.tenantId, ...keys, ids, versions, maxRows];
   }
 

@@ -1,7 +1,7 @@
 import type { SqlSession, Statement } from '../../database/session/sql-session.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import { STANDARD_KINDS } from '../../identity/domain/kinds.js';
-import { distinctIdentifiers, keyColumns } from '../../identity/store/identifier-columns.js';
+import { distinctKeyColumns } from '../../identity/store/identifier-columns.js';
 
 /**
  * Temporary tables for an import that must not write. They have the same names as the real ones, and every statement on
@@ -29,7 +29,7 @@ export class DryRun {
 
   /** Copies in the identities that share an identifier with the sightings. */
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<void> {
-    const keys = keyColumns(STANDARD_KINDS, distinctIdentifiers(sightings));
+    const keys = distinctKeyColumns(STANDARD_KINDS, sightings);
     await this.session.query([this.copying, tenantId, ...keys], tenantId);
   }
 }
