@@ -6,6 +6,8 @@ import { VERSION } from '../config/version.js';
 import { DeleteIdentityRequest } from '../identity/api/dto/delete-identity.request.js';
 import { MergeRequest } from '../identity/api/dto/merge.request.js';
 import { IdentifyByEmail, IdentifyByPhoneNumber } from '../identity/api/dto/identify.request.js';
+import { GivenIdentifier } from '../identity/api/dto/read-identifiers.js';
+import { DeleteRuleRequest, RuleRequest } from '../identity/api/dto/rule.request.js';
 
 const DESCRIPTION = `Links the emails and phone numbers that a customer gives at different times to one identity.
 
@@ -61,7 +63,7 @@ changes nothing of the others. It has scopes:
 |---|---|
 | \`identify\` | \`POST /identify\` |
 | \`read\` | \`POST /lookup\` and all calls with \`GET\` |
-| \`curate\` | \`POST /merges\` |
+| \`curate\` | \`POST /merges\`, \`POST /rules\`, \`DELETE /rules/{id}\` |
 | \`delete\` | \`DELETE /contacts/{id}\`, \`DELETE /identities/{contactId}\` |
 | \`erase\` | nothing yet |
 | \`admin\` | all of them |
@@ -88,6 +90,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('contacts', 'Looking up and deleting contacts')
     .addTag('evidence', 'Why contacts are one person, and what happened to them')
     .addTag('changes', 'Changing identities by hand')
+    .addTag('rules', 'Keeping identifiers apart')
     .addTag('health', 'Probes for Kubernetes and load balancers')
     .addSecurity(BEARER, { type: 'http', scheme: 'bearer', description: 'An API key' })
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' }, API_KEY_HEADER)
@@ -102,7 +105,16 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
 function closeBody({ components }: OpenAPIObject): void {
-  for (const { name } of [IdentifyByEmail, IdentifyByPhoneNumber, MergeRequest, DeleteIdentityRequest]) {
+  const bodies = [
+    IdentifyByEmail,
+    IdentifyByPhoneNumber,
+    MergeRequest,
+    DeleteIdentityRequest,
+    RuleRequest,
+    GivenIdentifier,
+    DeleteRuleRequest,
+  ];
+  for (const { name } of bodies) {
     Object.assign(components!.schemas![name]!, { additionalProperties: false });
   }
 }

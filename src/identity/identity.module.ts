@@ -11,6 +11,7 @@ import { Contact } from './store/entities/contact.js';
 import { EvidenceController } from './api/evidence.controller.js';
 import { IdentityController } from './api/identity.controller.js';
 import { LookupController } from './api/lookup.controller.js';
+import { RulesController } from './api/rules.controller.js';
 import { DecisionWriter } from './decision-writer.js';
 import { LargeAnswers } from './api/large-answers.js';
 import { ReadingService } from './reading.service.js';
@@ -28,6 +29,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     EvidenceController,
     IdentitiesController,
     MergesController,
+    RulesController,
   ],
   providers: [
     IdentityReader,

@@ -12,9 +12,10 @@ import {
 import { eventsAfter, historyOf, type EventKey, type HistoryEvent } from './domain/history.js';
 import { lookUp, type Match } from './domain/lookup.js';
 import { identityAt, type RecordedContact } from './domain/past.js';
+import type { Rule } from './domain/rules.js';
 import { ContactNotFoundError } from './identity.errors.js';
 import { IdentityReader } from './store/identity-reader.js';
-import { IdentityRecords, type Evidence, type RecordedIdentity } from './store/identity-records.js';
+import { IdentityRecords, type RecordedIdentity } from './store/identity-records.js';
 
 /** Why two contacts are one person: the way from the one to the other. */
 export interface Connection {
@@ -25,6 +26,7 @@ export interface Connection {
 
 /** What keeps two contacts apart. */
 export interface Separation {
+  readonly rules: readonly Rule[];
   readonly undoneMerges: readonly RecordedMerge[];
 }
 
@@ -67,7 +69,7 @@ export class ReadingService {
     tenantId: number,
     contactId: number,
   ): Promise<{ contacts: readonly RecordedContact[]; edges: readonly EvidenceEdge[] }> {
-    const { identities, merges } = await this.evidenceOf(tenantId, [contactId]);
+    const { identities, merges } = await retryUnavailable(() => this.records.evidence(tenantId, [contactId]));
     const { primaryId, contacts } = identityOf(identities, contactId);
     return { contacts: oldestFirst(contacts), edges: edgesOf(primaryId, contacts, merges) };
   }
@@ -78,10 +80,12 @@ export class ReadingService {
    * @throws {ContactNotFoundError} if one of them was never there
    */
   async explain(tenantId: number, fromId: number, toId: number): Promise<Connection | Separation> {
-    const { identities, merges } = await this.evidenceOf(tenantId, [fromId, toId]);
+    const { identities, merges, rules } = await retryUnavailable(() =>
+      this.records.between(tenantId, [fromId, toId]),
+    );
     const [one, other] = [identityOf(identities, fromId), identityOf(identities, toId)];
     if (one !== other) {
-      return { undoneMerges: undoneBetween(one.contacts, other.contacts, merges) };
+      return { rules, undoneMerges: undoneBetween(one.contacts, other.contacts, merges) };
     }
     const path = pathBetween(edgesOf(one.primaryId, one.contacts, merges), fromId, toId);
     if (path === null) {
@@ -130,8 +134,28 @@ export class ReadingService {
     return { items: merges.slice(0, limit), isLast: merges.length <= limit };
   }
 
-  private evidenceOf(tenantId: number, contactIds: readonly number[]): Promise<Evidence> {
-    return retryUnavailable(() => this.records.evidence(tenantId, contactIds));
+  /**
+   * A page of the rules, the oldest first.
+   *
+   * @param contactId whose identity they must be about, live or deleted; null: all rules
+   * @param after the last rule that was seen; null: none
+   * @throws {ContactNotFoundError}
+   */
+  async rules(
+    tenantId: number,
+    contactId: number | null,
+    after: number | null,
+    limit: number,
+  ): Promise<Page<Rule>> {
+    const rules = await retryUnavailable(() =>
+      contactId === null
+        ? this.records.rules(tenantId, after ?? 0, limit + 1)
+        : this.records.rulesOf(tenantId, contactId, after ?? 0, limit + 1),
+    );
+    if (rules === null) {
+      throw new ContactNotFoundError(contactId!);
+    }
+    return { items: rules.slice(0, limit), isLast: rules.length <= limit };
   }
 }
 

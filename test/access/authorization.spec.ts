@@ -25,11 +25,17 @@ afterAll(async () => {
 
 const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
 
+type Call = [method: string, path: string, body?: unknown];
+
 /** Every route that needs a key: its scope, and a call that succeeds for the tenant whose two contacts it may be about. */
 const ROUTES: Readonly<
   Record<
     string,
-    { scope: Scope; call: (contactId: number, otherId: number) => [string, string, unknown?]; status: number }
+    {
+      scope: Scope;
+      call: (contactId: number, otherId: number) => Call | Promise<Call>;
+      status: number;
+    }
   >
 > = {
   'post /identify': {
@@ -65,6 +71,13 @@ const ROUTES: Readonly<
     call: (id, otherId) => ['POST', '/merges', { contactIds: [id, otherId], reason: 'One customer' }],
     status: 200,
   },
+  'post /rules': { scope: 'curate', call: () => ['POST', '/rules', aRule()], status: 201 },
+  'get /rules': { scope: 'read', call: (id) => ['GET', `/rules?contactId=${id}`], status: 200 },
+  'delete /rules/{id}': {
+    scope: 'curate',
+    call: async () => ['DELETE', `/rules/${await ruleOf('default')}`],
+    status: 204,
+  },
 };
 const OPEN_ROUTES = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup'];
 
@@ -98,6 +111,22 @@ async function ofTenant(tenant: string): Promise<number> {
   return (await app.client.identify({ email }, bearer(key))).primaryContactId;
 }
 
+/** What nobody has kept apart yet. */
+function aRule(): object {
+  const identifiers = ['a', 'b'].map((name) => ({
+    kind: 'email',
+    value: `${name}-${Math.random()}@hillvalley.edu`,
+  }));
+  return { identifiers, reason: 'Two customers' };
+}
+
+/** The id of a rule of a tenant. */
+async function ruleOf(tenant: string): Promise<number> {
+  const key = await keys.make({ tenant });
+  const { body } = await app.client.send<{ rules: { id: number }[] }>('POST', '/rules', aRule(), bearer(key));
+  return body.rules[0]!.id;
+}
+
 /** The status of a call that every key with the scope `read` may make. */
 async function lookUp(key: string): Promise<number> {
   return (await app.client.send('GET', '/contacts/999999', undefined, bearer(key))).status;
@@ -108,7 +137,7 @@ describe.each(Object.entries(ROUTES))('%s', (_, { scope, call, status }) => {
     headers: Record<string, string>,
     tenant = 'default',
   ): Promise<Reply<{ detail: string }>> => {
-    const [method, path, body] = call(await ofTenant(tenant), await ofTenant(tenant));
+    const [method, path, body] = await call(await ofTenant(tenant), await ofTenant(tenant));
     return app.client.send(method, path, body, headers);
   };
 
@@ -188,6 +217,9 @@ test('tenants never meet', async () => {
   expect((await app.client.send('DELETE', `/contacts/${a.primaryContactId}`, undefined, theirs)).status).toBe(
     404,
   );
+  const ruleId = await ruleOf('default');
+  expect((await app.client.send('DELETE', `/rules/${ruleId}`, undefined, theirs)).status).toBe(404);
+  expect(await app.client.send('GET', '/rules', undefined, theirs)).toMatchObject({ body: { rules: [] } });
   const merge = { contactIds: [b.primaryContactId, a.primaryContactId], reason: 'One customer' };
   expect((await app.client.send('POST', '/merges', merge, theirs)).status).toBe(404);
   expect(

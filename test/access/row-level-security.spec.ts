@@ -5,7 +5,7 @@ import { createGuardedDatabase, type GuardedDatabase } from '../support/roles.js
 
 // The second wall: what the database shows whoever gets past the service, or finds a statement without its tenant.
 
-const TABLES = ['contact', 'identifier', 'identity_merge'] as const;
+const TABLES = ['contact', 'identifier', 'identity_merge', 'do_not_link', 'change'] as const;
 
 let guarded: GuardedDatabase;
 
@@ -24,6 +24,8 @@ beforeAll(async () => {
     ]) {
       await app.client.identify(body, { 'x-api-key': key });
     }
+    const identifiers = ['1', '2'].map((value) => ({ kind: 'phoneNumber', value }));
+    await app.client.send('POST', '/rules', { identifiers, reason: 'Two customers' }, { 'x-api-key': key });
   }
 });
 

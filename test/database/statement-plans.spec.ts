@@ -13,7 +13,10 @@ import { declaredStatements } from '../support/statements.js';
 // the tables held when it was made: nothing, never analysed or analysed, or a few rows.
 
 /** Reads what lies behind the first columns of a key, whatever the last one is: `statement: columns that must be there`. */
-const READS_BEHIND: Readonly<Record<string, string>> = { do_not_link_of: 'value = v.value' };
+const READS_BEHIND: Readonly<Record<string, string>> = {
+  do_not_link_of: 'value = v.value',
+  do_not_link_of_after: 'value = v.value',
+};
 /** A whole table is what it is for. */
 const READS_ALL = new Set(['rate_limit_sweep', 'backfill_tenants']);
 

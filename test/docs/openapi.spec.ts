@@ -46,6 +46,9 @@ test('the document is OpenAPI 3.1 and lists every route with the statuses it ans
     'get /merges: 200 400 404 503',
     'post /merges: 200 400 404 409 412 413 415 422 503',
     'delete /identities/{contactId}: 204 400 404 409 413 415 422 503',
+    'post /rules: 200 201 400 409 412 413 415 422 503',
+    'get /rules: 200 400 404 503',
+    'delete /rules/{id}: 204 400 404 409 413 415 422 503',
     'get /health: 200',
     'get /health/live: 200',
     'get /health/ready: 200 503',
@@ -134,6 +137,9 @@ test('every operation has a name that a generated client can use', () => {
     'listMerges',
     'mergeIdentities',
     'deleteIdentity',
+    'makeRule',
+    'listRules',
+    'deleteRule',
     'getHealth',
     'getHealthLive',
     'getHealthReady',
@@ -162,6 +168,9 @@ test('the document of a service that refuses unknown properties lists all there 
     IdentifyByPhoneNumber: { additionalProperties: false },
     MergeRequest: { additionalProperties: false },
     DeleteIdentityRequest: { additionalProperties: false },
+    RuleRequest: { additionalProperties: false },
+    GivenIdentifier: { additionalProperties: false },
+    DeleteRuleRequest: { additionalProperties: false },
   });
 });
 

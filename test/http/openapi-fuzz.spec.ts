@@ -27,16 +27,23 @@ const SERVED = [
   'delete /contacts/{id}: 204',
   'post /merges: 200',
   'delete /identities/{contactId}: 204',
+  'post /rules: 201',
+  'get /rules: 200',
+  'delete /rules/{id}: 204',
 ];
 
 const database = useDatabase();
 
-/** Begins again with the identities 1 to 4, after a look at those that are there. */
+/** Begins again with the identities 1 to 4 and the rules 1 and 2, after a look at those that are there. */
 async function renew(client: ServiceClient, key: string): Promise<void> {
   expect(await violations(database)).toEqual({});
   await database.clear();
   for (const phoneNumber of ['1', '2', '3', '4']) {
     await client.identify({ phoneNumber }, { 'x-api-key': key });
+  }
+  for (const value of ['2', '9']) {
+    const identifiers = ['1', value].map((each) => ({ kind: 'phoneNumber', value: each }));
+    await client.send('POST', '/rules', { identifiers, reason: 'They are two' }, { 'x-api-key': key });
   }
 }
 

@@ -65,10 +65,24 @@ test(
     await send('POST', '/identify', { email: `third.${EMAIL}`, phoneNumber: PHONE });
     await send('GET', '/contacts/1');
     await send('DELETE', '/contacts/1');
+    const [emailKept, phoneKept] = [
+      { kind: 'email', value: `kept.${EMAIL}` },
+      { kind: 'phoneNumber', value: PHONE },
+    ];
+    await send('POST', '/rules', { identifiers: [emailKept, phoneKept], reason: 'Two customers' });
+    await send('POST', '/identify', { email: `kept.${EMAIL}`, phoneNumber: PHONE });
+    await send('GET', '/rules');
+    await send('DELETE', '/rules/1');
 
     // refused
     await send('POST', '/identify', { email: `${EMAIL}@`, phoneNumber: `${PHONE} ext. 7` });
     await send('POST', '/identify', { email: { [EMAIL]: EMAIL }, phoneNumber: [PHONE] });
+    await send('POST', '/rules', { identifiers: [emailKept, { ...phoneKept, kind: EMAIL }], reason: EMAIL });
+    await send('POST', '/rules', {
+      identifiers: [phoneKept, { kind: 'email', value: PHONE }],
+      reason: EMAIL,
+    });
+    await send('DELETE', `/rules/${encodeURIComponent(EMAIL)}`);
     await send('POST', '/identify', `{"email":"${EMAIL}","phoneNumber":${PHONE}`);
     await send('POST', '/identify', Buffer.concat([Buffer.from(`{"email":"${EMAIL}`), Buffer.from([0xff])]));
     await send('POST', '/identify', EMAIL, { 'content-type': 'text/plain' });
@@ -129,7 +143,7 @@ test(
     const metrics = await Promise.all(services.map((service) => Scrape.of(service)));
     await Promise.all(services.map((service) => service.end('SIGTERM')));
     const logs = services.map(({ output }) => output).join('\n');
-    expect([...statuses].toSorted((a, b) => a - b)).toEqual([200, 204, 400, 404, 413, 415, 500, 503]);
+    expect([...statuses].toSorted((a, b) => a - b)).toEqual([200, 201, 204, 400, 404, 413, 415, 500, 503]);
     expect(receiver.spans.length).toBeGreaterThan(300);
     expect(logs).toMatch(/"code":"23514".*"constraint":"contact_is_welcome"/);
     expect({

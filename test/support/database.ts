@@ -6,7 +6,7 @@ export interface TestDatabase {
   readonly url: string;
   /** Rows of a statement run on a connection of its own. */
   query<T extends object>(text: string, values?: unknown[]): Promise<T[]>;
-  /** Removes all contacts; the next one gets id 1. */
+  /** Removes all contacts and rules; the next one of each gets id 1. */
   clear(): Promise<void>;
   drop(): Promise<void>;
 }
@@ -32,6 +32,7 @@ export async function createDatabase({
         'truncate change, contact, contact_past, identifier, identity_merge, do_not_link, backfill',
       );
       await query('alter sequence contact_id_seq restart');
+      await query('alter sequence rule_id_seq restart');
     },
     drop: async () => {
       await pool.end();

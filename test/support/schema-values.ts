@@ -23,14 +23,22 @@ export function valueOf(document: OpenApiDocument, schema: Schema): Arbitrary<un
     return fc.oneof(...alternatives.map((each) => valueOf(document, each)));
   }
   if (type === 'object' || properties !== undefined) {
+    if (properties?.kind !== undefined && properties.value !== undefined) {
+      return anIdentifier;
+    }
     const fields = Object.entries(properties ?? {}).map(
       ([name, each]) => [name, valueOf(document, each)] as const,
     );
     return fc.record(Object.fromEntries(fields), { requiredKeys: [...(schema.required ?? [])] });
   }
   if (type === 'array') {
-    const { items, minItems: minLength = 0 } = schema;
-    return fc.uniqueArray(valueOf(document, items!), { minLength, maxLength: minLength + 1 });
+    const { items, minItems: minLength = 0, maxItems = Infinity } = schema;
+    return fc.uniqueArray(valueOf(document, items!), {
+      minLength,
+      maxLength: Math.min(minLength + 1, maxItems),
+      comparator: 'SameValueZero',
+      selector: (item) => JSON.stringify(item),
+    });
   }
   return scalarOf(schema);
 }
@@ -50,6 +58,12 @@ function requiredOf(
 }
 
 const aPhoneNumber = fc.stringMatching(/^(\+[1-9]|0)?\d{3,12}$/);
+
+/** A value that is one of its kind: no schema says so. */
+const anIdentifier = fc.oneof(
+  fc.record({ kind: fc.constant('email'), value: fc.emailAddress() }),
+  fc.record({ kind: fc.constant('phoneNumber'), value: fc.oneof(fc.nat(9), aPhoneNumber) }),
+);
 
 function scalarOf({
   type,

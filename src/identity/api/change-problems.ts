@@ -23,15 +23,15 @@ const PROBLEMS = {
 /**
  * Documents the problems that every change may have.
  *
- * @param described what some statuses mean on a route, beyond that
+ * @param described what some statuses mean on a route; null: it has no such answer
  * @param errors examples for these
  */
 export function ApiChangeProblems(
-  described: Readonly<Record<number, string>> = {},
+  described: Readonly<Record<number, string | null>> = {},
   ...errors: readonly ProblemError[]
 ): MethodDecorator & ClassDecorator {
   return ApiProblems(
-    { ...PROBLEMS, ...described },
+    without({ ...PROBLEMS, ...described }),
     ...errors,
     new InvalidRequestError([{ field: 'reason', message: 'reason must not be empty' }]),
     new ContactNotFoundError(4711),
@@ -43,16 +43,23 @@ export function ApiChangeProblems(
 }
 
 /** As {@link ApiChangeProblems}, for a deletion: it takes no `If-Match`. */
-export function ApiDeletionProblems(): MethodDecorator & ClassDecorator {
-  const { 412: _, ...problems } = PROBLEMS;
+export function ApiDeletionProblems(
+  described: Readonly<Record<number, string | null>> = {},
+  ...errors: readonly ProblemError[]
+): MethodDecorator & ClassDecorator {
   return ApiProblems(
-    problems,
-    new InvalidRequestError([
-      { field: 'contactId', message: 'contactId must be a whole number from 1 to 9007199254740991' },
-    ]),
+    without({ ...PROBLEMS, 412: null, ...described }),
+    ...errors,
+    new InvalidRequestError([{ field: 'reason', message: 'reason must have at most 500 characters' }]),
     new ContactNotFoundError(4711),
     new IdempotencyKeyInFlightError(),
     new IdempotencyKeyReusedError(),
     new DatabaseUnavailableError('the database is not reachable'),
+  );
+}
+
+function without(problems: Readonly<Record<number, string | null>>): Readonly<Record<number, string>> {
+  return Object.fromEntries(
+    Object.entries(problems).filter((problem): problem is [string, string] => problem[1] !== null),
   );
 }

@@ -88,7 +88,7 @@ export class EvidenceController {
     const found = await answerInTime(this.reading.explain(tenantId, fromId, toId));
     return 'path' in found
       ? new ConnectionResponse(found.path, found.contacts)
-      : new SeparationResponse([], found.undoneMerges);
+      : new SeparationResponse(found.rules, found.undoneMerges);
   }
 
   @Get('contacts/:id/history')

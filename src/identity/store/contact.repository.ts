@@ -113,6 +113,14 @@ export class ContactRepository extends EntityRepository<Contact> {
         };
   }
 
+  /** A rule; null if there is none with this id. */
+  async findRule(tenantId: number, id: number): Promise<Rule | null> {
+    const session = await this.open();
+    const [row] = await session.query([ruleSql.RULES_AFTER, tenantId, id - 1, 1], tenantId);
+    const rule = row === undefined ? null : ruleOf(this.kinds, row);
+    return rule?.id === id ? rule : null;
+  }
+
   /** The rules that a change made and that are still there, the oldest first. */
   async rulesOfChange(tenantId: number, changeId: number): Promise<Rule[]> {
     const session = await this.open();

@@ -4,11 +4,16 @@ import { openSession } from '../../database/session/open-session.js';
 import type { Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
 import type { RecordedMerge } from '../domain/explain.js';
 import type { MadeChange } from '../domain/history.js';
+import type { Identifier } from '../domain/contact.js';
+import { ruledOf } from '../domain/facts.js';
+import { IdentifierMap } from '../domain/identifier-map.js';
 import type { PastState, RecordedContact } from '../domain/past.js';
+import type { Rule } from '../domain/rules.js';
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
-import { identifiersOf } from './identifier-columns.js';
+import { identifiersOf, keyColumns, ruleOf } from './identifier-columns.js';
 import * as sql from './reading.statements.js';
+import * as ruleSql from './rule.statements.js';
 
 /** An identity as it is today, with all that is recorded of its contacts. */
 export interface RecordedIdentity {
@@ -21,6 +26,11 @@ export interface RecordedIdentity {
 export interface Evidence {
   readonly identities: readonly RecordedIdentity[];
   readonly merges: readonly RecordedMerge[];
+}
+
+/** The evidence of two contacts, and if their identities are two, the rules between these. */
+export interface EvidenceBetween extends Evidence {
+  readonly rules: readonly Rule[];
 }
 
 /** Reads the records about identities: their past, their evidence, their history. Writes nothing. */
@@ -51,6 +61,19 @@ export class IdentityRecords {
   /** Why the identities of some contacts, deleted ones too, are one each. Ids of no contact are left out. */
   async evidence(tenantId: number, contactIds: readonly number[]): Promise<Evidence> {
     return this.inOneSnapshot(tenantId, (transaction) => this.evidenceIn(transaction, tenantId, contactIds));
+  }
+
+  /** As {@link evidence}, for two contacts. */
+  async between(tenantId: number, contactIds: readonly [number, number]): Promise<EvidenceBetween> {
+    return this.inOneSnapshot(tenantId, async (transaction) => {
+      const evidence = await this.evidenceIn(transaction, tenantId, contactIds);
+      const [one, other] = evidence.identities;
+      const areTwo = one !== undefined && other !== undefined;
+      return {
+        ...evidence,
+        rules: areTwo ? await this.rulesBetweenIn(transaction, tenantId, [one, other]) : [],
+      };
+    });
   }
 
   /** As {@link evidence}, and the changes by hand that made or undid the merges, or changed or deleted one of the contacts. */
@@ -89,6 +112,82 @@ export class IdentityRecords {
       const ids = contacts.map(({ id }) => id);
       return ids.length === 0 ? null : this.mergesIn(transaction, tenantId, ids, after, limit);
     });
+  }
+
+  /**
+   * The rules of a tenant, by age.
+   *
+   * @param after the last rule that was seen, or 0
+   */
+  async rules(tenantId: number, after: number, limit: number): Promise<Rule[]> {
+    const session = await this.open();
+    const rows = await session.query([ruleSql.RULES_AFTER, tenantId, after, limit], tenantId);
+    return rows.map((row) => ruleOf(this.contacts.kinds, row));
+  }
+
+  /** The rules about what one's identity has, by age, see {@link ownIn}; null if there is no such contact. */
+  async rulesOf(tenantId: number, contactId: number, after: number, limit: number): Promise<Rule[] | null> {
+    return this.inOneSnapshot(tenantId, async (transaction) => {
+      const [rows = []] = await transaction.send([sql.LOAD_RECORDS, tenantId, [contactId]]);
+      if (rows.length === 0) {
+        return null;
+      }
+      const contacts = rows.map((row) => this.contactOf(row));
+      const own = await this.ownIn(transaction, tenantId, { primaryId: Number(rows[0]!.root), contacts });
+      return this.rulesIn(transaction, tenantId, [...own.items()], after, limit);
+    });
+  }
+
+  /**
+   * The identifiers of an identity that a rule may speak of: those that it holds, and those that only a deleted contact of it
+   * carries and nobody else has taken since.
+   */
+  private async ownIn(
+    transaction: Transaction,
+    tenantId: number,
+    { primaryId, contacts }: RecordedIdentity,
+  ): Promise<IdentifierMap<Identifier>> {
+    const ids = new Set(contacts.map(({ id }) => id));
+    const keys = keyColumns(this.contacts.kinds, ruledOf({ primaryId, rows: contacts }));
+    const [rows = []] = await transaction.send([ruleSql.HOLDERS_OF, tenantId, ...keys]);
+    const own = new IdentifierMap<Identifier>();
+    for (const row of rows) {
+      if (row.contact_id === null || ids.has(Number(row.contact_id))) {
+        const kind = this.contacts.kinds.numbered(Number(row.kind)).name;
+        const identifier = { kind, value: row.value as string };
+        own.set(identifier, identifier);
+      }
+    }
+    return own;
+  }
+
+  /** The rules that name something of each of two identities. */
+  private async rulesBetweenIn(
+    transaction: Transaction,
+    tenantId: number,
+    [one, other]: readonly [RecordedIdentity, RecordedIdentity],
+  ): Promise<Rule[]> {
+    const [ones, others] = [
+      await this.ownIn(transaction, tenantId, one),
+      await this.ownIn(transaction, tenantId, other),
+    ];
+    const rules = await this.rulesIn(transaction, tenantId, [...ones.items()], 0, null);
+    return rules.filter(
+      ({ identifiers: [first, second] }) =>
+        (ones.has(first) && others.has(second)) || (ones.has(second) && others.has(first)),
+    );
+  }
+
+  private async rulesIn(
+    transaction: Transaction,
+    tenantId: number,
+    identifiers: readonly Identifier[],
+    after: number,
+    limit: number | null,
+  ): Promise<Rule[]> {
+    const keys = keyColumns(this.contacts.kinds, identifiers);
+    const [rows = []] = await transaction.send([ruleSql.RULES_OF_AFTER, tenantId, ...keys, after, limit]);
+    return rows.map((row) => ruleOf(this.contacts.kinds, row));
   }
 
   private async evidenceIn(
@@ -151,7 +250,7 @@ export class IdentityRecords {
       createdAt: Number(row.created_at),
       version: Number(row.version),
       isDeleted: row.deleted_at !== null,
-      isRuled: false,
+      isRuled: row.is_ruled === true,
       linkedId: numberOrNull(row.linked_id),
       joinedId: numberOrNull(row.joined_id),
       isAssumed: row.joined_assumed === true,

@@ -9,7 +9,7 @@ const time = (parameter: string): string =>
   `(timestamp 'epoch' + ${parameter}::bigint * interval '1 microsecond') at time zone 'UTC'`;
 
 /** A row of `contact`, with what it attached to and when it was recorded and deleted. */
-const CONTACT = `id, email, phone_number, identifiers, version, linked_id, joined_id, joined_assumed,
+const CONTACT = `id, email, phone_number, identifiers, version, is_ruled, linked_id, joined_id, joined_assumed,
       ${micros('created_at')} as created_at, ${micros('coalesce(recorded_at, created_at)')} as recorded_at,
       ${micros('deleted_at')} as deleted_at`;
 

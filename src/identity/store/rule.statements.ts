@@ -21,6 +21,43 @@ export const RULES_OF: Statement = {
     ${WITH_CHANGE}`,
 };
 
+/** $2 the last rule seen, $3 how many → the next rules, in order. */
+export const RULES_AFTER: Statement = {
+  name: 'do_not_link_after',
+  text: `select ${TOLD} from (
+      select ${SIDE} from do_not_link
+      where tenant_id = $1 and rule_id > $2 and is_reverse is null order by rule_id limit $3) d
+    ${WITH_CHANGE}
+    order by d.rule_id`,
+};
+
+/**
+ * $2 kinds, $3 values → the identifiers that anybody has, or that are reserved, with the contact that holds each (null: it is
+ * reserved).
+ */
+export const HOLDERS_OF: Statement = {
+  name: 'identifier_holders',
+  text: `select v.kind, v.value, i.contact_id from unnest($2::smallint[], $3::text[]) v(kind, value)
+    cross join lateral (
+      select contact_id from identifier where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i`,
+};
+
+/** $2 kinds, $3 values, $4 the last rule seen, $5 how many → the next rules about one of these identifiers, in order. */
+export const RULES_OF_AFTER: Statement = {
+  name: 'do_not_link_of_after',
+  text: `with n as materialized (
+    select distinct d.rule_id as id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+      select rule_id from do_not_link
+      where tenant_id = $1 and kind = v.kind and value = v.value and rule_id > $4
+      order by other_kind, other_value offset 0) d
+    order by id limit $5::int)
+  select ${TOLD} from n cross join lateral (
+      select ${SIDE} from do_not_link
+      where tenant_id = $1 and rule_id = n.id and is_reverse is null order by rule_id limit 1) d
+    ${WITH_CHANGE}
+    order by d.rule_id`,
+};
+
 /**
  * $2 change → the rules that it made, in order.
  *

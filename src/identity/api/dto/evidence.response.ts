@@ -2,6 +2,7 @@ import { ApiProperty, ApiSchema, getSchemaPath } from '@nestjs/swagger';
 import type { EvidenceEdge, RecordedMerge } from '../../domain/explain.js';
 import { EMAIL, PHONE_NUMBER } from '../../domain/kinds.js';
 import type { RecordedContact } from '../../domain/past.js';
+import type { Rule } from '../../domain/rules.js';
 import { valueOf } from '../../store/identifier-columns.js';
 import { IdentifierDto } from './identifier.dto.js';
 import { ASSUMED, CAUSE, MergeDto } from './merge.response.js';
@@ -149,8 +150,8 @@ export class SeparationResponse {
   @ApiProperty({ type: [MergeDto], description: 'The merges between their identities that were undone.' })
   readonly undoneMerges: readonly MergeDto[];
 
-  constructor(rules: readonly RuleDto[], undoneMerges: readonly RecordedMerge[]) {
-    this.rules = rules;
+  constructor(rules: readonly Rule[], undoneMerges: readonly RecordedMerge[]) {
+    this.rules = rules.map((rule) => new RuleDto(rule));
     this.undoneMerges = undoneMerges.map((merge) => new MergeDto(merge));
   }
 }

@@ -18,7 +18,7 @@ type GivenValues = Record<'email' | 'phoneNumber', string | null>;
 
 const KNOWN = ['email', 'phoneNumber'];
 
-interface Options {
+export interface ReadingOptions {
   /** null: national phone numbers keep their digits. */
   readonly defaultPhoneRegion: CountryCode | null;
   readonly unknownProperties: UnknownProperties;
@@ -32,7 +32,10 @@ interface Options {
  *
  * @throws {InvalidRequestError} naming each invalid field
  */
-export function readSighting(body: unknown, { defaultPhoneRegion, unknownProperties }: Options): Sighting {
+export function readSighting(
+  body: unknown,
+  { defaultPhoneRegion, unknownProperties }: ReadingOptions,
+): Sighting {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new InvalidRequestError([{ field: 'body', message: 'the body must be a JSON object' }]);
   }
@@ -50,11 +53,13 @@ export function readSighting(body: unknown, { defaultPhoneRegion, unknownPropert
   return { identifiers: STANDARD_KINDS.identifiersOf({ email, phoneNumber } as GivenValues) };
 }
 
-function readEmail(value: unknown): unknown {
+/** An email in its normal form, or what else was given; null: nothing. */
+export function readEmail(value: unknown): unknown {
   return typeof value === 'string' ? normaliseEmail(value) : (value ?? null);
 }
 
-function readPhone(value: unknown, region: CountryCode | null): unknown {
+/** A phone number in its normal form, or what else was given; null: nothing. */
+export function readPhone(value: unknown, region: CountryCode | null): unknown {
   const text = isWholeNumber(value) ? String(value) : value;
   return typeof text === 'string' ? normalisePhone(text, region) : (text ?? null);
 }
