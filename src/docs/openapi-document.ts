@@ -62,7 +62,7 @@ changes nothing of the others. It has scopes:
 | scope | allows |
 |---|---|
 | \`identify\` | \`POST /identify\` |
-| \`read\` | \`POST /lookup\` and all calls with \`GET\` |
+| \`read\` | \`POST /lookup\`, \`POST /search\` and all calls with \`GET\` |
 | \`curate\` | \`POST /merges\`, \`POST /rules\`, \`DELETE /rules/{id}\` |
 | \`delete\` | \`DELETE /contacts/{id}\`, \`DELETE /identities/{contactId}\` |
 | \`erase\` | nothing yet |

@@ -10,6 +10,11 @@ import { ContactsController } from './api/contacts.controller.js';
 import { Contact } from './store/entities/contact.js';
 import { EvidenceController } from './api/evidence.controller.js';
 import { IdentityController } from './api/identity.controller.js';
+import { ListingController } from './api/listing.controller.js';
+import { ListingService } from './listing.service.js';
+import { ReadLanes } from './read-lanes.js';
+import { SizeRankings } from './size-rankings.js';
+import { IdentityLists } from './store/identity-lists.js';
 import { LookupController } from './api/lookup.controller.js';
 import { RulesController } from './api/rules.controller.js';
 import { DecisionWriter } from './decision-writer.js';
@@ -27,6 +32,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     LookupController,
     ContactsController,
     EvidenceController,
+    ListingController,
     IdentitiesController,
     MergesController,
     RulesController,
@@ -34,6 +40,10 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
   providers: [
     IdentityReader,
     IdentityRecords,
+    IdentityLists,
+    SizeRankings,
+    ReadLanes,
+    ListingService,
     DecisionWriter,
     ReconciliationService,
     ReadingService,

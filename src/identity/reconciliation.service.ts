@@ -1,7 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Settings } from '../config/settings.js';
 import { retryUnavailable } from '../database/session/unavailable.js';
-import { OverloadedError } from '../http/problems/problem.errors.js';
 import { MAX_WAIT_MS, type Call } from './batching/call.js';
 import { DecidedCalls, type Contested } from './batching/decided-calls.js';
 import { DecisionWriter, OPTIMISTIC_ATTEMPTS, type Prepared } from './decision-writer.js';
@@ -14,37 +12,30 @@ import { NO_WRITES, type Writes } from './domain/writes.js';
 import { Conflict } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
 import { Limit } from './limit.js';
+import { ReadLanes, tooManyAboutLarge } from './read-lanes.js';
 import { IdentityReader } from './store/identity-reader.js';
 
 /** How often a batch waits for other batches of this process before it sets its calls aside. */
 const MAX_TURNS = 10;
 
-/** The most reads by contact at once. More would take the connections that batches wait for. */
-const READS_AT_ONCE = 4;
-/** Only one call at a time reads a whole large identity, because of the memory and the time that it takes from others. */
-const ONE_AT_A_TIME = { atOnce: 1, maxWaiting: 256, waitMs: MAX_WAIT_MS };
-
 /** The operations on identities. The pure core decides, and the decision writer writes. */
 @Injectable()
 export class ReconciliationService {
-  private readonly reads: Limit;
-  private readonly largeReads = new Limit({ ...ONE_AT_A_TIME, refusal: tooManyAboutLarge });
-  private readonly largeDeletions = new Limit({ ...ONE_AT_A_TIME, refusal: tooManyAboutLarge });
+  /** One at a time, because of the memory and the time that it takes from others. */
+  private readonly largeDeletions = new Limit({
+    atOnce: 1,
+    maxWaiting: 256,
+    waitMs: MAX_WAIT_MS,
+    refusal: tooManyAboutLarge,
+  });
   /** By contact */
   private readonly largeDeletionsUnderWay = new Map<number, Promise<unknown>>();
 
   constructor(
     private readonly reader: IdentityReader,
     private readonly writer: DecisionWriter,
-    { queueMax, databasePoolMax, batchLanes }: Settings,
-  ) {
-    this.reads = new Limit({
-      atOnce: Math.max(1, Math.min(READS_AT_ONCE, databasePoolMax - batchLanes)),
-      maxWaiting: queueMax,
-      waitMs: MAX_WAIT_MS,
-      refusal: () => new OverloadedError('too many calls are waiting'),
-    });
-  }
+    private readonly lanes: ReadLanes,
+  ) {}
 
   /**
    * Reconciles sightings as if they arrived one by one, and answers each as soon as its answer is true: at once if it rests
@@ -141,10 +132,9 @@ export class ReconciliationService {
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */
   async find(tenantId: number, contactId: number): Promise<IdentityView | null> {
     const selection = { tenantId, contactIds: [contactId] };
-    const { identities } = await retryUnavailable(
-      async () =>
-        (await this.reads.run(() => this.reader.loadAtMost(LARGE_CONTACTS, selection))) ??
-        (await this.largeReads.run(() => this.reader.load(selection))),
+    const { identities } = await this.lanes.readAny(
+      () => this.reader.loadAtMost(LARGE_CONTACTS, selection),
+      () => this.reader.load(selection),
     );
     const [identity] = identities;
     return identity === undefined ? null : factsOf(identity).view;
@@ -198,8 +188,4 @@ function sightingsOf(calls: readonly Call[]): Sighting[] {
 /** A call that lost against a claim may succeed at once. A call whose rows another writer holds or has changed should wait. */
 function isWorthAnother(attempt: number, { cause }: Conflict | Conflict<'overtaken'>): boolean {
   return cause === 'overtaken' ? attempt < MAX_TURNS : cause === 'claimed' && attempt < OPTIMISTIC_ATTEMPTS;
-}
-
-function tooManyAboutLarge(): OverloadedError {
-  return new OverloadedError('too many calls about large identities are waiting');
 }

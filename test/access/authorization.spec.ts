@@ -48,6 +48,8 @@ const ROUTES: Readonly<
     call: () => ['POST', '/lookup', { email: 'lorraine@hillvalley.edu' }],
     status: 200,
   },
+  'post /search': { scope: 'read', call: () => ['POST', '/search', { prefix: 'lorraine' }], status: 200 },
+  'get /identities': { scope: 'read', call: () => ['GET', '/identities?order=size'], status: 200 },
   'get /contacts/{id}': { scope: 'read', call: (id) => ['GET', `/contacts/${id}`], status: 200 },
   'get /contacts/{id}/evidence': {
     scope: 'read',
@@ -86,6 +88,10 @@ interface Document {
     string,
     Record<string, { security?: unknown[]; responses: Record<string, unknown> }>
   >;
+}
+
+interface List {
+  readonly identities: readonly { readonly contact: { readonly primaryContactId: number } }[];
 }
 
 async function documented(isOpen: boolean): Promise<string[]> {
@@ -225,6 +231,19 @@ test('tenants never meet', async () => {
   expect(
     (await app.client.send('DELETE', `/identities/${a.primaryContactId}`, undefined, theirs)).status,
   ).toBe(404);
+  for (const [key, own] of [
+    [ours, a],
+    [theirs, b],
+  ] as const) {
+    for (const [method, path, body] of [
+      ['GET', `/identities?after=${a.primaryContactId - 1}`],
+      ['GET', `/identities?order=size&after=1.${a.primaryContactId - 1}`],
+      ['POST', '/search', { prefix: '881885' }],
+    ] as const) {
+      const { body: list } = await app.client.send<List>(method, path, body, key);
+      expect(list.identities.map(({ contact }) => contact.primaryContactId)).toEqual([own.primaryContactId]);
+    }
+  }
   expect(await app.client.send('GET', `/contacts/${a.primaryContactId}`, undefined, ours)).toMatchObject({
     status: 200,
     body: { contact: { emails: ['doc@hillvalley.edu'] } },

@@ -20,6 +20,8 @@ const RENEWED_AFTER = 200;
 const SERVED = [
   'post /identify: 200',
   'post /lookup: 200',
+  'post /search: 200',
+  'get /identities: 200',
   'get /contacts/{id}: 200',
   'get /contacts/{id}/evidence: 200',
   'get /contacts/{id}/history: 200',

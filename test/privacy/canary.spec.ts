@@ -64,6 +64,11 @@ test(
     await send('POST', '/identify', { email: `third.${EMAIL}` });
     await send('POST', '/identify', { email: `third.${EMAIL}`, phoneNumber: PHONE });
     await send('GET', '/contacts/1');
+    await send('POST', '/lookup', { email: EMAIL, phoneNumber: PHONE });
+    await send('GET', '/identities');
+    await send('POST', '/search', { prefix: EMAIL.slice(0, 12) });
+    await send('POST', '/search', { prefix: PHONE });
+    await send('POST', '/search?limit=1&after=email.1', { prefix: EMAIL.slice(0, 6) });
     await send('DELETE', '/contacts/1');
     const [emailKept, phoneKept] = [
       { kind: 'email', value: `kept.${EMAIL}` },
@@ -76,6 +81,9 @@ test(
 
     // refused
     await send('POST', '/identify', { email: `${EMAIL}@`, phoneNumber: `${PHONE} ext. 7` });
+    await send('POST', '/search', { prefix: EMAIL, kind: PHONE });
+    await send('POST', '/search', { prefix: `${EMAIL}\0` });
+    await send('POST', `/search?after=${EMAIL}`, { prefix: EMAIL });
     await send('POST', '/identify', { email: { [EMAIL]: EMAIL }, phoneNumber: [PHONE] });
     await send('POST', '/rules', { identifiers: [emailKept, { ...phoneKept, kind: EMAIL }], reason: EMAIL });
     await send('POST', '/rules', {

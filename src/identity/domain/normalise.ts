@@ -1,4 +1,4 @@
-import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js/max';
+import { AsYouType, parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js/max';
 import { isSettled } from './calling-codes.js';
 
 /** Characters that an email may have; RFC 5321 allows a path of 256, which has two angle brackets. */
@@ -66,6 +66,28 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
   }
   // If the number is possible only after the library removed digits, 00 may be part of another prefix, like 0011 in Australia.
   return (region === null ? null : national(compact, region)) ?? abroad ?? compact;
+}
+
+/**
+ * How normalised phone numbers may begin that were typed like this: with the digits as they are, and in E.164. Empty if it is
+ * not the beginning of a phone number.
+ *
+ * @param region as for {@link normalisePhone}
+ * @example phonePrefixes('0170 12', 'DE') // ['017012', '+4917012']
+ */
+export function phonePrefixes(raw: string, region: CountryCode | null): string[] {
+  const compact = raw.replace(SEPARATORS, '').trim();
+  if (!/^\+?\d{1,15}$/.test(compact)) {
+    return [];
+  }
+  const spellings = compact.startsWith('00') ? [compact, `+${compact.slice(2)}`] : [compact];
+  // `+49 (0)170` is `+49170`, but in Italy the zero stays: the library knows.
+  const inE164 = spellings.map((spelling) => {
+    const formatter = new AsYouType(region ?? undefined);
+    formatter.input(spelling);
+    return formatter.getNumberValue() ?? '';
+  });
+  return [compact, ...inE164.filter((number) => /^\+[1-9]/.test(number))];
 }
 
 /** E.164 of a possible international number; a trunk zero as in `+49 (0)30 …` is not part of it. */

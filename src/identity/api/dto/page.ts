@@ -62,9 +62,13 @@ export function readAfter<T>(value: unknown, read: (cursor: string) => T | null)
   }
   const after = typeof value === 'string' ? read(value) : null;
   if (after === null) {
-    throw new InvalidRequestError([{ field: 'after', message: 'after must be the next of another page' }]);
+    throw noPage();
   }
   return after;
+}
+
+export function noPage(): InvalidRequestError {
+  return new InvalidRequestError([{ field: 'after', message: 'after must be the next of another page' }]);
 }
 
 /** Reads a cursor that is an id. */

@@ -46,6 +46,11 @@ const ContactSchema = defineEntity({
       properties: ['tenantId', 'linked'],
       where: 'linked_id is not null',
     },
+    {
+      name: 'contact_live_primary_index',
+      properties: ['tenantId', 'id'],
+      where: 'linked_id is null and deleted_at is null',
+    },
   ],
   checks: [
     {

@@ -1,0 +1,67 @@
+import { Injectable } from '@nestjs/common';
+import { retryUnavailable } from '../database/session/unavailable.js';
+import type { IdentifierKind } from './domain/kinds.js';
+import type { ValueRange } from './domain/search.js';
+import { ReadLanes } from './read-lanes.js';
+import { bySize, SizeRankings, type Ranked } from './size-rankings.js';
+import { IdentityLists, type Listing, type MatchKey } from './store/identity-lists.js';
+
+/** Lists of identities, in pages. */
+@Injectable()
+export class ListingService {
+  constructor(
+    private readonly lists: IdentityLists,
+    private readonly rankings: SizeRankings,
+    private readonly lanes: ReadLanes,
+  ) {}
+
+  /** The kinds of identifiers that can be searched, the strongest first. */
+  get kinds(): readonly IdentifierKind[] {
+    return this.lists.kinds;
+  }
+
+  /**
+   * All identities, in order of their primary.
+   *
+   * @param after the last primary that was seen; null: from the first on
+   */
+  async all(tenantId: number, after: number | null, limit: number): Promise<Listing<number>> {
+    return this.lanes.read(() => this.lists.after(tenantId, after ?? 0, limit));
+  }
+
+  /**
+   * The largest identities, the largest first; see {@link SizeRankings}.
+   *
+   * @param after the last one that was seen; null: from the first on
+   */
+  async largest(tenantId: number, after: Ranked | null, limit: number): Promise<Listing<Ranked>> {
+    const ranking = await retryUnavailable(() => this.rankings.of(tenantId));
+    const start = after === null ? 0 : ranking.findIndex((ranked) => bySize(after, ranked) < 0);
+    const page = start === -1 ? [] : ranking.slice(start, start + limit);
+    const sizes = new Map(page.map(({ primaryId, contacts }) => [primaryId, contacts]));
+    const identities = await this.lanes.read(() => this.lists.of(tenantId, [...sizes.keys()]));
+    return {
+      // What is shown whole may have changed since it was counted.
+      identities: identities.map((identity) => ({
+        ...identity,
+        contacts: identity.contacts ?? sizes.get(identity.view.primaryContactId)!,
+      })),
+      next: start === -1 || start + limit >= ranking.length ? null : page.at(-1)!,
+    };
+  }
+
+  /**
+   * The identities that have an identifier in one of the ranges, each once, in the order of the first of these.
+   *
+   * @param after where the page before ended; null: from the first on
+   * @returns null if `after` is no match of the search
+   */
+  async search(
+    tenantId: number,
+    ranges: readonly ValueRange[],
+    after: MatchKey | null,
+    limit: number,
+  ): Promise<Listing<MatchKey> | null> {
+    return this.lanes.read(() => this.lists.search(tenantId, ranges, after, limit));
+  }
+}
