@@ -105,6 +105,20 @@ export class ReconciliationService {
     decision.answerAll(freshIds);
   }
 
+  /** The answer that a sighting would get now, with provisional ids, and its effect. Writes nothing. */
+  async preview(
+    tenantId: number,
+    sighting: Sighting,
+  ): Promise<{ readonly view: IdentityView; readonly outcome: Outcome }> {
+    const selection = { tenantId, sightings: [sighting] };
+    const decide = (snapshot: Snapshot): Reconciliation => reconcile(snapshot, [sighting]);
+    const { decision } = await this.lanes.readAny(
+      () => this.writer.prepareAtMost(LARGE_CONTACTS, selection, decide),
+      () => this.writer.prepare(selection, decide),
+    );
+    return { view: decision.answers[0]!.view, outcome: decision.outcomes[0]! };
+  }
+
   /** Decides on sightings in advance, for {@link reconcileAll}. Writes nothing. */
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<Prepared<Reconciliation>> {
     return this.writer.prepare({ tenantId, sightings }, (snapshot) => reconcile(snapshot, sightings));

@@ -64,6 +64,7 @@ test(
     await send('POST', '/identify', { email: `third.${EMAIL}` });
     await send('POST', '/identify', { email: `third.${EMAIL}`, phoneNumber: PHONE });
     await send('GET', '/contacts/1');
+    await send('POST', '/identify?dryRun=true', { email: `fourth.${EMAIL}`, phoneNumber: PHONE });
     await send('POST', '/lookup', { email: EMAIL, phoneNumber: PHONE });
     await send('GET', '/identities');
     await send('POST', '/search', { prefix: EMAIL.slice(0, 12) });
@@ -84,6 +85,7 @@ test(
     await send('POST', '/search', { prefix: EMAIL, kind: PHONE });
     await send('POST', '/search', { prefix: `${EMAIL}\0` });
     await send('POST', `/search?after=${EMAIL}`, { prefix: EMAIL });
+    await send('POST', `/identify?dryRun=${EMAIL}`, { email: EMAIL });
     await send('POST', '/identify', { email: { [EMAIL]: EMAIL }, phoneNumber: [PHONE] });
     await send('POST', '/rules', { identifiers: [emailKept, { ...phoneKept, kind: EMAIL }], reason: EMAIL });
     await send('POST', '/rules', {

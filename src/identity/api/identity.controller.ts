@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post, type StreamableFile } from '@nestjs/common';
-import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { RequiresScope, TenantId } from '../../access/access.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
@@ -13,13 +13,22 @@ import {
 import { IdentityResponse } from './dto/identity.response.js';
 import { readSighting } from './dto/read-sighting.js';
 import { LargeAnswers } from './large-answers.js';
+import { answerInTime } from '../batching/call.js';
 import { SightingBatcher } from '../batching/sighting-batcher.js';
+import { ReconciliationService } from '../reconciliation.service.js';
+import { DRY_RUN, IsDryRun } from './dto/change-call.js';
+import {
+  IDENTIFY_ANSWERS,
+  IDENTIFY_SCHEMA,
+  IdentifyDryRunResponse,
+} from './dto/identify-dry-run.response.js';
 
 @ApiTags('identity')
 @Controller()
 export class IdentityController {
   constructor(
     private readonly batcher: SightingBatcher,
+    private readonly reconciliation: ReconciliationService,
     private readonly settings: Settings,
     private readonly largeAnswers: LargeAnswers,
   ) {}
@@ -33,12 +42,17 @@ export class IdentityController {
     description:
       'Unknown identifiers create a primary contact. If one is known and one is new, a secondary contact is created. If they are known in two identities, these are merged, and the oldest contact becomes the primary of all. If all are known in one identity, nothing is written. Safe to repeat.',
   })
-  @ApiExtraModels(IdentifyByEmail, IdentifyByPhoneNumber)
+  @ApiExtraModels(IdentifyByEmail, IdentifyByPhoneNumber, ...IDENTIFY_ANSWERS)
+  @ApiQuery(DRY_RUN)
   @ApiBody({ schema: SIGHTING_BODY, examples: SIGHTING_EXAMPLES })
-  @ApiOkResponse({ type: IdentityResponse, description: 'The identity that the identifiers belong to.' })
+  @ApiOkResponse({
+    schema: IDENTIFY_SCHEMA,
+    description:
+      'The identity that the identifiers belong to. After a dry run, the one that they would belong to, and what the call would do.',
+  })
   @ApiProblems(
     {
-      400: 'The body is malformed, or a field is invalid.',
+      400: 'The body is malformed, or a field or `dryRun` is invalid.',
       413: 'The body is larger than 16 KiB.',
       415: 'The body is not JSON in UTF-8, or is encoded.',
       503: 'The database is not available, or too many calls change the identity at once. Safe to repeat.',
@@ -47,9 +61,15 @@ export class IdentityController {
   )
   async identify(
     @TenantId() tenantId: number,
+    @IsDryRun() isDryRun: boolean,
     @Body() body: unknown,
-  ): Promise<IdentityResponse | StreamableFile> {
-    const view = await this.batcher.identify(tenantId, readSighting(body, this.settings));
+  ): Promise<IdentityResponse | IdentifyDryRunResponse | StreamableFile> {
+    const sighting = readSighting(body, this.settings);
+    if (isDryRun) {
+      const preview = await answerInTime(this.reconciliation.preview(tenantId, sighting));
+      return this.largeAnswers.of(tenantId, new IdentifyDryRunResponse(preview));
+    }
+    const view = await this.batcher.identify(tenantId, sighting);
     return this.largeAnswers.of(tenantId, new IdentityResponse(view));
   }
 }

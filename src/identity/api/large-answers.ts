@@ -7,7 +7,6 @@ import { OverloadedError } from '../../http/problems/problem.errors.js';
 import { MAX_WAIT_MS } from '../batching/call.js';
 import { LARGE_CONTACTS } from '../large.js';
 import { Limit } from '../limit.js';
-import { IdentityResponse } from './dto/identity.response.js';
 
 /** Large answers that are built or sent at once. Each write of a chunk takes time from small answers. */
 const AT_ONCE = 4;
@@ -20,6 +19,14 @@ const UNREAD_MAX_BYTES = 64 * 1024 * 1024;
 const SLICE = 2_000;
 /** A piece of JSON smaller than this is combined with the next. */
 const SMALL_BYTES = 16 * 1024;
+
+/** An answer that shows an identity. */
+interface LargeAnswer {
+  readonly contact: {
+    readonly primaryContactId: number | null;
+    readonly secondaryContactIds: readonly unknown[];
+  };
+}
 
 /** The JSON of a list, without its brackets, in pieces. Answers that begin with the same values share pieces. */
 interface ListJson {
@@ -65,13 +72,13 @@ export class LargeAnswers {
    *
    * @throws {OverloadedError} if too many large answers wait, or are not read
    */
-  of(tenantId: number, answer: IdentityResponse): IdentityResponse | Promise<StreamableFile> {
+  of<T extends LargeAnswer>(tenantId: number, answer: T): T | Promise<StreamableFile> {
     return answer.contact.secondaryContactIds.length < LARGE_CONTACTS
       ? answer
       : this.stream(tenantId, answer);
   }
 
-  private async stream(tenantId: number, answer: IdentityResponse): Promise<StreamableFile> {
+  private async stream(tenantId: number, answer: LargeAnswer): Promise<StreamableFile> {
     const leave = await this.places.enter();
     try {
       const pieces = await this.piecesOf(tenantId, answer);
@@ -88,7 +95,7 @@ export class LargeAnswers {
   }
 
   /** The JSON of an answer. */
-  private async piecesOf(tenantId: number, answer: IdentityResponse): Promise<Buffer[]> {
+  private async piecesOf(tenantId: number, answer: LargeAnswer): Promise<Buffer[]> {
     const { contact, ...others } = answer;
     const key = `${tenantId}:${contact.primaryContactId}`;
     const lists: Lists = new Map();
