@@ -45,6 +45,15 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
   'an identifier is reserved and no rule speaks of it': `
     select i.* from identifier i where i.contact_id is null and not exists (
       select from do_not_link d where d.tenant_id = i.tenant_id and d.kind = i.kind and d.value = i.value)`,
+  'an identity holds an identifier with a rule, and no row of it that carries it says so': `
+    select d.* from do_not_link d
+      join identifier i on i.tenant_id = d.tenant_id and i.kind = d.kind and i.value = d.value
+      join contact c on c.tenant_id = i.tenant_id and c.id = i.contact_id
+    where not exists (
+      select from contact r
+      where r.tenant_id = c.tenant_id and coalesce(r.linked_id, r.id) = coalesce(c.linked_id, c.id) and r.is_ruled
+        and d.value = case d.kind when 0 then r.email when 1 then r.phone_number
+          else r.identifiers ->> d.kind::text end)`,
   'a rule has one side only': `
     select d.* from do_not_link d where not exists (
       select from do_not_link o where o.tenant_id = d.tenant_id and o.kind = d.other_kind

@@ -56,6 +56,9 @@ const list = async (query = ''): Promise<Listed> =>
 const remove = async (id: number | null, headers = {}, body?: unknown): Promise<number> =>
   (await app.client.send('DELETE', `/rules/${id}`, body, headers)).status;
 
+const merge = (contactIds: number[]): Promise<Reply> =>
+  app.client.send('POST', '/merges', { contactIds, reason: 'One customer' });
+
 const dry = (identifiers: unknown) => make(identifiers, { query: '?dryRun=true' });
 
 const identify = async (body: object): Promise<{ contact: ShownIdentity; ignored?: unknown }> =>
@@ -224,6 +227,13 @@ describe('a dry run', () => {
     expect(new Set(tags).size).toBe(2);
   });
 
+  test('on what is reserved for another reason stands for that too', async () => {
+    const ifMatch = (await dry(PAIR)).headers.get('etag')!;
+    await database.query(`insert into identifier values (1, 1, '123456', null)`);
+    expect((await make(PAIR, { headers: { 'if-match': ifMatch } })).status).toBe(412);
+    expect((await make(PAIR)).status).toBe(201);
+  });
+
   test('of a linked pair that fell apart since is refused for what has moved, not for what was', async () => {
     await identify({ email: LORRAINE });
     const ifMatch = (await dry(PAIR)).headers.get('etag')!;
@@ -375,6 +385,84 @@ describe('listing rules', () => {
     ['?limit=201', 400],
   ])('refuses %s', async (query, status) => {
     expect((await app.client.send('GET', `/rules${query}`)).status).toBe(status);
+  });
+});
+
+describe('a rule holds', () => {
+  /** Whether a pair of which a rule was made is one identity. */
+  const areOne = async (): Promise<boolean> => {
+    const { body } = await app.client.send<{ identities: unknown[] }>('POST', '/lookup', {
+      email: LORRAINE,
+      phoneNumber: '123456',
+    });
+    return body.identities.length === 1;
+  };
+  const BOTH = { email: LORRAINE, phoneNumber: '123456' };
+
+  beforeEach(async () => {
+    expect((await make(PAIR)).status).toBe(201);
+  });
+
+  afterEach(async () => {
+    await identify({ phoneNumber: '123456' });
+    await identify(BOTH);
+    expect(await areOne()).toBe(false);
+    expect((await identify(BOTH)).ignored).toEqual(IGNORED);
+  });
+
+  test('before any data: a sighting of both is one person without the phone number', async () => {
+    expect(await identify(BOTH)).toMatchObject({ contact: { phoneNumbers: [] }, ignored: IGNORED });
+  });
+
+  test('if each comes alone', async () => {
+    await identify({ phoneNumber: '123456' });
+    expect(await identify({ email: LORRAINE })).toMatchObject({ contact: { phoneNumbers: [] } });
+  });
+
+  test('through a third identity, from either side', async () => {
+    await identify({ email: LORRAINE, phoneNumber: '7' });
+    await identify({ email: GEORGE, phoneNumber: '123456' });
+    expect(await identify({ email: GEORGE, phoneNumber: '7' })).toMatchObject({ ignored: IGNORED });
+    await identify({ email: BIFF, phoneNumber: '7' });
+    expect(await identify({ email: BIFF, phoneNumber: '123456' })).toMatchObject({ ignored: IGNORED });
+  });
+
+  test('among many calls that arrive at once and share batches', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        identify(
+          [
+            BOTH,
+            { email: LORRAINE, phoneNumber: `7${i % 3}` },
+            { email: GEORGE, phoneNumber: '123456' },
+            { email: GEORGE, phoneNumber: `7${i % 3}` },
+          ][i % 4]!,
+        ),
+      ),
+    );
+    expect(answers.filter(({ ignored }) => ignored !== undefined).length).toBeGreaterThan(9);
+  });
+
+  test('after one side, or both, were deleted and came back', async () => {
+    await identify({ email: LORRAINE, phoneNumber: '7' });
+    await identify({ phoneNumber: '123456', email: GEORGE });
+    for (const id of [1, 2]) {
+      expect((await app.client.send('DELETE', `/identities/${id}`)).status).toBe(204);
+      expect(
+        await database.query(`select value from identifier where contact_id is null order by kind`),
+      ).toEqual([{ value: LORRAINE }, { value: '123456' }].slice(0, id));
+    }
+    await identify({ email: LORRAINE });
+    expect((await app.client.send('DELETE', '/contacts/3')).status).toBe(204);
+  });
+
+  test('after a merge of either side with another', async () => {
+    await identify({ email: LORRAINE });
+    await identify({ email: GEORGE });
+    await identify({ phoneNumber: '123456' });
+    expect((await merge([1, 2])).status).toBe(200);
+    expect((await merge([2, 3])).status).toBe(409);
+    expect(await identify({ email: GEORGE, phoneNumber: '123456' })).toMatchObject({ ignored: IGNORED });
   });
 });
 

@@ -4,7 +4,8 @@ import { openDatabase, type OpenDatabase } from '../../../src/database/open-data
 import type { Identifier } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
-import { makeRule, withRules } from '../../../src/identity/domain/rules.js';
+import { mergeByHand } from '../../../src/identity/domain/merge-by-hand.js';
+import { liftRule, makeRule, withRules } from '../../../src/identity/domain/rules.js';
 import type { Writes } from '../../../src/identity/domain/writes.js';
 import { Conflict } from '../../../src/identity/identity.errors.js';
 import type { ContactRepository, Selection } from '../../../src/identity/store/contact.repository.js';
@@ -62,16 +63,23 @@ function identifying(...bodies: IdentifyBody[]): Promise<Writes> {
   return decided({ tenantId: TENANT, sightings }, (snapshot) => reconcile(snapshot, sightings).writes);
 }
 
-async function ruling(): Promise<Writes> {
-  const sightings = [OF_A, OF_ONE].map(sightingOf);
-  const snapshot = await contacts.load({ tenantId: TENANT, sightings });
-  const rules = await contacts.loadRules(TENANT, [A, ONE]);
-  return makeRule({ ...snapshot, rules }, [A, ONE]).writes;
+function ruling(other = ONE): Promise<Writes> {
+  return decided(holding(A, other), (snapshot) => makeRule(snapshot, [A, other]).writes);
+}
+
+function lifting(id = 1): Promise<Writes> {
+  return decided(holding(A, ONE), (snapshot) => liftRule(snapshot, id, [A, ONE]).writes);
+}
+
+function holding(...identifiers: Identifier[]): Selection {
+  return { tenantId: TENANT, sightings: identifiers.map((identifier) => ({ identifiers: [identifier] })) };
 }
 
 async function write(writes: Writes): Promise<void> {
   expect(await contacts.apply(TENANT, writes)).toMatchObject({ freshIds: expect.any(Array) });
 }
+
+const storedValues = () => database.query('select value from identifier order by 1');
 
 const identities = () =>
   database.query(
@@ -146,6 +154,79 @@ describe('at the same time', () => {
     expect(await contacts.apply(TENANT, rule)).toEqual(new Conflict('claimed'));
   });
 
+  describe('a lift of the rule about reserved identifiers', () => {
+    const TWO: Identifier = { kind: 'phoneNumber', value: '2' };
+    let lift: Writes;
+
+    beforeEach(async () => {
+      await write(await ruling());
+      lift = await lifting();
+      expect(lift.freedReservations).toEqual([A, ONE]);
+    });
+
+    test('frees them', async () => {
+      await write(lift);
+      expect(await storedValues()).toEqual([]);
+      expect(await contacts.findRule(TENANT, 1)).toBeNull();
+    });
+
+    test('and a further rule on one of them exclude each other', async () => {
+      const further = await ruling(TWO);
+      await write(further);
+      expect(await contacts.apply(TENANT, lift)).toEqual(new Conflict('claimed'));
+      await write(await lifting());
+      expect(await storedValues()).toEqual([{ value: '2' }, { value: 'a' }]);
+    });
+
+    test('and a further rule that comes second exclude each other', async () => {
+      const further = await ruling(TWO);
+      await write(lift);
+      expect(await contacts.apply(TENANT, further)).toEqual(new Conflict('claimed'));
+    });
+
+    test('and a newcomer who takes one of them exclude each other', async () => {
+      const newcomer = await identifying(OF_A);
+      await write(newcomer);
+      expect(await contacts.apply(TENANT, lift)).toEqual(new Conflict('claimed'));
+    });
+
+    test('and a newcomer who comes second exclude each other', async () => {
+      const newcomer = await identifying(OF_A);
+      await write(lift);
+      expect(await contacts.apply(TENANT, newcomer)).toEqual(new Conflict('claimed'));
+    });
+
+    test('and a newcomer who was decided with it exclude each other, though another rule keeps the reservation', async () => {
+      await write(await ruling(TWO));
+      const newcomer = await identifying(OF_A);
+      await write(await lifting());
+      expect(await contacts.apply(TENANT, newcomer)).toEqual(new Conflict('claimed'));
+    });
+
+    test('takes place once', async () => {
+      await write(lift);
+      expect(await contacts.apply(TENANT, lift)).toEqual(new Conflict('claimed'));
+    });
+  });
+
+  test('two lifts of a rule between identities exclude each other', async () => {
+    await write(await identifying(OF_A, OF_ONE));
+    await write(await ruling());
+    const [one, other] = [await lifting(), await lifting()];
+    await write(one);
+    expect(await contacts.apply(TENANT, other)).toBeInstanceOf(Conflict);
+  });
+
+  test('a merge by force and a rule that is made between the identities exclude each other', async () => {
+    await write(await identifying(OF_A, OF_ONE));
+    const [merge, rule] = [
+      await decided({ tenantId: TENANT, contactIds: [1, 2] }, (of) => mergeByHand(of, [1, 2], true).writes),
+      await ruling(),
+    ];
+    await write(rule);
+    expect(await contacts.apply(TENANT, merge)).toBeInstanceOf(Conflict);
+  });
+
   test('under locks a decision is made with the rules that it asks for', async () => {
     await write(await identifying(OF_A, OF_ONE));
     await write(await ruling());
@@ -158,6 +239,29 @@ describe('at the same time', () => {
     });
     expect(told).toEqual([undefined, [{ kind: 'phoneNumber', reason: 'do-not-link' }]]);
   });
+});
+
+test('a rule that is no longer there is not lifted, whatever the versions say', async () => {
+  await write(await identifying(OF_A, OF_ONE));
+  await write(await ruling());
+  const lift = await lifting();
+  await database.query('delete from do_not_link where is_reverse');
+  expect(await contacts.apply(TENANT, lift)).toEqual(new Conflict('claimed'));
+  await database.query('delete from do_not_link');
+});
+
+test('a rule is told with the change that made it, in the order in which it was named', async () => {
+  const note = { kind: 'rule', actor: 'doc', reason: 'Two', idempotency: null, isChanged: true } as const;
+  const change = { ...note, contactIds: [] };
+  const reversed = await decided(holding(A, ONE), (snapshot) => makeRule(snapshot, [ONE, A]).writes);
+  const drawn = await contacts.apply(TENANT, { ...reversed, change });
+  const told = { id: 1, identifiers: [ONE, A], createdAt: expect.any(Number), actor: 'doc', reason: 'Two' };
+  expect(drawn).toMatchObject({ ruleIds: [1], changeId: expect.any(Number) });
+  for (const identifier of [A, ONE]) {
+    expect((await contacts.loadRules(TENANT, [identifier])).rules).toEqual([told]);
+  }
+  expect(await contacts.findRule(TENANT, 1)).toEqual(told);
+  expect(await contacts.rulesOfChange(TENANT, (drawn as { changeId: number }).changeId)).toEqual([told]);
 });
 
 test('the database itself refuses a rule on what is not claimed or reserved, and to free what a rule speaks of', async () => {
