@@ -50,6 +50,8 @@ export interface ChangeDecision extends Decision {
   readonly identities: readonly IdentityView[];
   /** Rules that were there already and are told, before those that the change makes; absent: none. */
   readonly existingRules?: readonly Rule[];
+  /** Whether it rests on evidence that was not recorded, but worked out later. */
+  readonly isAssumed?: boolean;
 }
 
 /** A rule as it is told; of a dry run without id and time. */
@@ -68,6 +70,8 @@ export interface ChangeOutcome {
   readonly mergeIds: readonly number[];
   /** The rules that it made, or would make */
   readonly rules: readonly ToldRule[];
+  /** See {@link ChangeDecision.isAssumed}; false for a repetition. */
+  readonly isAssumed: boolean;
   /** Of a dry run: stands for all that the decision rests on. */
   readonly etag: string | null;
 }
@@ -115,6 +119,7 @@ export class ChangeWriter {
         identities: decision.identities,
         mergeIds: [],
         rules: toldRules(decision, { actor: call.actor, reason: request.reason }, null),
+        isAssumed: decision.isAssumed === true,
         etag: etagOf(snapshot),
       };
     }
@@ -149,6 +154,7 @@ export class ChangeWriter {
         identities: decision.identities.map((view) => withRealIds(view, drawn.freshIds)),
         mergeIds: drawn.mergeIds,
         rules: toldRules(decision, decision.writes.change, drawn),
+        isAssumed: decision.isAssumed === true,
         etag: null,
       };
     } catch (error) {
@@ -179,6 +185,7 @@ export class ChangeWriter {
       identities: await this.identitiesOf(tenantId, made),
       mergeIds: made.mergeIds,
       rules: made.isChanged ? await this.contacts.rulesOfChange(tenantId, made.id) : [],
+      isAssumed: false,
       etag: null,
     };
   }

@@ -3,17 +3,23 @@ import { Injectable } from '@nestjs/common';
 import { retryUnavailable } from '../database/session/unavailable.js';
 import { ChangeWriter, type ChangeCall, type ChangeOutcome } from './change-writer.js';
 import type { Identifier, Snapshot } from './domain/contact.js';
+import type { KnownEvidence } from './domain/explain.js';
 import { mergeByHand } from './domain/merge-by-hand.js';
 import { removeAll } from './domain/remove.js';
 import { isSame, liftRule, makeRule, otherOf, type Rule } from './domain/rules.js';
+import { split, type SplitRefusal } from './domain/split.js';
+import { undo } from './domain/undo.js';
 import {
   AlreadyLinkedError,
   ContactNotFoundError,
   DoNotLinkError,
+  MergeNotFoundError,
+  NothingToSplitError,
   RuleNotFoundError,
 } from './identity.errors.js';
 import { ContactRepository, type Selection } from './store/contact.repository.js';
 import { Contact } from './store/entities/contact.js';
+import { IdentityRecords } from './store/identity-records.js';
 
 /** The changes that people make by hand. What each decides is in the pure core. */
 @Injectable()
@@ -21,6 +27,7 @@ export class ChangesService {
   constructor(
     private readonly writer: ChangeWriter,
     @InjectRepository(Contact) private readonly contacts: ContactRepository,
+    private readonly records: IdentityRecords,
   ) {}
 
   /**
@@ -42,6 +49,65 @@ export class ChangesService {
         throw new DoNotLinkError(forbiddenBy);
       }
       return { writes, contactIds, identities: [view] };
+    });
+  }
+
+  /**
+   * Undoes a merge; see {@link undo}.
+   *
+   * @throws {MergeNotFoundError} if there is no such merge
+   */
+  async undo(call: ChangeCall, mergeId: number, body: { readonly reason: string }): Promise<ChangeOutcome> {
+    const { tenantId } = call;
+    const merge = await retryUnavailable(() => this.records.merge(tenantId, mergeId));
+    if (merge === null) {
+      throw new MergeNotFoundError(mergeId);
+    }
+    const { leftId, rightId, identifiers, at } = merge;
+    const selection = {
+      tenantId,
+      evidenceOf: [leftId, rightId],
+      sightings: identifiers.length === 0 ? [] : [{ identifiers }],
+      pastSince: at,
+    };
+    const request = { kind: 'undo', reason: body.reason, body } as const;
+    return this.writer.change(call, request, selection, (snapshot) => {
+      const { writes, identities, primaryIds, isAssumed } = undo(mergeId, withEvidence(snapshot));
+      return { writes, contactIds: primaryIds, identities, isAssumed };
+    });
+  }
+
+  /**
+   * Takes identifiers or contacts out of an identity, into one of their own; see {@link split}.
+   *
+   * @throws {ContactNotFoundError} if `contactId`, or one of `contactIds`, is unknown or deleted
+   * @throws {NothingToSplitError} if nothing or everything would leave, or something that was named is elsewhere
+   */
+  async split(
+    call: ChangeCall,
+    body: {
+      readonly contactId: number;
+      readonly identifiers: readonly Identifier[];
+      readonly contactIds: readonly number[];
+      readonly reason: string;
+    },
+  ): Promise<ChangeOutcome> {
+    const { tenantId } = call;
+    const { contactId, reason } = body;
+    const selection = {
+      tenantId,
+      evidenceOf: [...new Set([contactId, ...body.contactIds])],
+      sightings: [],
+      pastSince: null,
+    };
+    return this.writer.change(call, { kind: 'split', reason, body }, selection, (snapshot) => {
+      requireAll(snapshot, selection.evidenceOf);
+      const made = split(contactId, body, withEvidence(snapshot));
+      if ('refused' in made) {
+        throw new NothingToSplitError(whyNot(made));
+      }
+      const contactIds = made.identities.map(({ primaryContactId }) => primaryContactId);
+      return { ...made, contactIds };
     });
   }
 
@@ -124,6 +190,24 @@ export class ChangesService {
 /** The identities that hold some identifiers, none of which need be in one sighting with another. */
 function holding(tenantId: number, identifiers: readonly Identifier[]): Selection {
   return { tenantId, sightings: identifiers.map((identifier) => ({ identifiers: [identifier] })) };
+}
+
+function whyNot(refusal: SplitRefusal): string {
+  if (refusal.refused === 'elsewhere') {
+    return `${refusal.field}[${refusal.at}] is not in the identity of contactId.`;
+  }
+  return refusal.refused === 'nothing-leaves'
+    ? 'No identifier and no contact was named, so nothing would leave.'
+    : 'Everything would leave: all identifiers of the identity were named, directly or by their contacts.';
+}
+
+/** The evidence that the selection asked for. */
+function withEvidence(snapshot: Snapshot): Snapshot & { readonly evidence: KnownEvidence } {
+  const { evidence } = snapshot;
+  if (evidence === undefined) {
+    throw new Error('the evidence was not read');
+  }
+  return { ...snapshot, evidence };
 }
 
 /** @throws {ContactNotFoundError} for the first that is not a live contact */

@@ -8,8 +8,12 @@ import { withRules } from './domain/rules.js';
 import { isNothing, type Writes } from './domain/writes.js';
 import { Conflict, ContentionError } from './identity.errors.js';
 import { IdentityMetrics } from './identity.metrics.js';
-import { LARGE_CONTACTS } from './large.js';
-import { ContactRepository, type Drawn, type Selection } from './store/contact.repository.js';
+import {
+  ContactRepository,
+  type Drawn,
+  type PlainSelection,
+  type Selection,
+} from './store/contact.repository.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
 
@@ -115,10 +119,9 @@ export class DecisionWriter {
   /** Like {@link prepare}; null if there are more rows to read than `maxRows`. */
   async prepareAtMost<D extends Decision>(
     maxRows: number,
-    selection: Selection,
+    selection: PlainSelection,
     decide: (snapshot: Snapshot) => D,
   ): Promise<Prepared<D> | null> {
-    await this.largeWritesEnd(selection);
     const snapshot = await this.reader.loadAtMost(maxRows, selection);
     return snapshot && this.decideOn(selection, snapshot, decide);
   }
@@ -154,21 +157,6 @@ export class DecisionWriter {
       return outcome instanceof Conflict ? outcome : this.settle(tenantId, made, outcome, attempt);
     } finally {
       primaryIds.forEach((id) => this.underWay.delete(id));
-    }
-  }
-
-  /**
-   * Waits briefly for the running writes of this process to large identities that may be selected. A read before their end
-   * would be outdated, and a read just after their commit would miss the cache and read all rows.
-   */
-  async largeWritesEnd(selection: Selection): Promise<void> {
-    if (this.underWay.size === 0) {
-      return;
-    }
-    const large = this.reader.known(selection).filter(({ rows }) => rows.length >= LARGE_CONTACTS);
-    const writes = new Set(large.flatMap(({ primaryId }) => this.underWay.get(primaryId) ?? []));
-    if (writes.size > 0) {
-      await settledWithin(writes, TURN_WITHIN_MS);
     }
   }
 

@@ -30,6 +30,38 @@ export class RuleNotFoundError extends Error implements ProblemError {
   }
 }
 
+/** There is no merge with this id. */
+export class MergeNotFoundError extends Error implements ProblemError {
+  override readonly name = 'MergeNotFoundError';
+
+  constructor(mergeId: number) {
+    super(`There is no merge ${mergeId}.`);
+  }
+
+  get problem(): ProblemDescription {
+    return { slug: 'merge-not-found', title: 'Merge not found', status: 404, detail: this.message };
+  }
+}
+
+/** What was named can't leave the identity. Nothing was changed. */
+export class NothingToSplitError extends Error implements ProblemError {
+  override readonly name = 'NothingToSplitError';
+
+  /** @param reason why, as a sentence without values */
+  constructor(private readonly reason: string) {
+    super('nothing to split');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'nothing-to-split',
+      title: 'Nothing to split',
+      status: 422,
+      detail: `${this.reason} Nothing was changed.`,
+    };
+  }
+}
+
 /** Rules forbid that the identities become one. Nothing was written. */
 export class DoNotLinkError extends Error implements ProblemError {
   override readonly name = 'DoNotLinkError';

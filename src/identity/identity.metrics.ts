@@ -160,7 +160,7 @@ export class IdentityMetrics {
     });
     // Set to 0 at the start, so that the first event of a kind is a rise and not the beginning of a series.
     CAUSES.forEach((cause) => this.conflicts.inc({ cause }, 0));
-    MERGE_CAUSES.forEach((cause) => this.merges.inc({ cause }, 0));
+    MERGE_CAUSES.filter((cause) => cause !== 'kept').forEach((cause) => this.merges.inc({ cause }, 0));
     IGNORED_REASONS.forEach((reason) => this.withheld.inc({ reason }, 0));
     CHANGE_KINDS.forEach((kind) => this.changes.inc({ kind }, 0));
     LINK_PRECEDENCES.forEach((precedence) => this.contacts.inc({ link_precedence: precedence }, 0));
@@ -207,7 +207,7 @@ export class IdentityMetrics {
     const primaries = newcomers.filter(({ linkedId }) => linkedId === null).length;
     this.contacts.inc({ link_precedence: 'primary' }, primaries);
     this.contacts.inc({ link_precedence: 'secondary' }, newcomers.length - primaries);
-    merges.forEach(({ cause }) => this.merges.inc({ cause }));
+    merges.filter(({ cause }) => cause !== 'kept').forEach(({ cause }) => this.merges.inc({ cause }));
     this.rulesMade.inc(rules.length);
     this.rulesRemoved.inc(liftedRules.length);
     this.deletions.inc(deletion?.contactIds.length ?? 0);

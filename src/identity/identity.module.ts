@@ -4,6 +4,7 @@ import { IdentityMetrics } from './identity.metrics.js';
 import { MetricsModule } from '../telemetry/metrics/registry.js';
 import { IdentitiesController } from './api/identities.controller.js';
 import { MergesController } from './api/merges.controller.js';
+import { SplitsController } from './api/splits.controller.js';
 import { ChangeWriter } from './change-writer.js';
 import { ChangesService } from './changes.service.js';
 import { ContactsController } from './api/contacts.controller.js';
@@ -35,6 +36,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ListingController,
     IdentitiesController,
     MergesController,
+    SplitsController,
     RulesController,
   ],
   providers: [

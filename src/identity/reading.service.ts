@@ -7,6 +7,7 @@ import {
   pathBetween,
   undoneBetween,
   type EvidenceEdge,
+  type RecordedIdentity,
   type RecordedMerge,
 } from './domain/explain.js';
 import { eventsAfter, historyOf, type EventKey, type HistoryEvent } from './domain/history.js';
@@ -15,7 +16,7 @@ import { identityAt, type RecordedContact } from './domain/past.js';
 import type { Rule } from './domain/rules.js';
 import { ContactNotFoundError } from './identity.errors.js';
 import { IdentityReader } from './store/identity-reader.js';
-import { IdentityRecords, type RecordedIdentity } from './store/identity-records.js';
+import { IdentityRecords } from './store/identity-records.js';
 
 /** Why two contacts are one person: the way from the one to the other. */
 export interface Connection {

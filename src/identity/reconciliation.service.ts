@@ -13,7 +13,6 @@ import { Conflict } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
 import { Limit } from './limit.js';
 import { ReadLanes, tooManyAboutLarge } from './read-lanes.js';
-import type { Selection } from './store/contact.repository.js';
 import { IdentityReader } from './store/identity-reader.js';
 
 /** How often a batch waits for other batches of this process before it sets its calls aside. */
@@ -149,16 +148,10 @@ export class ReconciliationService {
     const selection = { tenantId, contactIds: [contactId] };
     const { identities } = await this.lanes.readAny(
       () => this.reader.loadAtMost(LARGE_CONTACTS, selection),
-      () => this.readLarge(selection),
+      () => this.reader.load(selection),
     );
     const [identity] = identities;
     return identity === undefined ? null : factsOf(identity).view;
-  }
-
-  /** Reads a large identity. If this process has just changed it, the cache has it by now. */
-  private async readLarge(selection: Selection): Promise<Snapshot> {
-    await this.writer.largeWritesEnd(selection);
-    return (await this.reader.loadAtMost(LARGE_CONTACTS, selection)) ?? this.reader.load(selection);
   }
 
   /**

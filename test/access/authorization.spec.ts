@@ -73,6 +73,16 @@ const ROUTES: Readonly<
     call: (id, otherId) => ['POST', '/merges', { contactIds: [id, otherId], reason: 'One customer' }],
     status: 200,
   },
+  'post /merges/{id}/undo': {
+    scope: 'curate',
+    call: () => ['POST', '/merges/999999/undo', { reason: 'Two customers' }],
+    status: 404,
+  },
+  'post /splits': {
+    scope: 'curate',
+    call: (id) => ['POST', '/splits', { contactId: id, contactIds: [id], reason: 'Two customers' }],
+    status: 422,
+  },
   'post /rules': { scope: 'curate', call: () => ['POST', '/rules', aRule()], status: 201 },
   'get /rules': { scope: 'read', call: (id) => ['GET', `/rules?contactId=${id}`], status: 200 },
   'delete /rules/{id}': {
@@ -228,6 +238,23 @@ test('tenants never meet', async () => {
   expect(await app.client.send('GET', '/rules', undefined, theirs)).toMatchObject({ body: { rules: [] } });
   const merge = { contactIds: [b.primaryContactId, a.primaryContactId], reason: 'One customer' };
   expect((await app.client.send('POST', '/merges', merge, theirs)).status).toBe(404);
+  const split = {
+    contactId: a.primaryContactId,
+    identifiers: [{ kind: 'phoneNumber', value: '881885' }],
+    reason: 'Two customers',
+  };
+  expect((await app.client.send('POST', '/splits', split, theirs)).status).toBe(404);
+  const c = await app.client.identify({ email: 'brown@hillvalley.edu' }, ours);
+  const merged = await app.client.send<{ mergeIds: number[] }>(
+    'POST',
+    '/merges',
+    { contactIds: [a.primaryContactId, c.primaryContactId], reason: 'One customer' },
+    ours,
+  );
+  const undo = `/merges/${merged.body.mergeIds[0]}/undo`;
+  expect((await app.client.send('POST', undo, { reason: 'Two customers' }, theirs)).status).toBe(404);
+  expect((await app.client.send('POST', undo, { reason: 'Two customers' }, ours)).status).toBe(200);
+  await app.client.send('DELETE', `/contacts/${c.primaryContactId}`, undefined, ours);
   expect(
     (await app.client.send('DELETE', `/identities/${a.primaryContactId}`, undefined, theirs)).status,
   ).toBe(404);

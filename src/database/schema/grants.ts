@@ -6,7 +6,7 @@ import { SettingsError } from '../../config/settings.js';
 const GRANTS = [
   'select, insert, update on contact',
   'select, insert, update, delete on identifier',
-  'select, insert on identity_merge',
+  'select, insert, update (undone_by) on identity_merge',
   'select, insert on contact_past',
   'select, insert, delete on do_not_link',
   'usage on sequence rule_id_seq',

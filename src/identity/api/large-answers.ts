@@ -164,14 +164,10 @@ async function listJson(values: readonly unknown[], kept?: ListJson): Promise<Li
 }
 
 function beginsWith(values: readonly unknown[], beginning: readonly unknown[]): boolean {
-  if (values === beginning) {
-    return true;
-  }
-  let at = 0;
-  while (at < beginning.length && values[at] === beginning[at]) {
-    at++;
-  }
-  return at === beginning.length;
+  return (
+    values === beginning ||
+    (values.length >= beginning.length && beginning.every((value, i) => value === values[i]))
+  );
 }
 
 /** Pieces are never changed, because other answers share them. A small piece at the end is replaced by a longer one. */

@@ -1,5 +1,5 @@
-import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { ApiBody, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { RequiresScope } from '../../access/access.js';
 import { Settings } from '../../config/settings.js';
@@ -10,7 +10,10 @@ import { DoNotLinkError } from '../identity.errors.js';
 import { answerChange, ApiChange, type ChangeResponse } from './dto/change.response.js';
 import { ApiChangeParameters, Changing } from './dto/change-call.js';
 import { ApiChangeProblems } from './change-problems.js';
+import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { MergeRequest } from './dto/merge.request.js';
+import { UndoRequest } from './dto/undo.request.js';
+import { MergeNotFoundError } from '../identity.errors.js';
 import { readBody } from './dto/read-body.js';
 import { EXAMPLE_RULE } from './dto/rule.dto.js';
 
@@ -45,5 +48,34 @@ export class MergesController {
   ): Promise<ChangeResponse> {
     const request = readBody(MergeRequest, body, this.settings.unknownProperties);
     return answerChange(reply, await answerInTime(this.changes.merge(call, request)));
+  }
+
+  @Post(':id/undo')
+  @RequiresScope('curate')
+  @HttpCode(200)
+  @ApiOperation({
+    operationId: 'undoMerge',
+    summary: 'Undo a merge',
+    description:
+      'The identity falls into the two that the merge joined. What came later goes with the side that it came to; what was deleted stays deleted. A rule keeps the two identifiers of the merge apart, so that it stays undone if they come together again; a merge by hand leaves none. If the merge was undone before, nothing is changed.',
+  })
+  @ApiParam({
+    name: 'id',
+    description: 'The id of the merge.',
+    schema: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+    example: 9,
+  })
+  @ApiChangeParameters()
+  @ApiBody({ type: UndoRequest })
+  @ApiChange('Both identities, that of the older primary first; one without live contacts is left out.')
+  @ApiChangeProblems({ 404: 'There is no such merge.' }, new MergeNotFoundError(4711))
+  async undo(
+    @Changing() call: ChangeCall,
+    @Param('id', new ContactIdPipe()) id: number,
+    @Body() body: unknown,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ChangeResponse> {
+    const request = readBody(UndoRequest, body, this.settings.unknownProperties);
+    return answerChange(reply, await answerInTime(this.changes.undo(call, id, request)));
   }
 }

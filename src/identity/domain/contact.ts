@@ -1,4 +1,5 @@
 import { IdentifierMap } from './identifier-map.js';
+import type { KnownEvidence } from './explain.js';
 import type { KnownRules } from './rules.js';
 
 /** A normalised value that distinguishes customers. The same value of another kind is another identifier. */
@@ -42,6 +43,8 @@ export interface Snapshot {
   readonly reserved: readonly Identifier[];
   /** The rules that were read so far; a decision that needs more says so. */
   readonly rules: KnownRules;
+  /** Why identities are one; absent: not asked for. */
+  readonly evidence?: KnownEvidence;
 }
 
 /** A whole identity as callers see it. */

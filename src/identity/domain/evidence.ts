@@ -77,7 +77,7 @@ function carriersOf(rows: readonly Contact[]): IdentifierMap<Contact[]> {
 }
 
 /** Which contacts are connected, directly or not. */
-class Trees {
+export class Trees {
   private readonly parents = new Map<number, number>();
 
   areJoined(one: number, other: number): boolean {

@@ -1,6 +1,6 @@
 import { byAge, carries, type Identifier } from './contact.js';
 import { missingEvidence, type MergeEdge } from './evidence.js';
-import type { RecordedContact } from './past.js';
+import type { PastState, RecordedContact } from './past.js';
 
 /** A merge as it is recorded, in force or undone. */
 export interface RecordedMerge extends MergeEdge {
@@ -18,6 +18,25 @@ export interface RecordedMerge extends MergeEdge {
   readonly changeId: number | null;
   /** The change that undid it, and when in µs since 1970; null: it is in force. */
   readonly undone: { readonly changeId: number; readonly at: number } | null;
+}
+
+/** An identity as it is today, with all that is recorded of its contacts. */
+export interface RecordedIdentity {
+  readonly primaryId: number;
+  /** Deleted ones too. */
+  readonly contacts: readonly RecordedContact[];
+}
+
+/** Identities, and the merges that have one of their contacts as an end, by age. */
+export interface Evidence {
+  readonly identities: readonly RecordedIdentity[];
+  readonly merges: readonly RecordedMerge[];
+}
+
+/** What a decision about the evidence of identities rests on. */
+export interface KnownEvidence extends Evidence {
+  /** States of the contacts that had another date than today, as far back as was asked for. */
+  readonly past: readonly PastState[];
 }
 
 /** One reason why two contacts are one person. */

@@ -6,10 +6,22 @@ export interface TouchedRow {
   readonly id: number;
   readonly version: number;
   readonly linkedId: number | null;
-  /** The earlier date that it gets, in µs since 1970; absent: it keeps its own. */
+  /** The date that it gets, in µs since 1970; absent: it keeps its own. */
   readonly createdAt?: number;
-  /** Whether its link or its date changes, so that its present state must be kept. */
+  /** What it carries from now on, never nothing; absent: it keeps its identifiers. */
+  readonly identifiers?: readonly Identifier[];
+  /** What it is attached to from now on; absent: that stays. */
+  readonly joined?: Joined;
+  /** Whether its link, its date or its identifiers change, so that its present state must be kept. */
   readonly leavesPast: boolean;
+}
+
+/** The contact that another is attached to in the tree of evidence. */
+export interface Joined {
+  /** Null: the contact starts a tree. */
+  readonly toId: number | null;
+  /** Whether nobody recorded it, so that it was worked out. */
+  readonly isAssumed: boolean;
 }
 
 /**
@@ -25,9 +37,9 @@ export interface Newcomer extends Sighting {
   readonly isRuled: boolean;
 }
 
-/** Why two identities were merged: by a sighting of both, or by hand. */
+/** Why two identities were merged: by a sighting of both, or by hand. `kept`: they were one, and a split left them together. */
 export type MergeCause = (typeof MERGE_CAUSES)[number];
-export const MERGE_CAUSES = ['sighting', 'manual'] as const;
+export const MERGE_CAUSES = ['sighting', 'manual', 'kept'] as const;
 
 /** Two identities that became one: an edge between two trees of evidence. */
 export interface Merge {
@@ -53,7 +65,7 @@ export interface Deletion {
 
 /** What can be changed by hand. */
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
-export const CHANGE_KINDS = ['merge', 'identity-delete', 'rule', 'rule-delete'] as const;
+export const CHANGE_KINDS = ['merge', 'undo', 'split', 'identity-delete', 'rule', 'rule-delete'] as const;
 
 /** Who changes what by hand, and why: recorded with the change. */
 export interface ChangeNote {
@@ -85,6 +97,8 @@ export interface Writes {
   /** Claims that move to another contact of their identity: the oldest that carries the value from now on. */
   readonly movedClaims: readonly Claim[];
   readonly merges: readonly Merge[];
+  /** Merges that are in force no more. */
+  readonly undoneMergeIds: readonly number[];
   readonly deletion: Deletion | null;
   /**
    * Pairs of identifiers that must never be in one identity from now on. Whatever holds one of them must be touched, and the
@@ -122,6 +136,7 @@ export const NO_WRITES: Writes = {
   takenRuleIds: [],
   movedClaims: [],
   merges: [],
+  undoneMergeIds: [],
   deletion: null,
   rules: [],
   ruledIds: [],
@@ -157,6 +172,6 @@ export function withRealIds(view: IdentityView, freshIds: readonly number[]): Id
   return {
     ...view,
     primaryContactId: realId(view.primaryContactId, freshIds),
-    secondaryContactIds: view.secondaryContactIds.map((id) => (id < 0 ? realId(id, freshIds) : id)),
+    secondaryContactIds: view.secondaryContactIds.map((id) => realId(id, freshIds)),
   };
 }

@@ -7,6 +7,7 @@ import { Conflict, IdempotencyKeyInFlightError } from '../identity.errors.js';
 import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
 import * as ruleSql from './rule.statements.js';
+import * as readingSql from './reading.statements.js';
 import type {
   Claim,
   Contact as ContactRow,
@@ -26,6 +27,7 @@ import {
   type Writes,
 } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
+import { loadEvidence, pastOf } from './evidence-rows.js';
 import { inSteps, partsOf } from './large-writes.js';
 import {
   distinctKeyColumns,
@@ -35,10 +37,25 @@ import {
   ruleOf,
 } from './identifier-columns.js';
 
-/** The identities to read: those that share an identifier with the sightings, or those of live contacts. */
-export type Selection =
+/**
+ * The identities to read: those that share an identifier with the sightings, those of live contacts, or those of any contacts
+ * with their evidence.
+ */
+export type Selection = PlainSelection | EvidenceSelection;
+
+export type PlainSelection =
   | { readonly tenantId: number; readonly sightings: readonly Sighting[] }
   | { readonly tenantId: number; readonly contactIds: readonly number[] };
+
+interface EvidenceSelection {
+  readonly tenantId: number;
+  /** Contacts, deleted ones too. */
+  readonly evidenceOf: readonly number[];
+  /** The identities that share an identifier with these are read too, without their evidence. */
+  readonly sightings: readonly Sighting[];
+  /** From when on past dates of the contacts are read, in µs since 1970; null: none. */
+  readonly pastSince: number | null;
+}
 
 /** What was drawn for a decision when it was written. */
 export interface Drawn {
@@ -79,13 +96,20 @@ export class ContactRepository extends EntityRepository<Contact> {
    *   read
    */
   async load(selection: Selection, known: readonly Identity[] = []): Promise<Snapshot> {
-    return this.snapshotOf(await this.read(selection, known, null), known);
+    if (!('evidenceOf' in selection)) {
+      return this.snapshotOf(await this.read(selection, known, null), known);
+    }
+    const session = await this.open();
+    return session.transaction(async (transaction) => {
+      await transaction.send([readingSql.ONE_SNAPSHOT]);
+      return this.evidentSnapshot(transaction, selection);
+    }, selection.tenantId);
   }
 
   /** Like {@link load}; null if that would be more rows than `maxRows`, which may be infinite. */
   async loadAtMost(
     maxRows: number,
-    selection: Selection,
+    selection: PlainSelection,
     known: readonly Identity[] = [],
   ): Promise<Snapshot | null> {
     const rows = await this.read(selection, known, Number.isFinite(maxRows) ? maxRows + 1 : null);
@@ -181,11 +205,14 @@ export class ContactRepository extends EntityRepository<Contact> {
     const session = await this.open();
     return this.unlessConflict(() =>
       session.transaction(async (begun) => {
-        const [locked = [], rows = []] = await begun.send(
-          [sql.LOCK, tenantId, lockIds],
-          this.selectionQuery(selection, known, null),
-        );
-        let snapshot = this.snapshotOf(rows, known);
+        const lock: Query = [sql.LOCK, tenantId, lockIds];
+        const [locked = [], rows = []] = await ('evidenceOf' in selection
+          ? begun.send(lock)
+          : begun.send(lock, this.selectionQuery(selection, known, null)));
+        let snapshot =
+          'evidenceOf' in selection
+            ? await this.evidentSnapshot(begun, selection)
+            : this.snapshotOf(rows, known);
         let writes = decide(snapshot);
         while (writes.unknownRules.length > 0) {
           const [ruleRows = []] = await begun.send(this.rulesQuery(tenantId, writes.unknownRules));
@@ -326,7 +353,10 @@ export class ContactRepository extends EntityRepository<Contact> {
       this.insertContacts(tenantId, writes.newcomers, real, now),
       ...keepPast(tenantId, writes.touched, changeId, now),
       ...relink(tenantId, writes.touched, real, now),
+      ...this.strip(tenantId, writes.touched),
+      ...rejoin(tenantId, writes.touched, real),
       this.insertMerges(tenantId, writes.merges, drawn),
+      ...partsOf(writes.undoneMergeIds).map((ids): Query => [sql.UNDO_MERGES, tenantId, ids, changeId]),
       ...partsOf(deletion?.contactIds ?? []).map((ids): Query => [sql.DELETE_CONTACTS, tenantId, ids, now]),
       writes.ruledIds.length === 0 ? null : ([sql.MARK_RULED, tenantId, writes.ruledIds] as const),
       this.insertClaims(tenantId, writes.claims, real),
@@ -337,6 +367,18 @@ export class ContactRepository extends EntityRepository<Contact> {
         this.identifierQuery(sql.RESERVE_CLAIM, tenantId, freed),
       ),
     ].filter((query) => query !== null);
+  }
+
+  private strip(tenantId: number, touched: readonly TouchedRow[]): Query[] {
+    const stripped = touched.flatMap(({ id, identifiers }) =>
+      identifiers === undefined ? [] : [{ id, identifiers }],
+    );
+    return partsOf(stripped.toSorted((a, b) => a.id - b.id)).map((rows) => [
+      sql.SET_IDENTIFIERS,
+      tenantId,
+      rows.map(({ id }) => id),
+      ...identifierColumns(this.kinds, rows),
+    ]);
   }
 
   private insertClaims(tenantId: number, claims: readonly Claim[], real: RealId): Query | null {
@@ -463,8 +505,34 @@ export class ContactRepository extends EntityRepository<Contact> {
         ];
   }
 
+  /**
+   * The snapshot with the evidence. It takes several statements: the transaction must see one snapshot, or hold the locks of
+   * what its decision rests on.
+   */
+  private async evidentSnapshot(
+    transaction: Transaction,
+    { tenantId, evidenceOf, sightings, pastSince }: EvidenceSelection,
+  ): Promise<Snapshot> {
+    const { identities, merges } = await loadEvidence(transaction, this.kinds, tenantId, evidenceOf);
+    const contactIds = identities.flatMap(({ contacts }) => contacts.map(({ id }) => id));
+    const [dates = [], rows = []] = await transaction.send(
+      [readingSql.LOAD_DATES, tenantId, pastSince === null ? [] : contactIds, pastSince ?? 0],
+      this.selectionQuery({ tenantId, sightings }, [], null),
+    );
+    const named = this.snapshotOf(rows, []);
+    const evident = new Set(identities.map(({ primaryId }) => primaryId));
+    return {
+      ...named,
+      identities: [
+        ...identities.map(({ primaryId, contacts }) => ({ primaryId, rows: contacts })),
+        ...named.identities.filter(({ primaryId }) => !evident.has(primaryId)),
+      ],
+      evidence: { identities, merges, past: dates.map((row) => pastOf(this.kinds, row)) },
+    };
+  }
+
   private async read(
-    selection: Selection,
+    selection: PlainSelection,
     known: readonly Identity[],
     maxRows: number | null,
   ): Promise<Row[]> {
@@ -472,7 +540,11 @@ export class ContactRepository extends EntityRepository<Contact> {
     return session.query(this.selectionQuery(selection, known, maxRows), selection.tenantId);
   }
 
-  private selectionQuery(selection: Selection, known: readonly Identity[], maxRows: number | null): Query {
+  private selectionQuery(
+    selection: PlainSelection,
+    known: readonly Identity[],
+    maxRows: number | null,
+  ): Query {
     const ids = known.map(({ primaryId }) => primaryId);
     const versions = known.map(versionOf);
     if ('contactIds' in selection) {
@@ -597,6 +669,17 @@ function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, 
       now,
     ];
   });
+}
+
+function rejoin(tenantId: number, touched: readonly TouchedRow[], real: RealId): Query[] {
+  const joined = touched.flatMap(({ id, joined: edge }) => (edge === undefined ? [] : [{ id, ...edge }]));
+  return partsOf(joined.toSorted((a, b) => a.id - b.id)).map((rows) => [
+    sql.REJOIN,
+    tenantId,
+    rows.map(({ id }) => id),
+    rows.map(({ toId }) => (toId === null ? 0 : real(toId))),
+    rows.map(({ isAssumed }) => isAssumed),
+  ]);
 }
 
 /** Unique violation, serialization failure, deadlock, and a lock that took too long. */

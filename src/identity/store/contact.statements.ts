@@ -124,11 +124,12 @@ export const KEEP_PAST: Statement = {
  * The element of an array for a row whose id is in $2, which is ascending. A binary search, so that an identity of many
  * thousand contacts is written as fast as many small ones.
  */
-const ofRow = (array: string): string => `(${array}::bigint[])[width_bucket(id, $2::bigint[])]`;
+const ofRow = (array: string, type = 'bigint'): string =>
+  `(${array}::${type}[])[width_bucket(id, $2::bigint[])]`;
 
 /**
- * $2 ids, ascending, $3 links (0: primary), $4 earlier dates (null: unchanged; empty array: all unchanged), $5 time → links
- * the rows and counts their version up. `recorded_at` of a row whose date goes back does not change.
+ * $2 ids, ascending, $3 links (0: primary), $4 dates (null: unchanged; empty array: all unchanged), $5 time → links the rows and
+ * counts their version up. `recorded_at` of a row whose date changes does not change.
  */
 export const RELINK: Statement = {
   name: 'contact_relink',
@@ -137,6 +138,27 @@ export const RELINK: Statement = {
       created_at = coalesce(${timeOf(ofRow('$4'))}, created_at),
       recorded_at = case when ${ofRow('$4')} is null then recorded_at else coalesce(recorded_at, created_at) end
     where tenant_id = $1 and id = any($2::bigint[])`,
+};
+
+/** $2 ids, ascending, $3 emails, $4 phone numbers, $5 other identifiers as JSON → the rows carry only these. */
+export const SET_IDENTIFIERS: Statement = {
+  name: 'contact_set_identifiers',
+  text: `update contact set email = ${ofRow('$3', 'text')}, phone_number = ${ofRow('$4', 'text')},
+      identifiers = ${ofRow('$5', 'text')}::jsonb
+    where tenant_id = $1 and id = any($2::bigint[])`,
+};
+
+/** $2 ids, ascending, $3 the contacts that they are attached to from now on (0: none), $4 whether that is assumed */
+export const REJOIN: Statement = {
+  name: 'contact_rejoin',
+  text: `update contact set joined_id = nullif(${ofRow('$3')}, 0), joined_assumed = nullif(${ofRow('$4', 'boolean')}, false)
+    where tenant_id = $1 and id = any($2::bigint[])`,
+};
+
+/** $2 ids of merges, $3 the change that undoes them */
+export const UNDO_MERGES: Statement = {
+  name: 'identity_merge_undo',
+  text: 'update identity_merge set undone_by = $3::bigint where tenant_id = $1 and id = any($2::bigint[]) and undone_by is null',
 };
 
 /**

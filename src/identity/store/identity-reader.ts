@@ -2,10 +2,9 @@ import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { Contact, Identity, Sighting, Snapshot } from '../domain/contact.js';
-import { withAdded } from '../domain/facts.js';
 import { realId, type Writes } from '../domain/writes.js';
 import { LARGE_CONTACTS } from '../large.js';
-import { ContactRepository, type Drawn, type Selection } from './contact.repository.js';
+import { ContactRepository, type Drawn, type PlainSelection, type Selection } from './contact.repository.js';
 import { Contact as ContactEntity } from './entities/contact.js';
 import { IdentityCache } from './identity-cache.js';
 
@@ -29,7 +28,7 @@ export class IdentityReader {
   }
 
   /** Like {@link load}; null if there are more rows to read than `maxRows`. */
-  async loadAtMost(maxRows: number, selection: Selection): Promise<Snapshot | null> {
+  async loadAtMost(maxRows: number, selection: PlainSelection): Promise<Snapshot | null> {
     const snapshot = await this.contacts.loadAtMost(maxRows, selection, this.known(selection));
     this.keep(selection, snapshot?.identities ?? []);
     return snapshot;
@@ -37,6 +36,9 @@ export class IdentityReader {
 
   /** The selected identities that may be in the cache, to be offered to the database. */
   known(selection: Selection): readonly Identity[] {
+    if ('evidenceOf' in selection) {
+      return [];
+    }
     return 'sightings' in selection
       ? this.cache.candidates(selection.tenantId, selection.sightings)
       : this.cache.ofTenant(selection.tenantId);
@@ -73,12 +75,15 @@ function afterGrowth(
   { freshIds, now }: Drawn,
 ): Identity | null {
   const { primaryId, rows } = identity;
-  const primary = rows.find(({ id }) => id === primaryId)!;
   const isTouched = touched.some(({ id }) => id === primaryId);
-  const isMore = touched.some(
-    ({ id, linkedId, createdAt }) =>
-      linkedId === primaryId || (id === primaryId && (linkedId !== null || createdAt !== undefined)),
-  );
+  const others = new Set(touched.map(({ id }) => id).filter((id) => id !== primaryId));
+  const isMore =
+    touched.some(
+      ({ id, linkedId, createdAt, identifiers }) =>
+        linkedId === primaryId ||
+        (id === primaryId && (linkedId !== null || createdAt !== undefined || identifiers !== undefined)),
+    ) ||
+    (others.size > 0 && rows.some(({ id }) => others.has(id)));
   if (!isTouched || isMore || deletion !== null || ruledIds.length > 0) {
     return null;
   }
@@ -92,5 +97,6 @@ function afterGrowth(
       isDeleted: false,
       isRuled,
     }));
-  return withAdded(identity, { ...primary, version: primary.version + 1 }, added);
+  const known = rows.map((row) => (row.id === primaryId ? { ...row, version: row.version + 1 } : row));
+  return { primaryId, rows: [...known, ...added] };
 }

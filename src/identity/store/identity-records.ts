@@ -2,7 +2,7 @@ import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
 import type { Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
-import type { RecordedMerge } from '../domain/explain.js';
+import type { Evidence, RecordedIdentity, RecordedMerge } from '../domain/explain.js';
 import type { MadeChange } from '../domain/history.js';
 import type { Identifier } from '../domain/contact.js';
 import { ruledOf } from '../domain/facts.js';
@@ -11,22 +11,10 @@ import type { PastState, RecordedContact } from '../domain/past.js';
 import type { Rule } from '../domain/rules.js';
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
-import { identifiersOf, keyColumns, ruleOf } from './identifier-columns.js';
+import { contactOf, loadEvidence, loadMerges, mergeOf, pastOf } from './evidence-rows.js';
+import { keyColumns, ruleOf } from './identifier-columns.js';
 import * as sql from './reading.statements.js';
 import * as ruleSql from './rule.statements.js';
-
-/** An identity as it is today, with all that is recorded of its contacts. */
-export interface RecordedIdentity {
-  readonly primaryId: number;
-  /** Deleted ones too. */
-  readonly contacts: readonly RecordedContact[];
-}
-
-/** Identities, and the merges that have one of their contacts as an end, by age. */
-export interface Evidence {
-  readonly identities: readonly RecordedIdentity[];
-  readonly merges: readonly RecordedMerge[];
-}
 
 /** The evidence of two contacts, and if their identities are two, the rules between these. */
 export interface EvidenceBetween extends Evidence {
@@ -53,20 +41,22 @@ export class IdentityRecords {
     const session = await this.open();
     const rows = await session.query([sql.LOAD_AT, tenantId, contactId, at], tenantId);
     return {
-      contacts: rows.map((row) => this.contactOf(row)),
-      past: rows.filter((row) => row.past_until !== null).map((row) => this.pastOf(row)),
+      contacts: rows.map((row) => contactOf(this.contacts.kinds, row)),
+      past: rows.filter((row) => row.past_until !== null).map((row) => pastOf(this.contacts.kinds, row)),
     };
   }
 
   /** Why the identities of some contacts, deleted ones too, are one each. Ids of no contact are left out. */
   async evidence(tenantId: number, contactIds: readonly number[]): Promise<Evidence> {
-    return this.inOneSnapshot(tenantId, (transaction) => this.evidenceIn(transaction, tenantId, contactIds));
+    return this.inOneSnapshot(tenantId, (transaction) =>
+      loadEvidence(transaction, this.contacts.kinds, tenantId, contactIds),
+    );
   }
 
   /** As {@link evidence}, for two contacts. */
   async between(tenantId: number, contactIds: readonly [number, number]): Promise<EvidenceBetween> {
     return this.inOneSnapshot(tenantId, async (transaction) => {
-      const evidence = await this.evidenceIn(transaction, tenantId, contactIds);
+      const evidence = await loadEvidence(transaction, this.contacts.kinds, tenantId, contactIds);
       const [one, other] = evidence.identities;
       const areTwo = one !== undefined && other !== undefined;
       return {
@@ -82,7 +72,7 @@ export class IdentityRecords {
     contactId: number,
   ): Promise<Evidence & { readonly changes: readonly MadeChange[] }> {
     return this.inOneSnapshot(tenantId, async (transaction) => {
-      const evidence = await this.evidenceIn(transaction, tenantId, [contactId]);
+      const evidence = await loadEvidence(transaction, this.contacts.kinds, tenantId, [contactId]);
       const contacts = evidence.identities.flatMap((identity) => identity.contacts);
       const changeIds = evidence.merges.flatMap(({ changeId, undone }) => [changeId, undone?.changeId]);
       const [rows = []] = await transaction.send([
@@ -94,6 +84,13 @@ export class IdentityRecords {
       ]);
       return { ...evidence, changes: rows.map(changeOf) };
     });
+  }
+
+  /** A merge, in force or undone; null if there is none with this id. */
+  async merge(tenantId: number, mergeId: number): Promise<RecordedMerge | null> {
+    const session = await this.open();
+    const [row] = await session.query([sql.FIND_MERGE, tenantId, mergeId], tenantId);
+    return row === undefined ? null : mergeOf(this.contacts.kinds, row);
   }
 
   /**
@@ -110,7 +107,9 @@ export class IdentityRecords {
     return this.inOneSnapshot(tenantId, async (transaction) => {
       const [contacts = []] = await transaction.send([sql.LOAD_RECORDS, tenantId, [contactId]]);
       const ids = contacts.map(({ id }) => id);
-      return ids.length === 0 ? null : this.mergesIn(transaction, tenantId, ids, after, limit);
+      return ids.length === 0
+        ? null
+        : loadMerges(transaction, this.contacts.kinds, tenantId, ids, after, limit);
     });
   }
 
@@ -132,7 +131,7 @@ export class IdentityRecords {
       if (rows.length === 0) {
         return null;
       }
-      const contacts = rows.map((row) => this.contactOf(row));
+      const contacts = rows.map((row) => contactOf(this.contacts.kinds, row));
       const own = await this.ownIn(transaction, tenantId, { primaryId: Number(rows[0]!.root), contacts });
       return this.rulesIn(transaction, tenantId, [...own.items()], after, limit);
     });
@@ -190,31 +189,6 @@ export class IdentityRecords {
     return rows.map((row) => ruleOf(this.contacts.kinds, row));
   }
 
-  private async evidenceIn(
-    transaction: Transaction,
-    tenantId: number,
-    contactIds: readonly number[],
-  ): Promise<Evidence> {
-    const [rows = []] = await transaction.send([sql.LOAD_RECORDS, tenantId, contactIds]);
-    const identities = [...Map.groupBy(rows, ({ root }) => Number(root))].map(([primaryId, members]) => ({
-      primaryId,
-      contacts: members.map((row) => this.contactOf(row)),
-    }));
-    const ids = rows.map(({ id }) => id);
-    return { identities, merges: await this.mergesIn(transaction, tenantId, ids, 0, null) };
-  }
-
-  private async mergesIn(
-    transaction: Transaction,
-    tenantId: number,
-    contactIds: readonly unknown[],
-    after: number,
-    limit: number | null,
-  ): Promise<RecordedMerge[]> {
-    const [rows = []] = await transaction.send([sql.LOAD_MERGES, tenantId, contactIds, after, limit]);
-    return rows.map((row) => this.mergeOf(row));
-  }
-
   /** A transaction that reads, and is rolled back. */
   private async inOneSnapshot<T>(
     tenantId: number,
@@ -225,52 +199,6 @@ export class IdentityRecords {
       await transaction.send([sql.ONE_SNAPSHOT]);
       return work(transaction);
     }, tenantId);
-  }
-
-  private mergeOf(row: Row): RecordedMerge {
-    return {
-      id: Number(row.id),
-      at: Number(row.created_at),
-      survivorId: Number(row.survivor_id),
-      mergedId: Number(row.merged_id),
-      leftId: Number(row.left_contact_id),
-      rightId: Number(row.right_contact_id),
-      cause: row.cause as string,
-      identifiers: identifiersOf(this.contacts.kinds, row),
-      isAssumed: row.ends_assumed === true,
-      changeId: numberOrNull(row.change_id),
-      undone: row.undone_by === null ? null : { changeId: Number(row.undone_by), at: Number(row.undone_at) },
-    };
-  }
-
-  private contactOf(row: Row): RecordedContact {
-    return {
-      id: Number(row.id),
-      identifiers: identifiersOf(this.contacts.kinds, row),
-      createdAt: Number(row.created_at),
-      version: Number(row.version),
-      isDeleted: row.deleted_at !== null,
-      isRuled: row.is_ruled === true,
-      linkedId: numberOrNull(row.linked_id),
-      joinedId: numberOrNull(row.joined_id),
-      isAssumed: row.joined_assumed === true,
-      recordedAt: Number(row.recorded_at),
-      deletedAt: numberOrNull(row.deleted_at),
-    };
-  }
-
-  private pastOf(row: Row): PastState {
-    return {
-      contactId: Number(row.id),
-      until: Number(row.past_until),
-      linkedId: numberOrNull(row.past_linked_id),
-      createdAt: Number(row.past_created_at),
-      identifiers: identifiersOf(this.contacts.kinds, {
-        email: row.past_email,
-        phone_number: row.past_phone_number,
-        identifiers: row.past_identifiers,
-      }),
-    };
   }
 
   private open(): Promise<SqlSession> {
@@ -288,8 +216,4 @@ function changeOf(row: Row): MadeChange {
     reason: row.reason as string | null,
     contactIds: (row.contact_ids as unknown[]).map(Number),
   };
-}
-
-function numberOrNull(value: unknown): number | null {
-  return value === null ? null : Number(value);
 }

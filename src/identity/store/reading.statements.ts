@@ -13,6 +13,9 @@ const CONTACT = `id, email, phone_number, identifiers, version, is_ruled, linked
       ${micros('created_at')} as created_at, ${micros('coalesce(recorded_at, created_at)')} as recorded_at,
       ${micros('deleted_at')} as deleted_at`;
 
+const MERGE = `id, survivor_id, merged_id, left_contact_id, right_contact_id, cause, email, phone_number, identifiers,
+      ends_assumed, change_id, undone_by, ${micros('created_at')} as created_at`;
+
 /**
  * $2 id of a contact, $3 a moment → every contact that may have belonged to its identity then, each with the state that it
  * had until a later moment, if any. None if the contact is unknown.
@@ -69,12 +72,31 @@ export const LOAD_MERGES: Statement = {
       select id from identity_merge where tenant_id = $1 and right_contact_id = u.id offset 0) m),
   n as materialized (select id from m where id > $3::bigint order by id limit $4::int)
   select m.*, c.undone_at from n cross join lateral (
-    select id, survivor_id, merged_id, left_contact_id, right_contact_id, cause, email, phone_number, identifiers,
-      ends_assumed, change_id, undone_by, ${micros('created_at')} as created_at
-    from identity_merge where tenant_id = $1 and id = n.id limit 1) m
+    select ${MERGE} from identity_merge where tenant_id = $1 and id = n.id limit 1) m
   left join lateral (
     select ${micros('at')} as undone_at from change where tenant_id = $1 and id = m.undone_by limit 1) c on true
   order by m.id`,
+};
+
+/** $2 id → the merge. */
+export const FIND_MERGE: Statement = {
+  name: 'identity_merge_find',
+  text: `select m.*, c.undone_at from (
+    select ${MERGE} from identity_merge where tenant_id = $1 and id = $2) m
+  left join lateral (
+    select ${micros('at')} as undone_at from change where tenant_id = $1 and id = m.undone_by limit 1) c on true`,
+};
+
+/** $2 contacts, $3 a moment → their states that ended at that moment or later and that had another date than today. */
+export const LOAD_DATES: Statement = {
+  name: 'contact_past_dates',
+  text: `select c.id, p.* from unnest($2::bigint[]) u(id) cross join lateral (
+    select id, created_at from contact where tenant_id = $1 and id = u.id limit 1) c
+  cross join lateral (
+    select ${micros('until')} as past_until, linked_id as past_linked_id, ${micros('created_at')} as past_created_at,
+      email as past_email, phone_number as past_phone_number, identifiers as past_identifiers
+    from contact_past where tenant_id = $1 and contact_id = c.id and until >= ${time('$3')} and created_at <> c.created_at
+    order by until offset 0) p`,
 };
 
 /**

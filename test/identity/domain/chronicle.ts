@@ -9,13 +9,14 @@ export class Chronicle {
   /** Notes what changed from one store to the next at a moment, which must be later than those before. */
   note(before: readonly StoredRow[], after: readonly StoredRow[], now: number): void {
     const earlier = new Map(before.map((row) => [row.id, row]));
-    for (const { id, linkedId, createdAt, isDeleted } of after) {
+    for (const { id, linkedId, createdAt, identifiers, isDeleted } of after) {
       const known = earlier.get(id);
       if (known === undefined) {
         this.written.set(id, { recordedAt: now, deletedAt: null });
         continue;
       }
-      if (linkedId !== known.linkedId || createdAt !== known.createdAt) {
+      const isStripped = identifiers.length !== known.identifiers.length;
+      if (linkedId !== known.linkedId || createdAt !== known.createdAt || isStripped) {
         this.past.push({
           contactId: id,
           until: now,

@@ -8,6 +8,8 @@ import type {
   Sighting,
   Snapshot,
 } from '../../../src/identity/domain/contact.js';
+import type { KnownEvidence } from '../../../src/identity/domain/explain.js';
+import type { PastState, RecordedContact } from '../../../src/identity/domain/past.js';
 import { KnownRules, type Rule } from '../../../src/identity/domain/rules.js';
 import { realId } from '../../../src/identity/domain/writes.js';
 import type { Deletion, Merge, Writes } from '../../../src/identity/domain/writes.js';
@@ -17,6 +19,12 @@ import { deepFreeze } from './fixtures.js';
 export interface StoredRow extends Contact {
   readonly linkedId: number | null;
   readonly joinedId: number | null;
+}
+
+export interface StoredMerge extends Merge {
+  readonly id: number;
+  readonly at: number;
+  readonly isUndone: boolean;
 }
 
 /** What the database would answer to a write that rests on what has changed meanwhile. */
@@ -35,10 +43,11 @@ export class MemoryStore {
   constructor(
     readonly rows: readonly StoredRow[] = [],
     readonly claims: readonly Claim[] = [],
-    readonly merges: readonly Merge[] = [],
+    readonly merges: readonly StoredMerge[] = [],
     private readonly reserved: readonly Identifier[] = [],
     readonly ruled: readonly Rule[] = [],
     private readonly rulesMade = 0,
+    private readonly past: readonly PastState[] = [],
   ) {
     this.byId = new Map(rows.map((row) => [row.id, row]));
     this.byPrimaryId = Map.groupBy(rows, ({ id, linkedId }) => linkedId ?? id);
@@ -54,6 +63,39 @@ export class MemoryStore {
     const reserved = this.reserved.filter((each) => asked.has(nameOf(each)));
     const free = sightings.flatMap(({ identifiers }) => identifiers);
     return { identities, reserved, rules: this.rules.with(new KnownRules(free, [])) };
+  }
+
+  /** As the evidence of contacts is read, with the identities of some sightings. */
+  loadEvidence(
+    contactIds: readonly number[],
+    sightings: readonly Sighting[],
+  ): Snapshot & { evidence: KnownEvidence } {
+    const primaryIds = new Set(contactIds.map((id) => this.primaryIdOf(id)));
+    const identities = [...primaryIds].map((primaryId) => ({
+      primaryId,
+      contacts: this.byPrimaryId.get(primaryId)!.toReversed().map(recorded),
+    }));
+    const ids = new Set(identities.flatMap(({ contacts }) => contacts.map(({ id }) => id)));
+    const named = this.load(sightings);
+    return deepFreeze({
+      ...named,
+      identities: [
+        ...identities.map(({ primaryId, contacts }) => ({ primaryId, rows: contacts })),
+        ...named.identities.filter(({ primaryId }) => !primaryIds.has(primaryId)),
+      ],
+      evidence: {
+        identities,
+        merges: this.merges
+          .filter(({ leftId, rightId }) => ids.has(leftId) || ids.has(rightId))
+          .map((merge) => ({
+            ...merge,
+            isAssumed: false,
+            changeId: null,
+            undone: merge.isUndone ? { changeId: 1, at: 1 } : null,
+          })),
+        past: this.past.filter(({ contactId }) => ids.has(contactId)),
+      },
+    });
   }
 
   /** All rules, asked for by every identifier that there is. */
@@ -109,9 +151,12 @@ export class MemoryStore {
         })),
       ],
       [
-        ...this.merges,
-        ...writes.merges.map((merge) => ({
+        ...this.merges.map((merge) => (writes.undoneMergeIds.includes(merge.id) ? undone(merge) : merge)),
+        ...writes.merges.map((merge, index) => ({
           ...merge,
+          id: this.merges.length + index + 1,
+          at: now,
+          isUndone: false,
           survivorId: real(merge.survivorId),
           mergedId: real(merge.mergedId),
           leftId: real(merge.leftId),
@@ -121,6 +166,7 @@ export class MemoryStore {
       this.reservedAfter(writes),
       this.rulesAfter(writes),
       this.rulesMade + writes.rules.length,
+      [...this.past, ...this.pastOf(writes, now)],
     );
     next.check();
     for (const newcomer of inserted.filter((_, index) => writes.newcomers[index]?.createdAt === undefined)) {
@@ -168,6 +214,15 @@ export class MemoryStore {
     ];
   }
 
+  private pastOf({ touched }: Writes, now: number): PastState[] {
+    return touched
+      .filter(({ leavesPast }) => leavesPast)
+      .map(({ id }) => {
+        const { linkedId, createdAt, identifiers } = this.row(id);
+        return { contactId: id, until: now, linkedId, createdAt, identifiers };
+      });
+  }
+
   private identity(primaryId: number): Identity {
     const rows = this.byPrimaryId.get(primaryId) ?? [];
     return deepFreeze({ primaryId, rows: rows.toReversed().map(withoutLink) });
@@ -185,7 +240,7 @@ export class MemoryStore {
     return row;
   }
 
-  private relinked({ touched, ruledIds }: Writes, real: (id: number) => number): StoredRow[] {
+  private relinked({ touched, ruledIds, undoneMergeIds }: Writes, real: (id: number) => number): StoredRow[] {
     ensure(new Set(touched.map(({ id }) => id)).size === touched.length, 'a row is touched twice');
     for (const { id, version } of touched) {
       if (this.row(id).version !== version) {
@@ -199,17 +254,23 @@ export class MemoryStore {
       }
       const isRuled = row.isRuled || ruledIds.includes(row.id);
       const linkedId = touch.linkedId === null ? null : real(touch.linkedId);
-      ensure((touch.createdAt ?? 0) < row.createdAt, `contact ${row.id} is given a later date`);
-      const isOther = linkedId !== row.linkedId || touch.createdAt !== undefined;
+      ensure(
+        (touch.createdAt ?? 0) < row.createdAt || undoneMergeIds.length > 0,
+        `contact ${row.id} is given a later date`,
+      );
+      const isOther =
+        linkedId !== row.linkedId || touch.createdAt !== undefined || touch.identifiers !== undefined;
       ensure(
         touch.leavesPast === isOther,
-        `contact ${row.id} leaves a past if its link or date changes, and only then`,
+        `contact ${row.id} leaves a past if its link, date or identifiers change, and only then`,
       );
       return {
         ...row,
         version: row.version + 1,
         linkedId,
         createdAt: touch.createdAt ?? row.createdAt,
+        identifiers: touch.identifiers ?? row.identifiers,
+        joinedId: touch.joined === undefined ? row.joinedId : touch.joined.toId,
         isRuled,
       };
     });
@@ -255,7 +316,9 @@ export class MemoryStore {
     }
     const edges: Edge[] = [
       ...this.rows.flatMap(({ id, joinedId }) => (joinedId === null ? [] : [[id, joinedId] as const])),
-      ...this.merges.map(({ leftId, rightId }) => [leftId, rightId] as const),
+      ...this.merges
+        .filter(({ isUndone }) => !isUndone)
+        .map(({ leftId, rightId }) => [leftId, rightId] as const),
     ];
     const [fault] = evidenceFaults(this.rows, edges);
     ensure(fault === undefined, fault ?? '');
@@ -324,6 +387,15 @@ function ensure(holds: boolean, problem: string): void {
 
 function withoutLink({ id, identifiers, createdAt, version, isDeleted, isRuled }: StoredRow): Contact {
   return { id, identifiers, createdAt, version, isDeleted, isRuled };
+}
+
+function recorded(row: StoredRow): RecordedContact {
+  return { ...row, recordedAt: 0, deletedAt: row.isDeleted ? 1 : null, isAssumed: false };
+}
+
+function undone(merge: StoredMerge): StoredMerge {
+  ensure(!merge.isUndone, `merge ${merge.id} is undone twice`);
+  return { ...merge, isUndone: true };
 }
 
 function nameOf({ kind, value }: Identifier): string {

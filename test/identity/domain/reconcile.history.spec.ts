@@ -151,6 +151,6 @@ function contentsOf({ rows, claims, merges }: MemoryStore): object {
       isDeleted,
     })),
     claims: new Set(claims),
-    merges,
+    merges: merges.map((merge) => ({ ...merge, at: null })),
   };
 }

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiOkResponse, ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { ChangeOutcome } from '../../change-writer.js';
-import { IdentityResponse } from './identity.response.js';
+import { PlannedIdentityResponse } from './planned-identity.response.js';
 import { RuleDto } from './rule.dto.js';
 
 @ApiSchema({ name: 'Change', description: 'What a change by hand did, or would do.' })
@@ -18,10 +18,10 @@ export class ChangeResponse {
   readonly changed: boolean;
 
   @ApiProperty({
-    type: [IdentityResponse],
+    type: [PlannedIdentityResponse],
     description: 'The identities that the change is about, after it.',
   })
-  readonly identities: readonly IdentityResponse[];
+  readonly identities: readonly PlannedIdentityResponse[];
 
   @ApiProperty({
     type: 'array',
@@ -34,12 +34,24 @@ export class ChangeResponse {
   @ApiProperty({ type: [RuleDto], description: 'The rules that the change made, or would make.' })
   readonly rules: readonly RuleDto[];
 
-  constructor({ changeId, isChanged, identities, mergeIds, rules }: ChangeOutcome) {
+  @ApiProperty({
+    type: Boolean,
+    required: false,
+    description:
+      'True if the change rests on evidence that a build from before did not record, so that it was worked out later; otherwise absent.',
+    example: true,
+  })
+  readonly assumed?: boolean;
+
+  constructor({ changeId, isChanged, identities, mergeIds, rules, isAssumed }: ChangeOutcome) {
     this.changeId = changeId;
     this.changed = isChanged;
-    this.identities = identities.map((view) => new IdentityResponse(view));
+    this.identities = identities.map((view) => new PlannedIdentityResponse(view));
     this.mergeIds = mergeIds;
     this.rules = rules.map((rule) => new RuleDto(rule));
+    if (isAssumed) {
+      this.assumed = true;
+    }
   }
 }
 

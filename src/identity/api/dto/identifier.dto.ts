@@ -2,7 +2,7 @@ import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { Identifier } from '../../domain/contact.js';
 
 @ApiSchema({ name: 'Identifier', description: 'A normalised value that tells customers apart.' })
-export class IdentifierDto {
+export class IdentifierDto implements Identifier {
   @ApiProperty({ description: '`email`, `phoneNumber`, or another kind of the tenant.', example: 'email' })
   readonly kind: string;
 

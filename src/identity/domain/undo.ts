@@ -1,0 +1,184 @@
+import {
+  byAge,
+  carries,
+  holdersOf,
+  liveContacts,
+  viewOf,
+  type Identifier,
+  type IdentityView,
+  type Snapshot,
+} from './contact.js';
+import { edgesOf, type KnownEvidence, type RecordedIdentity, type RecordedMerge } from './explain.js';
+import type { PastState, RecordedContact } from './past.js';
+import { takeApart, type Side } from './take-apart.js';
+import { NO_WRITES, type Writes } from './writes.js';
+
+/** What undoing a merge changes. */
+export interface Undo {
+  readonly writes: Writes;
+  /** The identities with live contacts that it leaves, that of the older primary first. */
+  readonly identities: readonly IdentityView[];
+  /** Their primaries, and those of sides without live contacts. */
+  readonly primaryIds: readonly number[];
+  /** Whether it rests on evidence that was not recorded, but worked out later. */
+  readonly isAssumed: boolean;
+}
+
+/**
+ * Decides what undoing a merge changes: the edge of evidence that the merge made is cut, so its identity falls into two.
+ *
+ * What came later goes with what it attached to, later merges with the side that they touched, and what was deleted stays
+ * deleted. A date that the merge made earlier comes back. A rule keeps the two values of the merge apart, so that it stays
+ * undone if the same sighting comes again. There is no rule if the merge was made by hand, or if one side has both values: a
+ * value was freed, and the other side claimed it. A merge that was undone before is left as it is.
+ *
+ * Pure: nothing passed in is modified.
+ *
+ * @param mergeId a merge of the evidence
+ * @param snapshot the evidence of both ends of the merge, with the states that contacts had since then; and what is known of
+ *   the identifiers of the merge
+ */
+export function undo(mergeId: number, snapshot: Snapshot & { readonly evidence: KnownEvidence }): Undo {
+  const { identities, merges, past } = snapshot.evidence;
+  const merge = merges.find(({ id }) => id === mergeId);
+  const ends = merge && [merge.leftId, merge.rightId].map((id) => identityOf(identities, id));
+  if (merge === undefined || ends === undefined) {
+    throw new Error(`merge ${mergeId} is not in the evidence`);
+  }
+  const [identity, other] = ends as [RecordedIdentity, RecordedIdentity];
+  if (merge.undone !== null) {
+    return leftAlone([...new Set([identity, other])]);
+  }
+  if (identity !== other) {
+    throw new Error(`merge ${mergeId} is in force, but its ends are not in one identity`);
+  }
+  const { primaryId, contacts } = identity;
+  const edges = edgesOf(primaryId, contacts, merges);
+  const right = reachableFrom(
+    merge.rightId,
+    edges.filter((edge) => edge.merge?.id !== mergeId),
+  );
+  const sideOf = ({ id }: { readonly id: number }): Side => (right.has(id) ? 1 : 0);
+  const dates = datesBefore(merge, contacts, past);
+  const dated = contacts.map((contact) => ({
+    ...contact,
+    createdAt: dates.get(contact.id) ?? contact.createdAt,
+  }));
+  const holders = holdersOf(dated.filter(({ isDeleted }) => !isDeleted).toSorted(byAge));
+  const taken = takeApart(
+    {
+      identity,
+      merges,
+      sideOf,
+      sideOfValue: (identifier) => (right.has(holders.get(identifier)!) ? 1 : 0),
+      isCut: ({ id }) => id === mergeId,
+      dates,
+      pairs: pairsOf(merge, contacts, sideOf),
+    },
+    snapshot,
+  );
+  const [one, two] = taken.primaries;
+  const sides = byAge(one, two) < 0 ? ([0, 1] as const) : ([1, 0] as const);
+  return {
+    writes: taken.writes,
+    identities: sides.flatMap((side) => taken.views[side] ?? []),
+    primaryIds: sides.map((side) => taken.primaries[side].id),
+    isAssumed: merge.isAssumed || edges.some((edge) => edge.isAssumed),
+  };
+}
+
+function leftAlone(identities: readonly RecordedIdentity[]): Undo {
+  const known = identities
+    .map(({ primaryId, contacts }) => ({ primaryId, live: liveContacts({ primaryId, rows: contacts }) }))
+    .filter(({ live }) => live.length > 0)
+    .toSorted((a, b) => byAge(a.live[0]!, b.live[0]!));
+  return {
+    writes: NO_WRITES,
+    identities: known.map(({ live }) => viewOf(live)),
+    primaryIds: identities.map(({ primaryId }) => primaryId),
+    isAssumed: false,
+  };
+}
+
+function identityOf(identities: readonly RecordedIdentity[], contactId: number): RecordedIdentity {
+  const identity = identities.find(({ contacts }) => contacts.some(({ id }) => id === contactId));
+  if (identity === undefined) {
+    throw new Error(`contact ${contactId} is in none of the identities`);
+  }
+  return identity;
+}
+
+/** The contacts that edges connect with one, itself too. */
+function reachableFrom(
+  contactId: number,
+  edges: readonly { readonly fromId: number; readonly toId: number }[],
+): Set<number> {
+  const next = new Map<number, number[]>();
+  for (const { fromId, toId } of edges) {
+    for (const [one, other] of [
+      [fromId, toId],
+      [toId, fromId],
+    ] as const) {
+      const known = next.get(one);
+      if (known === undefined) {
+        next.set(one, [other]);
+      } else {
+        known.push(other);
+      }
+    }
+  }
+  const reached = new Set([contactId]);
+  for (const id of reached) {
+    next.get(id)?.forEach((each) => reached.add(each));
+  }
+  return reached;
+}
+
+/**
+ * By contact, the date that the merge made earlier, if nothing changed it since. The sighting of the merge dated the oldest
+ * contact that carries one of its identifiers, so the others keep theirs.
+ */
+function datesBefore(
+  merge: RecordedMerge,
+  contacts: readonly RecordedContact[],
+  past: readonly PastState[],
+): Map<number, number> {
+  const statesOf = Map.groupBy(past, ({ contactId }) => contactId);
+  const dates = new Map<number, number>();
+  for (const contact of contacts) {
+    const states = statesOf.get(contact.id) ?? [];
+    const before = states.find(({ until }) => until === merge.at);
+    const isSame = states.every(
+      ({ until, createdAt }) => until <= merge.at || createdAt === contact.createdAt,
+    );
+    if (
+      before !== undefined &&
+      isSame &&
+      before.createdAt > contact.createdAt &&
+      merge.identifiers.some((identifier) => carries(contact, identifier))
+    ) {
+      dates.set(contact.id, before.createdAt);
+    }
+  }
+  return dates;
+}
+
+/** The identifiers of the merge that its sides brought, each of one side with each of the other. */
+function pairsOf(
+  { identifiers, leftId, rightId }: RecordedMerge,
+  contacts: readonly RecordedContact[],
+  sideOf: (contact: RecordedContact) => Side,
+): [Identifier, Identifier][] {
+  const sideOfValue = (identifier: Identifier): Side | null => {
+    const carriers = contacts.filter((contact) => carries(contact, identifier)).toSorted(byAge);
+    const carrier =
+      carriers.find(({ isDeleted }) => !isDeleted) ??
+      carriers.find(({ id }) => id === leftId || id === rightId) ??
+      carriers[0];
+    return carrier === undefined ? null : sideOf(carrier);
+  };
+  const [left, right] = ([0, 1] as const).map((side) =>
+    identifiers.filter((identifier) => sideOfValue(identifier) === side),
+  );
+  return left!.flatMap((one) => right!.map((other): [Identifier, Identifier] => [one, other]));
+}

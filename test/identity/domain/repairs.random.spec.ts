@@ -1,0 +1,426 @@
+import * as fc from 'fast-check';
+import { carries, type Identifier, type IdentityView } from '../../../src/identity/domain/contact.js';
+import { mergeByHand } from '../../../src/identity/domain/merge-by-hand.js';
+import { identityAt } from '../../../src/identity/domain/past.js';
+import { reconcile } from '../../../src/identity/domain/reconcile.js';
+import { remove } from '../../../src/identity/domain/remove.js';
+import { makeRule } from '../../../src/identity/domain/rules.js';
+import { split, type Leaving } from '../../../src/identity/domain/split.js';
+import { undo } from '../../../src/identity/domain/undo.js';
+import { isNothing, withRealIds, type Writes } from '../../../src/identity/domain/writes.js';
+import { aShare, aSighting, announceSeed, EMAILS, PHONES, pick, seed } from '../../support/sightings.js';
+import { UnionFind } from '../../support/union-find.js';
+import { shown, sightingOf, type IdentifyBody } from '../../support/wire.js';
+import { Chronicle } from './chronicle.js';
+import { MemoryStore, type StoredMerge, type StoredRow } from './memory-store.js';
+
+announceSeed('repairs');
+
+type Operation =
+  | { readonly do: 'identify'; readonly batch: readonly IdentifyBody[] }
+  | { readonly do: 'delete' | 'merge' | 'undo' | 'rule' | 'split-contacts' | 'split-values' };
+
+const aDatedSighting = fc
+  .tuple(aSighting, fc.option(fc.integer({ min: 1, max: 50 }), { freq: 3 }))
+  .map(([body, createdAt]) => (createdAt === null ? body : { ...body, createdAt }));
+const anOperation: fc.Arbitrary<Operation> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('identify' as const),
+      batch: fc.array(aDatedSighting, { minLength: 1, maxLength: 4, size: 'max' }),
+    }),
+  },
+  ...(
+    [
+      ['delete', 2],
+      ['merge', 1],
+      ['undo', 3],
+      ['rule', 1],
+      ['split-contacts', 1],
+      ['split-values', 1],
+    ] as const
+  ).map(([name, weight]) => ({ weight, arbitrary: fc.constant({ do: name }) })),
+);
+const operations = fc.array(anOperation, { minLength: 10, maxLength: 40, size: 'max' });
+
+/** The oracle of who is one: contacts, and the edges between them that are in force. It knows no links, claims and versions. */
+class Edges {
+  private readonly shared: [number, number][] = [];
+  private readonly merged = new Map<number, [number, number]>();
+
+  /** What a change leaves, where it says so itself: a split hangs contacts up anew. */
+  restart({ rows, merges }: MemoryStore): void {
+    this.shared.length = 0;
+    this.merged.clear();
+    rows.forEach(({ id, joinedId }) => joinedId !== null && this.shared.push([id, joinedId]));
+    merges.filter(({ isUndone }) => !isUndone).forEach((merge) => this.merge(merge));
+  }
+
+  attach(id: number, joinedId: number | null): void {
+    if (joinedId !== null) {
+      this.shared.push([id, joinedId]);
+    }
+  }
+
+  merge({ id, leftId, rightId }: StoredMerge): void {
+    this.merged.set(id, [leftId, rightId]);
+  }
+
+  undo(mergeId: number): void {
+    this.merged.delete(mergeId);
+  }
+
+  /** The ids of the contacts of each identity. */
+  groups(ids: readonly number[]): number[][] {
+    const one = new UnionFind<number>();
+    [...this.shared, ...this.merged.values()].forEach(([a, b]) => one.join(a, b));
+    return inOrder([...Map.groupBy(ids, (id) => one.find(id)).values()]);
+  }
+}
+
+function inOrder(groups: readonly (readonly number[])[]): number[][] {
+  return groups.map((group) => group.toSorted((a, b) => a - b)).toSorted((a, b) => a[0]! - b[0]!);
+}
+
+function identitiesOf({ rows }: MemoryStore): number[][] {
+  return inOrder(
+    [...Map.groupBy(rows, ({ id, linkedId }) => linkedId ?? id).values()].map((members) =>
+      members.map(({ id }) => id),
+    ),
+  );
+}
+
+/** All but versions, which only go up, the log of merges, and rules. */
+function stateOf({ rows, claims }: MemoryStore): object {
+  return {
+    rows: rows.map((row) => ({ ...row, version: null, isRuled: null })),
+    claims: new Set(claims.map((claim) => JSON.stringify(claim, ['kind', 'value', 'contactId']))),
+  };
+}
+
+function applied(store: MemoryStore, writes: Writes, now: number): MemoryStore {
+  return store.apply(writes, freshIds(store, writes), now);
+}
+
+function freshIds({ rows }: MemoryStore, { newcomers }: Writes): number[] {
+  return newcomers.map((_, index) => rows.length + index + 1);
+}
+
+describe('undo and split among all that happens', () => {
+  const RUNS = 200;
+
+  it('leave what the edges in force say, no value on two sides, and the past as it was told', () => {
+    const seen = {
+      merges: 0,
+      undone: 0,
+      undoneAtOnce: 0,
+      undoneWithDates: 0,
+      undoneLater: 0,
+      deadSides: 0,
+      rules: 0,
+      splits: 0,
+      orphans: 0,
+      stripped: 0,
+      kept: 0,
+      rejoined: 0,
+      tornMerges: 0,
+      refusedSplits: 0,
+      withheld: 0,
+    };
+
+    fc.assert(
+      fc.property(operations, fc.infiniteStream(aShare), (list, shares) => {
+        let store = new MemoryStore();
+        const edges = new Edges();
+        const chronicle = new Chronicle();
+        const told: { at: number; views: Map<number, IdentityView | null> }[] = [];
+        const share = (): number => shares.next().value!;
+        const contents = new Map<string, string>();
+        let now = 1_000;
+
+        const write = (writes: Writes): void => {
+          now += 10;
+          const before = store;
+          store = applied(store, writes, now);
+          chronicle.note(before.rows, store.rows, now);
+          told.push({ at: now, views: new Map(store.rows.map(({ id }) => [id, store.find(id)])) });
+          seen.rules += writes.rules.length;
+          for (const { id, linkedId, version } of store.rows) {
+            if (linkedId === null) {
+              const content = JSON.stringify(membersOf(store, id));
+              const known = contents.get(`${id} ${version}`) ?? content;
+              expect(content).toBe(known);
+              contents.set(`${id} ${version}`, content);
+            }
+          }
+        };
+
+        for (const operation of list) {
+          const live = store.rows.filter(({ isDeleted }) => !isDeleted);
+          const one = pick(live, share());
+          switch (operation.do) {
+            case 'identify': {
+              const batch = operation.batch.map(sightingOf);
+              const before = store;
+              const { writes, answers } = reconcile(store.load(batch), batch);
+              seen.withheld += answers.filter(({ view }) => view.ignored !== undefined).length;
+              if (isNothing(writes)) {
+                break;
+              }
+              write(writes);
+              store.rows.slice(before.rows.length).forEach(({ id, joinedId }) => edges.attach(id, joinedId));
+              const made = store.merges.slice(before.merges.length);
+              made.forEach((merge) => edges.merge(merge));
+              seen.merges += made.length;
+              if (made.length === 1 && batch.length === 1 && share() < 0.5) {
+                // directly after a merge: the state before
+                const taken = undoOf(store, made[0]!);
+                write(taken.writes);
+                edges.undo(made[0]!.id);
+                expect(stateOf(store)).toEqual(stateOf(before));
+                seen.undoneAtOnce++;
+                seen.undoneWithDates += Number(batch[0]!.createdAt !== undefined);
+              }
+              break;
+            }
+            case 'delete':
+              if (one !== undefined) {
+                write(remove(store.identityOf(one.id), one.id, store.rules));
+              }
+              break;
+            case 'merge': {
+              const other = pick(live, share());
+              if (one === undefined || other === undefined || areRuled(store, one, other)) {
+                break;
+              }
+              const identities = [...new Set([one, other].map(({ id }) => store.identityOf(id).primaryId))];
+              const { writes } = mergeByHand(
+                {
+                  identities: identities.map((id) => store.identityOf(id)),
+                  reserved: [],
+                  rules: store.rules,
+                },
+                [...new Set([one.id, other.id])],
+              );
+              if (!isNothing(writes)) {
+                write(writes);
+                edges.merge(store.merges.at(-1)!);
+              }
+              break;
+            }
+            case 'undo': {
+              const merge = pick(store.merges, share());
+              if (merge === undefined) {
+                break;
+              }
+              const { writes, identities, primaryIds } = undoOf(store, merge);
+              if (merge.isUndone) {
+                expect(isNothing(writes)).toBe(true);
+                break;
+              }
+              write(writes);
+              edges.undo(merge.id);
+              seen.undone++;
+              seen.undoneLater += Number(store.rows.length > merge.id);
+              seen.deadSides += 2 - identities.length;
+              expect(primaryIds).toHaveLength(2);
+              expect(identities.map((view) => shown(view))).toEqual(
+                primaryIds.flatMap((id) => store.find(id) ?? []).map((view) => shown(view)),
+              );
+              break;
+            }
+            case 'rule': {
+              const pair = [
+                { kind: 'email', value: pick(EMAILS, share())! },
+                { kind: 'phoneNumber', value: pick(PHONES, share())! },
+              ] as const;
+              const { outcome, writes } = makeRule(store.load([{ identifiers: pair }]), pair);
+              if (outcome === 'made') {
+                write(writes);
+              }
+              break;
+            }
+            case 'split-contacts':
+            case 'split-values': {
+              if (one === undefined) {
+                break;
+              }
+              const mates = live.filter((row) => areOne(row, one));
+              const named = mates.filter(() => share() < 0.4);
+              const leaving: Leaving =
+                operation.do === 'split-contacts'
+                  ? { contactIds: named.map(({ id }) => id), identifiers: [] }
+                  : {
+                      contactIds: [],
+                      identifiers: named.flatMap(({ identifiers }) => pick(identifiers, share())!),
+                    };
+              const before = store;
+              const made = split(one.id, leaving, store.loadEvidence([one.id], []));
+              if ('refused' in made) {
+                expect(made.refused).not.toBe('elsewhere');
+                seen.refusedSplits++;
+                break;
+              }
+              const ids = freshIds(store, made.writes);
+              write(made.writes);
+              checkSplit(before, store, one, leaving);
+              expect(made.identities.map((view) => shown(withRealIds(view, ids)))).toEqual(
+                made.identities.map((view) => shown(store.find(withRealIds(view, ids).primaryContactId)!)),
+              );
+              edges.restart(store);
+              seen.splits++;
+              seen.orphans += made.writes.newcomers.length;
+              seen.stripped += made.writes.touched.filter((row) => row.identifiers !== undefined).length;
+              seen.rejoined += made.writes.touched.filter(({ joined }) => joined?.toId != null).length;
+              seen.kept += made.writes.merges.length;
+              seen.tornMerges += made.writes.undoneMergeIds.filter((id) => {
+                const { leftId, rightId } = store.merges[id - 1]!;
+                return areOne(rowOf(store, leftId), rowOf(store, rightId));
+              }).length;
+              break;
+            }
+          }
+          expect(identitiesOf(store)).toEqual(edges.groups(store.rows.map(({ id }) => id)));
+          for (const { isUndone, leftId, rightId } of store.merges) {
+            expect(isUndone || areOne(rowOf(store, leftId), rowOf(store, rightId))).toBe(true);
+          }
+        }
+
+        const contacts = chronicle.contacts(store.rows);
+        const known = new Set(contacts.map(({ id }) => id));
+        for (const { at, views } of told) {
+          for (const id of known) {
+            const view = views.get(id) ?? null;
+            const found = identityAt(id, contacts, chronicle.past, at);
+            expect(found && shown(found)).toEqual(view && shown(view));
+          }
+        }
+      }),
+      { seed, numRuns: RUNS },
+    );
+
+    expect(Object.entries(seen).filter(([, times]) => times === 0)).toEqual([]);
+    expect(seen.undone).toBeGreaterThan(RUNS / 2);
+    expect(seen.splits).toBeGreaterThan(RUNS / 4);
+  });
+
+  it('never come undone by any replay of what was seen', () => {
+    let replays = 0;
+    fc.assert(
+      fc.property(
+        fc.array(aSighting, { minLength: 5, maxLength: 25, size: 'max' }),
+        fc.infiniteStream(aShare),
+        (bodies, shares) => {
+          const sightings = bodies.map(sightingOf);
+          const share = (): number => shares.next().value!;
+          let store = new MemoryStore();
+          for (const each of sightings) {
+            store = applied(store, reconcile(store.load([each]), [each]).writes, store.rows.length + 1);
+          }
+          const merge = pick(store.merges, share());
+          fc.pre(merge !== undefined);
+          const { writes } = undoOf(store, merge);
+          store = applied(store, writes, 1_000);
+          fc.pre(writes.rules.length > 0);
+          const [left, right] = [merge.leftId, merge.rightId];
+          for (let i = 0; i < 40; i++) {
+            const dice = share();
+            const live = store.rows.filter(({ isDeleted }) => !isDeleted);
+            const victim = pick(live, share());
+            if (dice < 0.1 && victim !== undefined && ![left, right].includes(victim.id)) {
+              store = applied(store, remove(store.identityOf(victim.id), victim.id, store.rules), 2_000 + i);
+              continue;
+            }
+            const batch = Array.from({ length: 1 + Math.trunc(share() * 3) }, () =>
+              pick(sightings, share())!,
+            );
+            store = applied(store, reconcile(store.load(batch), batch).writes, 2_000 + i);
+            replays += batch.length;
+            expect(areOne(rowOf(store, left), rowOf(store, right))).toBe(false);
+          }
+        },
+      ),
+      { seed, numRuns: 150 },
+    );
+    expect(replays).toBeGreaterThan(1_000);
+  });
+});
+
+function undoOf(store: MemoryStore, { id, leftId, rightId, identifiers }: StoredMerge) {
+  const sightings = identifiers.length === 0 ? [] : [{ identifiers }];
+  const snapshot = store.loadEvidence([leftId, rightId], sightings);
+  return undo(id, snapshot);
+}
+
+/** What a reader of an identity may tell from its version. */
+function membersOf({ rows }: MemoryStore, primaryId: number): object[] {
+  return rows
+    .filter(({ id, linkedId }) => (linkedId ?? id) === primaryId)
+    .map(({ id, identifiers, isDeleted, createdAt }) => ({ id, identifiers, isDeleted, createdAt }));
+}
+
+function rowOf({ rows }: MemoryStore, id: number): StoredRow {
+  return rows.find((row) => row.id === id)!;
+}
+
+function areOne(one: StoredRow, other: StoredRow): boolean {
+  return (one.linkedId ?? one.id) === (other.linkedId ?? other.id);
+}
+
+function areRuled({ ruled, rows }: MemoryStore, one: StoredRow, other: StoredRow): boolean {
+  const has = (row: StoredRow, identifier: Identifier): boolean =>
+    rows.some((each) => !each.isDeleted && areOne(each, row) && carries(each, identifier));
+  return ruled.some(
+    ({ identifiers: [a, b] }) => (has(one, a) && has(other, b)) || (has(one, b) && has(other, a)),
+  );
+}
+
+/** What left is in one identity, all else in the other; no contact is lost or deleted; every two values that came together and are apart have a rule. */
+function checkSplit(before: MemoryStore, store: MemoryStore, one: StoredRow, leaving: Leaving): void {
+  const old = before.rows.filter((row) => areOne(row, one));
+  const live = old.filter(({ isDeleted }) => !isDeleted);
+  const left = new Set([
+    ...namesOf({ identifiers: leaving.identifiers }),
+    ...live.filter(({ id }) => leaving.contactIds.includes(id)).flatMap(namesOf),
+  ]);
+  const all = new Set(live.flatMap(namesOf));
+  const partition = store.partition();
+  const isWhole = (names: string[]): boolean =>
+    partition.some((group) => JSON.stringify(group) === JSON.stringify(names.toSorted()));
+  expect(isWhole([...left])).toBe(true);
+  expect(isWhole([...all].filter((name) => !left.has(name)))).toBe(true);
+  for (const row of live) {
+    const now = rowOf(store, row.id);
+    const names = namesOf(row);
+    const isMoved = names.every((name) => left.has(name));
+    expect(now.isDeleted).toBe(false);
+    expect(namesOf(now)).toEqual(isMoved ? names : names.filter((name) => !left.has(name)));
+  }
+  const ids = new Set(old.map(({ id }) => id));
+  const together = [
+    ...old.map(namesOf),
+    ...before.merges.filter(({ leftId, isUndone }) => ids.has(leftId) && !isUndone).map(namesOf),
+  ];
+  const ruled = new Set(
+    store.ruled.flatMap(({ identifiers: [a, b] }) => [
+      `${nameOf(a)} ${nameOf(b)}`,
+      `${nameOf(b)} ${nameOf(a)}`,
+    ]),
+  );
+  for (const names of together) {
+    for (const a of names.filter((name) => left.has(name))) {
+      for (const b of names.filter((name) => all.has(name) && !left.has(name))) {
+        expect(ruled.has(`${a} ${b}`)).toBe(true);
+      }
+    }
+  }
+}
+
+function namesOf({ identifiers }: { readonly identifiers: readonly Identifier[] }): string[] {
+  return identifiers.map(nameOf);
+}
+
+function nameOf({ kind, value }: Identifier): string {
+  return `${kind}:${value}`;
+}
