@@ -20,6 +20,15 @@ export function readLifetime(text: string): number {
   return ms;
 }
 
+/** Reads an argument that is the id of a contact. */
+export function readContactId(text: string): number {
+  const id = Number(text);
+  if (!/^\d{1,16}$/.test(text) || id < 1 || !Number.isSafeInteger(id)) {
+    throw new InvalidArgumentError('It must be the id of a contact, a whole number from 1.');
+  }
+  return id;
+}
+
 /** Reads an option that is a whole number within limits. */
 export function readWholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {

@@ -2,6 +2,7 @@ import { AdministrationError } from '../access/access.errors.js';
 import { SettingsError } from '../config/settings.js';
 import { DataDirError, DataDirInUseError } from '../database/embedded/data-dir-lock.js';
 import { SchemaError } from '../database/schema/schema-version.js';
+import { ContactNotFoundError } from '../identity/identity.errors.js';
 import { TransferError } from '../transfer/files.js';
 import { troubleOf } from '../transfer/import/retry.js';
 import { loggable } from '../telemetry/logging/loggable.js';
@@ -10,6 +11,7 @@ import { loggable } from '../telemetry/logging/loggable.js';
 export function describeError(error: unknown): string {
   const mendable = [
     AdministrationError,
+    ContactNotFoundError,
     TransferError,
     SchemaError,
     SettingsError,

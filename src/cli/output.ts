@@ -1,3 +1,5 @@
+import type { Identifier } from '../identity/domain/contact.js';
+
 /** Control characters, and marks that reorder or hide text; line breaks not included. */
 const UNPRINTABLE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
@@ -28,7 +30,9 @@ export function printable(text: string): string {
 
 /** Lines with aligned columns. The first line is the heading. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  // not Math.max(...): there may be more rows than a call takes arguments
+  const widths =
+    rows[0]?.map((_, column) => rows.reduce((max, row) => Math.max(max, row[column]?.length ?? 0), 0)) ?? [];
   const lines = rows.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -38,7 +42,17 @@ export function table(rows: readonly (readonly string[])[]): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** @example named([{ kind: 'email', value: 'doc@hillvalley.edu' }]) // 'email doc@hillvalley.edu' */
+export function named(identifiers: readonly Identifier[]): string {
+  return identifiers.map(({ kind, value }) => `${kind} ${value}`).join(' and ');
+}
+
+/** A time of an answer to the minute. @example inUtc('2026-11-25T18:30:00.000001Z') // '2026-11-25 18:30Z' */
+export function inUtc(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')}Z`;
+}
+
 /** A time to the minute, or a dash. */
 export function minute(date: Date | null): string {
-  return date === null ? '-' : `${date.toISOString().slice(0, 16).replace('T', ' ')}Z`;
+  return date === null ? '-' : inUtc(date.toISOString());
 }

@@ -3,8 +3,10 @@ import { setFlagsFromString } from 'node:v8';
 import { installLastWords } from '../telemetry/logging/loggable.js';
 import { VERSION } from '../config/version.js';
 import { exportCommand } from './export.command.js';
+import { identitiesCommand } from './identities.command.js';
 import { importCommand } from './import.command.js';
 import { keysCommand } from './keys.command.js';
+import { mergesCommand } from './merges.command.js';
 import { migrateCommand } from './migrate.command.js';
 import { printError } from './output.js';
 import { tenantsCommand } from './tenants.command.js';
@@ -17,13 +19,22 @@ installLastWords((error) => {
   printError(`Internal error, please report it: ${JSON.stringify(error)}\n`);
 }, 2);
 
+// Whoever reads the output may have read enough, like `head`. What was to be done is done, so that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') {
+    throw error;
+  }
+});
+
 const program = new Command('identity-reconciliation')
   .description(
-    'Manages identity reconciliation: import and export, tenants, API keys and migrations. `npm start` starts the service itself.',
+    'Manages identity reconciliation: import and export, identities, tenants, API keys and migrations. `npm start` starts the service itself.',
   )
   .version(VERSION)
   .addCommand(importCommand())
   .addCommand(exportCommand())
+  .addCommand(identitiesCommand())
+  .addCommand(mergesCommand())
   .addCommand(keysCommand())
   .addCommand(tenantsCommand())
   .addCommand(migrateCommand())

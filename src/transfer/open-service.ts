@@ -12,6 +12,8 @@ import { requireSchema } from '../database/schema/schema-version.js';
 import { openSession } from '../database/session/open-session.js';
 import type { SqlSession } from '../database/session/sql-session.js';
 import { IdentityModule } from '../identity/identity.module.js';
+import { ListingService } from '../identity/listing.service.js';
+import { ReadingService } from '../identity/reading.service.js';
 import { ReconciliationService } from '../identity/reconciliation.service.js';
 
 /** What a command works with: the service without HTTP. */
@@ -19,6 +21,8 @@ export interface OpenService extends AsyncDisposable {
   /** The tenant that was asked for */
   readonly tenantId: number;
   readonly reconciliation: ReconciliationService;
+  readonly reading: ReadingService;
+  readonly listing: ListingService;
   readonly session: SqlSession;
 }
 
@@ -65,6 +69,8 @@ export async function openService(
     return {
       tenantId: await chosenTenant(em, tenant),
       reconciliation: app.get(ReconciliationService),
+      reading: app.get(ReadingService),
+      listing: app.get(ListingService),
       session: await openSession(em),
       [Symbol.asyncDispose]: () => app.close(),
     };

@@ -10,6 +10,7 @@ const EXAMPLE = /```sh\n(curl [^]*?)\n```\s+```(json|text)\n([^]*?)\n```/g;
 test.each([
   ['README.md', 2],
   ['docs/walkthrough.md', 12],
+  ['docs/finding-identities.md', 6],
 ])(
   'every curl command of %s gives, on an empty database, the answer printed below it',
   async (file, count) => {

@@ -1,0 +1,142 @@
+import { Command } from 'commander';
+import type {
+  ConnectionResponse,
+  EdgeDto,
+  SeparationResponse,
+} from '../identity/api/dto/evidence.response.js';
+import { readContactId, readWholeNumber } from './arguments.js';
+import { ask } from './ask.js';
+import { mergeRows } from './merges.command.js';
+import { inUtc, named, print, table } from './output.js';
+
+interface Flags {
+  readonly tenant?: string;
+  readonly json?: true;
+}
+
+export function identitiesCommand(): Command {
+  return new Command('identities')
+    .description('Shows identities, and why their contacts are one person.')
+    .addCommand(largestCommand())
+    .addCommand(showCommand())
+    .addCommand(explainCommand());
+}
+
+function largestCommand(): Command {
+  return new Command('largest')
+    .description('Lists the identities with the most contacts, which may be several persons.')
+    .option('--limit <number>', 'how many', readWholeNumber(1, 200), 20)
+    .option('--tenant <name>', 'tenant of the identities (default: the only tenant)')
+    .option('--json', 'as JSON')
+    .action(async ({ limit, tenant, json }: Flags & { limit: number }) => {
+      const { ListingResponse } = await import('../identity/api/dto/listing.response.js');
+      const { identities } = await ask(tenant, async ({ listing, tenantId }) =>
+        ListingResponse.bySize(await listing.largest(tenantId, null, limit)),
+      );
+      print(
+        json
+          ? `${JSON.stringify(identities)}\n`
+          : table([
+              ['ID', 'CONTACTS', 'EMAIL', 'PHONE NUMBER'],
+              ...identities.map(({ contact, contacts }) => [
+                String(contact.primaryContactId),
+                String(contacts),
+                contact.emails[0] ?? '-',
+                contact.phoneNumbers[0] ?? '-',
+              ]),
+            ]),
+      );
+    });
+}
+
+function showCommand(): Command {
+  return new Command('show')
+    .description('Shows the identity of a contact with all its contacts, deleted ones too.')
+    .argument('<contactId>', 'a contact of it, primary or secondary, live or deleted', readContactId)
+    .option('--tenant <name>', 'tenant of the identity (default: the only tenant)')
+    .option('--json', 'as JSON')
+    .action(async (contactId: number, { tenant, json }: Flags) => {
+      const { ContactDto } = await import('../identity/api/dto/evidence.response.js');
+      const { IdentityDto } = await import('../identity/api/dto/identity.response.js');
+      const { contacts, view } = await ask(tenant, async ({ reading, reconciliation, tenantId }) => {
+        const evidence = await reading.evidence(tenantId, contactId);
+        // A deleted contact leads to no identity, but others of it do.
+        const live = evidence.contacts.find(({ deletedAt }) => deletedAt === null);
+        const shown = live === undefined ? null : await reconciliation.find(tenantId, live.id);
+        return { contacts: evidence.contacts.map((contact) => new ContactDto(contact)), view: shown };
+      });
+      const identity = view && new IdentityDto(view);
+      if (json) {
+        print(`${JSON.stringify({ contact: identity, contacts })}\n`);
+        return;
+      }
+      const rows = contacts.map(({ id, email, phoneNumber, createdAt, deletedAt }) => [
+        String(id),
+        email ?? '-',
+        phoneNumber ?? '-',
+        inUtc(createdAt),
+        deletedAt !== null
+          ? `deleted ${inUtc(deletedAt)}`
+          : id === identity?.primaryContactId
+            ? 'primary'
+            : 'secondary',
+      ]);
+      print(table([['ID', 'EMAIL', 'PHONE NUMBER', 'CREATED', 'STATE'], ...rows]));
+    });
+}
+
+function explainCommand(): Command {
+  return new Command('explain')
+    .description('Explains why two contacts are one person, or what keeps them apart.')
+    .argument('<from>', 'a contact, live or deleted', readContactId)
+    .argument('<to>', 'another contact', readContactId)
+    .option('--tenant <name>', 'tenant of the contacts (default: the only tenant)')
+    .option('--json', 'as JSON')
+    .action(async (from: number, to: number, { tenant, json }: Flags) => {
+      const { ConnectionResponse, SeparationResponse } =
+        await import('../identity/api/dto/evidence.response.js');
+      const found = await ask(tenant, ({ reading, tenantId }) => reading.explain(tenantId, from, to));
+      const answer =
+        'path' in found
+          ? new ConnectionResponse(found.path, found.contacts)
+          : new SeparationResponse(found.rules, found.undoneMerges);
+      print(json ? `${JSON.stringify(answer)}\n` : explanation(answer, from, to));
+    });
+}
+
+function explanation(answer: ConnectionResponse | SeparationResponse, from: number, to: number): string {
+  if ('path' in answer) {
+    const steps = answer.path.length;
+    const heading = `Contacts ${from} and ${to} are one person, ${steps === 1 ? 'in 1 step' : `in ${steps} steps`}:\n`;
+    return from === to
+      ? `Both are contact ${from}.\n`
+      : heading + table([['FROM', 'TO', 'WHY', 'SINCE'], ...answer.path.map(stepOf)]);
+  }
+  const { rules, undoneMerges } = answer;
+  const ruled = rules.map(({ id, identifiers, createdAt, actor, reason }) => [
+    String(id),
+    named(identifiers),
+    createdAt === null ? '-' : inUtc(createdAt),
+    actor ?? '-',
+    reason ?? '-',
+  ]);
+  return [
+    `Contacts ${from} and ${to} are not one person.\n`,
+    ...(ruled.length === 0
+      ? []
+      : [
+          '\nRules that keep them apart:\n',
+          table([['ID', 'IDENTIFIERS', 'CREATED', 'BY', 'REASON'], ...ruled]),
+        ]),
+    ...(undoneMerges.length === 0
+      ? []
+      : ['\nMerges between them that were undone:\n', table(mergeRows(undoneMerges))]),
+  ].join('');
+}
+
+function stepOf({ from, to, type, identifiers, at, mergeId, cause, assumed }: EdgeDto): string[] {
+  const sighted = identifiers.length === 0 ? '' : ` of ${named(identifiers)}`;
+  const shared = identifiers.length === 0 ? 'no value that both carry' : `both carry ${named(identifiers)}`;
+  const why = type === 'merge' ? `merge ${mergeId}, ${cause}${sighted}` : shared;
+  return [String(from), String(to), assumed ? `${why} (assumed)` : why, inUtc(at)];
+}
