@@ -212,8 +212,13 @@ export class DecisionWriter {
         this.reader.known(selection),
       );
       const last = made.at(-1);
-      if (outcome instanceof Conflict || last === undefined) {
-        return new Lost(last === undefined ? [] : touchedPrimaries(last.snapshot, last.decision.writes));
+      if (outcome instanceof Conflict) {
+        return new Lost(
+          last === undefined ? outcome.rowIds : touchedPrimaries(last.snapshot, last.decision.writes),
+        );
+      }
+      if (last === undefined) {
+        throw new Error('something was written that nobody decided');
       }
       return { decision: last.decision, ...this.settle(selection.tenantId, last, outcome, attempt) };
     });

@@ -209,10 +209,18 @@ export class ContactRepository extends EntityRepository<Contact> {
         const [locked = [], rows = []] = await ('evidenceOf' in selection
           ? begun.send(lock)
           : begun.send(lock, this.selectionQuery(selection, known, null)));
+        const lockedIds = new Set(lockIds);
         let snapshot =
           'evidenceOf' in selection
             ? await this.evidentSnapshot(begun, selection)
             : this.snapshotOf(rows, known);
+        // It was read in several statements, so that another writer may have come between if it is not locked.
+        const unlocked = (snapshot.evidence?.identities ?? [])
+          .map(({ primaryId }) => primaryId)
+          .filter((id) => !lockedIds.has(id));
+        if (unlocked.length > 0) {
+          return new Conflict('not_held', unlocked);
+        }
         let writes = decide(snapshot);
         while (writes.unknownRules.length > 0) {
           const [ruleRows = []] = await begun.send(this.rulesQuery(tenantId, writes.unknownRules));
@@ -220,7 +228,6 @@ export class ContactRepository extends EntityRepository<Contact> {
           snapshot = withRules(snapshot, found);
           writes = decide(snapshot);
         }
-        const lockedIds = new Set(lockIds);
         if (!isHeld(snapshot.identities, writes, lockedIds)) {
           return new Conflict('not_held');
         }

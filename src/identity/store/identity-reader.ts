@@ -49,10 +49,13 @@ export class IdentityReader {
     return this.cache.candidates(tenantId, [sighting]).some(({ rows }) => rows.length >= LARGE_CONTACTS);
   }
 
-  /** Keeps those that are large. */
-  keep({ tenantId }: Selection, identities: readonly Identity[]): void {
-    identities.forEach((identity) => this.cache.keep(tenantId, identity));
+  /** Keeps those that are large; but none that were read with their evidence, since these may have no live contacts. */
+  keep(selection: Selection, identities: readonly Identity[]): void {
+    if (!('evidenceOf' in selection)) {
+      identities.forEach((identity) => this.cache.keep(selection.tenantId, identity));
+    }
   }
+
   /** Keeps identities as a decision left them, so that they need not be read again. */
   keepWritten(tenantId: number, identities: readonly Identity[], writes: Writes, drawn: Drawn): void {
     for (const identity of identities) {

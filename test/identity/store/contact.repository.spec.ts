@@ -268,6 +268,18 @@ test('under the lock of its primary a decision does not wait for rows that other
   await rival.end();
 });
 
+test('under locks nothing is decided on evidence of an identity whose primary is not locked: it may change meanwhile', async () => {
+  await write(GEORGE);
+  await write(BIFF);
+  await write({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
+  const selection = { tenantId: TENANT, evidenceOf: [2], sightings: [], pastSince: null };
+  const decide = (): never => {
+    throw new Error('decided');
+  };
+  expect(await contacts.applyLocked(selection, [2], decide)).toEqual(new Conflict('not_held', [1]));
+  await expect(contacts.applyLocked(selection, [1], decide)).rejects.toThrow('decided');
+});
+
 test('an import may make a stored primary secondary, and dates come back as they were given', async () => {
   await write(GEORGE);
   await write({ email: GEORGE.email, phoneNumber: '88', createdAt: 1_600_000_000_123_456 });

@@ -111,3 +111,18 @@ test('a sighting is about a large identity if one that was read has a thousand c
   expect(reader.isAboutLarge(TENANT, sighting('doc@hillvalley.edu', null))).toBe(false);
   expect(reader.isAboutLarge(2, biff)).toBe(false);
 });
+
+test('an identity without live contacts, which only evidence has, disturbs no later read', async () => {
+  const marty = sighting('marty@hillvalley.edu', null);
+  await write(marty);
+  await database.query('update contact set deleted_at = now()');
+  const { identities } = await reader.load({
+    tenantId: TENANT,
+    evidenceOf: [1],
+    sightings: [],
+    pastSince: null,
+  });
+  expect(identities).toMatchObject([{ primaryId: 1 }]);
+  expect(reader.isAboutLarge(TENANT, marty)).toBe(false);
+  expect(reader.known({ tenantId: TENANT, sightings: [marty] })).toEqual([]);
+});
