@@ -6,13 +6,16 @@ import { createDatabase } from '../support/database.js';
 
 /** A curl command of a document, and the block behind it that shows its answer. */
 const EXAMPLE = /```sh\n(curl [^]*?)\n```\s+```(json|text)\n([^]*?)\n```/g;
+/** Of a row; a document prints that of one day. */
+const TIME = /"\d{4}-\d\d-\d\dT[\d:.]+Z"/g;
 
 test.each([
   ['README.md', 2],
   ['docs/walkthrough.md', 12],
   ['docs/finding-identities.md', 6],
+  ['docs/repairing.md', 19],
 ])(
-  'every curl command of %s gives, on an empty database, the answer printed below it',
+  'every curl command of %s gives, on an empty database, the answer printed below it, apart from times',
   async (file, count) => {
     const examples = [...readFileSync(file, 'utf8').matchAll(EXAMPLE)];
     expect(examples).toHaveLength(count);
@@ -24,7 +27,8 @@ test.each([
           '-c',
           command!.replaceAll('http://localhost:3000', app.client.url),
         ]);
-        const read = (answer: string): unknown => (kind === 'json' ? JSON.parse(answer) : answer.trim());
+        const read = (answer: string): unknown =>
+          kind === 'json' ? JSON.parse(answer.replaceAll(TIME, '"a time"')) : answer.trim();
         expect({ command, answer: read(stdout) }).toEqual({ command, answer: read(printed!) });
       }
     } finally {
