@@ -1,0 +1,332 @@
+import type { Contact, Identifier, Snapshot } from '../../../src/identity/domain/contact.js';
+import type { KnownEvidence, RecordedMerge } from '../../../src/identity/domain/explain.js';
+import type { PastState, RecordedContact } from '../../../src/identity/domain/past.js';
+import { KnownRules } from '../../../src/identity/domain/rules.js';
+import { split, type Split } from '../../../src/identity/domain/split.js';
+import { undo } from '../../../src/identity/domain/undo.js';
+import { NO_WRITES } from '../../../src/identity/domain/writes.js';
+import {
+  BIFF,
+  contact,
+  deepFreeze,
+  GEORGE,
+  identifiers,
+  LORRAINE,
+  MCFLY,
+  moved,
+  touched,
+} from './fixtures.js';
+
+const email = (value: string): Identifier => ({ kind: 'email', value });
+const phone = (value: string): Identifier => ({ kind: 'phoneNumber', value });
+const code = (value: string): Identifier => ({ kind: 'customerId', value });
+
+/** A contact as it is recorded; unless told otherwise it attached to what it links to. */
+function recorded(
+  row: Contact,
+  linkedId: number | null,
+  rest: Partial<RecordedContact> = {},
+): RecordedContact {
+  return {
+    ...row,
+    linkedId,
+    joinedId: linkedId,
+    recordedAt: row.id,
+    deletedAt: row.isDeleted ? 1_000 : null,
+    isAssumed: false,
+    ...rest,
+  };
+}
+
+function merge(
+  [leftId, rightId]: readonly [number, number],
+  sighting: readonly Identifier[],
+  rest: Partial<RecordedMerge> = {},
+): RecordedMerge {
+  return {
+    id: 9,
+    at: 100,
+    survivorId: leftId,
+    mergedId: rightId,
+    leftId,
+    rightId,
+    cause: 'sighting',
+    identifiers: sighting,
+    isAssumed: false,
+    changeId: null,
+    undone: null,
+    ...rest,
+  };
+}
+
+function evidenceOf(
+  contacts: readonly RecordedContact[],
+  merges: readonly RecordedMerge[],
+  rest: Partial<Snapshot> & { readonly past?: readonly PastState[] } = {},
+): Snapshot & { readonly evidence: KnownEvidence } {
+  const { past = [], identities = [], ...known } = rest;
+  const primaryId = contacts[0]!.id;
+  return deepFreeze({
+    reserved: [],
+    rules: new KnownRules(merges.flatMap((each) => each.identifiers)),
+    ...known,
+    identities: [{ primaryId, rows: contacts }, ...identities],
+    evidence: { identities: [{ primaryId, contacts }], merges, past },
+  });
+}
+
+/** Lorraine and George, whom a sighting of her email and his phone number made one. */
+const LORRAINES = recorded(contact(1, LORRAINE, '1', { version: 4 }), null);
+const GEORGES = recorded(contact(2, GEORGE, '2', { version: 3 }), 1, { joinedId: null });
+const BOTH = identifiers(LORRAINE, '2');
+
+const apart = (
+  contacts: readonly RecordedContact[],
+  merges: readonly RecordedMerge[],
+  ...leaving: Identifier[]
+) => split(1, { contactIds: [], identifiers: leaving }, evidenceOf(contacts, merges)) as Split;
+
+const splitBoth = (contactIds: number[], leaving: Identifier[]) =>
+  split(1, { contactIds, identifiers: leaving }, evidenceOf([LORRAINES, GEORGES], [merge([1, 2], BOTH)]));
+
+describe('undoing a merge', () => {
+  it('gives each side its primary, and lays a rule on what the sighting held together', () => {
+    const { writes, primaryIds, isAssumed } = undo(
+      9,
+      evidenceOf([LORRAINES, GEORGES], [merge([1, 2], BOTH)]),
+    );
+    expect({ primaryIds, isAssumed }).toEqual({ primaryIds: [1, 2], isAssumed: false });
+    expect(writes).toEqual({
+      ...NO_WRITES,
+      touched: [touched(1, 4, null), moved(2, 3, null)],
+      undoneMergeIds: [9],
+      rules: [[email(LORRAINE), phone('2')]],
+      ruledIds: [1, 2],
+      youngestTouched: 2,
+    });
+  });
+
+  it('asks for the rules of the identifiers, and makes none that is there', () => {
+    const asking = evidenceOf([LORRAINES, GEORGES], [merge([1, 2], BOTH)], { rules: new KnownRules() });
+    expect(undo(9, asking).writes.unknownRules).toEqual([email(LORRAINE)]);
+    const rule = {
+      id: 3,
+      identifiers: [phone('2'), email(LORRAINE)] as const,
+      createdAt: 1,
+      actor: 'cli',
+      reason: null,
+    };
+    const known = evidenceOf([LORRAINES, GEORGES], [merge([1, 2], BOTH)], {
+      rules: new KnownRules(BOTH, [rule]),
+    });
+    expect(undo(9, known).writes.rules).toEqual([]);
+  });
+
+  it('makes no rule about identifiers that another identity has both of since', () => {
+    const deleted = [LORRAINES, GEORGES].map((row) => ({ ...row, isDeleted: true, deletedAt: 500 }));
+    const rest = [recorded(contact(3, BIFF, '1'), 1), recorded(contact(4, MCFLY, '7'), 1, { joinedId: 2 })];
+    const stranger = { primaryId: 5, rows: [contact(5, LORRAINE, '2')] };
+    const { writes } = undo(
+      9,
+      evidenceOf([...deleted, ...rest], [merge([1, 2], BOTH)], { identities: [stranger] }),
+    );
+    expect(writes).toMatchObject({ rules: [], ruledIds: [], undoneMergeIds: [9] });
+  });
+
+  it('touches the identity that has taken one of the identifiers since', () => {
+    const freed = { ...LORRAINES, isDeleted: true, deletedAt: 500 };
+    const heir = recorded(contact(3, BIFF, '1'), 1);
+    const stranger = {
+      primaryId: 5,
+      rows: [contact(5, null, '5', { version: 8 }), contact(6, LORRAINE, '5')],
+    };
+    const { writes } = undo(
+      9,
+      evidenceOf([freed, GEORGES, heir], [merge([1, 2], BOTH)], { identities: [stranger] }),
+    );
+    expect(writes.rules).toEqual([[email(LORRAINE), phone('2')]]);
+    expect(writes.touched.filter(({ id }) => id > 4)).toEqual([touched(5, 8, null), touched(6, 1, 5)]);
+    expect(writes.ruledIds).toEqual([6, 2]);
+  });
+
+  it('reserves an identifier that nobody has any more, and keeps one that is reserved', () => {
+    const freed = { ...LORRAINES, isDeleted: true, deletedAt: 500 };
+    const heir = recorded(contact(3, BIFF, '1'), 1);
+    const of = (reserved: Identifier[]) =>
+      undo(9, evidenceOf([freed, GEORGES, heir], [merge([1, 2], BOTH)], { reserved })).writes;
+    expect(of([])).toMatchObject({ reservations: [email(LORRAINE)], keptReservations: [], ruledIds: [2] });
+    expect(of([email(LORRAINE)])).toMatchObject({ reservations: [], keptReservations: [email(LORRAINE)] });
+  });
+
+  it('tells a side without live contacts by its oldest one, and shows no identity of it', () => {
+    const deleted = { ...GEORGES, isDeleted: true, deletedAt: 500 };
+    const { identities, primaryIds } = undo(9, evidenceOf([LORRAINES, deleted], [merge([1, 2], BOTH)]));
+    expect(primaryIds).toEqual([1, 2]);
+    expect(identities.map(({ primaryContactId }) => primaryContactId)).toEqual([1]);
+  });
+
+  describe('of a sighting out of the past', () => {
+    const dated = { ...GEORGES, createdAt: 0 };
+    const before = { contactId: 2, until: 100, linkedId: null, createdAt: 2, identifiers: [] };
+    const contacts = [
+      { ...dated, linkedId: null, joinedId: null },
+      { ...LORRAINES, linkedId: 2, joinedId: null },
+    ];
+
+    it('gives the contact that it dated its date back', () => {
+      const { writes, primaryIds } = undo(9, evidenceOf(contacts, [merge([1, 2], BOTH)], { past: [before] }));
+      expect(primaryIds).toEqual([1, 2]);
+      expect(writes.touched).toContainEqual(moved(2, 3, null, 2));
+    });
+
+    it('leaves it the date that something else has given it since', () => {
+      const later = { ...before, until: 200, createdAt: 1 };
+      const { writes } = undo(9, evidenceOf(contacts, [merge([1, 2], BOTH)], { past: [before, later] }));
+      expect(writes.touched).toContainEqual(touched(2, 3, null));
+    });
+
+    it('leaves a date that the sighting can not have changed', () => {
+      const { writes } = undo(
+        9,
+        evidenceOf(contacts, [merge([1, 2], identifiers(LORRAINE, '7'))], { past: [before] }),
+      );
+      expect(writes.touched).toContainEqual(touched(2, 3, null));
+    });
+  });
+
+  it('says so if it rests on evidence that was worked out later, and records that', () => {
+    const unknown = recorded(contact(3, GEORGE, '7'), 1, { joinedId: null });
+    const { writes, isAssumed } = undo(9, evidenceOf([LORRAINES, GEORGES, unknown], [merge([1, 2], BOTH)]));
+    expect(isAssumed).toBe(true);
+    expect(writes.touched).toContainEqual({ ...moved(3, 1, 2), joined: { toId: 2, isAssumed: true } });
+  });
+
+  it('leaves a value that live contacts of both sides carry to the side of its holder', () => {
+    const both = recorded(
+      { ...contact(3, LORRAINE, '2'), identifiers: [code('C'), ...identifiers(LORRAINE, '2')] },
+      1,
+    );
+    const { writes } = undo(9, evidenceOf([LORRAINES, GEORGES, both], [merge([1, 2], BOTH)]));
+    expect(writes.touched).toContainEqual({
+      ...touched(3, 1, 1),
+      identifiers: [code('C'), email(LORRAINE)],
+      leavesPast: true,
+    });
+    expect(writes.movedClaims).toEqual([]);
+  });
+
+  it('marks who holds a value with a rule, if a deleted contact that told so is on the other side', () => {
+    const told = recorded(contact(3, BIFF, '9', { isDeleted: true, isRuled: true }), 1);
+    const holder = recorded(contact(4, BIFF, '8'), 1, { joinedId: 2 });
+    const { writes } = undo(9, evidenceOf([LORRAINES, GEORGES, told, holder], [merge([1, 2], BOTH)]));
+    expect(writes.ruledIds).toEqual([1, 2, 4]);
+  });
+});
+
+describe('splitting an identity', () => {
+  it('moves contacts of which everything leaves, strips those of which some leaves', () => {
+    const second = recorded(contact(2, GEORGE, '1', { version: 2 }), 1);
+    const third = recorded(contact(3, GEORGE, null, { version: 2 }), 1, { joinedId: 2 });
+    const { writes } = apart([LORRAINES, second, third], [], email(GEORGE));
+    expect(writes).toEqual({
+      ...NO_WRITES,
+      touched: [
+        touched(1, 4, null),
+        { ...touched(2, 2, 1), identifiers: [phone('1')], leavesPast: true },
+        { ...moved(3, 2, null), joined: { toId: null, isAssumed: false } },
+      ],
+      movedClaims: [{ ...email(GEORGE), contactId: 3 }],
+      rules: [[email(GEORGE), phone('1')]],
+      ruledIds: [3, 1],
+      youngestTouched: 3,
+    });
+  });
+
+  it('makes a contact for each identifier that nobody takes along, joined because they were one', () => {
+    const { writes } = apart(
+      [LORRAINES, recorded(contact(2, GEORGE, '1'), 1)],
+      [],
+      email(LORRAINE),
+      email(GEORGE),
+    );
+    expect(writes.newcomers).toEqual([
+      { id: -1, identifiers: [email(LORRAINE)], linkedId: null, joinedId: null, isRuled: true },
+      { id: -2, identifiers: [email(GEORGE)], linkedId: -1, joinedId: null, isRuled: true },
+    ]);
+    expect(writes.merges).toEqual([
+      { survivorId: -1, mergedId: -2, leftId: -1, rightId: -2, cause: 'kept', identifiers: [] },
+    ]);
+  });
+
+  it('sends a deleted contact along if none of its values stays, and leaves it as it is if one does', () => {
+    const deleted = { isDeleted: true };
+    const { writes } = apart(
+      [
+        LORRAINES,
+        recorded(contact(2, GEORGE, '1', deleted), 1),
+        recorded(contact(3, GEORGE, 'freed', deleted), 1, { joinedId: 2 }),
+        recorded(contact(4, GEORGE, null), 1, { joinedId: 2 }),
+      ],
+      [],
+      email(GEORGE),
+    );
+    expect(writes.touched.map(({ id, linkedId }) => [id, linkedId])).toEqual([
+      [1, null],
+      [3, 4],
+      [4, null],
+    ]);
+    const joined = writes.touched.flatMap(({ id, joined: edge }) => (edge ? [[id, edge.toId]] : []));
+    expect(joined).toEqual([
+      [3, null],
+      [4, 3],
+    ]);
+  });
+
+  it('joins what falls apart by a value that both carry', () => {
+    const { writes } = apart(
+      [
+        recorded(contact(1, LORRAINE, '1'), null),
+        recorded(contact(2, GEORGE, '1'), 1),
+        recorded(contact(3, GEORGE, '3'), 1, { joinedId: 2 }),
+        recorded(contact(4, LORRAINE, '3'), 1, { joinedId: 3 }),
+      ],
+      [],
+      phone('1'),
+      phone('3'),
+    );
+    const joined = writes.touched.flatMap(({ id, joined: edge }) => (edge ? [[id, edge.toId]] : []));
+    expect(joined).toEqual([
+      [2, null],
+      [4, 1],
+    ]);
+    expect(writes.merges.map(({ leftId, rightId, cause }) => [leftId, rightId, cause])).toEqual(
+      [
+        [-1, -2, 'kept'],
+        [1, 2, 'kept'],
+      ].toReversed(),
+    );
+  });
+
+  it('undoes a merge whose sighting lies apart, also where its ends stay, and lays the rule on it', () => {
+    const { writes } = apart(
+      [LORRAINES, GEORGES, recorded(contact(3, null, '2'), 1, { joinedId: 2 })],
+      [merge([1, 2], BOTH)],
+      phone('2'),
+    );
+    expect(writes.undoneMergeIds).toEqual([9]);
+    expect(writes.rules).toEqual([
+      [phone('2'), email(GEORGE)],
+      [phone('2'), email(LORRAINE)],
+    ]);
+    expect(writes.merges.map(({ leftId, rightId, cause }) => [leftId, rightId, cause])).toEqual([
+      [1, 2, 'kept'],
+    ]);
+  });
+
+  it('is refused, and says why, if nothing or everything would leave, or something is elsewhere', () => {
+    expect(splitBoth([], [])).toEqual({ refused: 'nothing-leaves' });
+    expect(splitBoth([1, 2], [])).toEqual({ refused: 'everything-leaves' });
+    expect(splitBoth([2], [email(BIFF)])).toEqual({ refused: 'elsewhere', field: 'identifiers', at: 0 });
+    expect(splitBoth([2, 4], [])).toEqual({ refused: 'elsewhere', field: 'contactIds', at: 1 });
+  });
+});
