@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   docs: ['config', 'http', 'access', 'identity'],
   'mikro-orm.config.ts': ['config', 'database', 'access', 'identity'],
   transfer: ['config', 'telemetry', 'http', 'database', 'access', 'identity', 'mikro-orm.config.ts'],
-  cli: ['config', 'telemetry', 'database', 'access', 'identity', 'transfer', 'mikro-orm.config.ts'],
+  cli: ['config', 'telemetry', 'http', 'database', 'access', 'identity', 'transfer', 'mikro-orm.config.ts'],
   src: [
     'config',
     'telemetry',

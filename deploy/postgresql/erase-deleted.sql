@@ -10,6 +10,16 @@
 begin;
 select set_config('identity.tenant_id', :'tenant', true) as tenant;
 
+-- A rule is looked for only where a contact of an identity is marked as having one. The mark of a deleted contact no longer
+-- counts when its identifiers are erased, so those who hold what rules speak of are marked first.
+update contact
+  set is_ruled = true
+  where tenant_id = :tenant and is_ruled is not true
+    and id in (
+      select i.contact_id
+      from do_not_link d join identifier i on i.tenant_id = d.tenant_id and i.kind = d.kind and i.value = d.value
+      where d.tenant_id = :tenant and i.contact_id is not null);
+
 update contact_past p
   set email = null, phone_number = null, identifiers = null
   from contact c

@@ -1,6 +1,8 @@
 import { AdministrationError } from '../access/access.errors.js';
 import { SettingsError } from '../config/settings.js';
 import { DataDirError, DataDirInUseError } from '../database/embedded/data-dir-lock.js';
+import { InvalidRequestError } from '../http/problems/problem.errors.js';
+import type { ProblemError } from '../http/problems/problem.js';
 import { SchemaError } from '../database/schema/schema-version.js';
 import { ContactNotFoundError } from '../identity/identity.errors.js';
 import { TransferError } from '../transfer/files.js';
@@ -26,6 +28,13 @@ export function describeError(error: unknown): string {
     const { code, cause } = error as { code?: string; cause?: { code?: string } };
     const known = code ?? cause?.code;
     return `The command failed: ${trouble}${known === undefined ? '' : ` (${known})`}.`;
+  }
+  if (error instanceof InvalidRequestError) {
+    return `${error.message}.`;
+  }
+  const { problem } = error as Partial<ProblemError>;
+  if (problem !== undefined) {
+    return problem.detail;
   }
   const { syscall, message } = error as NodeJS.ErrnoException;
   if (syscall !== undefined) {

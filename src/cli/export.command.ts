@@ -43,10 +43,13 @@ async function run(path: string, { format, excelSafe, tenant, quiet }: ExportFla
       );
     }
   } catch (error) {
-    // the reader of the output has read enough, like `head`
-    if (path === '-' && (error as NodeJS.ErrnoException).code === 'EPIPE') {
-      return;
+    if (!isReadEnough(path, error)) {
+      throw error;
     }
-    throw error;
   }
+}
+
+/** Whether the reader of the output has read enough, like `head`. */
+export function isReadEnough(path: string, error: unknown): boolean {
+  return path === '-' && (error as NodeJS.ErrnoException).code === 'EPIPE';
 }

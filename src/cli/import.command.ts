@@ -93,27 +93,31 @@ export function importCommand(): Command {
 }
 
 async function run(path: string, flags: ImportFlags): Promise<void> {
+  using stopping = stoppedBySignals();
+  const options = optionsOf(path, flags, stopping.signal);
+  // Loaded here: the ORM and the framework take a second, and neither --help nor a wrong option needs them.
+  const { loadSettings } = await import('../config/load-settings.js');
+  const { runImport } = await import('../transfer/import/run-import.js');
+  const result = await runImport(loadSettings(), options);
+  print(flags.json ? summaryJson(result) : summaryText(result));
+  if (!result.isComplete) {
+    printError(howToResume(path, result.isDryRun));
+  }
+  process.exitCode = result.isComplete ? (result.tally.rejected > 0 ? 1 : 0) : 2;
+}
+
+/** What SIGINT and SIGTERM abort, until it is disposed of. A second signal ends the process. */
+export function stoppedBySignals(): Disposable & { readonly signal: AbortSignal } {
   const stopping = new AbortController();
   const stop = (): void => {
     printError('\nStopping after the current batch. Press Ctrl+C again to stop at once.\n');
     stopping.abort();
   };
-  // Once: a second signal ends the process.
   process.once('SIGINT', stop).once('SIGTERM', stop);
-  try {
-    const options = optionsOf(path, flags, stopping.signal);
-    // Loaded here: the ORM and the framework take a second, and neither --help nor a wrong option needs them.
-    const { loadSettings } = await import('../config/load-settings.js');
-    const { runImport } = await import('../transfer/import/run-import.js');
-    const result = await runImport(loadSettings(), options);
-    print(flags.json ? summaryJson(result) : summaryText(result));
-    if (!result.isComplete) {
-      printError(howToResume(path, result.isDryRun));
-    }
-    process.exitCode = result.isComplete ? (result.tally.rejected > 0 ? 1 : 0) : 2;
-  } finally {
-    process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
-  }
+  return {
+    signal: stopping.signal,
+    [Symbol.dispose]: () => void process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop),
+  };
 }
 
 function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportOptions {
@@ -151,7 +155,7 @@ function noneIfFalse(name: string | false | undefined): string | null | undefine
   return name === false ? null : name;
 }
 
-function readDelimiter(text: string): string {
+export function readDelimiter(text: string): string {
   const delimiter = /^(tab|\\t)$/i.test(text) ? '\t' : text;
   if (delimiter.length !== 1 || /["\r\n]/.test(delimiter)) {
     throw new InvalidArgumentError(

@@ -9,6 +9,7 @@ import { keysCommand } from './keys.command.js';
 import { mergesCommand } from './merges.command.js';
 import { migrateCommand } from './migrate.command.js';
 import { printError } from './output.js';
+import { rulesCommand } from './rules.command.js';
 import { tenantsCommand } from './tenants.command.js';
 
 // About 40 MB are in use at any time, but by default V8 lets the heap grow fourfold before it collects. This lowers the peak
@@ -28,13 +29,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const program = new Command('identity-reconciliation')
   .description(
-    'Manages identity reconciliation: import and export, identities, tenants, API keys and migrations. `npm start` starts the service itself.',
+    'Manages identity reconciliation: import and export, identities, rules, tenants, API keys and migrations. `npm start` starts the service itself.',
   )
   .version(VERSION)
   .addCommand(importCommand())
   .addCommand(exportCommand())
   .addCommand(identitiesCommand())
   .addCommand(mergesCommand())
+  .addCommand(rulesCommand())
   .addCommand(keysCommand())
   .addCommand(tenantsCommand())
   .addCommand(migrateCommand())

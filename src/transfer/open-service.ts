@@ -12,6 +12,7 @@ import { requireSchema } from '../database/schema/schema-version.js';
 import { openSession } from '../database/session/open-session.js';
 import type { SqlSession } from '../database/session/sql-session.js';
 import { IdentityModule } from '../identity/identity.module.js';
+import { ChangesService } from '../identity/changes.service.js';
 import { ListingService } from '../identity/listing.service.js';
 import { ReadingService } from '../identity/reading.service.js';
 import { ReconciliationService } from '../identity/reconciliation.service.js';
@@ -23,6 +24,7 @@ export interface OpenService extends AsyncDisposable {
   readonly reconciliation: ReconciliationService;
   readonly reading: ReadingService;
   readonly listing: ListingService;
+  readonly changes: ChangesService;
   readonly session: SqlSession;
 }
 
@@ -71,6 +73,7 @@ export async function openService(
       reconciliation: app.get(ReconciliationService),
       reading: app.get(ReadingService),
       listing: app.get(ListingService),
+      changes: app.get(ChangesService),
       session: await openSession(em),
       [Symbol.asyncDispose]: () => app.close(),
     };

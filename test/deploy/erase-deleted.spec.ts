@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { startApp } from '../support/app.js';
 import type { TestDatabase } from '../support/database.js';
+import { violations } from '../support/invariants.js';
 import { createGuardedDatabase } from '../support/roles.js';
 
 test('erase-deleted.sql leaves no identifier of a deleted contact in any table, and keeps those of others', async () => {
@@ -46,6 +47,32 @@ test('erase-deleted.sql leaves contacts as they were for as many days as it is t
     await app.client.send('DELETE', '/contacts/1');
     await erase(guarded.ownerUrl, 1);
     expect(await occurrences(guarded.database, ['biff@example.com'])).toEqual(['contact']);
+  } finally {
+    await guarded.drop();
+  }
+});
+
+test('erase-deleted.sql leaves rules in force that a deleted contact alone was marked with', async () => {
+  const guarded = await createGuardedDatabase();
+  try {
+    await using app = await startApp({ DATABASE_URL: guarded.serviceUrl });
+    const { client } = app;
+    await client.identify({ email: 'george@example.com', phoneNumber: '919191' });
+    await client.identify({ email: 'biff@example.com' });
+    const identifiers = ['george', 'biff'].map((name) => ({ kind: 'email', value: `${name}@example.com` }));
+    await client.send('POST', '/rules', { identifiers, reason: 'Two customers' });
+    // another contact holds the email from then on
+    await client.identify({ email: 'george@example.com', phoneNumber: '1' });
+    await client.send('DELETE', '/contacts/1');
+
+    await erase(guarded.ownerUrl, 0);
+
+    expect(await violations(guarded.database)).toEqual({});
+    await client.identify({ email: 'biff@example.com', phoneNumber: '2' });
+    expect(await client.identify({ email: 'george@example.com', phoneNumber: '2' })).toMatchObject({
+      emails: ['george@example.com'],
+      phoneNumbers: ['1'],
+    });
   } finally {
     await guarded.drop();
   }

@@ -192,6 +192,14 @@ test(
     expect(raised.code).toBe(2);
     expect(raised.stderr).toContain('"code":"XX001"');
 
+    const rules = join(folder, 'rules.csv');
+    const bad = `email,${EMAIL}@,phoneNumber,${PHONE}\nemail,${EMAIL},email,${EMAIL}`;
+    await writeFile(rules, `kind,value,otherKind,otherValue\nemail,${EMAIL},email,x.${EMAIL}\n${bad}\n`);
+    const ruled = await command(['rules', 'import', rules], env);
+    expect(ruled.code).toBe(1);
+    expect(canariesIn(await readFile(`${rules}.rejected.csv`, 'utf8'))).not.toEqual([]);
+    const exportedRules = join(folder, 'exported-rules.csv');
+
     const broken = join(folder, 'broken.ndjson');
     await writeFile(broken, `{"email":"${EMAIL}"\n{"email":["${EMAIL}"]}\n`);
     const exported = join(folder, 'identities.ndjson');
@@ -199,9 +207,14 @@ test(
       await command(['import', broken], env),
       await command(['import', path, '--email-column', 'e-mail'], env),
       await command(['export', exported], env),
+      await command(['rules', 'import', path], env),
+      await command(['rules', 'add', `email:${EMAIL}@`, `phoneNumber:${PHONE}`, '--reason', 'x'], env),
+      await command(['rules', 'export', exportedRules], env),
+      await command(['rules', 'remove', '1'], env),
     ];
     expect(canariesIn(await readFile(exported, 'utf8'))).not.toEqual([]);
-    expect([imported, failed, raised, ...others].flatMap(linesOf)).toEqual([]);
+    expect(canariesIn(await readFile(exportedRules, 'utf8'))).not.toEqual([]);
+    expect([imported, failed, raised, ruled, ...others].flatMap(linesOf)).toEqual([]);
   },
   TIMEOUT_MS,
 );

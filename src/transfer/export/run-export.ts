@@ -19,13 +19,29 @@ export interface ExportOptions {
 }
 
 /**
- * Exports all identities to a file that only its owner may read, gzipped if its name ends in `.gz`. The file gets its
- * name when it is complete, and not before. If the path is a pipe or a device, the export is written to that.
+ * Exports all identities to a file; see {@link intoFile}.
  *
- * @throws {TransferError} if the file can't be written; this is found before the database is opened
+ * @throws {TransferError} if the file can't be written
  */
 export async function runExport(settings: Settings, options: ExportOptions): Promise<ExportCount> {
   const { path, format, isExcelSafe, tenant } = options;
+  return intoFile(path, async (write) => {
+    await using service = await openService(settings, 1, tenant);
+    return await exportIdentities(service.session, service.tenantId, format, isExcelSafe, write);
+  });
+}
+
+/**
+ * Writes a file that only its owner may read, gzipped if its name ends in `.gz`. The file gets its name when it is complete, and
+ * not before. If the path is a pipe or a device, the text is written to that, and for `-` to the standard output.
+ *
+ * @param work writes the text; the file is opened before
+ * @throws {TransferError} if the file can't be written
+ */
+export async function intoFile<T>(
+  path: string,
+  work: (write: (text: string) => Promise<void>) => Promise<T>,
+): Promise<T> {
   const target = await openTarget(path);
   const gzip = /\.gz$/i.test(path) ? createGzip() : null;
   gzip?.pipe(target.stream);
@@ -33,16 +49,13 @@ export async function runExport(settings: Settings, options: ExportOptions): Pro
   let broken: unknown = null;
   ended.catch((error: unknown) => (broken = error));
   try {
-    await using service = await openService(settings, 1, tenant);
-    const count = await exportIdentities(service.session, service.tenantId, format, isExcelSafe, (text) =>
-      put(gzip ?? target.stream, text, ended),
-    );
+    const result = await work((text) => put(gzip ?? target.stream, text, ended));
     if (gzip !== null || target.isOurs) {
       (gzip ?? target.stream).end();
       await ended;
     }
     await target.complete();
-    return count;
+    return result;
   } catch (error) {
     await target.discard();
     // The session would report a broken pipe as the loss of its own connection.

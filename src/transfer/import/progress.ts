@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Writable } from 'node:stream';
-import { inDigits, inTime, rowsOf, type Tally } from './summary.js';
+import { inDigits, inTime } from './summary.js';
 
 const REDRAW_MS = 200;
 const LINE_MS = 5_000;
@@ -24,11 +24,11 @@ export function showProgress(out: Screen | null, state: State): ShownProgress {
   if (out === null) {
     return { say: () => undefined, [Symbol.dispose]: () => undefined };
   }
-  const start = { rows: rowsOf(state.tally), at: performance.now() };
+  const start = { rows: state.rows(), at: performance.now() };
   let seekShare: number | null = null;
   const describe = (): Payload => {
     // A resumed import first skips what was imported before; that says nothing about the time left.
-    if (rowsOf(state.tally) > start.rows) {
+    if (state.rows() > start.rows) {
       seekShare ??= start.rows === 0 ? 0 : shareOf(state);
     }
     return payload(state, start, seekShare);
@@ -65,7 +65,8 @@ export function showProgress(out: Screen | null, state: State): ShownProgress {
 }
 
 interface Payload {
-  readonly tally: Tally;
+  readonly rows: number;
+  readonly outcomes: Readonly<Record<string, number>>;
   /** Rows a second of this run */
   readonly rate: number;
   /** Seconds left, estimated from the bytes read; null: unknown */
@@ -73,7 +74,10 @@ interface Payload {
 }
 
 interface State {
-  readonly tally: Tally;
+  /** Rows that are done, in earlier runs too */
+  readonly rows: () => number;
+  /** How many of them had which outcome, in the order in which it is shown */
+  readonly outcomes: () => Readonly<Record<string, number>>;
   readonly bytesRead: () => number;
   readonly size: number | null;
 }
@@ -87,22 +91,18 @@ function payload(state: State, start: { rows: number; at: number }, seekShare: n
   const share = shareOf(state);
   const isKnown = share !== null && seekShare !== null && share > seekShare;
   return {
-    tally: state.tally,
-    rate: (rowsOf(state.tally) - start.rows) / Math.max(seconds, 0.001),
+    rows: state.rows(),
+    outcomes: state.outcomes(),
+    rate: (state.rows() - start.rows) / Math.max(seconds, 0.001),
     eta: isKnown ? (seconds / (share - seekShare)) * (1 - share) : null,
   };
 }
 
-function line({ tally, rate, eta }: Payload): string {
-  const { created, linked, merged, unchanged, rejected } = tally;
+function line({ rows, outcomes, rate, eta }: Payload): string {
   return [
-    `${inDigits(rowsOf(tally))} rows`,
+    `${inDigits(rows)} rows`,
     `${inDigits(rate)}/s`,
     ...(eta === null ? [] : [`ETA ${inTime(eta)}`]),
-    `created ${inDigits(created)}`,
-    `linked ${inDigits(linked)}`,
-    `merged ${inDigits(merged)}`,
-    `unchanged ${inDigits(unchanged)}`,
-    `rejected ${inDigits(rejected)}`,
+    ...Object.entries(outcomes).map(([outcome, count]) => `${outcome} ${inDigits(count)}`),
   ].join(', ');
 }

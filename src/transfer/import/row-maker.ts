@@ -157,7 +157,8 @@ function rejected({ line, fields }: TextRecord, reason: string): InputRow {
   return { line, fields, sighting: null, reason, identity: null };
 }
 
-function reasonOf(error: unknown): string {
+/** Why a row is rejected. @throws the error, if it is none that a row can have */
+export function reasonOf(error: unknown): string {
   if (error instanceof InvalidRequestError) {
     return [...new Set(error.errors.map(({ message }) => message))].join('; ');
   }
@@ -167,14 +168,16 @@ function reasonOf(error: unknown): string {
   throw error;
 }
 
-function decoded(value: unknown): unknown {
+/** @throws {Rejection} if some bytes were no text */
+export function decoded(value: unknown): unknown {
   if (typeof value === 'string' && value.includes(UNDECODED)) {
     throw new Rejection('some bytes are no text in this encoding; see --encoding');
   }
   return value;
 }
 
-function parseObject(line: string): Readonly<Record<string, unknown>> | null {
+/** The object of a line of NDJSON; null: it is none. */
+export function parseObject(line: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(line);
     return typeof value === 'object' && !Array.isArray(value)

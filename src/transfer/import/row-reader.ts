@@ -156,6 +156,25 @@ export class RowReader {
   }
 }
 
+/** The records of a text, in order. Of CSV the first one is the header. */
+export async function* recordsOf(
+  text: AsyncGenerator<string>,
+  format: FileFormat,
+  delimiter: string | null,
+): AsyncGenerator<TextRecord> {
+  const start = await startOf(text);
+  const parser = format === 'csv' ? new CsvParser(delimiter ?? likelyDelimiter(start)) : new LineParser();
+  parser.push(start);
+  for (let isDone = false; ;) {
+    const { record, isEnd } = await nextRecord(text, parser, isDone);
+    if (record === null) {
+      return;
+    }
+    isDone = isEnd;
+    yield record;
+  }
+}
+
 async function startOf(text: AsyncGenerator<string>): Promise<string> {
   let start = '';
   while (!/[^\s][^\r\n]*[\r\n]/.test(start) && start.length < FIRST_LINE_MAX) {

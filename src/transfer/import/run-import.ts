@@ -16,7 +16,7 @@ import { openInput, type Encoding, type Input } from './records/input.js';
 import { RejectedFile } from './rejected-file.js';
 import { passingTroubleOf, retry } from './retry.js';
 import { RowReader } from './row-reader.js';
-import { emptyTally, type ImportResult } from './summary.js';
+import { emptyTally, rowsOf, type ImportResult } from './summary.js';
 
 export interface ImportOptions {
   /** A file, or `-` for the standard input */
@@ -89,7 +89,11 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   }
   const tally = { ...(saved?.tally ?? emptyTally()) };
   using shown = showProgress(options.progress, {
-    tally,
+    rows: () => rowsOf(tally),
+    outcomes: () => {
+      const { created, linked, merged, unchanged, rejected: refused } = tally;
+      return { created, linked, merged, unchanged, rejected: refused };
+    },
     bytesRead: () => input.bytesRead(),
     size: input.file?.size ?? null,
   });
@@ -124,7 +128,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
 }
 
 /** Next to a file; the rejected rows of a pipe or the standard input go to the working folder. */
-function defaultRejectedPath(path: string, { file }: Input): string {
+export function defaultRejectedPath(path: string, { file }: Input): string {
   const name = path === '-' ? 'stdin' : file === null ? basename(path) : path;
   return `${name}.rejected.csv`;
 }
@@ -142,7 +146,7 @@ function columnsOf({ headers, columns }: RowReader): ImportResult['columns'] {
 }
 
 /** Reserves the files that an import writes for this process: two at once would drop each other's rejected rows. */
-async function hold(held: AsyncDisposableStack, paths: readonly string[]): Promise<void> {
+export async function hold(held: AsyncDisposableStack, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     // by user: one user can't remove what a killed process of another has left
     const release = await holdSocket(temporarySocket(`${process.getuid?.()} ${resolve(path)}`));

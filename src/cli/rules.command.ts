@@ -1,0 +1,257 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { ChangeCall } from '../identity/change-writer.js';
+import type { Rule } from '../identity/domain/rules.js';
+import { FILE_FORMATS, formatOf, TransferError, type FileFormat } from '../transfer/files.js';
+import { ENCODINGS, type Encoding } from '../transfer/import/records/input.js';
+import type { OpenService } from '../transfer/open-service.js';
+import { readContactId, readWholeNumber } from './arguments.js';
+import { ask } from './ask.js';
+import { isReadEnough } from './export.command.js';
+import { readDelimiter, stoppedBySignals } from './import.command.js';
+import { minute, print, printError, table } from './output.js';
+
+/** Who is recorded as the author of what a command changes. */
+const ACTOR = 'cli';
+const PAGE_SIZE = 200;
+
+export function rulesCommand(): Command {
+  return new Command('rules')
+    .description(
+      'Manages do-not-link rules: two identifiers that must never come to one identity, whoever has them.',
+    )
+    .addCommand(addCommand())
+    .addCommand(listCommand())
+    .addCommand(removeCommand())
+    .addCommand(importCommand())
+    .addCommand(exportCommand());
+}
+
+/** An identifier of the command line. */
+interface Given {
+  readonly kind: string;
+  readonly value: string;
+}
+
+function addCommand(): Command {
+  return new Command('add')
+    .description('Keeps two identifiers apart. A rule that is there already is no error.')
+    .argument('<identifier>', 'kind and value, such as email:george@hillvalley.edu', readIdentifier)
+    .argument('<other>', 'the other one, such as phoneNumber:717171', readIdentifier)
+    .requiredOption('--reason <text>', 'why; it is recorded, so put no identifiers in it')
+    .option('--dry-run', 'tell what would be, and write nothing')
+    .option('--tenant <name>', 'tenant of the rule (default: the only tenant)')
+    .action(async (one: Given, other: Given, flags: { reason: string; dryRun?: true; tenant?: string }) => {
+      const { loadSettings } = await import('../config/load-settings.js');
+      const { readRule } = await import('../identity/api/dto/rule.request.js');
+      const settings = loadSettings();
+      const body = readRule({ identifiers: [one, other], reason: flags.reason }, settings);
+      const { isChanged, rules } = await ask(flags.tenant, (service) =>
+        service.changes.makeRule(callOf(service, 'rules add', flags.dryRun ?? false), body),
+      );
+      const [rule] = rules;
+      print(
+        isChanged
+          ? `${flags.dryRun ? 'The rule would be made' : `Made rule ${rule?.id}`}\n`
+          : `Rule ${rule?.id} is there already\n`,
+      );
+    });
+}
+
+function listCommand(): Command {
+  return new Command('list')
+    .description('Lists the rules, the oldest first.')
+    .option('--contact <id>', 'rules about the identity of a contact (default: all)', readContactId)
+    .option('--tenant <name>', 'tenant of the rules (default: the only tenant)')
+    .option('--json', 'as JSON')
+    .action(async ({ contact, tenant, json }: { contact?: number; tenant?: string; json?: true }) => {
+      const { RuleDto } = await import('../identity/api/dto/rule.dto.js');
+      const rules = await ask(tenant, (service) => allRules(service, contact ?? null));
+      print(
+        json
+          ? `${JSON.stringify(rules.map((rule) => new RuleDto(rule)))}\n`
+          : table([
+              ['ID', 'IDENTIFIER', 'OTHER', 'MADE', 'BY', 'REASON'],
+              ...rules.map(({ id, identifiers: [one, other], createdAt, actor, reason }) => [
+                String(id),
+                textOf(one),
+                textOf(other),
+                minute(new Date(createdAt / 1000)),
+                actor,
+                reason ?? '-',
+              ]),
+            ]),
+      );
+    });
+}
+
+function removeCommand(): Command {
+  return new Command('remove')
+    .description('Deletes a rule. Its identifiers may be linked again.')
+    .argument('<id>', 'id of the rule', readId)
+    .option('--reason <text>', 'why; it is recorded, so put no identifiers in it')
+    .option('--tenant <name>', 'tenant of the rule (default: the only tenant)')
+    .action(async (id: number, { reason, tenant }: { reason?: string; tenant?: string }) => {
+      const { readBody } = await import('../identity/api/dto/read-body.js');
+      const { DeleteRuleRequest } = await import('../identity/api/dto/rule.request.js');
+      const body = readBody(DeleteRuleRequest, { reason }, 'reject');
+      await ask(tenant, (service) =>
+        service.changes.deleteRule(callOf(service, 'rules remove', false), id, body),
+      );
+      print(`Deleted rule ${id}\n`);
+    });
+}
+
+interface ImportFlags {
+  readonly format?: FileFormat;
+  readonly delimiter?: string;
+  readonly encoding?: Encoding;
+  readonly reason: string;
+  readonly rejected?: string;
+  readonly dryRun?: true;
+  readonly retryFor: number;
+  readonly tenant?: string;
+  readonly quiet?: true;
+  readonly json?: true;
+}
+
+function importCommand(): Command {
+  return new Command('import')
+    .description(
+      'Makes the rules of a CSV or NDJSON file, gzipped or not. Rules that are there already are no error, so it may be repeated.',
+    )
+    .argument(
+      '<file>',
+      'CSV with the columns kind, value, otherKind, otherValue and maybe reason, or NDJSON with a body of POST /rules a line; - for the standard input',
+    )
+    .addOption(new Option('--format <format>', 'default: by the extension').choices(FILE_FORMATS))
+    .option(
+      '--delimiter <character>',
+      'of CSV; "tab" for a tab (default: detected among , ; tab |)',
+      readDelimiter,
+    )
+    .addOption(
+      new Option('--encoding <name>', 'default: UTF-8, or what the byte order mark says').choices(ENCODINGS),
+    )
+    .option('--reason <text>', 'of rules that have none in the file', 'Imported')
+    .option('--rejected <file>', 'file for rejected rows (default: <file>.rejected.csv)')
+    .option('--dry-run', 'report what would be made, and write nothing')
+    .option(
+      '--retry-for <seconds>',
+      'how long to keep trying while the database can’t serve',
+      readWholeNumber(0, 86_400),
+      300,
+    )
+    .option('--tenant <name>', 'tenant of the rules (default: the only tenant)')
+    .option('--quiet', 'show no progress')
+    .option('--json', 'print the summary as JSON')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 every rule is in force, 1 some rows were rejected or are one identity, 2 the import could not run or was stopped.',
+    )
+    .action(runImport);
+}
+
+async function runImport(path: string, flags: ImportFlags): Promise<void> {
+  const format = flags.format ?? formatOf(path);
+  if (format === null) {
+    throw new TransferError('The name does not tell the format: give --format csv or --format ndjson.');
+  }
+  using stopping = stoppedBySignals();
+  const { loadSettings } = await import('../config/load-settings.js');
+  const { importRules, ruleSummaryJson, ruleSummaryText } = await import('../transfer/rules/import-rules.js');
+  const result = await importRules(loadSettings(), {
+    path,
+    format,
+    delimiter: flags.delimiter ?? null,
+    encoding: flags.encoding ?? null,
+    reason: flags.reason,
+    actor: ACTOR,
+    rejectedPath: flags.rejected ?? null,
+    isDryRun: flags.dryRun ?? false,
+    tenant: flags.tenant ?? null,
+    retryForMs: flags.retryFor * 1000,
+    progress: flags.quiet ? null : process.stderr,
+    stop: stopping.signal,
+  });
+  print(flags.json ? ruleSummaryJson(result) : ruleSummaryText(result));
+  if (!result.isComplete) {
+    printError('Run the same command again: rules that are there already are not made twice.\n');
+  }
+  const { rejected, linked } = result.tally;
+  process.exitCode = result.isComplete ? (rejected + linked > 0 ? 1 : 0) : 2;
+}
+
+interface ExportFlags {
+  readonly format?: FileFormat;
+  readonly excelSafe?: true;
+  readonly tenant?: string;
+  readonly quiet?: true;
+}
+
+function exportCommand(): Command {
+  return new Command('export')
+    .description('Exports all rules as they are now, in the form that `rules import` takes.')
+    .argument('[file]', 'the file, gzipped if its name ends in .gz; - for the standard output', '-')
+    .addOption(new Option('--format <format>', 'default: by the extension, or ndjson').choices(FILE_FORMATS))
+    .option(
+      '--excel-safe',
+      'put an apostrophe before values that a spreadsheet would run as a formula (CSV); an import removes it again',
+    )
+    .option('--tenant <name>', 'tenant of the rules (default: the only tenant)')
+    .option('--quiet', 'print no summary')
+    .addHelpText('after', '\nExit codes: 0 done, 2 the export could not run or was stopped.')
+    .action(async (path: string, { format, excelSafe, tenant, quiet }: ExportFlags) => {
+      const { loadSettings } = await import('../config/load-settings.js');
+      const { exportRules } = await import('../transfer/rules/export-rules.js');
+      try {
+        const count = await exportRules(loadSettings(), {
+          path,
+          format: format ?? formatOf(path) ?? 'ndjson',
+          isExcelSafe: excelSafe ?? false,
+          tenant: tenant ?? null,
+        });
+        if (!quiet) {
+          printError(`Exported ${count.toLocaleString('en-US')} rules\n`);
+        }
+      } catch (error) {
+        if (!isReadEnough(path, error)) {
+          throw error;
+        }
+      }
+    });
+}
+
+function callOf({ tenantId }: OpenService, route: string, isDryRun: boolean): ChangeCall {
+  return { tenantId, actor: ACTOR, isDryRun, ifMatch: null, route, idempotencyKey: null };
+}
+
+async function allRules({ reading, tenantId }: OpenService, contactId: number | null): Promise<Rule[]> {
+  const rules: Rule[] = [];
+  for (;;) {
+    const page = await reading.rules(tenantId, contactId, rules.at(-1)?.id ?? null, PAGE_SIZE);
+    rules.push(...page.items);
+    if (page.isLast) {
+      return rules;
+    }
+  }
+}
+
+function textOf({ kind, value }: Given): string {
+  return `${kind}:${value}`;
+}
+
+function readIdentifier(text: string): Given {
+  const colon = text.indexOf(':');
+  if (colon < 1) {
+    throw new InvalidArgumentError('It must be a kind and a value, such as email:george@hillvalley.edu.');
+  }
+  return { kind: text.slice(0, colon), value: text.slice(colon + 1) };
+}
+
+function readId(text: string): number {
+  const id = Number(text);
+  if (!/^\d{1,16}$/.test(text) || id < 1 || !Number.isSafeInteger(id)) {
+    throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  }
+  return id;
+}
