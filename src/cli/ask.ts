@@ -1,3 +1,4 @@
+import type { ChangeCall } from '../identity/change-writer.js';
 import type { OpenService } from '../transfer/open-service.js';
 
 /**
@@ -14,4 +15,12 @@ export async function ask<T>(
   const { openService } = await import('../transfer/open-service.js');
   await using service = await openService(loadSettings(), 1, tenant ?? null);
   return await question(service);
+}
+
+/** Who is recorded as the author of what a command changes. */
+export const ACTOR = 'cli';
+
+/** The call for a change that a command makes. */
+export function changeOf({ tenantId }: OpenService, route: string, isDryRun: boolean): ChangeCall {
+  return { tenantId, actor: ACTOR, isDryRun, ifMatch: null, route, idempotencyKey: null };
 }

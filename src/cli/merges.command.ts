@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import type { MergeDto } from '../identity/api/dto/merge.response.js';
-import { readContactId } from './arguments.js';
-import { ask } from './ask.js';
+import type { ChangeResponse } from '../identity/api/dto/change.response.js';
+import { readContactId, readWholeNumber } from './arguments.js';
+import { ask, changeOf } from './ask.js';
 import { inUtc, named, print, table } from './output.js';
 
 /** Merges that are read at once. */
@@ -9,8 +10,9 @@ const PAGE_SIZE = 1_000;
 
 export function mergesCommand(): Command {
   return new Command('merges')
-    .description('Shows which merges made identities what they are.')
-    .addCommand(listCommand());
+    .description('Shows which merges made identities what they are, and undoes them.')
+    .addCommand(listCommand())
+    .addCommand(undoCommand());
 }
 
 function listCommand(): Command {
@@ -32,6 +34,58 @@ function listCommand(): Command {
       });
       print(json ? `${JSON.stringify(merges)}\n` : table(mergeRows(merges)));
     });
+}
+
+interface UndoFlags {
+  readonly reason: string;
+  readonly dryRun?: boolean;
+  readonly tenant?: string;
+  readonly json?: true;
+}
+
+function undoCommand(): Command {
+  return new Command('undo')
+    .description('Undoes a merge: its identity falls into two, and a rule keeps its identifiers apart.')
+    .argument('<mergeId>', 'as `merges list` shows it', readWholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .requiredOption('--reason <text>', 'why; it is recorded, so put no identifiers in it')
+    .option('--dry-run', 'tell what would be, and write nothing')
+    .option('--tenant <name>', 'tenant of the merge (default: the only tenant)')
+    .option('--json', 'as JSON')
+    .action(async (mergeId: number, { reason, dryRun = false, tenant, json }: UndoFlags) => {
+      const { readBody } = await import('../identity/api/dto/read-body.js');
+      const { UndoRequest } = await import('../identity/api/dto/undo.request.js');
+      const { ChangeResponse: Shown } = await import('../identity/api/dto/change.response.js');
+      const body = readBody(UndoRequest, { reason }, 'reject');
+      const change = await ask(tenant, async (service) => {
+        const call = changeOf(service, 'merges undo', dryRun);
+        return new Shown(await service.changes.undo(call, mergeId, body));
+      });
+      print(json ? `${JSON.stringify(change)}\n` : undoText(change, mergeId, dryRun));
+    });
+}
+
+function undoText(change: ChangeResponse, mergeId: number, isDryRun: boolean): string {
+  const heading = !change.changed
+    ? `Merge ${mergeId} was undone before.\n`
+    : isDryRun
+      ? `Merge ${mergeId} would be undone. These identities would be left:\n`
+      : `Undid merge ${mergeId} by change ${change.changeId}. These identities are left:\n`;
+  const identities = change.identities.map(({ contact }) => [
+    String(contact.primaryContactId),
+    String(contact.secondaryContactIds.length + 1),
+    contact.emails.join(', ') || '-',
+    contact.phoneNumbers.join(', ') || '-',
+  ]);
+  const rules = change.rules.map(
+    ({ id, identifiers }) =>
+      `${id === null ? 'A rule would keep' : `Rule ${id} keeps`} ${named(identifiers)} apart.\n`,
+  );
+  return [
+    heading,
+    table([['ID', 'CONTACTS', 'EMAILS', 'PHONE NUMBERS'], ...identities]),
+    ...rules,
+    ...(change.assumed ? ['This rests on evidence that was not recorded, but worked out later.\n'] : []),
+  ].join('');
 }
 
 /** A table of merges, with its heading. */

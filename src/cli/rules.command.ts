@@ -1,17 +1,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { ChangeCall } from '../identity/change-writer.js';
 import type { Rule } from '../identity/domain/rules.js';
 import { FILE_FORMATS, formatOf, TransferError, type FileFormat } from '../transfer/files.js';
 import { ENCODINGS, type Encoding } from '../transfer/import/records/input.js';
 import type { OpenService } from '../transfer/open-service.js';
 import { readContactId, readWholeNumber } from './arguments.js';
-import { ask } from './ask.js';
+import { ACTOR, ask, changeOf } from './ask.js';
 import { isReadEnough } from './export.command.js';
 import { readDelimiter, stoppedBySignals } from './import.command.js';
 import { minute, print, printError, table } from './output.js';
 
-/** Who is recorded as the author of what a command changes. */
-const ACTOR = 'cli';
 const PAGE_SIZE = 200;
 
 export function rulesCommand(): Command {
@@ -46,7 +43,7 @@ function addCommand(): Command {
       const settings = loadSettings();
       const body = readRule({ identifiers: [one, other], reason: flags.reason }, settings);
       const { isChanged, rules } = await ask(flags.tenant, (service) =>
-        service.changes.makeRule(callOf(service, 'rules add', flags.dryRun ?? false), body),
+        service.changes.makeRule(changeOf(service, 'rules add', flags.dryRun ?? false), body),
       );
       const [rule] = rules;
       print(
@@ -95,7 +92,7 @@ function removeCommand(): Command {
       const { DeleteRuleRequest } = await import('../identity/api/dto/rule.request.js');
       const body = readBody(DeleteRuleRequest, { reason }, 'reject');
       await ask(tenant, (service) =>
-        service.changes.deleteRule(callOf(service, 'rules remove', false), id, body),
+        service.changes.deleteRule(changeOf(service, 'rules remove', false), id, body),
       );
       print(`Deleted rule ${id}\n`);
     });
@@ -219,10 +216,6 @@ function exportCommand(): Command {
         }
       }
     });
-}
-
-function callOf({ tenantId }: OpenService, route: string, isDryRun: boolean): ChangeCall {
-  return { tenantId, actor: ACTOR, isDryRun, ifMatch: null, route, idempotencyKey: null };
 }
 
 async function allRules({ reading, tenantId }: OpenService, contactId: number | null): Promise<Rule[]> {
