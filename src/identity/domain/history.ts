@@ -110,10 +110,11 @@ function inOrder(a: EventKey, b: EventKey): number {
 }
 
 function arrival(
-  { id, recordedAt, joinedId, isAssumed }: RecordedContact,
+  { id, recordedAt, joinedId, isAssumed, firstJoinedId }: RecordedContact,
   missing: ReadonlyMap<number, number>,
 ): HistoryEvent {
-  const attachedTo = missing.get(id) ?? joinedId;
+  const isChanged = firstJoinedId !== undefined;
+  const attachedTo = isChanged ? firstJoinedId : (missing.get(id) ?? joinedId);
   return {
     type: attachedTo === null ? 'created' : 'linked',
     at: recordedAt,
@@ -121,7 +122,7 @@ function arrival(
     contactIds: attachedTo === null ? [id] : [id, attachedTo],
     mergeId: null,
     change: null,
-    isAssumed: attachedTo !== null && (isAssumed || missing.has(id)),
+    isAssumed: attachedTo !== null && !isChanged && (isAssumed || missing.has(id)),
   };
 }
 

@@ -10,6 +10,8 @@ export interface RecordedContact extends EvidentContact {
   readonly deletedAt: number | null;
   /** Whether `joinedId` was reconstructed later, because it was not recorded. */
   readonly isAssumed: boolean;
+  /** What it attached to when it came, if a change attached it to another contact since; absent: that is `joinedId`, or not read. */
+  readonly firstJoinedId?: number | null;
 }
 
 /** The state that a contact had until a moment, when its link, its date or its values changed. */

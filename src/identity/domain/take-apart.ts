@@ -280,8 +280,8 @@ function touchedRow(
   const isStripped = contact.identifiers.length !== before.identifiers.length;
   const edge = joined.get(id) ?? { toId: null, isAssumed: false };
   const isRehung = edge.toId !== joinedId || (joinedId !== null && edge.isAssumed !== isAssumed);
-  const leavesPast = linkedId !== oldLinkedId || isDated || isStripped;
-  return leavesPast || isRehung || linkedId === null || ruledIds.has(id)
+  const leavesPast = linkedId !== oldLinkedId || isDated || isStripped || isRehung;
+  return leavesPast || linkedId === null || ruledIds.has(id)
     ? [
         {
           id,

@@ -12,7 +12,7 @@ export interface TouchedRow {
   readonly identifiers?: readonly Identifier[];
   /** What it is attached to from now on; absent: that stays. */
   readonly joined?: Joined;
-  /** Whether its link, its date or its identifiers change, so that its present state must be kept. */
+  /** Whether its link, its date, its identifiers or what it is attached to change, so that its present state must be kept. */
   readonly leavesPast: boolean;
 }
 

@@ -630,15 +630,23 @@ function idsOf(drawn: unknown): number[] {
 
 type RealId = (id: number) => number;
 
-/** The present state of the rows whose link or date changes. */
+/** The present state of the rows that change. */
 function keepPast(
   tenantId: number,
   touched: readonly TouchedRow[],
   changeId: number | null,
   now: number,
 ): Query[] {
-  const ids = touched.filter(({ leavesPast }) => leavesPast).map(({ id }) => id);
-  return partsOf(ids).map((part) => [sql.KEEP_PAST, tenantId, part, now, changeId]);
+  // An edge that is only assumed was never recorded, so there is nothing to keep of it.
+  const isRejoined = ({ joined }: TouchedRow): boolean => joined !== undefined && !joined.isAssumed;
+  return partsOf(touched.filter(({ leavesPast }) => leavesPast)).map((rows) => [
+    sql.KEEP_PAST,
+    tenantId,
+    rows.map(({ id }) => id),
+    now,
+    changeId,
+    rows.filter(isRejoined).map(({ id }) => id),
+  ]);
 }
 
 function insertChange(

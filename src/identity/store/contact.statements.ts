@@ -109,14 +109,15 @@ export const DRAW: Statement = {
 };
 
 /**
- * $2 ids, $3 time, $4 change (null: none) → records the present state, until that time, of rows whose link or date is about
- * to change.
+ * $2 ids, $3 time, $4 change (null: none), $5 those of the ids that are about to be attached to another contact → records the
+ * present state, until that time, of rows that are about to change.
  */
 export const KEEP_PAST: Statement = {
   name: 'contact_past_insert',
   text: `insert into contact_past
-      (tenant_id, contact_id, until, linked_id, created_at, email, phone_number, identifiers, change_id)
-    select tenant_id, id, ${timeOf('$3')}, linked_id, created_at, email, phone_number, identifiers, $4::bigint
+      (tenant_id, contact_id, until, linked_id, created_at, email, phone_number, identifiers, change_id, joined_id)
+    select tenant_id, id, ${timeOf('$3')}, linked_id, created_at, email, phone_number, identifiers, $4::bigint,
+      case when id = any($5::bigint[]) then coalesce(joined_id, 0) end
     from contact where tenant_id = $1 and id = any($2::bigint[])`,
 };
 

@@ -74,15 +74,20 @@ export class IdentityRecords {
     return this.inOneSnapshot(tenantId, async (transaction) => {
       const evidence = await loadEvidence(transaction, this.contacts.kinds, tenantId, [contactId]);
       const contacts = evidence.identities.flatMap((identity) => identity.contacts);
+      const ids = contacts.map(({ id }) => id);
       const changeIds = evidence.merges.flatMap(({ changeId, undone }) => [changeId, undone?.changeId]);
-      const [rows = []] = await transaction.send([
-        sql.LOAD_CHANGES,
-        tenantId,
-        contacts.map(({ id }) => id),
-        [...new Set(changeIds)].filter((id) => id !== null && id !== undefined),
-        [...new Set(contacts.map(({ deletedAt }) => deletedAt))].filter((at) => at !== null),
-      ]);
-      return { ...evidence, changes: rows.map(changeOf) };
+      const [rows = [], joins = []] = await transaction.send(
+        [
+          sql.LOAD_CHANGES,
+          tenantId,
+          ids,
+          [...new Set(changeIds)].filter((id) => id !== null && id !== undefined),
+          [...new Set(contacts.map(({ deletedAt }) => deletedAt))].filter((at) => at !== null),
+        ],
+        [sql.LOAD_FIRST_JOINS, tenantId, ids],
+      );
+      const identities = withFirstJoins(evidence.identities, joins);
+      return { ...evidence, identities, changes: rows.map(changeOf) };
     });
   }
 
@@ -205,6 +210,19 @@ export class IdentityRecords {
     this.session ??= openSession(this.contacts.getEntityManager());
     return this.session;
   }
+}
+
+function withFirstJoins(identities: readonly RecordedIdentity[], joins: readonly Row[]): RecordedIdentity[] {
+  const firstJoinedIds = new Map(
+    joins.map((row) => [Number(row.contact_id), Number(row.joined_id) || null] as const),
+  );
+  return identities.map(({ primaryId, contacts }) => ({
+    primaryId,
+    contacts: contacts.map((contact) => {
+      const firstJoinedId = firstJoinedIds.get(contact.id);
+      return firstJoinedId === undefined ? contact : { ...contact, firstJoinedId };
+    }),
+  }));
 }
 
 function changeOf(row: Row): MadeChange {

@@ -122,6 +122,14 @@ export const LOAD_CHANGES: Statement = {
   where c.is_changed`,
 };
 
+/** $2 contacts → what those that were attached to another contact later were attached to at first; 0: to none. */
+export const LOAD_FIRST_JOINS: Statement = {
+  name: 'contact_past_first_joins',
+  text: `select p.* from unnest($2::bigint[]) u(id) cross join lateral (
+    select contact_id, joined_id from contact_past
+    where tenant_id = $1 and contact_id = u.id and until > ${time('0')} and joined_id is not null order by until limit 1) p`,
+};
+
 /** All that a transaction reads comes from one snapshot, which is taken with its first statement. */
 export const ONE_SNAPSHOT: Statement = {
   name: 'reading_snapshot',

@@ -40,6 +40,15 @@ const phone = (value: string): object => ({ kind: 'phoneNumber', value });
 
 const rows = (): Promise<unknown> => storedRows(database);
 
+interface Event {
+  readonly type: string;
+  readonly contactIds: readonly number[];
+}
+
+async function history(id: number): Promise<Event[]> {
+  return (await app.client.send<{ events: Event[] }>('GET', `/contacts/${id}/history`)).body.events;
+}
+
 test('a contact leaves with all its identifiers, and the others lose these', async () => {
   const { status, body } = await split({ contactId: 2, contactIds: [3] });
   expect({ status, body }).toMatchObject({
@@ -134,11 +143,23 @@ test('a merge whose sighting is torn apart is undone by the split', async () => 
   expect(body.rules).toHaveLength(4);
 });
 
-test('the history tells the split on both sides', async () => {
+test('the history tells the split on both sides, and still what each contact attached to at first', async () => {
   const { body } = await split({ contactIds: [3] });
-  for (const id of [1, 3]) {
-    const history = await app.client.send<{ events: object[] }>('GET', `/contacts/${id}/history`);
-    expect(history.body.events).toContainEqual(
+  const histories = await Promise.all([1, 3].map((id) => history(id)));
+  const arrivals = histories.map((events) =>
+    events
+      .filter(({ type }) => ['created', 'linked'].includes(type))
+      .map(({ type, contactIds }) => [type, contactIds]),
+  );
+  expect(arrivals).toEqual([
+    [
+      ['created', [1]],
+      ['linked', [2, 1]],
+    ],
+    [['linked', [3, 1]]],
+  ]);
+  for (const events of histories) {
+    expect(events).toContainEqual(
       expect.objectContaining({ type: 'split', changeId: body.changeId, reason: REASON, contactIds: [1, 3] }),
     );
   }

@@ -259,10 +259,13 @@ export class MemoryStore {
         `contact ${row.id} is given a later date`,
       );
       const isOther =
-        linkedId !== row.linkedId || touch.createdAt !== undefined || touch.identifiers !== undefined;
+        linkedId !== row.linkedId ||
+        touch.createdAt !== undefined ||
+        touch.identifiers !== undefined ||
+        touch.joined !== undefined;
       ensure(
         touch.leavesPast === isOther,
-        `contact ${row.id} leaves a past if its link, date or identifiers change, and only then`,
+        `contact ${row.id} leaves a past if its link, date, identifiers or edge change, and only then`,
       );
       return {
         ...row,

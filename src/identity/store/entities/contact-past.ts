@@ -24,6 +24,7 @@ const ContactPastSchema = defineEntity({
     phoneNumber: p.text().strictNullable(),
     identifiers: p.json<Record<string, string>>().strictNullable(),
     changeId: p.bigint('number').strictNullable(),
+    joinedId: p.bigint('number').strictNullable(),
   },
   indexes: [
     {
@@ -34,6 +35,9 @@ const ContactPastSchema = defineEntity({
   ],
 });
 
-/** The state that a contact had until a moment: written when its link, its date or its values change, and only then. */
+/**
+ * The state that a contact had until a moment: written when its link, its date, its values or what it is attached to change, and
+ * only then. `joinedId` only in the last case; 0: it was attached to nothing.
+ */
 export class ContactPast extends ContactPastSchema.class {}
 ContactPastSchema.setClass(ContactPast);
