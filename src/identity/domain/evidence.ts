@@ -32,9 +32,15 @@ export function missingEvidence(
   merges: readonly MergeEdge[],
 ): Map<number, number> {
   const trees = new Trees();
-  rows.forEach(({ id, joinedId }) => joinedId !== null && trees.join(id, joinedId));
-  merges.forEach(({ leftId, rightId }) => trees.join(leftId, rightId));
+  const ids = new Set(rows.map(({ id }) => id));
+  let joints = 0;
+  for (const [one, other] of recordedEdges(rows, merges)) {
+    joints += trees.join(one, other) && ids.has(one) && ids.has(other) ? 1 : 0;
+  }
   const missing = new Map<number, number>();
+  if (joints === rows.length - 1) {
+    return missing;
+  }
   const attach = (id: number, joinedId: number): void => {
     if (trees.join(id, joinedId)) {
       missing.set(id, joinedId);
@@ -47,9 +53,7 @@ export function missingEvidence(
   for (const isOlderOnly of [true, false]) {
     for (const row of beginners.filter(({ id }) => !missing.has(id))) {
       const akin = row.identifiers
-        .flatMap(
-          (identifier) => carriers.get(identifier)!.find(({ id }) => !trees.areJoined(row.id, id)) ?? [],
-        )
+        .flatMap((identifier) => firstApart(trees, carriers.get(identifier)!, row.id) ?? [])
         .toSorted(byAge)[0];
       if (akin !== undefined && !(isOlderOnly && byAge(row, akin) < 0)) {
         attach(row.id, akin.id);
@@ -60,16 +64,49 @@ export function missingEvidence(
   return missing;
 }
 
+function recordedEdges(
+  rows: readonly EvidentContact[],
+  merges: readonly MergeEdge[],
+): (readonly [number, number])[] {
+  const attached = rows.flatMap(({ id, joinedId }) => (joinedId === null ? [] : [[id, joinedId] as const]));
+  return [...attached, ...merges.map(({ leftId, rightId }) => [leftId, rightId] as const)];
+}
+
+/** The rows that carry an identifier, by age. */
+interface Carriers {
+  readonly rows: Contact[];
+  /** Those before this place are in the tree of the first one, which they never leave. */
+  apart: number;
+}
+
+/**
+ * The first of the carriers that is not in the tree of a contact.
+ *
+ * Looks at no carrier twice in vain: thousands may carry one number, and looking through all of them for each of them would
+ * take the square of that.
+ */
+function firstApart(trees: Trees, carriers: Carriers, contactId: number): Contact | undefined {
+  const { rows } = carriers;
+  const [first] = rows;
+  if (first === undefined || !trees.areJoined(first.id, contactId)) {
+    return first;
+  }
+  while (carriers.apart < rows.length && trees.areJoined(first.id, rows[carriers.apart]!.id)) {
+    carriers.apart++;
+  }
+  return rows[carriers.apart];
+}
+
 /** The rows that carry each identifier, in the order given. */
-function carriersOf(rows: readonly Contact[]): IdentifierMap<Contact[]> {
-  const carriers = new IdentifierMap<Contact[]>();
+function carriersOf(rows: readonly Contact[]): IdentifierMap<Carriers> {
+  const carriers = new IdentifierMap<Carriers>();
   for (const row of rows) {
     for (const identifier of row.identifiers) {
       const known = carriers.get(identifier);
       if (known === undefined) {
-        carriers.set(identifier, [row]);
+        carriers.set(identifier, { rows: [row], apart: 1 });
       } else {
-        known.push(row);
+        known.rows.push(row);
       }
     }
   }

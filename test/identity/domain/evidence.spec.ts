@@ -50,6 +50,19 @@ describe('missing evidence', () => {
     expect(missingEvidence(1, rows, [])).toEqual(new Map([[3, 2]]));
   });
 
+  it('is found at once where thousands carry one number', () => {
+    const count = 20_000;
+    const lost = 7_777;
+    // each attached to the one before it, or was merged with it
+    const rows = Array.from({ length: count }, (_, i) =>
+      evident(i % 5 === 0 || i === lost ? null : i, i + 1, `${i}@hillvalley.edu`, '1'),
+    );
+    const merges = rows
+      .filter((_, i) => i % 5 === 0 && i > 0)
+      .map(({ id }) => ({ leftId: id - 1, rightId: id }));
+    expect(missingEvidence(1, rows, merges)).toEqual(new Map([[lost + 1, 1]]));
+  });
+
   it('makes a tree of whatever part of the evidence of a random history is lost, and nothing is lost of a whole one', () => {
     let found = 0;
     fc.assert(
