@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { retryUnavailable } from '../database/session/unavailable.js';
 import type { IdentityView, Sighting } from './domain/contact.js';
 import {
   edgesOf,
@@ -15,7 +14,10 @@ import { lookUp, type Match } from './domain/lookup.js';
 import { identityAt, type RecordedContact } from './domain/past.js';
 import type { Rule } from './domain/rules.js';
 import { ContactNotFoundError } from './identity.errors.js';
+import { LARGE_CONTACTS } from './large.js';
+import { ReadLanes } from './read-lanes.js';
 import { IdentityReader } from './store/identity-reader.js';
+import { turn } from './turns.js';
 import { IdentityRecords } from './store/identity-records.js';
 
 /** Why two contacts are one person: the way from the one to the other. */
@@ -43,11 +45,16 @@ export class ReadingService {
   constructor(
     private readonly reader: IdentityReader,
     private readonly records: IdentityRecords,
+    private readonly lanes: ReadLanes,
   ) {}
 
   /** The identities that have identifiers of a sighting; see {@link lookUp}. */
   async lookUp(tenantId: number, sighting: Sighting): Promise<Match[]> {
-    const snapshot = await retryUnavailable(() => this.reader.load({ tenantId, sightings: [sighting] }));
+    const selection = { tenantId, sightings: [sighting] };
+    const snapshot = await this.lanes.readAny(
+      () => this.reader.loadAtMost(LARGE_CONTACTS, selection),
+      () => this.reader.load(selection),
+    );
     return lookUp(snapshot, sighting);
   }
 
@@ -57,8 +64,12 @@ export class ReadingService {
    * @param at in µs since 1970
    */
   async findAt(tenantId: number, contactId: number, at: number): Promise<IdentityView | null> {
-    const { contacts, past } = await retryUnavailable(() => this.records.at(tenantId, contactId, at));
-    return identityAt(contactId, contacts, past, at);
+    const { view } = await this.ofAnySize(async (maxRows) => {
+      const found = await this.records.at(tenantId, contactId, at, maxRows);
+      await turn(found?.contacts.length ?? 0);
+      return found && { view: identityAt(contactId, found.contacts, found.past, at) };
+    });
+    return view;
   }
 
   /**
@@ -70,9 +81,17 @@ export class ReadingService {
     tenantId: number,
     contactId: number,
   ): Promise<{ contacts: readonly RecordedContact[]; edges: readonly EvidenceEdge[] }> {
-    const { identities, merges } = await retryUnavailable(() => this.records.evidence(tenantId, [contactId]));
-    const { primaryId, contacts } = identityOf(identities, contactId);
-    return { contacts: oldestFirst(contacts), edges: edgesOf(primaryId, contacts, merges) };
+    return this.ofAnySize(async (maxRows) => {
+      const found = await this.records.evidence(tenantId, [contactId], maxRows);
+      if (found === null) {
+        return null;
+      }
+      const { primaryId, contacts } = identityOf(found.identities, contactId);
+      await turn(contacts.length);
+      const edges = edgesOf(primaryId, contacts, found.merges);
+      await turn(contacts.length);
+      return { contacts: oldestFirst(contacts), edges };
+    });
   }
 
   /**
@@ -81,19 +100,26 @@ export class ReadingService {
    * @throws {ContactNotFoundError} if one of them was never there
    */
   async explain(tenantId: number, fromId: number, toId: number): Promise<Connection | Separation> {
-    const { identities, merges, rules } = await retryUnavailable(() =>
-      this.records.between(tenantId, [fromId, toId]),
-    );
-    const [one, other] = [identityOf(identities, fromId), identityOf(identities, toId)];
-    if (one !== other) {
-      return { rules, undoneMerges: undoneBetween(one.contacts, other.contacts, merges) };
-    }
-    const path = pathBetween(edgesOf(one.primaryId, one.contacts, merges), fromId, toId);
-    if (path === null) {
-      throw new Error(`the evidence of identity ${one.primaryId} does not connect its contacts`);
-    }
-    const byId = new Map(one.contacts.map((contact) => [contact.id, contact]));
-    return { path, contacts: [fromId, ...path.map((edge) => edge.toId)].map((id) => byId.get(id)!) };
+    return this.ofAnySize<Connection | Separation>(async (maxRows) => {
+      const found = await this.records.between(tenantId, [fromId, toId], maxRows);
+      if (found === null) {
+        return null;
+      }
+      const { identities, merges, rules } = found;
+      const [one, other] = [identityOf(identities, fromId), identityOf(identities, toId)];
+      if (one !== other) {
+        return { rules, undoneMerges: undoneBetween(one.contacts, other.contacts, merges) };
+      }
+      await turn(one.contacts.length);
+      const edges = edgesOf(one.primaryId, one.contacts, merges);
+      await turn(edges.length);
+      const path = pathBetween(edges, fromId, toId);
+      if (path === null) {
+        throw new Error(`the evidence of identity ${one.primaryId} does not connect its contacts`);
+      }
+      const byId = new Map(one.contacts.map((contact) => [contact.id, contact]));
+      return { path, contacts: [fromId, ...path.map((edge) => edge.toId)].map((id) => byId.get(id)!) };
+    });
   }
 
   /**
@@ -107,11 +133,14 @@ export class ReadingService {
     after: EventKey | null,
     limit: number,
   ): Promise<Page<HistoryEvent>> {
-    const { identities, merges, changes } = await retryUnavailable(() =>
-      this.records.history(tenantId, contactId),
-    );
-    const { primaryId, contacts } = identityOf(identities, contactId);
-    return eventsAfter(historyOf(primaryId, contacts, merges, changes), after, limit);
+    return this.ofAnySize(async (maxRows) => {
+      const found = await this.records.history(tenantId, contactId, maxRows);
+      if (found === null) {
+        return null;
+      }
+      const { primaryId, contacts } = identityOf(found.identities, contactId);
+      return eventsAfter(historyOf(primaryId, contacts, found.merges, found.changes), after, limit);
+    });
   }
 
   /**
@@ -126,12 +155,9 @@ export class ReadingService {
     after: number | null,
     limit: number,
   ): Promise<Page<RecordedMerge>> {
-    const merges = await retryUnavailable(() =>
-      this.records.merges(tenantId, contactId, after ?? 0, limit + 1),
+    const merges = await this.ofAnySize((maxRows) =>
+      this.records.merges(tenantId, contactId, after ?? 0, limit + 1, maxRows),
     );
-    if (merges === null) {
-      throw new ContactNotFoundError(contactId);
-    }
     return { items: merges.slice(0, limit), isLast: merges.length <= limit };
   }
 
@@ -148,15 +174,24 @@ export class ReadingService {
     after: number | null,
     limit: number,
   ): Promise<Page<Rule>> {
-    const rules = await retryUnavailable(() =>
+    const rules = await this.ofAnySize((maxRows) =>
       contactId === null
         ? this.records.rules(tenantId, after ?? 0, limit + 1)
-        : this.records.rulesOf(tenantId, contactId, after ?? 0, limit + 1),
+        : this.records.rulesOf(tenantId, contactId, after ?? 0, limit + 1, maxRows),
     );
-    if (rules === null) {
-      throw new ContactNotFoundError(contactId!);
-    }
     return { items: rules.slice(0, limit), isLast: rules.length <= limit };
+  }
+
+  /**
+   * Reads about identities that may be large.
+   *
+   * @param read null if there are more contacts to read than `maxRows` (null: any number)
+   */
+  private async ofAnySize<T>(read: (maxRows: number | null) => Promise<T | null>): Promise<T> {
+    return this.lanes.readAny(
+      () => read(LARGE_CONTACTS),
+      async () => (await read(null))!,
+    );
   }
 }
 

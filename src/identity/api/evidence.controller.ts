@@ -9,6 +9,8 @@ import { ReadingService } from '../reading.service.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import {
   ConnectionResponse,
+  ContactDto,
+  EdgeDto,
   EVIDENCE_ANSWERS,
   EVIDENCE_SCHEMA,
   EvidenceResponse,
@@ -17,10 +19,12 @@ import {
 import { eventOf, HistoryResponse } from './dto/history.response.js';
 import { MergesResponse, UndoneBy } from './dto/merge.response.js';
 import { ApiPage, idOf, readAfter, readLimit } from './dto/page.js';
-import { jsonStream } from './json-stream.js';
+import { LARGE_CONTACTS } from '../large.js';
+import { MadeWhenSent } from './json-stream.js';
+import { LargeAnswers } from './large-answers.js';
 
-/** Contacts from which on evidence is sent as it is read. */
-const LARGE_CONTACTS = 1_000;
+/** Memory of a contact with its edge, roughly. */
+const CONTACT_BYTES = 1_000;
 
 const CONTACT_ID = { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER } as const;
 const ID = {
@@ -43,7 +47,10 @@ const EXAMPLES = [
 @ApiTags('evidence')
 @Controller()
 export class EvidenceController {
-  constructor(private readonly reading: ReadingService) {}
+  constructor(
+    private readonly reading: ReadingService,
+    private readonly largeAnswers: LargeAnswers,
+  ) {}
 
   @Get('contacts/:id/evidence')
   @RequiresScope('read')
@@ -76,8 +83,12 @@ export class EvidenceController {
       return this.explain(tenantId, id, TO.transform(to as string));
     }
     const { contacts, edges } = await answerInTime(this.reading.evidence(tenantId, id));
-    const answer = new EvidenceResponse(contacts, edges);
-    return contacts.length < LARGE_CONTACTS ? answer : jsonStream(answer);
+    return contacts.length < LARGE_CONTACTS
+      ? new EvidenceResponse(contacts, edges)
+      : this.largeAnswers.lists(contacts.length * CONTACT_BYTES, {
+          contacts: new MadeWhenSent(contacts, (contact) => new ContactDto(contact)),
+          edges: new MadeWhenSent(edges, (edge) => new EdgeDto(edge)),
+        } satisfies Record<keyof EvidenceResponse, unknown>);
   }
 
   private async explain(

@@ -7,6 +7,7 @@ import { OverloadedError } from '../../http/problems/problem.errors.js';
 import { MAX_WAIT_MS } from '../batching/call.js';
 import { LARGE_CONTACTS } from '../large.js';
 import { Limit } from '../limit.js';
+import { jsonStream } from './json-stream.js';
 
 /** Large answers that are built or sent at once. Each write of a chunk takes time from small answers. */
 const AT_ONCE = 4;
@@ -78,16 +79,40 @@ export class LargeAnswers {
       : this.stream(tenantId, answer);
   }
 
+  /**
+   * The body of an answer with long lists, see {@link jsonStream}.
+   *
+   * @param bytes memory that the lists take until they are read, roughly
+   * @throws {OverloadedError} as {@link of}
+   */
+  async lists(bytes: number, answer: object): Promise<StreamableFile> {
+    return this.inPlace(async () => {
+      const stream = jsonStream(answer);
+      this.hold(bytes, stream);
+      stream.once('close', () => (this.unreadBytes -= bytes));
+      return { stream };
+    });
+  }
+
   private async stream(tenantId: number, answer: LargeAnswer): Promise<StreamableFile> {
-    const leave = await this.places.enter();
-    try {
+    return this.inPlace(async () => {
       const pieces = await this.piecesOf(tenantId, answer);
       const stream = Readable.from(chunksOf(pieces), { objectMode: false });
       this.holdUntilRead(pieces, stream);
+      return { stream, length: pieces.reduce((sum, piece) => sum + piece.length, 0) };
+    });
+  }
+
+  /** Sends an answer when it is its turn. */
+  private async inPlace(
+    build: () => Promise<{ readonly stream: Readable; readonly length?: number }>,
+  ): Promise<StreamableFile> {
+    const leave = await this.places.enter();
+    try {
+      const { stream, ...length } = await build();
       void sleep(PLACE_FOR_MS, undefined, { ref: false }).then(leave);
       stream.once('close', leave);
-      const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-      return new StreamableFile(stream, { type: 'application/json; charset=utf-8', length });
+      return new StreamableFile(stream, { type: 'application/json; charset=utf-8', ...length });
     } catch (error) {
       leave();
       throw error;
@@ -120,14 +145,21 @@ export class LargeAnswers {
 
   private holdUntilRead(pieces: readonly Buffer[], stream: Readable): void {
     const news = pieces.filter((piece) => !this.unread.has(piece));
-    const bytes = news.reduce((sum, { length }) => sum + length, 0);
+    this.hold(
+      news.reduce((sum, { length }) => sum + length, 0),
+      stream,
+    );
+    pieces.forEach((piece) => this.unread.set(piece, (this.unread.get(piece) ?? 0) + 1));
+    stream.once('close', () => pieces.forEach((piece) => this.release(piece)));
+  }
+
+  /** Counts memory as held, until somebody counts it as free again. */
+  private hold(bytes: number, stream: Readable): void {
     if (this.unreadBytes > 0 && this.unreadBytes + bytes > UNREAD_MAX_BYTES) {
       stream.destroy();
       throw tooManyAnswers();
     }
     this.unreadBytes += bytes;
-    pieces.forEach((piece) => this.unread.set(piece, (this.unread.get(piece) ?? 0) + 1));
-    stream.once('close', () => pieces.forEach((piece) => this.release(piece)));
   }
 
   private release(piece: Buffer): void {

@@ -1,14 +1,19 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, type StreamableFile } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequiresScope, TenantId } from '../../access/access.js';
 import { Settings } from '../../config/settings.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
+import { LARGE_CONTACTS } from '../large.js';
 import { ReadingService } from '../reading.service.js';
 import { SIGHTING_BODY, SIGHTING_EXAMPLES } from './dto/identify.request.js';
 import { LookupResponse } from './dto/lookup.response.js';
 import { readSighting } from './dto/read-sighting.js';
+import { LargeAnswers } from './large-answers.js';
+
+/** Memory of a contact in an answer, roughly. */
+const CONTACT_BYTES = 300;
 
 @ApiTags('identity')
 @Controller()
@@ -16,6 +21,7 @@ export class LookupController {
   constructor(
     private readonly reading: ReadingService,
     private readonly settings: Settings,
+    private readonly largeAnswers: LargeAnswers,
   ) {}
 
   @Post('lookup')
@@ -38,8 +44,14 @@ export class LookupController {
     },
     new DatabaseUnavailableError('the database is not reachable'),
   )
-  async lookUp(@TenantId() tenantId: number, @Body() body: unknown): Promise<LookupResponse> {
+  async lookUp(
+    @TenantId() tenantId: number,
+    @Body() body: unknown,
+  ): Promise<LookupResponse | StreamableFile> {
     const sighting = readSighting(body, this.settings);
-    return new LookupResponse(await answerInTime(this.reading.lookUp(tenantId, sighting)));
+    const matches = await answerInTime(this.reading.lookUp(tenantId, sighting));
+    const contacts = matches.reduce((sum, { view }) => sum + view.secondaryContactIds.length + 1, 0);
+    const answer = new LookupResponse(matches);
+    return contacts < LARGE_CONTACTS ? answer : this.largeAnswers.lists(contacts * CONTACT_BYTES, answer);
   }
 }

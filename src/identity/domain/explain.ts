@@ -118,13 +118,12 @@ export function pathBetween(
 ): EvidenceEdge[] | null {
   const edgesAt = new Map<number, EvidenceEdge[]>();
   for (const edge of edges) {
-    const back = { ...edge, fromId: edge.toId, toId: edge.fromId };
-    for (const each of [edge, back]) {
-      const known = edgesAt.get(each.fromId);
+    for (const end of [edge.fromId, edge.toId]) {
+      const known = edgesAt.get(end);
       if (known === undefined) {
-        edgesAt.set(each.fromId, [each]);
+        edgesAt.set(end, [edge]);
       } else {
-        known.push(each);
+        known.push(edge);
       }
     }
   }
@@ -132,8 +131,9 @@ export function pathBetween(
   const reached = new Map<number, EvidenceEdge | null>([[fromId, null]]);
   for (const id of reached.keys()) {
     for (const edge of edgesAt.get(id) ?? []) {
-      if (!reached.has(edge.toId)) {
-        reached.set(edge.toId, edge);
+      const next = otherEnd(edge, id);
+      if (!reached.has(next)) {
+        reached.set(next, edge);
       }
     }
   }
@@ -141,10 +141,16 @@ export function pathBetween(
     return null;
   }
   const path: EvidenceEdge[] = [];
-  for (let edge = reached.get(toId); edge !== null && edge !== undefined; edge = reached.get(edge.fromId)) {
-    path.push(edge);
+  for (let at = toId, edge = reached.get(at) ?? null; edge !== null; edge = reached.get(at) ?? null) {
+    const before = otherEnd(edge, at);
+    path.push({ ...edge, fromId: before, toId: at });
+    at = before;
   }
   return path.toReversed();
+}
+
+function otherEnd({ fromId, toId }: EvidenceEdge, id: number): number {
+  return fromId === id ? toId : fromId;
 }
 
 /** The undone merges between two identities: those that would join them if they were in force. */

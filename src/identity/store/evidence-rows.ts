@@ -1,7 +1,8 @@
 import type { Row, Transaction } from '../../database/session/sql-session.js';
-import type { Evidence, RecordedMerge } from '../domain/explain.js';
+import type { Evidence, RecordedIdentity, RecordedMerge } from '../domain/explain.js';
 import type { Kinds } from '../domain/kinds.js';
 import type { PastState, RecordedContact } from '../domain/past.js';
+import { mapInTurns } from '../turns.js';
 import { identifiersOf } from './identifier-columns.js';
 import * as sql from './reading.statements.js';
 
@@ -12,11 +13,26 @@ export async function loadEvidence(
   tenantId: number,
   contactIds: readonly number[],
 ): Promise<Evidence> {
-  const [rows = []] = await transaction.send([sql.LOAD_RECORDS, tenantId, contactIds]);
-  const identities = [...Map.groupBy(rows, ({ root }) => Number(root))].map(([primaryId, members]) => ({
-    primaryId,
-    contacts: members.map((row) => contactOf(kinds, row)),
-  }));
+  return (await loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, null))!;
+}
+
+/** Like {@link loadEvidence}; null if they have more contacts than `maxRows` (null: any number). */
+export async function loadEvidenceAtMost(
+  transaction: Transaction,
+  kinds: Kinds,
+  tenantId: number,
+  contactIds: readonly number[],
+  maxRows: number | null,
+): Promise<Evidence | null> {
+  const limit = maxRows && maxRows + 1;
+  const [rows = []] = await transaction.send([sql.LOAD_RECORDS, tenantId, contactIds, limit]);
+  if (maxRows !== null && rows.length > maxRows) {
+    return null;
+  }
+  const identities: RecordedIdentity[] = [];
+  for (const [primaryId, members] of Map.groupBy(rows, ({ root }) => Number(root))) {
+    identities.push({ primaryId, contacts: await mapInTurns(members, (row) => contactOf(kinds, row)) });
+  }
   const ids = rows.map(({ id }) => id);
   return { identities, merges: await loadMerges(transaction, kinds, tenantId, ids, 0, null) };
 }
@@ -36,7 +52,7 @@ export async function loadMerges(
   limit: number | null,
 ): Promise<RecordedMerge[]> {
   const [rows = []] = await transaction.send([sql.LOAD_MERGES, tenantId, contactIds, after, limit]);
-  return rows.map((row) => mergeOf(kinds, row));
+  return mapInTurns(rows, (row) => mergeOf(kinds, row));
 }
 
 export function mergeOf(kinds: Kinds, row: Row): RecordedMerge {

@@ -11,10 +11,15 @@ import type { PastState, RecordedContact } from '../domain/past.js';
 import type { Rule } from '../domain/rules.js';
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
-import { contactOf, loadEvidence, loadMerges, mergeOf, pastOf } from './evidence-rows.js';
+import { ContactNotFoundError } from '../identity.errors.js';
+import { mapInTurns } from '../turns.js';
+import { contactOf, loadEvidenceAtMost, loadMerges, mergeOf, pastOf } from './evidence-rows.js';
 import { keyColumns, ruleOf } from './identifier-columns.js';
 import * as sql from './reading.statements.js';
 import * as ruleSql from './rule.statements.js';
+
+/** How many contacts may be read; null: any number. */
+type MaxRows = number | null;
 
 /** The evidence of two contacts, and if their identities are two, the rules between these. */
 export interface EvidenceBetween extends Evidence {
@@ -32,31 +37,57 @@ export class IdentityRecords {
    * The contacts that may have belonged to the identity of a contact at a moment, and the states that they had until later.
    *
    * @param at in µs since 1970
+   * @returns null if there are more than `maxRows`
    */
   async at(
     tenantId: number,
     contactId: number,
     at: number,
-  ): Promise<{ contacts: RecordedContact[]; past: PastState[] }> {
+    maxRows: MaxRows,
+  ): Promise<{ contacts: RecordedContact[]; past: PastState[] } | null> {
     const session = await this.open();
-    const rows = await session.query([sql.LOAD_AT, tenantId, contactId, at], tenantId);
+    const limit = maxRows && maxRows + 1;
+    const rows = await session.query([sql.LOAD_AT, tenantId, contactId, at, limit], tenantId);
+    if (maxRows !== null && rows.length > maxRows) {
+      return null;
+    }
+    const { kinds } = this.contacts;
     return {
-      contacts: rows.map((row) => contactOf(this.contacts.kinds, row)),
-      past: rows.filter((row) => row.past_until !== null).map((row) => pastOf(this.contacts.kinds, row)),
+      contacts: await mapInTurns(rows, (row) => contactOf(kinds, row)),
+      past: await mapInTurns(
+        rows.filter((row) => row.past_until !== null),
+        (row) => pastOf(kinds, row),
+      ),
     };
   }
 
-  /** Why the identities of some contacts, deleted ones too, are one each. Ids of no contact are left out. */
-  async evidence(tenantId: number, contactIds: readonly number[]): Promise<Evidence> {
+  /**
+   * Why the identities of some contacts, deleted ones too, are one each. Ids of no contact are left out.
+   *
+   * @returns null if the identities have more than `maxRows` contacts
+   */
+  async evidence(
+    tenantId: number,
+    contactIds: readonly number[],
+    maxRows: MaxRows,
+  ): Promise<Evidence | null> {
     return this.inOneSnapshot(tenantId, (transaction) =>
-      loadEvidence(transaction, this.contacts.kinds, tenantId, contactIds),
+      loadEvidenceAtMost(transaction, this.contacts.kinds, tenantId, contactIds, maxRows),
     );
   }
 
   /** As {@link evidence}, for two contacts. */
-  async between(tenantId: number, contactIds: readonly [number, number]): Promise<EvidenceBetween> {
+  async between(
+    tenantId: number,
+    contactIds: readonly [number, number],
+    maxRows: MaxRows,
+  ): Promise<EvidenceBetween | null> {
     return this.inOneSnapshot(tenantId, async (transaction) => {
-      const evidence = await loadEvidence(transaction, this.contacts.kinds, tenantId, contactIds);
+      const { kinds } = this.contacts;
+      const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, maxRows);
+      if (evidence === null) {
+        return null;
+      }
       const [one, other] = evidence.identities;
       const areTwo = one !== undefined && other !== undefined;
       return {
@@ -70,9 +101,14 @@ export class IdentityRecords {
   async history(
     tenantId: number,
     contactId: number,
-  ): Promise<Evidence & { readonly changes: readonly MadeChange[] }> {
+    maxRows: MaxRows,
+  ): Promise<(Evidence & { readonly changes: readonly MadeChange[] }) | null> {
     return this.inOneSnapshot(tenantId, async (transaction) => {
-      const evidence = await loadEvidence(transaction, this.contacts.kinds, tenantId, [contactId]);
+      const { kinds } = this.contacts;
+      const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, [contactId], maxRows);
+      if (evidence === null) {
+        return null;
+      }
       const contacts = evidence.identities.flatMap((identity) => identity.contacts);
       const ids = contacts.map(({ id }) => id);
       const changeIds = evidence.merges.flatMap(({ changeId, undone }) => [changeId, undone?.changeId]);
@@ -99,20 +135,26 @@ export class IdentityRecords {
   }
 
   /**
-   * The merges that ever joined a contact of one's identity to another, by age; null if there is no such contact.
+   * The merges that ever joined a contact of one's identity to another, by age.
    *
    * @param after the last merge that was seen, or 0
+   * @returns null if the identity has more than `maxRows` contacts
+   * @throws {ContactNotFoundError}
    */
   async merges(
     tenantId: number,
     contactId: number,
     after: number,
     limit: number,
+    maxRows: MaxRows,
   ): Promise<RecordedMerge[] | null> {
     return this.inOneSnapshot(tenantId, async (transaction) => {
-      const [contacts = []] = await transaction.send([sql.LOAD_RECORDS, tenantId, [contactId]]);
-      const ids = contacts.map(({ id }) => id);
-      return ids.length === 0
+      const [rows = []] = await transaction.send([sql.LOAD_IDS, tenantId, contactId, maxRows && maxRows + 1]);
+      if (rows.length === 0) {
+        throw new ContactNotFoundError(contactId);
+      }
+      const ids = rows.map(({ id }) => id);
+      return maxRows !== null && ids.length > maxRows
         ? null
         : loadMerges(transaction, this.contacts.kinds, tenantId, ids, after, limit);
     });
@@ -129,14 +171,34 @@ export class IdentityRecords {
     return rows.map((row) => ruleOf(this.contacts.kinds, row));
   }
 
-  /** The rules about what one's identity has, by age, see {@link ownIn}; null if there is no such contact. */
-  async rulesOf(tenantId: number, contactId: number, after: number, limit: number): Promise<Rule[] | null> {
+  /**
+   * The rules about what one's identity has, by age, see {@link ownIn}.
+   *
+   * @returns null if the identity has more than `maxRows` contacts
+   * @throws {ContactNotFoundError}
+   */
+  async rulesOf(
+    tenantId: number,
+    contactId: number,
+    after: number,
+    limit: number,
+    maxRows: MaxRows,
+  ): Promise<Rule[] | null> {
     return this.inOneSnapshot(tenantId, async (transaction) => {
-      const [rows = []] = await transaction.send([sql.LOAD_RECORDS, tenantId, [contactId]]);
+      const { kinds } = this.contacts;
+      const [rows = []] = await transaction.send([
+        sql.LOAD_RECORDS,
+        tenantId,
+        [contactId],
+        maxRows && maxRows + 1,
+      ]);
       if (rows.length === 0) {
+        throw new ContactNotFoundError(contactId);
+      }
+      if (maxRows !== null && rows.length > maxRows) {
         return null;
       }
-      const contacts = rows.map((row) => contactOf(this.contacts.kinds, row));
+      const contacts = await mapInTurns(rows, (row) => contactOf(kinds, row));
       const own = await this.ownIn(transaction, tenantId, { primaryId: Number(rows[0]!.root), contacts });
       return this.rulesIn(transaction, tenantId, [...own.items()], after, limit);
     });

@@ -17,8 +17,8 @@ const MERGE = `id, survivor_id, merged_id, left_contact_id, right_contact_id, ca
       ends_assumed, change_id, undone_by, ${micros('created_at')} as created_at`;
 
 /**
- * $2 id of a contact, $3 a moment → every contact that may have belonged to its identity then, each with the state that it
- * had until a later moment, if any. None if the contact is unknown.
+ * $2 id of a contact, $3 a moment, $4 the most rows (null: all) → every contact that may have belonged to its identity then, each
+ * with the state that it had until a later moment, if any. None if the contact is unknown.
  *
  * A contact links to the primary of that moment either today or in a state that ended later.
  */
@@ -42,10 +42,11 @@ export const LOAD_AT: Statement = {
   left join lateral (
     select ${micros('until')} as past_until, linked_id as past_linked_id, ${micros('created_at')} as past_created_at,
       email as past_email, phone_number as past_phone_number, identifiers as past_identifiers
-    from contact_past where tenant_id = $1 and contact_id = m.id and until > ${time('$3')} order by until limit 1) p on true`,
+    from contact_past where tenant_id = $1 and contact_id = m.id and until > ${time('$3')} order by until limit 1) p on true
+  limit $4::bigint`,
 };
 
-/** $2 ids of contacts, deleted ones too → every row of their identities. */
+/** $2 ids of contacts, deleted ones too, $3 the most rows (null: all) → every row of their identities. */
 export const LOAD_RECORDS: Statement = {
   name: 'contact_load_records',
   text: `with r as materialized (
@@ -55,7 +56,20 @@ export const LOAD_RECORDS: Statement = {
     select ${CONTACT} from contact where tenant_id = $1 and id = r.root limit 1) c
   union all
   select r.root, c.* from r cross join lateral (
-    select ${CONTACT} from contact where tenant_id = $1 and linked_id = r.root offset 0) c`,
+    select ${CONTACT} from contact where tenant_id = $1 and linked_id = r.root offset 0) c
+  limit $3::bigint`,
+};
+
+/** $2 a contact, deleted ones too, $3 the most rows (null: all) → the ids of all contacts of its identity. */
+export const LOAD_IDS: Statement = {
+  name: 'contact_load_ids',
+  text: `with r as materialized (
+    select coalesce(linked_id, id) as root from contact where tenant_id = $1 and id = $2::bigint limit 1)
+  select root as id from r
+  union all
+  select c.id from r cross join lateral (
+    select id from contact where tenant_id = $1 and linked_id = r.root offset 0) c
+  limit $3::bigint`,
 };
 
 /**

@@ -3,6 +3,7 @@ import type { StreamableFile } from '@nestjs/common';
 import { Settings } from '../../../src/config/settings.js';
 import { OverloadedError } from '../../../src/http/problems/problem.errors.js';
 import { IdentityResponse } from '../../../src/identity/api/dto/identity.response.js';
+import { MadeWhenSent } from '../../../src/identity/api/json-stream.js';
 import { LargeAnswers } from '../../../src/identity/api/large-answers.js';
 import type { IdentityView } from '../../../src/identity/domain/contact.js';
 
@@ -151,6 +152,24 @@ describe('answers that are not read', () => {
     sent.forEach((each) => each.getStream().destroy());
     await new Promise((resolve) => setImmediate(resolve));
     expect(await read(await sut.of(TENANT, sizes[6]!))).toBe(JSON.stringify(sizes[6]));
+  });
+
+  test('with lists that are made when they are sent are refused beyond 64 MiB, too', async () => {
+    const sut = answers();
+    const items = Array.from({ length: 2_000 }, (_, i) => i);
+    const answer = { items: new MadeWhenSent(items, (item) => ({ id: item })), next: null };
+    const first = await sut.lists(40 * 1024 * 1024, answer);
+    await expect(sut.lists(40 * 1024 * 1024, answer)).rejects.toThrow(OverloadedError);
+    first.getStream().destroy();
+    await new Promise((resolve) => setImmediate(resolve));
+    const chunks: Buffer[] = [];
+    for await (const chunk of (await sut.lists(40 * 1024 * 1024, answer)).getStream()) {
+      chunks.push(chunk as Buffer);
+    }
+    expect(JSON.parse(Buffer.concat(chunks).toString())).toEqual({
+      items: items.map((id) => ({ id })),
+      next: null,
+    });
   });
 
   test('of one identity share their memory', async () => {
