@@ -234,6 +234,8 @@ test('tenants never meet', async () => {
     404,
   );
   const ruleId = await ruleOf('default');
+  const ruled = await app.client.send<{ rules: { actor: string }[] }>('GET', '/rules', undefined, ours);
+  expect(ruled.body.rules[0]!.actor).toMatch(/^[a-z0-9]{12} /);
   expect((await app.client.send('DELETE', `/rules/${ruleId}`, undefined, theirs)).status).toBe(404);
   expect(await app.client.send('GET', '/rules', undefined, theirs)).toMatchObject({ body: { rules: [] } });
   const merge = { contactIds: [b.primaryContactId, a.primaryContactId], reason: 'One customer' };

@@ -2,10 +2,11 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { command, type Finished } from '../support/command.js';
+import { Command, command, type Finished } from '../support/command.js';
 import type { TestDatabase } from '../support/database.js';
 import { useApp, useDatabase } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
+import { until } from '../support/until.js';
 
 const LORRAINE = 'email:lorraine@hillvalley.edu';
 const REASON = ['--reason', 'Two customers'];
@@ -250,6 +251,28 @@ describe('an import', () => {
     const { code, stderr } = await run('import', await file('odd.csv', content));
     expect(code).toBe(2);
     expect(stderr).toContain(reason);
+  });
+
+  test('that is stopped says how far it came, and goes on when it is repeated', async () => {
+    const lines = Array.from({ length: 6 }, (_, n) => `email,${n}@hillvalley.edu,phoneNumber,${n}\n`).join(
+      '',
+    );
+    const header = 'kind,value,otherKind,otherValue\n';
+    const args = ['rules', 'import', '-', '--format', 'csv', '--rejected', join(folder, 'stopped.csv')];
+    const stopped = new Command(args, { DATABASE_URL: database.url });
+    stopped.write(header + lines);
+    await until(async () => (await database.query('select from do_not_link where is_reverse')).length === 4);
+    stopped.kill('SIGTERM');
+    expect(await stopped.end()).toMatchObject({
+      code: 2,
+      stdout: expect.stringMatching(/^Stopped: 4 rows/),
+      stderr: expect.stringContaining('Run the same command again'),
+    });
+    const again = await command(args, { DATABASE_URL: database.url }, header + lines);
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Imported: 6 rows.*\n {2}2 rules made\n {2}4 were there already\n/),
+    });
   });
 
   test('would not replace its input', async () => {

@@ -114,8 +114,15 @@ export async function importRules(settings: Settings, options: RuleImportOptions
       throw error;
     }
   };
-  let rows: RuleRow[] | null;
-  while (!stop.aborted && (rows = await nextRows(records, places, options.reason, settings)) !== null) {
+  const next = (): Promise<RuleRow[] | null> =>
+    nextRows(records, places, options.reason, settings).catch((error: unknown) => {
+      // a pipe that is not read any further
+      if (stop.aborted) {
+        return null;
+      }
+      throw error;
+    });
+  for (let rows = await next(); rows !== null && !stop.aborted; rows = await next()) {
     const outcomes = await Promise.all(rows.map(make));
     outcomes.forEach((outcome) => tally[outcome]++);
     await rejected.add(rows.flatMap((row, i) => refusedRow(row, outcomes[i]!)));

@@ -310,6 +310,20 @@ describe('deleting a rule', () => {
   });
 
   test.each([
+    ['?dryRun=true', {}, 'dryRun'],
+    ['?dry_run=true', {}, 'dryRun'],
+    ['', { 'if-match': '"x"' }, 'If-Match'],
+  ])('is refused with what would not be heeded: %s %j', async (query, headers, field) => {
+    const { body } = await make(PAIR);
+    const path = `/rules/${body.rules[0]!.id}${query}`;
+    expect(await app.client.send('DELETE', path, undefined, headers)).toMatchObject({
+      status: 400,
+      body: { errors: [{ field }] },
+    });
+    expect((await list()).rules).toHaveLength(1);
+  });
+
+  test.each([
     ['4711', 404, 'rule-not-found'],
     ['0', 400, 'invalid-request'],
     ['x', 400, 'invalid-request'],

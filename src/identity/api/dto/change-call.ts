@@ -13,9 +13,15 @@ export const Changing = createParamDecorator((_: unknown, context: ExecutionCont
   readChangeCall(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
-/** The call for a deletion, which takes no `dryRun` and no `If-Match`. */
+/** The call for a deletion. It takes no `dryRun` and no `If-Match`, and refuses them: it would do more than was asked for. */
 export const Deleting = createParamDecorator((_: unknown, context: ExecutionContext): ChangeCall => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
+  if (readDryRun(request)) {
+    throw new InvalidRequestError([{ field: 'dryRun', message: 'a deletion has no dry run' }]);
+  }
+  if (request.headers['if-match'] !== undefined) {
+    throw new InvalidRequestError([{ field: 'If-Match', message: 'a deletion takes no If-Match' }]);
+  }
   return { ...callOf(request), isDryRun: false, ifMatch: null };
 });
 
