@@ -11,12 +11,8 @@ import {
   IdempotencyKeyReusedError,
   PreconditionFailedError,
 } from './identity.errors.js';
-import {
-  ContactRepository,
-  type Drawn,
-  type RecordedChange,
-  type Selection,
-} from './store/contact.repository.js';
+import { ContactRepository, type RecordedChange, type Selection } from './store/contact.repository.js';
+import type { Drawn } from './store/write-queries.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
 

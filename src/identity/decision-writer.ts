@@ -8,12 +8,8 @@ import { withRules } from './domain/rules.js';
 import { isNothing, type Writes } from './domain/writes.js';
 import { Conflict, ContentionError } from './identity.errors.js';
 import { IdentityMetrics } from './identity.metrics.js';
-import {
-  ContactRepository,
-  type Drawn,
-  type PlainSelection,
-  type Selection,
-} from './store/contact.repository.js';
+import { ContactRepository, type PlainSelection, type Selection } from './store/contact.repository.js';
+import type { Drawn } from './store/write-queries.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
 

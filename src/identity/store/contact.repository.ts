@@ -1,41 +1,31 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
+import type { Query, Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
 import type { ConflictCause } from '../identity.metrics.js';
 import { Conflict, IdempotencyKeyInFlightError } from '../identity.errors.js';
 import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
 import * as ruleSql from './rule.statements.js';
 import * as readingSql from './reading.statements.js';
-import type {
-  Claim,
-  Contact as ContactRow,
-  Identifier,
-  Identity,
-  Sighting,
-  Snapshot,
-} from '../domain/contact.js';
+import type { Contact as ContactRow, Identifier, Identity, Sighting, Snapshot } from '../domain/contact.js';
 import { STANDARD_KINDS } from '../domain/kinds.js';
 import { KnownRules, withRules, type Rule } from '../domain/rules.js';
-import {
-  realId,
-  type ChangeNote,
-  type Merge,
-  type Newcomer,
-  type TouchedRow,
-  type Writes,
-} from '../domain/writes.js';
+import { realId, type TouchedRow, type Writes } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
 import { loadEvidence, pastOf } from './evidence-rows.js';
 import { inSteps, partsOf } from './large-writes.js';
 import {
-  distinctKeyColumns,
-  identifierColumns,
-  identifiersOf,
-  keyColumns,
-  ruleOf,
-} from './identifier-columns.js';
+  changeInsertion,
+  drawFor,
+  reservationQueries,
+  ruleDeletions,
+  ruleInsertions,
+  rulesQuery,
+  writeQueries,
+  type Drawn,
+} from './write-queries.js';
+import { distinctKeyColumns, identifiersOf, ruleOf } from './identifier-columns.js';
 
 /**
  * The identities to read: those that share an identifier with the sightings, those of live contacts, or those of any contacts
@@ -55,20 +45,6 @@ interface EvidenceSelection {
   readonly sightings: readonly Sighting[];
   /** From when on past dates of the contacts are read, in µs since 1970; null: none. */
   readonly pastSince: number | null;
-}
-
-/** What was drawn for a decision when it was written. */
-export interface Drawn {
-  /** The ids of its newcomers, in order */
-  readonly freshIds: readonly number[];
-  /** The ids of its merges, in order */
-  readonly mergeIds: readonly number[];
-  /** The ids of the rules that it made, in order */
-  readonly ruleIds: readonly number[];
-  /** When it was written, in µs since 1970; 0: nothing was */
-  readonly now: number;
-  /** Null: it was not made by hand. */
-  readonly changeId: number | null;
 }
 
 /** A change that was made under an idempotency key. */
@@ -119,7 +95,10 @@ export class ContactRepository extends EntityRepository<Contact> {
   /** Reads the rules about the identifiers. */
   async loadRules(tenantId: number, identifiers: readonly Identifier[]): Promise<KnownRules> {
     const session = await this.open();
-    return this.rulesOf(identifiers, await session.query(this.rulesQuery(tenantId, identifiers), tenantId));
+    return this.rulesOf(
+      identifiers,
+      await session.query(rulesQuery(this.kinds, tenantId, identifiers), tenantId),
+    );
   }
 
   /** The change that was made under an idempotency key in the last 24 hours; null if there is none. */
@@ -223,7 +202,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         }
         let writes = decide(snapshot);
         while (writes.unknownRules.length > 0) {
-          const [ruleRows = []] = await begun.send(this.rulesQuery(tenantId, writes.unknownRules));
+          const [ruleRows = []] = await begun.send(rulesQuery(this.kinds, tenantId, writes.unknownRules));
           const found = this.rulesOf(writes.unknownRules, ruleRows);
           snapshot = withRules(snapshot, found);
           writes = decide(snapshot);
@@ -289,7 +268,7 @@ export class ContactRepository extends EntityRepository<Contact> {
       changeId,
       now,
     };
-    let queries = this.writeQueries(tenantId, writes, drawn);
+    let queries = writeQueries(this.kinds, tenantId, writes, drawn);
     const { takenClaims, keptReservations, freedReservations, liftedRules, change } = writes;
     if (takenClaims.length + keptReservations.length + freedReservations.length > 0) {
       await transaction.send(...queries);
@@ -299,7 +278,7 @@ export class ContactRepository extends EntityRepository<Contact> {
       }
     }
     if (liftedRules.length > 0) {
-      const deletions = this.deleteRules(tenantId, writes);
+      const deletions = ruleDeletions(this.kinds, tenantId, writes);
       const results = await transaction.send(...queries, ...deletions);
       queries = [];
       if (results.slice(-deletions.length).some((deleted) => deleted.length === 0)) {
@@ -308,11 +287,11 @@ export class ContactRepository extends EntityRepository<Contact> {
     }
     await transaction.commit(
       ...queries,
-      ...writes.rules.map((rule, i) => this.insertRule(tenantId, rule, drawn.ruleIds[i]!, drawn)),
+      ...ruleInsertions(this.kinds, tenantId, writes.rules, drawn),
       // last, after all that others may wait for: so that who waits for a key is waited for by nobody
       ...(change === null || changeId === null
         ? []
-        : insertChange(tenantId, change, changeId, (id) => realId(id, freshIds), now)),
+        : changeInsertion(tenantId, change, changeId, (id) => realId(id, freshIds), now)),
     );
     return drawn;
   }
@@ -324,24 +303,13 @@ export class ContactRepository extends EntityRepository<Contact> {
   private async areReserved(
     transaction: Transaction,
     tenantId: number,
-    { takenClaims, keptReservations, freedReservations, takenRuleIds, liftedRules }: Writes,
+    writes: Writes,
     freshIds: readonly number[],
   ): Promise<boolean> {
-    const queries = [
-      ...takenClaims.map((claim) => ({
-        identifier: claim,
-        query: this.claimQuery(sql.TAKE_CLAIM, tenantId, claim, freshIds),
-      })),
-      ...[...keptReservations, ...freedReservations].map((identifier) => ({
-        identifier,
-        query: this.identifierQuery(sql.KEEP_RESERVED, tenantId, identifier),
-      })),
-    ]
-      // all writers use the same order, as for claims
-      .toSorted(({ identifier: a }, { identifier: b }) => (a.kind + a.value < b.kind + b.value ? -1 : 1))
-      .map(({ query }) => query);
+    const { takenClaims, freedReservations, takenRuleIds, liftedRules } = writes;
+    const queries = reservationQueries(this.kinds, tenantId, writes, freshIds);
     const leaving = [...takenClaims, ...freedReservations];
-    const results = await transaction.send(...queries, this.rulesQuery(tenantId, leaving));
+    const results = await transaction.send(...queries, rulesQuery(this.kinds, tenantId, leaving));
     const found = new Set(results.at(-1)!.map((row) => Number(row.rule_id)));
     const expected = new Set([...takenRuleIds, ...liftedRules.map(({ id }) => id)]);
     return (
@@ -351,165 +319,9 @@ export class ContactRepository extends EntityRepository<Contact> {
     );
   }
 
-  /** In the order that the foreign keys require: a newcomer with an early date may be the primary that others link to. */
-  private writeQueries(tenantId: number, writes: Writes, drawn: Drawn): Query[] {
-    const { freshIds, changeId, now } = drawn;
-    const real = (id: number): number => realId(id, freshIds);
-    const { deletion } = writes;
-    return [
-      this.insertContacts(tenantId, writes.newcomers, real, now),
-      ...keepPast(tenantId, writes.touched, changeId, now),
-      ...relink(tenantId, writes.touched, real, now),
-      ...this.strip(tenantId, writes.touched),
-      ...rejoin(tenantId, writes.touched, real),
-      this.insertMerges(tenantId, writes.merges, drawn),
-      ...partsOf(writes.undoneMergeIds).map((ids): Query => [sql.UNDO_MERGES, tenantId, ids, changeId]),
-      ...partsOf(deletion?.contactIds ?? []).map((ids): Query => [sql.DELETE_CONTACTS, tenantId, ids, now]),
-      writes.ruledIds.length === 0 ? null : ([sql.MARK_RULED, tenantId, writes.ruledIds] as const),
-      this.insertClaims(tenantId, writes.claims, real),
-      this.insertReservations(tenantId, writes.reservations),
-      ...writes.movedClaims.map((claim) => this.claimQuery(sql.MOVE_CLAIM, tenantId, claim, freshIds)),
-      ...this.freeClaims(tenantId, deletion?.freedClaims ?? []),
-      ...(deletion?.reservedClaims ?? []).map((freed) =>
-        this.identifierQuery(sql.RESERVE_CLAIM, tenantId, freed),
-      ),
-    ].filter((query) => query !== null);
-  }
-
-  private strip(tenantId: number, touched: readonly TouchedRow[]): Query[] {
-    const stripped = touched.flatMap(({ id, identifiers }) =>
-      identifiers === undefined ? [] : [{ id, identifiers }],
-    );
-    return partsOf(stripped.toSorted((a, b) => a.id - b.id)).map((rows) => [
-      sql.SET_IDENTIFIERS,
-      tenantId,
-      rows.map(({ id }) => id),
-      ...identifierColumns(this.kinds, rows),
-    ]);
-  }
-
-  private insertClaims(tenantId: number, claims: readonly Claim[], real: RealId): Query | null {
-    return claims.length === 0
-      ? null
-      : [
-          sql.INSERT_CLAIMS,
-          tenantId,
-          ...keyColumns(this.kinds, claims),
-          claims.map(({ contactId }) => real(contactId)),
-        ];
-  }
-
-  private freeClaims(tenantId: number, claims: readonly Identifier[]): Query[] {
-    const byKind = Map.groupBy(claims, ({ kind }) => this.kinds.named(kind).number);
-    return [...byKind].flatMap(([number, ofKind]) =>
-      partsOf(ofKind).map((part): Query => [
-        sql.FREE_CLAIMS,
-        tenantId,
-        number,
-        part.map(({ value }) => value),
-      ]),
-    );
-  }
-
-  private insertReservations(tenantId: number, reservations: readonly Identifier[]): Query | null {
-    return reservations.length === 0
-      ? null
-      : [sql.INSERT_CLAIMS, tenantId, ...keyColumns(this.kinds, reservations), reservations.map(() => null)];
-  }
-
-  /** Every rule is written here, so each has the change that made it: who made it, and why. */
-  private insertRule(
-    tenantId: number,
-    rule: readonly [Identifier, Identifier],
-    id: number,
-    { changeId, now }: Drawn,
-  ): Query {
-    return [ruleSql.INSERT_RULE, tenantId, id, ...rule.flatMap((side) => this.keyOf(side)), changeId, now];
-  }
-
-  /** Both sides of the rules, then the identifiers that become free. */
-  private deleteRules(tenantId: number, { liftedRules, freedReservations }: Writes): Query[] {
-    return [
-      ...liftedRules.flatMap(({ id, identifiers }) =>
-        [identifiers, identifiers.toReversed()].map((sides): Query => [
-          ruleSql.DELETE_RULE,
-          tenantId,
-          id,
-          ...sides.flatMap((side) => this.keyOf(side)),
-        ]),
-      ),
-      ...freedReservations.map((freed) => this.identifierQuery(ruleSql.FREE_RESERVATION, tenantId, freed)),
-    ];
-  }
-
-  private keyOf({ kind, value }: Identifier): [number: number, value: string] {
-    return [this.kinds.named(kind).number, value];
-  }
-
-  private rulesQuery(tenantId: number, identifiers: readonly Identifier[]): Query {
-    return [ruleSql.RULES_OF, tenantId, ...keyColumns(this.kinds, identifiers)];
-  }
-
   private rulesOf(askedFor: readonly Identifier[], rows: readonly Row[]): KnownRules {
     const rules = new Map(rows.map((row) => [Number(row.rule_id), ruleOf(this.kinds, row)]));
     return new KnownRules(askedFor, [...rules.values()]);
-  }
-
-  private identifierQuery(statement: Statement, tenantId: number, { kind, value }: Identifier): Query {
-    return [statement, tenantId, ...this.keyOf({ kind, value })];
-  }
-
-  private claimQuery(
-    statement: Statement,
-    tenantId: number,
-    { kind, value, contactId }: Claim,
-    freshIds: readonly number[],
-  ): Query {
-    return [statement, tenantId, ...this.keyOf({ kind, value }), realId(contactId, freshIds)];
-  }
-
-  private insertContacts(
-    tenantId: number,
-    newcomers: readonly Newcomer[],
-    real: RealId,
-    now: number,
-  ): Query | null {
-    return newcomers.length === 0
-      ? null
-      : [
-          sql.INSERT_CONTACTS,
-          tenantId,
-          newcomers.map(({ id }) => real(id)),
-          ...identifierColumns(this.kinds, newcomers),
-          newcomers.map(({ linkedId }) => linkedId && real(linkedId)),
-          newcomers.map(({ joinedId }) => joinedId && real(joinedId)),
-          newcomers.map(({ isRuled }) => isRuled || null),
-          newcomers.map(({ createdAt = null }) => createdAt),
-          now,
-        ];
-  }
-
-  private insertMerges(
-    tenantId: number,
-    merges: readonly Merge[],
-    { freshIds, mergeIds, changeId, now }: Drawn,
-  ): Query | null {
-    const real = (id: number): number => realId(id, freshIds);
-    return merges.length === 0
-      ? null
-      : [
-          sql.INSERT_MERGES,
-          tenantId,
-          mergeIds,
-          merges.map(({ survivorId }) => real(survivorId)),
-          merges.map(({ mergedId }) => real(mergedId)),
-          merges.map(({ leftId }) => real(leftId)),
-          merges.map(({ rightId }) => real(rightId)),
-          merges.map(({ cause }) => cause),
-          ...identifierColumns(this.kinds, merges),
-          changeId,
-          now,
-        ];
   }
 
   /**
@@ -620,81 +432,8 @@ function isHeld(identities: readonly Identity[], { touched }: Writes, locked: Re
   );
 }
 
-function drawFor({ newcomers, merges, change, rules }: Writes): Query {
-  return [sql.DRAW, newcomers.length, merges.length, change === null ? 0 : 1, rules.length];
-}
-
 function idsOf(drawn: unknown): number[] {
   return (drawn as unknown[]).map(Number).toSorted((a, b) => a - b);
-}
-
-type RealId = (id: number) => number;
-
-/** The present state of the rows that change. */
-function keepPast(
-  tenantId: number,
-  touched: readonly TouchedRow[],
-  changeId: number | null,
-  now: number,
-): Query[] {
-  // An edge that is only assumed was never recorded, so there is nothing to keep of it.
-  const isRejoined = ({ joined }: TouchedRow): boolean => joined !== undefined && !joined.isAssumed;
-  return partsOf(touched.filter(({ leavesPast }) => leavesPast)).map((rows) => [
-    sql.KEEP_PAST,
-    tenantId,
-    rows.map(({ id }) => id),
-    now,
-    changeId,
-    rows.filter(isRejoined).map(({ id }) => id),
-  ]);
-}
-
-function insertChange(
-  tenantId: number,
-  { kind, actor, reason, idempotency, isChanged, contactIds }: ChangeNote,
-  changeId: number,
-  real: RealId,
-  now: number,
-): Query[] {
-  const insertion: Query = [
-    changeSql.INSERT_CHANGE,
-    tenantId,
-    changeId,
-    kind,
-    now,
-    actor,
-    reason,
-    idempotency?.key ?? null,
-    idempotency?.requestHash ?? null,
-    isChanged,
-    contactIds.map(real),
-  ];
-  return idempotency === null ? [insertion] : [[changeSql.RELEASE_KEY, tenantId, idempotency.key], insertion];
-}
-
-function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, now: number): Query[] {
-  return partsOf(touched.toSorted((a, b) => a.id - b.id)).map((rows) => {
-    const isDated = rows.some(({ createdAt }) => createdAt !== undefined);
-    return [
-      sql.RELINK,
-      tenantId,
-      rows.map(({ id }) => id),
-      rows.map(({ linkedId }) => (linkedId === null ? 0 : real(linkedId))),
-      isDated ? rows.map(({ createdAt = null }) => createdAt) : [],
-      now,
-    ];
-  });
-}
-
-function rejoin(tenantId: number, touched: readonly TouchedRow[], real: RealId): Query[] {
-  const joined = touched.flatMap(({ id, joined: edge }) => (edge === undefined ? [] : [{ id, ...edge }]));
-  return partsOf(joined.toSorted((a, b) => a.id - b.id)).map((rows) => [
-    sql.REJOIN,
-    tenantId,
-    rows.map(({ id }) => id),
-    rows.map(({ toId }) => (toId === null ? 0 : real(toId))),
-    rows.map(({ isAssumed }) => isAssumed),
-  ]);
 }
 
 /** Unique violation, serialization failure, deadlock, and a lock that took too long. */

@@ -216,10 +216,11 @@ export const DELETE_CONTACTS: Statement = {
   text: `update contact set deleted_at = ${timeOf('$3')} where tenant_id = $1 and id = any($2::bigint[])`,
 };
 
-/** $2 kind, $3 value, $4 the contact that gets the claim */
-export const MOVE_CLAIM: Statement = {
+/** $2 kind, $3 values, $4 by value, as JSON, the contact that gets the claim */
+export const MOVE_CLAIMS: Statement = {
   name: 'identifier_move',
-  text: 'update identifier set contact_id = $4 where tenant_id = $1 and kind = $2 and value = $3',
+  text: `update identifier set contact_id = ($4::jsonb ->> value)::bigint
+    where tenant_id = $1 and kind = $2 and value = any($3::text[])`,
 };
 
 /** $2 kind, $3 values */
@@ -228,10 +229,10 @@ export const FREE_CLAIMS: Statement = {
   text: 'delete from identifier where tenant_id = $1 and kind = $2 and value = any($3::text[])',
 };
 
-/** $2 kind, $3 value → the identifier becomes reserved: nobody has it any more. */
-export const RESERVE_CLAIM: Statement = {
+/** $2 kind, $3 values → the identifiers become reserved: nobody has them any more. */
+export const RESERVE_CLAIMS: Statement = {
   name: 'identifier_reserve',
-  text: 'update identifier set contact_id = null where tenant_id = $1 and kind = $2 and value = $3',
+  text: 'update identifier set contact_id = null where tenant_id = $1 and kind = $2 and value = any($3::text[])',
 };
 
 /** $2 kind, $3 value → a row if the identifier is reserved; it stays reserved until the transaction ends. */

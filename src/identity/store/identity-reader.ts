@@ -4,7 +4,8 @@ import { Settings } from '../../config/settings.js';
 import type { Contact, Identity, Sighting, Snapshot } from '../domain/contact.js';
 import { realId, type Writes } from '../domain/writes.js';
 import { LARGE_CONTACTS } from '../large.js';
-import { ContactRepository, type Drawn, type PlainSelection, type Selection } from './contact.repository.js';
+import { ContactRepository, type PlainSelection, type Selection } from './contact.repository.js';
+import type { Drawn } from './write-queries.js';
 import { Contact as ContactEntity } from './entities/contact.js';
 import { IdentityCache } from './identity-cache.js';
 

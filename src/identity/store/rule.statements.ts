@@ -73,13 +73,21 @@ export const RULES_OF_CHANGE: Statement = {
     order by d.rule_id`,
 };
 
-/** $2 id of a rule, $3 kind and $4 value of an identifier, $5 and $6 of the other, $7 change, $8 time */
-export const INSERT_RULE: Statement = {
+/**
+ * $2 ids of rules, $3 kinds and $4 values of an identifier each, $5 and $6 of the others, $7 change, $8 time. The identifiers,
+ * which the foreign key locks, are in the same order as for claims.
+ */
+export const INSERT_RULES: Statement = {
   name: 'do_not_link_insert',
   text: `insert into do_not_link
       (tenant_id, kind, value, other_kind, other_value, rule_id, change_id, is_reverse, created_at)
-    values ($1, $3::smallint, $4::text, $5::smallint, $6::text, $2, $7, null, ${timeOf('$8')}),
-      ($1, $5, $6, $3, $4, $2, $7, true, ${timeOf('$8')})`,
+    select $1, s.kind, s.value, s.other_kind, s.other_value, u.id, $7::bigint, s.is_reverse, ${timeOf('$8')}
+    from unnest($2::bigint[], $3::smallint[], $4::text[], $5::smallint[], $6::text[])
+        u(id, kind, value, other_kind, other_value)
+      cross join lateral (values
+        (u.kind, u.value, u.other_kind, u.other_value, null::boolean),
+        (u.other_kind, u.other_value, u.kind, u.value, true)) s(kind, value, other_kind, other_value, is_reverse)
+    order by s.kind, s.value collate "C"`,
 };
 
 /** $2 id of a rule, $3 kind and $4 value of an identifier, $5 and $6 of the other → a row for each side, which is deleted. */

@@ -1,0 +1,322 @@
+import type { Query } from '../../database/session/sql-session.js';
+import type { Claim, Identifier } from '../domain/contact.js';
+import type { Kinds } from '../domain/kinds.js';
+import {
+  realId,
+  type ChangeNote,
+  type Merge,
+  type Newcomer,
+  type TouchedRow,
+  type Writes,
+} from '../domain/writes.js';
+import * as changeSql from './change.statements.js';
+import * as sql from './contact.statements.js';
+import { identifierColumns, keyColumns } from './identifier-columns.js';
+import { partsOf } from './large-writes.js';
+import * as ruleSql from './rule.statements.js';
+
+/** What was drawn for a decision when it was written. */
+export interface Drawn {
+  /** The ids of its newcomers, in order */
+  readonly freshIds: readonly number[];
+  /** The ids of its merges, in order */
+  readonly mergeIds: readonly number[];
+  /** The ids of the rules that it made, in order */
+  readonly ruleIds: readonly number[];
+  /** Null: it was not made by hand. */
+  readonly changeId: number | null;
+  /** When it was written, in µs since 1970; 0: nothing was */
+  readonly now: number;
+}
+
+type RealId = (id: number) => number;
+
+/** Draws the ids that a decision needs, and the time. */
+export function drawFor({ newcomers, merges, change, rules }: Writes): Query {
+  return [sql.DRAW, newcomers.length, merges.length, change === null ? 0 : 1, rules.length];
+}
+
+/**
+ * Writes a decision, but for its rules and its record, and without what must still be reserved; see
+ * {@link reservationQueries}.
+ *
+ * In the order that the foreign keys require: a newcomer with an early date may be the primary that others link to.
+ */
+export function writeQueries(kinds: Kinds, tenantId: number, writes: Writes, drawn: Drawn): Query[] {
+  const { freshIds, changeId, now } = drawn;
+  const real = (id: number): number => realId(id, freshIds);
+  const { deletion } = writes;
+  return [
+    insertContacts(kinds, tenantId, writes.newcomers, real, now),
+    ...keepPast(tenantId, writes.touched, changeId, now),
+    ...relink(tenantId, writes.touched, real, now),
+    ...setIdentifiers(kinds, tenantId, writes.touched),
+    ...rejoin(tenantId, writes.touched, real),
+    insertMerges(kinds, tenantId, writes.merges, drawn),
+    ...partsOf(writes.undoneMergeIds).map((ids): Query => [sql.UNDO_MERGES, tenantId, ids, changeId]),
+    ...partsOf(deletion?.contactIds ?? []).map((ids): Query => [sql.DELETE_CONTACTS, tenantId, ids, now]),
+    ...partsOf(writes.ruledIds).map((ids): Query => [sql.MARK_RULED, tenantId, ids]),
+    insertClaims(kinds, tenantId, writes.claims, real),
+    insertReservations(kinds, tenantId, writes.reservations),
+    ...moveClaims(kinds, tenantId, writes.movedClaims, real),
+    ...ofEachKind(kinds, deletion?.freedClaims ?? []).map(([kind, values]): Query => [
+      sql.FREE_CLAIMS,
+      tenantId,
+      kind,
+      values,
+    ]),
+    ...ofEachKind(kinds, deletion?.reservedClaims ?? []).map(([kind, values]): Query => [
+      sql.RESERVE_CLAIMS,
+      tenantId,
+      kind,
+      values,
+    ]),
+  ].filter((query) => query !== null);
+}
+
+/**
+ * Takes over the reserved identifiers, and locks those that must stay reserved or become free. Each finds a row, unless the
+ * identifier is no longer reserved.
+ */
+export function reservationQueries(
+  kinds: Kinds,
+  tenantId: number,
+  { takenClaims, keptReservations, freedReservations }: Writes,
+  freshIds: readonly number[],
+): Query[] {
+  const taken = takenClaims.map((claim): [Identifier, Query] => [
+    claim,
+    [sql.TAKE_CLAIM, tenantId, ...keyOf(kinds, claim), realId(claim.contactId, freshIds)],
+  ]);
+  const kept = [...keptReservations, ...freedReservations].map((identifier): [Identifier, Query] => [
+    identifier,
+    [sql.KEEP_RESERVED, tenantId, ...keyOf(kinds, identifier)],
+  ]);
+  // all writers use the same order, as for claims
+  return [...taken, ...kept]
+    .toSorted(([a], [b]) => (a.kind + a.value < b.kind + b.value ? -1 : 1))
+    .map(([, query]) => query);
+}
+
+/** Reads the rules about the identifiers. */
+export function rulesQuery(kinds: Kinds, tenantId: number, identifiers: readonly Identifier[]): Query {
+  return [ruleSql.RULES_OF, tenantId, ...keyColumns(kinds, identifiers)];
+}
+
+/** Makes rules. All rules are made here, so each has the change that made it: who made it, and why. */
+export function ruleInsertions(
+  kinds: Kinds,
+  tenantId: number,
+  rules: Writes['rules'],
+  { ruleIds, changeId, now }: Drawn,
+): Query[] {
+  const numbered = rules.map(([one, other], i) => ({ id: ruleIds[i]!, one, other }));
+  return partsOf(numbered).map((part) => [
+    ruleSql.INSERT_RULES,
+    tenantId,
+    part.map(({ id }) => id),
+    ...keyColumns(
+      kinds,
+      part.map(({ one }) => one),
+    ),
+    ...keyColumns(
+      kinds,
+      part.map(({ other }) => other),
+    ),
+    changeId,
+    now,
+  ]);
+}
+
+/** Deletes both sides of rules, then the identifiers that become free. Each finds a row, unless somebody else deleted it. */
+export function ruleDeletions(
+  kinds: Kinds,
+  tenantId: number,
+  { liftedRules, freedReservations }: Writes,
+): Query[] {
+  return [
+    ...liftedRules.flatMap(({ id, identifiers }) =>
+      [identifiers, identifiers.toReversed()].map((sides): Query => [
+        ruleSql.DELETE_RULE,
+        tenantId,
+        id,
+        ...sides.flatMap((side) => keyOf(kinds, side)),
+      ]),
+    ),
+    ...freedReservations.map((freed): Query => [ruleSql.FREE_RESERVATION, tenantId, ...keyOf(kinds, freed)]),
+  ];
+}
+
+/** Records a change by hand, and takes its idempotency key from an older change that is past its time. */
+export function changeInsertion(
+  tenantId: number,
+  { kind, actor, reason, idempotency, isChanged, contactIds }: ChangeNote,
+  changeId: number,
+  real: RealId,
+  now: number,
+): Query[] {
+  const insertion: Query = [
+    changeSql.INSERT_CHANGE,
+    tenantId,
+    changeId,
+    kind,
+    now,
+    actor,
+    reason,
+    idempotency?.key ?? null,
+    idempotency?.requestHash ?? null,
+    isChanged,
+    contactIds.map(real),
+  ];
+  return idempotency === null ? [insertion] : [[changeSql.RELEASE_KEY, tenantId, idempotency.key], insertion];
+}
+
+function insertContacts(
+  kinds: Kinds,
+  tenantId: number,
+  newcomers: readonly Newcomer[],
+  real: RealId,
+  now: number,
+): Query | null {
+  return newcomers.length === 0
+    ? null
+    : [
+        sql.INSERT_CONTACTS,
+        tenantId,
+        newcomers.map(({ id }) => real(id)),
+        ...identifierColumns(kinds, newcomers),
+        newcomers.map(({ linkedId }) => linkedId && real(linkedId)),
+        newcomers.map(({ joinedId }) => joinedId && real(joinedId)),
+        newcomers.map(({ isRuled }) => isRuled || null),
+        newcomers.map(({ createdAt = null }) => createdAt),
+        now,
+      ];
+}
+
+/** The present state of the rows that change. */
+function keepPast(
+  tenantId: number,
+  touched: readonly TouchedRow[],
+  changeId: number | null,
+  now: number,
+): Query[] {
+  return partsOf(touched.filter(({ leavesPast }) => leavesPast)).map((rows) => [
+    sql.KEEP_PAST,
+    tenantId,
+    rows.map(({ id }) => id),
+    now,
+    changeId,
+    // An edge that is only assumed was never recorded, so there is nothing to keep of it.
+    rows.filter(({ joined }) => joined !== undefined && !joined.isAssumed).map(({ id }) => id),
+  ]);
+}
+
+function relink(tenantId: number, touched: readonly TouchedRow[], real: RealId, now: number): Query[] {
+  return partsOf(touched.toSorted((a, b) => a.id - b.id)).map((rows) => {
+    const isDated = rows.some(({ createdAt }) => createdAt !== undefined);
+    return [
+      sql.RELINK,
+      tenantId,
+      rows.map(({ id }) => id),
+      rows.map(({ linkedId }) => (linkedId === null ? 0 : real(linkedId))),
+      isDated ? rows.map(({ createdAt = null }) => createdAt) : [],
+      now,
+    ];
+  });
+}
+
+function setIdentifiers(kinds: Kinds, tenantId: number, touched: readonly TouchedRow[]): Query[] {
+  const stripped = touched.flatMap(({ id, identifiers }) =>
+    identifiers === undefined ? [] : [{ id, identifiers }],
+  );
+  return partsOf(stripped.toSorted((a, b) => a.id - b.id)).map((rows) => [
+    sql.SET_IDENTIFIERS,
+    tenantId,
+    rows.map(({ id }) => id),
+    ...identifierColumns(kinds, rows),
+  ]);
+}
+
+function rejoin(tenantId: number, touched: readonly TouchedRow[], real: RealId): Query[] {
+  const joined = touched.flatMap(({ id, joined: edge }) => (edge === undefined ? [] : [{ id, ...edge }]));
+  return partsOf(joined.toSorted((a, b) => a.id - b.id)).map((rows) => [
+    sql.REJOIN,
+    tenantId,
+    rows.map(({ id }) => id),
+    rows.map(({ toId }) => (toId === null ? 0 : real(toId))),
+    rows.map(({ isAssumed }) => isAssumed),
+  ]);
+}
+
+function insertMerges(
+  kinds: Kinds,
+  tenantId: number,
+  merges: readonly Merge[],
+  { freshIds, mergeIds, changeId, now }: Drawn,
+): Query | null {
+  const real = (id: number): number => realId(id, freshIds);
+  return merges.length === 0
+    ? null
+    : [
+        sql.INSERT_MERGES,
+        tenantId,
+        mergeIds,
+        merges.map(({ survivorId }) => real(survivorId)),
+        merges.map(({ mergedId }) => real(mergedId)),
+        merges.map(({ leftId }) => real(leftId)),
+        merges.map(({ rightId }) => real(rightId)),
+        merges.map(({ cause }) => cause),
+        ...identifierColumns(kinds, merges),
+        changeId,
+        now,
+      ];
+}
+
+function insertClaims(kinds: Kinds, tenantId: number, claims: readonly Claim[], real: RealId): Query | null {
+  return claims.length === 0
+    ? null
+    : [
+        sql.INSERT_CLAIMS,
+        tenantId,
+        ...keyColumns(kinds, claims),
+        claims.map(({ contactId }) => real(contactId)),
+      ];
+}
+
+function insertReservations(
+  kinds: Kinds,
+  tenantId: number,
+  reservations: readonly Identifier[],
+): Query | null {
+  return reservations.length === 0
+    ? null
+    : [sql.INSERT_CLAIMS, tenantId, ...keyColumns(kinds, reservations), reservations.map(() => null)];
+}
+
+function moveClaims(kinds: Kinds, tenantId: number, claims: readonly Claim[], real: RealId): Query[] {
+  const byKind = Map.groupBy(claims, ({ kind }) => kinds.named(kind).number);
+  return [...byKind].flatMap(([kind, ofKind]) =>
+    partsOf(ofKind).map((part): Query => [
+      sql.MOVE_CLAIMS,
+      tenantId,
+      kind,
+      part.map(({ value }) => value),
+      JSON.stringify(Object.fromEntries(part.map(({ value, contactId }) => [value, real(contactId)]))),
+    ]),
+  );
+}
+
+/** The values of each kind, in portions for one statement each. */
+function ofEachKind(
+  kinds: Kinds,
+  identifiers: readonly Identifier[],
+): [kind: number, values: readonly string[]][] {
+  const byKind = Map.groupBy(identifiers, ({ kind }) => kinds.named(kind).number);
+  return [...byKind].flatMap(([kind, ofKind]) =>
+    partsOf(ofKind).map((part): [number, string[]] => [kind, part.map(({ value }) => value)]),
+  );
+}
+
+function keyOf(kinds: Kinds, { kind, value }: Identifier): [number: number, value: string] {
+  return [kinds.named(kind).number, value];
+}
