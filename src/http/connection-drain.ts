@@ -3,6 +3,13 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Where it is among those under way; null if it is not among them. */
+    place: number | null;
+  }
+}
+
 /**
  * How long open connections may still send a request, which is answered as their last, and how long new connections are
  * accepted. So a balancer that polls readiness twice a second notices the end before it comes.
@@ -22,8 +29,7 @@ const CHECK_MS = 25;
 @Injectable()
 export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown {
   private isDraining = false;
-  /** A set and not a counter: a request that is refused before routing has a response, but never passes the first hook. */
-  private readonly underWay = new Set<FastifyReply>();
+  private readonly underWay = new RepliesUnderWay();
 
   constructor(private readonly host: HttpAdapterHost) {}
 
@@ -32,6 +38,7 @@ export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown 
     if (fastify === null) {
       return;
     }
+    fastify.decorateReply('place', null);
     fastify.addHook('onRequest', (_request, reply, done) => {
       this.underWay.add(reply);
       if (this.isDraining) {
@@ -73,13 +80,49 @@ export class ConnectionDrain implements OnModuleInit, BeforeApplicationShutdown 
   }
 }
 
+/**
+ * The replies that are not sent yet.
+ *
+ * Not a Set: one that changes with every call leaves copies of itself behind, each with its items and a reference to the next
+ * copy. As soon as one of them is old, the garbage collector keeps what follows until its next full collection. That cost a
+ * quarter of the time of a call.
+ */
+class RepliesUnderWay {
+  private readonly replies: FastifyReply[] = [];
+
+  get size(): number {
+    return this.replies.length;
+  }
+
+  add(reply: FastifyReply): void {
+    reply.place = this.replies.length;
+    this.replies.push(reply);
+  }
+
+  /** Does nothing for a request that was refused before routing: it has a response, but never passed the first hook. */
+  delete(reply: FastifyReply): void {
+    if (reply.place !== null) {
+      const last = this.replies.pop()!;
+      if (last !== reply) {
+        this.replies[reply.place] = last;
+        last.place = reply.place;
+      }
+      reply.place = null;
+    }
+  }
+
+  forEach(act: (reply: FastifyReply) => void): void {
+    this.replies.forEach(act);
+  }
+}
+
 function openConnections(fastify: FastifyInstance): Promise<number> {
   return new Promise((resolve) => {
     fastify.server.getConnections((error, count) => resolve(error === null ? count : 0));
   });
 }
 
-function closeAll(fastify: FastifyInstance, underWay: ReadonlySet<FastifyReply>): void {
+function closeAll(fastify: FastifyInstance, underWay: RepliesUnderWay): void {
   const deadline = performance.now() + GRACE_MS;
   const timer = setInterval(() => {
     fastify.server.closeIdleConnections();

@@ -33,7 +33,7 @@ export class BatchLanes {
   /** How many of the running batches are not decided yet; the others write. */
   private undecided = 0;
   /** Running batches; some of their callers may not have an answer yet. */
-  private readonly underWay = new Set<readonly WaitingCall[]>();
+  private underWay: readonly (readonly WaitingCall[])[] = [];
 
   constructor(
     private readonly options: Options,
@@ -50,7 +50,7 @@ export class BatchLanes {
   }
 
   get isIdle(): boolean {
-    return this.queues.size === 0 && this.underWay.size === 0;
+    return this.queues.size === 0 && this.underWay.length === 0;
   }
 
   add(tenantId: number, call: WaitingCall): void {
@@ -131,12 +131,12 @@ export class BatchLanes {
         queueMicrotask(() => this.fillLanes());
       }
     };
-    this.underWay.add(batch);
+    this.underWay = [...this.underWay, batch];
     try {
       await together(batch, (calls) => this.work(tenantId, calls, onDecided));
     } finally {
       onDecided();
-      this.underWay.delete(batch);
+      this.underWay = this.underWay.filter((each) => each !== batch);
       this.busy--;
       this.fillLanes();
     }
