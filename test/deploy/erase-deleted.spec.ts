@@ -39,6 +39,36 @@ test('erase-deleted.sql leaves no identifier of a deleted contact in any table, 
   }
 });
 
+test('erase-deleted.sql leaves no identifier of a deleted contact in the past of one that a split took it from', async () => {
+  const guarded = await createGuardedDatabase();
+  try {
+    await using app = await startApp({ DATABASE_URL: guarded.serviceUrl });
+    const { client } = app;
+    await client.identify({ email: 'george@example.com', phoneNumber: '919191' });
+    await client.identify({ email: 'biff@example.com', phoneNumber: '919191' });
+    const leaving = ['biff@example.com'].map((value) => ({ kind: 'email', value }));
+    await client.send('POST', '/splits', { contactId: 1, identifiers: leaving, reason: 'Two customers' });
+    await client.delete(3);
+    expect(await occurrences(guarded.database, ['biff@example.com'])).toEqual([
+      'contact',
+      'contact_past',
+      'do_not_link',
+      'identifier',
+    ]);
+
+    await erase(guarded.ownerUrl, 1);
+    expect(await occurrences(guarded.database, ['biff@example.com'])).toContain('contact_past');
+    await erase(guarded.ownerUrl, 0);
+
+    // A rule keeps its identifiers until it is deleted.
+    expect(await occurrences(guarded.database, ['biff@example.com'])).toEqual(['do_not_link', 'identifier']);
+    expect(await occurrences(guarded.database, ['919191'])).toContain('contact_past');
+    expect(await violations(guarded.database)).toEqual({});
+  } finally {
+    await guarded.drop();
+  }
+});
+
 test('erase-deleted.sql leaves contacts as they were for as many days as it is told', async () => {
   const guarded = await createGuardedDatabase();
   try {
