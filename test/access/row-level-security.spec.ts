@@ -5,7 +5,7 @@ import { createGuardedDatabase, type GuardedDatabase } from '../support/roles.js
 
 // The second wall: what the database shows whoever gets past the service, or finds a statement without its tenant.
 
-const TABLES = ['contact', 'identifier', 'identity_merge', 'do_not_link', 'change'] as const;
+const TABLES = ['contact', 'contact_past', 'identifier', 'identity_merge', 'do_not_link', 'change'] as const;
 
 let guarded: GuardedDatabase;
 

@@ -79,8 +79,29 @@ test(
     await send('POST', '/identify', { email: `kept.${EMAIL}`, phoneNumber: PHONE });
     await send('GET', '/rules');
     await send('DELETE', '/rules/1');
+    await send('POST', '/merges/1/undo', { reason: EMAIL }, { 'idempotency-key': EMAIL });
+    await send('POST', '/merges/1/undo', { reason: PHONE }, { 'idempotency-key': EMAIL });
+    const leaving = { contactId: 2, identifiers: [phoneKept], reason: EMAIL };
+    await send('POST', '/splits?dryRun=true', leaving);
+    await send('POST', '/splits', leaving);
+    for (const path of [
+      '/contacts/2/history',
+      '/contacts/2/evidence',
+      '/merges?contactId=2',
+      '/contacts/2?at=now',
+    ]) {
+      await send('GET', path);
+    }
 
     // refused
+    await send('POST', '/splits', {
+      contactId: 2,
+      identifiers: [{ kind: EMAIL, value: EMAIL }],
+      reason: 'x',
+    });
+    await send('POST', '/splits', { contactId: 2, identifiers: [emailKept], reason: 'x', [EMAIL]: EMAIL });
+    await send('POST', `/merges/${encodeURIComponent(EMAIL)}/undo`, { reason: EMAIL.repeat(100) });
+    await send('POST', '/merges', { contactIds: [EMAIL, PHONE], reason: 'x' }, { 'if-match': EMAIL });
     await send('POST', '/identify', { email: `${EMAIL}@`, phoneNumber: `${PHONE} ext. 7` });
     await send('POST', '/search', { prefix: EMAIL, kind: PHONE });
     await send('POST', '/search', { prefix: `${EMAIL}\0` });
@@ -153,7 +174,9 @@ test(
     const metrics = await Promise.all(services.map((service) => Scrape.of(service)));
     await Promise.all(services.map((service) => service.end('SIGTERM')));
     const logs = services.map(({ output }) => output).join('\n');
-    expect([...statuses].toSorted((a, b) => a - b)).toEqual([200, 201, 204, 400, 404, 413, 415, 500, 503]);
+    expect([...statuses].toSorted((a, b) => a - b)).toEqual([
+      200, 201, 204, 400, 404, 413, 415, 422, 500, 503,
+    ]);
     expect(receiver.spans.length).toBeGreaterThan(300);
     expect(logs).toMatch(/"code":"23514".*"constraint":"contact_is_welcome"/);
     expect({
