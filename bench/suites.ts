@@ -133,7 +133,7 @@ export function plansOf(stages: readonly Stage[], options: Options): Plan[] {
       ...defaults,
       suite: 'replicas',
       title: `${other} replicas`,
-      note: 'Connections are dealt out to the replicas in turn. They share the cores with everything else.',
+      note: 'Connections are dealt out to the replicas in turn. They share the cores with PostgreSQL and the load generator.',
       replicas: other,
       contestants: mainContestants(stage, few, connections, other),
     })),
