@@ -11,6 +11,8 @@ import {
   IdempotencyKeyReusedError,
   PreconditionFailedError,
 } from './identity.errors.js';
+import { LARGE_CONTACTS } from './large.js';
+import { ReadLanes } from './read-lanes.js';
 import { ContactRepository, type RecordedChange, type Selection } from './store/contact.repository.js';
 import type { Drawn } from './store/write-queries.js';
 import { Contact } from './store/entities/contact.js';
@@ -85,6 +87,7 @@ export class ChangeWriter {
   constructor(
     private readonly writer: DecisionWriter,
     private readonly reader: IdentityReader,
+    private readonly lanes: ReadLanes,
     @InjectRepository(Contact) private readonly contacts: ContactRepository,
   ) {}
 
@@ -108,7 +111,10 @@ export class ChangeWriter {
     decide: (snapshot: Snapshot) => ChangeDecision,
   ): Promise<ChangeOutcome> {
     if (call.isDryRun) {
-      const { snapshot, decision } = await retryUnavailable(() => this.writer.prepare(selection, decide));
+      const { snapshot, decision } = await this.lanes.readAny(
+        () => this.writer.prepareAtMost(LARGE_CONTACTS, selection, decide),
+        () => this.writer.prepare(selection, decide),
+      );
       return {
         changeId: null,
         isChanged: !isNothing(decision.writes),
@@ -143,7 +149,7 @@ export class ChangeWriter {
     decide: (snapshot: Snapshot) => ChangeDecision & { isChanged: boolean },
   ): Promise<ChangeOutcome> {
     try {
-      const { decision, ...drawn } = await this.writer.write(selection, decide);
+      const { decision, ...drawn } = await this.writer.writeInTurn(selection, decide);
       return {
         changeId: decision.isChanged ? drawn.changeId : null,
         isChanged: decision.isChanged,

@@ -3,12 +3,16 @@ import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { Settings } from '../config/settings.js';
+import { MAX_WAIT_MS } from './batching/call.js';
 import type { Snapshot } from './domain/contact.js';
 import { withRules } from './domain/rules.js';
 import { isNothing, type Writes } from './domain/writes.js';
 import { Conflict, ContentionError } from './identity.errors.js';
 import { IdentityMetrics } from './identity.metrics.js';
-import { ContactRepository, type PlainSelection, type Selection } from './store/contact.repository.js';
+import { LARGE_CONTACTS } from './large.js';
+import { Limit } from './limit.js';
+import { tooManyAboutLarge } from './read-lanes.js';
+import { ContactRepository, type Selection } from './store/contact.repository.js';
 import type { Drawn } from './store/write-queries.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
@@ -21,6 +25,8 @@ const MAX_ATTEMPTS = 40;
 const ATTEMPTS_WITHIN_MS = 5_000;
 /** Decisions under locks at once; each holds a connection for as long as it waits for another writer. */
 const LOCKED_AT_ONCE = 4;
+/** Decisions about large identities that wait for their turn. */
+const LARGE_WAITING = 256;
 /** How long a decision waits for another write of this process to the same identities. */
 const TURN_WITHIN_MS = 1_000;
 
@@ -52,6 +58,13 @@ const NOTHING_DRAWN: Drawn = { freshIds: [], mergeIds: [], ruleIds: [], changeId
 export class DecisionWriter {
   private readonly logger = new Logger('DecisionWriter');
   private readonly locked: LimitFunction;
+  /** One at a time, because of the memory and the time that it takes from others. */
+  private readonly large = new Limit({
+    atOnce: 1,
+    maxWaiting: LARGE_WAITING,
+    waitMs: MAX_WAIT_MS,
+    refusal: tooManyAboutLarge,
+  });
   /** By primary: the running write of this process to its identity. */
   private readonly underWay = new Map<number, Promise<unknown>>();
 
@@ -104,6 +117,21 @@ export class DecisionWriter {
     throw new ContentionError();
   }
 
+  /**
+   * Like {@link write}, for one call by hand. If it is about large identities, it waits until no other such call is under way.
+   *
+   * @throws {OverloadedError} if too many wait, or one waits too long; nothing was changed
+   */
+  async writeInTurn<D extends Decision>(
+    selection: Selection,
+    decide: (snapshot: Snapshot) => D,
+  ): Promise<Written<D>> {
+    const prepared = await this.prepareAtMost(LARGE_CONTACTS, selection, decide);
+    return prepared === null
+      ? this.large.run(() => this.write(selection, decide))
+      : this.write(selection, decide, { prepared });
+  }
+
   /** Loads and decides, and writes nothing. */
   async prepare<D extends Decision>(
     selection: Selection,
@@ -115,7 +143,7 @@ export class DecisionWriter {
   /** Like {@link prepare}; null if there are more rows to read than `maxRows`. */
   async prepareAtMost<D extends Decision>(
     maxRows: number,
-    selection: PlainSelection,
+    selection: Selection,
     decide: (snapshot: Snapshot) => D,
   ): Promise<Prepared<D> | null> {
     const snapshot = await this.reader.loadAtMost(maxRows, selection);

@@ -116,6 +116,22 @@ export class DeletionUnderWayError extends Error implements ProblemError {
   }
 }
 
+/** A change by hand takes longer than its caller may wait: it moves every contact of a large identity. It goes on. */
+export class ChangeUnderWayError extends Error implements ProblemError {
+  override readonly name = 'ChangeUnderWayError';
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'change-under-way',
+      title: 'Change under way',
+      status: 503,
+      detail:
+        'The change is still running. If the call has an Idempotency-Key, send it again: no second change is made, and the answer tells the first one. Otherwise look at what is stored before you repeat it.',
+      headers: { 'retry-after': '5' },
+    };
+  }
+}
+
 /** Other writers changed the same identities at every attempt. Nothing was written; the call may be repeated. */
 export class ContentionError extends Error implements ProblemError {
   override readonly name = 'ContentionError';

@@ -19,6 +19,7 @@ import { IdentityLists } from './store/identity-lists.js';
 import { LookupController } from './api/lookup.controller.js';
 import { RulesController } from './api/rules.controller.js';
 import { DecisionWriter } from './decision-writer.js';
+import { ChangeAnswers } from './api/change-answers.js';
 import { LargeAnswers } from './api/large-answers.js';
 import { ReadingService } from './reading.service.js';
 import { ReconciliationService } from './reconciliation.service.js';
@@ -53,6 +54,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ChangesService,
     SightingBatcher,
     LargeAnswers,
+    ChangeAnswers,
     IdentityMetrics,
   ],
 })

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { retryUnavailable } from '../database/session/unavailable.js';
-import { MAX_WAIT_MS, type Call } from './batching/call.js';
+import type { Call } from './batching/call.js';
 import { DecidedCalls, type Contested } from './batching/decided-calls.js';
 import { DecisionWriter, OPTIMISTIC_ATTEMPTS, type Prepared } from './decision-writer.js';
 import type { IdentityView, Sighting, Snapshot } from './domain/contact.js';
@@ -11,8 +11,7 @@ import { remove } from './domain/remove.js';
 import { NO_WRITES, type Writes } from './domain/writes.js';
 import { Conflict } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
-import { Limit } from './limit.js';
-import { ReadLanes, tooManyAboutLarge } from './read-lanes.js';
+import { ReadLanes } from './read-lanes.js';
 import { IdentityReader } from './store/identity-reader.js';
 
 /** How often a batch waits for other batches of this process before it sets its calls aside. */
@@ -21,15 +20,8 @@ const MAX_TURNS = 10;
 /** The operations on identities. The pure core decides, and the decision writer writes. */
 @Injectable()
 export class ReconciliationService {
-  /** One at a time, because of the memory and the time that it takes from others. */
-  private readonly largeDeletions = new Limit({
-    atOnce: 1,
-    maxWaiting: 256,
-    waitMs: MAX_WAIT_MS,
-    refusal: tooManyAboutLarge,
-  });
   /** By contact */
-  private readonly largeDeletionsUnderWay = new Map<number, Promise<unknown>>();
+  private readonly deletionsUnderWay = new Map<number, Promise<unknown>>();
 
   constructor(
     private readonly reader: IdentityReader,
@@ -162,7 +154,7 @@ export class ReconciliationService {
    */
   async delete(tenantId: number, contactId: number): Promise<boolean> {
     // A repeated call, because the first one takes longer than its caller may wait, joins the running deletion.
-    await this.largeDeletionsUnderWay.get(contactId)?.catch(() => undefined);
+    await this.deletionsUnderWay.get(contactId)?.catch(() => undefined);
     let isDecided = false;
     const selection = { tenantId, contactIds: [contactId] };
     const decide = ({ identities: [identity], rules }: Snapshot): { writes: Writes; isFound: boolean } => {
@@ -172,25 +164,15 @@ export class ReconciliationService {
         : { writes: remove(identity, contactId, rules), isFound: true };
     };
     // Once a deletion may have been written, a repetition might find no contact and wrongly report it as unknown.
-    const { decision } = await retryUnavailable(
-      async () => {
-        const prepared = await this.writer.prepareAtMost(LARGE_CONTACTS, selection, decide);
-        return prepared === null
-          ? this.deleteFromLarge(contactId, () => this.writer.write(selection, decide))
-          : this.writer.write(selection, decide, { prepared });
-      },
+    const deletion = retryUnavailable(
+      () => this.writer.writeInTurn(selection, decide),
       () => !isDecided,
     );
-    return decision.isFound;
-  }
-
-  private async deleteFromLarge<T>(contactId: number, work: () => Promise<T>): Promise<T> {
-    const deletion = this.largeDeletions.run(work);
-    this.largeDeletionsUnderWay.set(contactId, deletion);
+    this.deletionsUnderWay.set(contactId, deletion);
     try {
-      return await deletion;
+      return (await deletion).decision.isFound;
     } finally {
-      this.largeDeletionsUnderWay.delete(contactId);
+      this.deletionsUnderWay.delete(contactId);
     }
   }
 }

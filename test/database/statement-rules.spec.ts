@@ -16,8 +16,8 @@ const FROM_ARRAY = 'costs more otherwise';
 const COMES_WITH_SCALE_OUT: Readonly<Record<string, string>> = {
   'contact_insert: inserts what it selects from an array': FROM_ARRAY,
   'identifier_insert: inserts what it selects from an array': FROM_ARRAY,
-  'identity_merge_insert: inserts what it selects from an array': FROM_ARRAY,
   'do_not_link_insert: inserts what it selects from an array': FROM_ARRAY,
+  'identity_merge_insert: inserts what it selects from an array': FROM_ARRAY,
   'dry_run_copy_in: changes more than one table': 'temporary tables are of one node',
   'dry_run_copy_in: uses temporary tables': 'a dry run needs all that a batch may concern on one node',
 };

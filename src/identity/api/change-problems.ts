@@ -3,6 +3,7 @@ import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import type { ProblemError } from '../../http/problems/problem.js';
 import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import {
+  ChangeUnderWayError,
   ContactNotFoundError,
   IdempotencyKeyInFlightError,
   IdempotencyKeyReusedError,
@@ -17,7 +18,7 @@ const PROBLEMS = {
   413: 'The body is larger than 16 KiB.',
   415: 'The body is not JSON in UTF-8, or is encoded.',
   422: 'The Idempotency-Key was used for another route or body.',
-  503: 'The database is not available, did not answer in time, or too many calls change the identity at once. Safe to repeat with an Idempotency-Key.',
+  503: 'The database is not available, too many calls change the identity at once, or the change takes longer than a call may wait and goes on. Safe to repeat with an Idempotency-Key.',
 };
 
 /**
@@ -38,6 +39,7 @@ export function ApiChangeProblems(
     new IdempotencyKeyInFlightError(),
     new PreconditionFailedError(),
     new IdempotencyKeyReusedError(),
+    new ChangeUnderWayError(),
     new DatabaseUnavailableError('the database is not reachable'),
   );
 }

@@ -5,6 +5,7 @@ import { Settings } from '../../config/settings.js';
 import { answerInTime } from '../batching/call.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ChangesService } from '../changes.service.js';
+import { DeletionUnderWayError } from '../identity.errors.js';
 import { ApiDeletionProblems } from './change-problems.js';
 import { ApiIdempotencyKey, Deleting } from './dto/change-call.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
@@ -44,6 +45,7 @@ export class IdentitiesController {
     @Body() body: unknown,
   ): Promise<void> {
     const request = readBody(DeleteIdentityRequest, body, this.settings.unknownProperties);
-    await answerInTime(this.changes.deleteIdentity(call, contactId, request));
+    const deletion = this.changes.deleteIdentity(call, contactId, request);
+    await answerInTime(deletion, () => new DeletionUnderWayError());
   }
 }

@@ -1,13 +1,13 @@
-import { Body, Controller, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Body, Controller, HttpCode, Param, Post, Res, type StreamableFile } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { RequiresScope } from '../../access/access.js';
 import { Settings } from '../../config/settings.js';
-import { answerInTime } from '../batching/call.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ChangesService } from '../changes.service.js';
 import { DoNotLinkError } from '../identity.errors.js';
-import { answerChange, ApiChange, type ChangeResponse } from './dto/change.response.js';
+import { ChangeAnswers } from './change-answers.js';
+import { ApiChange, type ChangeResponse } from './dto/change.response.js';
 import { ApiChangeParameters, Changing } from './dto/change-call.js';
 import { ApiChangeProblems } from './change-problems.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
@@ -22,6 +22,7 @@ import { EXAMPLE_RULE } from './dto/rule.dto.js';
 export class MergesController {
   constructor(
     private readonly changes: ChangesService,
+    private readonly answers: ChangeAnswers,
     private readonly settings: Settings,
   ) {}
 
@@ -45,9 +46,9 @@ export class MergesController {
     @Changing() call: ChangeCall,
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ChangeResponse> {
+  ): Promise<ChangeResponse | StreamableFile> {
     const request = readBody(MergeRequest, body, this.settings.unknownProperties);
-    return answerChange(reply, await answerInTime(this.changes.merge(call, request)));
+    return this.answers.of(call, reply, this.changes.merge(call, request));
   }
 
   @Post(':id/undo')
@@ -74,8 +75,8 @@ export class MergesController {
     @Param('id', new ContactIdPipe()) id: number,
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ChangeResponse> {
+  ): Promise<ChangeResponse | StreamableFile> {
     const request = readBody(UndoRequest, body, this.settings.unknownProperties);
-    return answerChange(reply, await answerInTime(this.changes.undo(call, id, request)));
+    return this.answers.of(call, reply, this.changes.undo(call, id, request));
   }
 }

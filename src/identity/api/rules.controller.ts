@@ -15,6 +15,7 @@ import { Settings } from '../../config/settings.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
+import { changeInTime } from './change-answers.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ChangesService } from '../changes.service.js';
 import { AlreadyLinkedError, ContactNotFoundError, RuleNotFoundError } from '../identity.errors.js';
@@ -64,7 +65,7 @@ export class RulesController {
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RuleChangeResponse> {
-    const outcome = await answerInTime(this.changes.makeRule(call, readRule(body, this.settings)));
+    const outcome = await changeInTime(call, this.changes.makeRule(call, readRule(body, this.settings)));
     if (outcome.etag !== null) {
       void reply.status(200).header('etag', outcome.etag);
     }
@@ -127,6 +128,6 @@ export class RulesController {
     @Body() body: unknown,
   ): Promise<void> {
     const request = readBody(DeleteRuleRequest, body, this.settings.unknownProperties);
-    await answerInTime(this.changes.deleteRule(call, id, request));
+    await changeInTime(call, this.changes.deleteRule(call, id, request));
   }
 }

@@ -1,14 +1,14 @@
-import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Res, type StreamableFile } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { RequiresScope } from '../../access/access.js';
 import { Settings } from '../../config/settings.js';
-import { answerInTime } from '../batching/call.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ChangesService } from '../changes.service.js';
 import { NothingToSplitError } from '../identity.errors.js';
 import { ApiChangeProblems } from './change-problems.js';
-import { answerChange, ApiChange, type ChangeResponse } from './dto/change.response.js';
+import { ChangeAnswers } from './change-answers.js';
+import { ApiChange, type ChangeResponse } from './dto/change.response.js';
 import { ApiChangeParameters, Changing } from './dto/change-call.js';
 import { readSplit, SplitRequest } from './dto/split.request.js';
 
@@ -17,6 +17,7 @@ import { readSplit, SplitRequest } from './dto/split.request.js';
 export class SplitsController {
   constructor(
     private readonly changes: ChangesService,
+    private readonly answers: ChangeAnswers,
     private readonly settings: Settings,
   ) {}
 
@@ -42,8 +43,8 @@ export class SplitsController {
     @Changing() call: ChangeCall,
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ChangeResponse> {
+  ): Promise<ChangeResponse | StreamableFile> {
     const request = readSplit(body, this.settings);
-    return answerChange(reply, await answerInTime(this.changes.split(call, request)));
+    return this.answers.of(call, reply, this.changes.split(call, request));
   }
 }

@@ -8,7 +8,7 @@ import {
 } from './contact.js';
 import { ruledOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
-import { isSame, type KnownRules } from './rules.js';
+import type { KnownRules } from './rules.js';
 import { NO_WRITES, type Deletion, type TouchedRow, type Writes } from './writes.js';
 
 /**
@@ -126,11 +126,13 @@ function leave(
   ruled: readonly Identifier[],
   rules: KnownRules,
 ): Pick<Deletion, 'freedClaims' | 'reservedClaims'> & Pick<Writes, 'unknownRules'> {
+  const mayHaveRules = new IdentifierMap<true>();
+  ruled.forEach((identifier) => mayHaveRules.set(identifier, true));
   const freedClaims: Identifier[] = [];
   const reservedClaims: Identifier[] = [];
   const unknownRules: Identifier[] = [];
   for (const identifier of identifiers) {
-    const known = ruled.some((each) => isSame(each, identifier)) ? rules.of(identifier) : [];
+    const known = mayHaveRules.has(identifier) ? rules.of(identifier) : [];
     if (known === undefined) {
       unknownRules.push(identifier);
     }

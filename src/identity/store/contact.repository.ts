@@ -13,13 +13,15 @@ import { STANDARD_KINDS } from '../domain/kinds.js';
 import { KnownRules, withRules, type Rule } from '../domain/rules.js';
 import { realId, type TouchedRow, type Writes } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
-import { loadEvidence, pastOf } from './evidence-rows.js';
+import { loadEvidenceAtMost, pastOf } from './evidence-rows.js';
 import { inSteps, partsOf } from './large-writes.js';
 import {
   changeInsertion,
   drawFor,
   reservationQueries,
+  reservationDeletions,
   ruleDeletions,
+  rowsOf,
   ruleInsertions,
   rulesQuery,
   writeQueries,
@@ -72,24 +74,24 @@ export class ContactRepository extends EntityRepository<Contact> {
    *   read
    */
   async load(selection: Selection, known: readonly Identity[] = []): Promise<Snapshot> {
-    if (!('evidenceOf' in selection)) {
-      return this.snapshotOf(await this.read(selection, known, null), known);
-    }
-    const session = await this.open();
-    return session.transaction(async (transaction) => {
-      await transaction.send([readingSql.ONE_SNAPSHOT]);
-      return this.evidentSnapshot(transaction, selection);
-    }, selection.tenantId);
+    return (await this.loadAtMost(Infinity, selection, known))!;
   }
 
   /** Like {@link load}; null if that would be more rows than `maxRows`, which may be infinite. */
   async loadAtMost(
     maxRows: number,
-    selection: PlainSelection,
+    selection: Selection,
     known: readonly Identity[] = [],
   ): Promise<Snapshot | null> {
-    const rows = await this.read(selection, known, Number.isFinite(maxRows) ? maxRows + 1 : null);
-    return rows.length > maxRows ? null : this.snapshotOf(rows, known);
+    if (!('evidenceOf' in selection)) {
+      const rows = await this.read(selection, known, Number.isFinite(maxRows) ? maxRows + 1 : null);
+      return rows.length > maxRows ? null : this.snapshotOf(rows, known);
+    }
+    const session = await this.open();
+    return session.transaction(async (transaction) => {
+      await transaction.send([readingSql.ONE_SNAPSHOT]);
+      return this.evidentSnapshot(transaction, selection, Number.isFinite(maxRows) ? maxRows : null);
+    }, selection.tenantId);
   }
 
   /** Reads the rules about the identifiers. */
@@ -143,7 +145,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     return this.unlessConflict(() =>
       session.transaction(async (begun) => {
         const { touched } = writes;
-        const transaction = inSteps(begun, touched.length);
+        const transaction = inSteps(begun, rowsOf(writes));
         const draw = drawFor(writes);
         if (touched.length === 0) {
           const [drawnAtOnce] = await transaction.send(draw);
@@ -191,7 +193,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         const lockedIds = new Set(lockIds);
         let snapshot =
           'evidenceOf' in selection
-            ? await this.evidentSnapshot(begun, selection)
+            ? (await this.evidentSnapshot(begun, selection, null))!
             : this.snapshotOf(rows, known);
         // It was read in several statements, so that another writer may have come between if it is not locked.
         const unlocked = (snapshot.evidence?.identities ?? [])
@@ -211,7 +213,7 @@ export class ContactRepository extends EntityRepository<Contact> {
           return new Conflict('not_held');
         }
         const late = writes.touched.map(({ id }) => id).filter((id) => !lockedIds.has(id));
-        const transaction = inSteps(begun, writes.touched.length);
+        const transaction = inSteps(begun, rowsOf(writes));
         const locks = partsOf(late).map((ids): Query => [sql.LOCK_FREE, tenantId, ids]);
         const results = await transaction.send(...locks, drawFor(writes));
         const held = results.slice(0, -1).flat();
@@ -278,12 +280,12 @@ export class ContactRepository extends EntityRepository<Contact> {
       }
     }
     if (liftedRules.length > 0) {
-      const deletions = ruleDeletions(this.kinds, tenantId, writes);
+      const deletions = ruleDeletions(tenantId, liftedRules);
       const results = await transaction.send(...queries, ...deletions);
-      queries = [];
-      if (results.slice(-deletions.length).some((deleted) => deleted.length === 0)) {
+      if (results.slice(-deletions.length).flat().length < 2 * liftedRules.length) {
         return new Conflict('claimed');
       }
+      queries = reservationDeletions(this.kinds, tenantId, writes);
     }
     await transaction.commit(
       ...queries,
@@ -326,13 +328,18 @@ export class ContactRepository extends EntityRepository<Contact> {
 
   /**
    * The snapshot with the evidence. It takes several statements: the transaction must see one snapshot, or hold the locks of
-   * what its decision rests on.
+   * what its decision rests on. Null if there are more contacts than `maxRows` (null: any number).
    */
   private async evidentSnapshot(
     transaction: Transaction,
     { tenantId, evidenceOf, sightings, pastSince }: EvidenceSelection,
-  ): Promise<Snapshot> {
-    const { identities, merges } = await loadEvidence(transaction, this.kinds, tenantId, evidenceOf);
+    maxRows: number | null,
+  ): Promise<Snapshot | null> {
+    const evidence = await loadEvidenceAtMost(transaction, this.kinds, tenantId, evidenceOf, maxRows);
+    if (evidence === null) {
+      return null;
+    }
+    const { identities, merges } = evidence;
     const contactIds = identities.flatMap(({ contacts }) => contacts.map(({ id }) => id));
     const [dates = [], rows = []] = await transaction.send(
       [readingSql.LOAD_DATES, tenantId, pastSince === null ? [] : contactIds, pastSince ?? 0],

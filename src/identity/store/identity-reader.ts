@@ -4,7 +4,7 @@ import { Settings } from '../../config/settings.js';
 import type { Contact, Identity, Sighting, Snapshot } from '../domain/contact.js';
 import { realId, type Writes } from '../domain/writes.js';
 import { LARGE_CONTACTS } from '../large.js';
-import { ContactRepository, type PlainSelection, type Selection } from './contact.repository.js';
+import { ContactRepository, type Selection } from './contact.repository.js';
 import type { Drawn } from './write-queries.js';
 import { Contact as ContactEntity } from './entities/contact.js';
 import { IdentityCache } from './identity-cache.js';
@@ -29,7 +29,7 @@ export class IdentityReader {
   }
 
   /** Like {@link load}; null if there are more rows to read than `maxRows`. */
-  async loadAtMost(maxRows: number, selection: PlainSelection): Promise<Snapshot | null> {
+  async loadAtMost(maxRows: number, selection: Selection): Promise<Snapshot | null> {
     const snapshot = await this.contacts.loadAtMost(maxRows, selection, this.known(selection));
     this.keep(selection, snapshot?.identities ?? []);
     return snapshot;

@@ -90,12 +90,10 @@ export const INSERT_RULES: Statement = {
     order by s.kind, s.value collate "C"`,
 };
 
-/** $2 id of a rule, $3 kind and $4 value of an identifier, $5 and $6 of the other → a row for each side, which is deleted. */
-export const DELETE_RULE: Statement = {
+/** $2 ids of rules → a row for each side that is deleted. */
+export const DELETE_RULES: Statement = {
   name: 'do_not_link_delete',
-  text: `delete from do_not_link
-    where tenant_id = $1 and rule_id = $2 and kind = $3 and value = $4 and other_kind = $5 and other_value = $6
-    returning rule_id`,
+  text: 'delete from do_not_link where tenant_id = $1 and rule_id = any($2::bigint[]) returning rule_id',
 };
 
 /** $2 kind, $3 value → a row if the identifier was reserved; nobody has it, and it is free again. */

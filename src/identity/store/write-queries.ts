@@ -36,6 +36,11 @@ export function drawFor({ newcomers, merges, change, rules }: Writes): Query {
   return [sql.DRAW, newcomers.length, merges.length, change === null ? 0 : 1, rules.length];
 }
 
+/** The most rows of one kind that a decision writes. */
+export function rowsOf({ touched, rules, liftedRules }: Writes): number {
+  return Math.max(touched.length, rules.length, liftedRules.length);
+}
+
 /**
  * Writes a decision, but for its rules and its record, and without what must still be reserved; see
  * {@link reservationQueries}.
@@ -52,7 +57,7 @@ export function writeQueries(kinds: Kinds, tenantId: number, writes: Writes, dra
     ...relink(tenantId, writes.touched, real, now),
     ...setIdentifiers(kinds, tenantId, writes.touched),
     ...rejoin(tenantId, writes.touched, real),
-    insertMerges(kinds, tenantId, writes.merges, drawn),
+    ...insertMerges(kinds, tenantId, writes.merges, drawn),
     ...partsOf(writes.undoneMergeIds).map((ids): Query => [sql.UNDO_MERGES, tenantId, ids, changeId]),
     ...partsOf(deletion?.contactIds ?? []).map((ids): Query => [sql.DELETE_CONTACTS, tenantId, ids, now]),
     ...partsOf(writes.ruledIds).map((ids): Query => [sql.MARK_RULED, tenantId, ids]),
@@ -128,23 +133,14 @@ export function ruleInsertions(
   ]);
 }
 
-/** Deletes both sides of rules, then the identifiers that become free. Each finds a row, unless somebody else deleted it. */
-export function ruleDeletions(
-  kinds: Kinds,
-  tenantId: number,
-  { liftedRules, freedReservations }: Writes,
-): Query[] {
-  return [
-    ...liftedRules.flatMap(({ id, identifiers }) =>
-      [identifiers, identifiers.toReversed()].map((sides): Query => [
-        ruleSql.DELETE_RULE,
-        tenantId,
-        id,
-        ...sides.flatMap((side) => keyOf(kinds, side)),
-      ]),
-    ),
-    ...freedReservations.map((freed): Query => [ruleSql.FREE_RESERVATION, tenantId, ...keyOf(kinds, freed)]),
-  ];
+/** Deletes rules. Two rows are found for each, unless somebody else deleted it. */
+export function ruleDeletions(tenantId: number, liftedRules: Writes['liftedRules']): Query[] {
+  return partsOf(liftedRules.map(({ id }) => id)).map((ids) => [ruleSql.DELETE_RULES, tenantId, ids]);
+}
+
+/** Frees reserved identifiers. Their rules must be deleted. */
+export function reservationDeletions(kinds: Kinds, tenantId: number, { freedReservations }: Writes): Query[] {
+  return freedReservations.map((freed) => [ruleSql.FREE_RESERVATION, tenantId, ...keyOf(kinds, freed)]);
 }
 
 /** Records a change by hand, and takes its idempotency key from an older change that is past its time. */
@@ -253,23 +249,21 @@ function insertMerges(
   tenantId: number,
   merges: readonly Merge[],
   { freshIds, mergeIds, changeId, now }: Drawn,
-): Query | null {
+): Query[] {
   const real = (id: number): number => realId(id, freshIds);
-  return merges.length === 0
-    ? null
-    : [
-        sql.INSERT_MERGES,
-        tenantId,
-        mergeIds,
-        merges.map(({ survivorId }) => real(survivorId)),
-        merges.map(({ mergedId }) => real(mergedId)),
-        merges.map(({ leftId }) => real(leftId)),
-        merges.map(({ rightId }) => real(rightId)),
-        merges.map(({ cause }) => cause),
-        ...identifierColumns(kinds, merges),
-        changeId,
-        now,
-      ];
+  return partsOf(merges.map((merge, i) => ({ ...merge, id: mergeIds[i]! }))).map((part) => [
+    sql.INSERT_MERGES,
+    tenantId,
+    part.map(({ id }) => id),
+    part.map(({ survivorId }) => real(survivorId)),
+    part.map(({ mergedId }) => real(mergedId)),
+    part.map(({ leftId }) => real(leftId)),
+    part.map(({ rightId }) => real(rightId)),
+    part.map(({ cause }) => cause),
+    ...identifierColumns(kinds, part),
+    changeId,
+    now,
+  ]);
 }
 
 function insertClaims(kinds: Kinds, tenantId: number, claims: readonly Claim[], real: RealId): Query | null {

@@ -1,6 +1,8 @@
+import pg from 'pg';
 import type { Reply } from '../../support/client.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
 import { storedRows, violations } from '../../support/invariants.js';
+import { until } from '../../support/until.js';
 import type { ShownIdentity } from '../../support/wire.js';
 
 const LORRAINE = { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' };
@@ -221,5 +223,30 @@ test('one of many undos at once makes the change', async () => {
   const replies = await Promise.all(Array.from({ length: 8 }, () => undo(id)));
   expect(replies.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
   expect(replies.filter(({ body }) => body.changed)).toHaveLength(1);
+  expect(await database.query('select from change')).toHaveLength(1);
+});
+
+test('a change that takes longer than a call may wait is told so, goes on, and is made once under its key', async () => {
+  await app.client.identify(BOTH);
+  const id = await lastMerge();
+  const holder = new pg.Client({ connectionString: database.url });
+  await holder.connect();
+  await holder.query('begin; select from contact for update');
+  const headers = { 'idempotency-key': 'undo-once' };
+  const { status, headers: told, body } = await undo(id, { headers });
+  expect({ status, retryAfter: told.get('retry-after'), body }).toMatchObject({
+    status: 503,
+    retryAfter: '5',
+    body: { type: 'urn:problem:change-under-way' },
+  });
+  await holder.query('rollback');
+  await holder.end();
+  let again = await undo(id, { headers });
+  await until(async () => {
+    again = await undo(id, { headers });
+    return again.status !== 409;
+  });
+  expect(again).toMatchObject({ status: 200, body: { changed: true, changeId: expect.any(Number) } });
+  expect((await undo(id, { headers })).body.changeId).toBe(again.body.changeId);
   expect(await database.query('select from change')).toHaveLength(1);
 });

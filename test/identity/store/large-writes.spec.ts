@@ -6,7 +6,7 @@ import { Settings } from '../../../src/config/settings.js';
 import { DatabaseUnavailableError } from '../../../src/database/session/unavailable.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
-import type { Writes } from '../../../src/identity/domain/writes.js';
+import { NO_WRITES, type Writes } from '../../../src/identity/domain/writes.js';
 import { Conflict } from '../../../src/identity/identity.errors.js';
 import type { ContactRepository } from '../../../src/identity/store/contact.repository.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await database.query('truncate contact, identifier, identity_merge cascade');
+  await database.query('truncate contact, identifier, identity_merge, do_not_link, change cascade');
   await database.query('alter sequence contact_id_seq restart');
 });
 
@@ -97,6 +97,33 @@ test('two large identities are merged in steps as well, under locks too', async 
   );
   expect(sent.contact_relink).toEqual([5_000, 5_000, 1_001]);
   expect(await links()).toEqual([{ primary: 1, links: SIZE + 1, claims: 2 * SIZE + 4 }]);
+});
+
+test('rules are made and lifted in steps', async () => {
+  const pairs = Array.from({ length: 6_000 }, (_, i) => {
+    const [email, phone] = sighting(`doc${i}@hillvalley.edu`, String(i + 1)).identifiers;
+    return [email!, phone!] as const;
+  });
+  const change = {
+    kind: 'rule',
+    actor: 'doc',
+    reason: 'Two customers',
+    idempotency: null,
+    isChanged: true,
+    contactIds: [],
+  } as const;
+  const sent = rowsSent();
+  await contacts.apply(TENANT, { ...NO_WRITES, rules: pairs, reservations: pairs.flat(), change });
+  expect(sent.do_not_link_insert).toEqual([5_000, 1_000]);
+  const { rules } = await contacts.loadRules(TENANT, pairs.flat());
+  expect(rules.map(({ identifiers }) => identifiers)).toEqual(pairs);
+  expect(new Set(rules.map(({ id }) => id)).size).toBe(pairs.length);
+  const lifted = { ...NO_WRITES, liftedRules: rules, freedReservations: pairs.flat(), change };
+  expect(await contacts.apply(TENANT, lifted)).toMatchObject({ ruleIds: [] });
+  expect(await database.query('select from do_not_link')).toEqual([]);
+  expect(await database.query('select from identifier')).toEqual([]);
+  // one that was lifted before
+  expect(await contacts.apply(TENANT, { ...lifted, freedReservations: [] })).toEqual(new Conflict('claimed'));
 });
 
 test('if one row has changed, whatever part it is in, nothing is written', async () => {

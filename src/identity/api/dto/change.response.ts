@@ -1,6 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOkResponse, ApiProperty, ApiSchema } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import type { ChangeOutcome } from '../../change-writer.js';
 import { PlannedIdentityResponse } from './planned-identity.response.js';
 import { RuleDto } from './rule.dto.js';
@@ -53,14 +52,6 @@ export class ChangeResponse {
       this.assumed = true;
     }
   }
-}
-
-/** The answer to a change, with the entity tag of a dry run. */
-export function answerChange(reply: FastifyReply, outcome: ChangeOutcome): ChangeResponse {
-  if (outcome.etag !== null) {
-    void reply.header('etag', outcome.etag);
-  }
-  return new ChangeResponse(outcome);
 }
 
 /** Documents the answer to a change. */
