@@ -84,6 +84,34 @@ test('what becomes of sightings is counted: contacts, merges, batches, sizes and
   });
 });
 
+test('rules that are made and removed are counted, and what is left out of sightings because of them', async () => {
+  const { client } = service;
+  const before = await Scrape.of(service);
+  const emails = ['strickland@hillvalley.edu', 'needles@hillvalley.edu'];
+  const identities = await Promise.all(emails.map((email) => client.identify({ email })));
+  const contactIds = identities.map(({ primaryContactId }) => primaryContactId);
+  const [strickland, needles] = emails.map((value) => ({ kind: 'email', value }));
+  const rule = (other: unknown): Promise<unknown> =>
+    client.send('POST', '/rules', { identifiers: [strickland, other], reason: 'Two customers' });
+  await rule(needles);
+  await rule(needles); // there already
+  await rule({ kind: 'phoneNumber', value: '5' });
+  await client.identify({ email: 'strickland@hillvalley.edu', phoneNumber: '5' });
+  await client.send('POST', '/merges', { contactIds, reason: 'One customer' });
+  await client.send('POST', '/merges', { contactIds, reason: 'One customer', force: true });
+  const { body } = await client.send<{ rules: { id: number }[] }>('GET', '/rules');
+  await client.send('DELETE', `/rules/${body.rules[0]!.id}`);
+  const after = await Scrape.of(service);
+  const grown = (name: string, labels: Record<string, string> = {}): number =>
+    after.value(name, labels) - before.value(name, labels);
+  expect({
+    made: grown('identity_rules_made_total'),
+    removed: grown('identity_rules_removed_total'),
+    withheld: grown('identity_identifiers_withheld_total', { reason: 'do-not-link' }),
+    changes: ['rule', 'rule-delete', 'merge'].map((kind) => grown('identity_changes_total', { kind })),
+  }).toEqual({ made: 2, removed: 2, withheld: 1, changes: [2, 1, 1] });
+});
+
 test('a conflict is counted with its cause', async () => {
   const before = await Scrape.of(service);
   const claims = Array.from({ length: 400 }, (_, i) => ({ email: `needles${i % 20}@hillvalley.edu` }));
