@@ -5,6 +5,8 @@ import { Settings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { DeleteIdentityRequest } from '../identity/api/dto/delete-identity.request.js';
 import { MergeRequest } from '../identity/api/dto/merge.request.js';
+import { SplitRequest } from '../identity/api/dto/split.request.js';
+import { UndoRequest } from '../identity/api/dto/undo.request.js';
 import { IdentifyByEmail, IdentifyByPhoneNumber } from '../identity/api/dto/identify.request.js';
 import { GivenIdentifier } from '../identity/api/dto/read-identifiers.js';
 import { DeleteRuleRequest, RuleRequest } from '../identity/api/dto/rule.request.js';
@@ -109,6 +111,8 @@ function closeBody({ components }: OpenAPIObject): void {
     IdentifyByEmail,
     IdentifyByPhoneNumber,
     MergeRequest,
+    UndoRequest,
+    SplitRequest,
     DeleteIdentityRequest,
     RuleRequest,
     GivenIdentifier,

@@ -55,6 +55,7 @@ export function ApiProblems(
 
   function exampleOf(status: number): Problem | undefined {
     const example = examples.find((each) => each.status === status);
-    return example && problemOf(example, REQUEST_ID);
+    // Plain objects, because a YAML document can't be made of instances of classes.
+    return example && (JSON.parse(JSON.stringify(problemOf(example, REQUEST_ID))) as Problem);
   }
 }
