@@ -7,23 +7,29 @@ import type { Rule } from '../domain/rules.js';
 // In a row, emails and phone numbers have their own columns. The other kinds share one, a JSON object by the number of the
 // kind. The key of a claim is the number of a kind and a value.
 
-/** The identifiers of a row with the columns email, phone_number and identifiers. */
+/** The identifiers of a row with the columns email, phone_number and identifiers, the strongest first. */
 export function identifiersOf(kinds: Kinds, row: Row): Identifier[] {
   const email = row.email === null ? null : { kind: EMAIL.name, value: row.email as string };
   const phone =
     row.phone_number === null ? null : { kind: PHONE_NUMBER.name, value: row.phone_number as string };
   // Literals, because a list that is pushed to reserves memory for 16 items more, and there are many rows.
   const own = email === null ? (phone === null ? [] : [phone]) : phone === null ? [email] : [email, phone];
-  return row.identifiers === null
-    ? own
-    : [...own, ...othersIn(kinds, row.identifiers as Record<string, string>)];
+  return row.identifiers === null ? own : withOthers(kinds, own, row.identifiers as Record<string, string>);
 }
 
-function othersIn(kinds: Kinds, byNumber: Record<string, string>): Identifier[] {
-  return Object.entries(byNumber).map(([number, value]) => ({
-    kind: kinds.numbered(Number(number)).name,
+/** The strongest first, as in a sighting. @param others by the number of their kind */
+function withOthers(
+  kinds: Kinds,
+  own: readonly Identifier[],
+  others: Readonly<Record<string, string>>,
+): Identifier[] {
+  const byKind = Object.entries(others).map(([number, value]) => [
+    kinds.numbered(Number(number)).name,
     value,
-  }));
+  ]);
+  return kinds.identifiersOf(
+    Object.fromEntries([...own.map(({ kind, value }) => [kind, value] as const), ...byKind]),
+  );
 }
 
 /** The columns of many rows: emails, phone numbers, and the others as JSON. */
