@@ -50,7 +50,12 @@ export function ApiDeletionProblems(
   ...errors: readonly ProblemError[]
 ): MethodDecorator & ClassDecorator {
   return ApiProblems(
-    without({ ...PROBLEMS, 412: null, ...described }),
+    without({
+      ...PROBLEMS,
+      400: 'The body is malformed, a field or a header is invalid, or `dryRun` or `If-Match` was sent, which deletions do not take.',
+      412: null,
+      ...described,
+    }),
     ...errors,
     new InvalidRequestError([{ field: 'reason', message: 'reason must have at most 500 characters' }]),
     new ContactNotFoundError(4711),

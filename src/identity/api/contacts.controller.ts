@@ -13,6 +13,7 @@ import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
 import { ContactNotFoundError, DeletionUnderWayError } from '../identity.errors.js';
 import { LargeAnswers } from './large-answers.js';
+import { DeletingTenantId } from './dto/change-call.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { readMoment } from './dto/moment.js';
@@ -98,6 +99,7 @@ export class ContactsController {
   @ApiProblems(
     {
       ...PROBLEMS,
+      400: 'The id is not a whole number of at least 1, or `dryRun` or `If-Match` was sent, which deletions do not take.',
       503: 'The database is not available, or did not answer in time. Safe to repeat; a 404 then says that the contact is deleted.',
       // The call needs no body, but a body that is sent is read before the route is called.
       413: 'The body is larger than 16 KiB; the call needs none.',
@@ -105,7 +107,10 @@ export class ContactsController {
     },
     ...EXAMPLES,
   )
-  async delete(@TenantId() tenantId: number, @Param('id', new ContactIdPipe()) id: number): Promise<void> {
+  async delete(
+    @DeletingTenantId() tenantId: number,
+    @Param('id', new ContactIdPipe()) id: number,
+  ): Promise<void> {
     const deletion = this.reconciliation.delete(tenantId, id);
     if (!(await answerInTime(deletion, () => new DeletionUnderWayError()))) {
       throw new ContactNotFoundError(id);

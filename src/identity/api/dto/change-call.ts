@@ -13,17 +13,38 @@ export const Changing = createParamDecorator((_: unknown, context: ExecutionCont
   readChangeCall(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
-/** The call for a deletion. It takes no `dryRun` and no `If-Match`, and refuses them: it would do more than was asked for. */
+/** The call for a deletion, which takes no `dryRun` and no `If-Match`; see {@link refuseTrial}. */
 export const Deleting = createParamDecorator((_: unknown, context: ExecutionContext): ChangeCall => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
-  if (readDryRun(request)) {
-    throw new InvalidRequestError([{ field: 'dryRun', message: 'a deletion has no dry run' }]);
-  }
-  if (request.headers['if-match'] !== undefined) {
-    throw new InvalidRequestError([{ field: 'If-Match', message: 'a deletion takes no If-Match' }]);
-  }
+  refuseTrial(request);
   return { ...callOf(request), isDryRun: false, ifMatch: null };
 });
+
+/** The tenant of a deletion that is no change by hand; see {@link refuseTrial}. */
+export const DeletingTenantId = createParamDecorator((_: unknown, context: ExecutionContext): number => {
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  refuseTrial(request);
+  return callerOf(request).tenantId;
+});
+
+/**
+ * Refuses a deletion that was meant to change nothing, or only what the caller has seen: deletions can't do either, and to
+ * ignore the wish would delete for good.
+ *
+ * @throws {InvalidRequestError} naming `dryRun` or `If-Match`
+ */
+function refuseTrial(request: FastifyRequest): void {
+  if (readDryRun(request)) {
+    throw new InvalidRequestError([
+      { field: 'dryRun', message: 'a deletion has no dry run; nothing was deleted' },
+    ]);
+  }
+  if (request.headers['if-match'] !== undefined) {
+    throw new InvalidRequestError([
+      { field: 'If-Match', message: 'a deletion takes no If-Match; nothing was deleted' },
+    ]);
+  }
+}
 
 /**
  * Reads who asks for a change and how: `dryRun`, `If-Match` and `Idempotency-Key`.
