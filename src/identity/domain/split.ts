@@ -4,7 +4,7 @@ import { IdentifierMap } from './identifier-map.js';
 import type { RecordedContact } from './past.js';
 import { KnownRules } from './rules.js';
 import { takeApart } from './take-apart.js';
-import type { Writes } from './writes.js';
+import type { TouchedRow, Writes } from './writes.js';
 
 /** What is to leave an identity. */
 export interface Leaving {
@@ -73,7 +73,18 @@ export function split(
     // What was in one identity until now has no rule.
     { ...snapshot, rules: new KnownRules(pairs.flat()) },
   );
-  return { writes, identities: views as [IdentityView, IdentityView] };
+  return {
+    writes: { ...writes, touched: writes.touched.map(primaryLeavesPast) },
+    identities: views as [IdentityView, IdentityView],
+  };
+}
+
+/**
+ * The state of a primary is kept also if it stays as it is: the history of a contact finds the split by it. A new contact has
+ * no state to keep; its date is that of the split.
+ */
+function primaryLeavesPast(row: TouchedRow): TouchedRow {
+  return row.linkedId === null ? { ...row, leavesPast: true } : row;
 }
 
 /** The identifiers that leave and those that stay, of those that live contacts carry. */

@@ -12,7 +12,10 @@ export interface TouchedRow {
   readonly identifiers?: readonly Identifier[];
   /** What it is attached to from now on; absent: that stays. */
   readonly joined?: Joined;
-  /** Whether its link, its date, its identifiers or what it is attached to change, so that its present state must be kept. */
+  /**
+   * Whether its present state must be kept: its link, its date, its identifiers or what it is attached to change, or it is the
+   * primary of a side of a split.
+   */
   readonly leavesPast: boolean;
 }
 

@@ -118,7 +118,7 @@ export class IdentityRecords {
           tenantId,
           ids,
           [...new Set(changeIds)].filter((id) => id !== null && id !== undefined),
-          [...new Set(contacts.map(({ deletedAt }) => deletedAt))].filter((at) => at !== null),
+          [...new Set(contacts.flatMap(momentsOf))],
         ],
         [sql.LOAD_FIRST_JOINS, tenantId, ids],
       );
@@ -285,6 +285,11 @@ function withFirstJoins(identities: readonly RecordedIdentity[], joins: readonly
       return firstJoinedId === undefined ? contact : { ...contact, firstJoinedId };
     }),
   }));
+}
+
+/** When a change by hand may have deleted a contact, or made it: a split makes contacts that attach to none. */
+function momentsOf({ joinedId, recordedAt, deletedAt }: RecordedContact): number[] {
+  return [joinedId === null ? recordedAt : null, deletedAt].filter((at) => at !== null);
 }
 
 function changeOf(row: Row): MadeChange {

@@ -114,7 +114,8 @@ export const LOAD_DATES: Statement = {
 };
 
 /**
- * $2 contacts, $3 changes, $4 moments → these changes, those that left a state of the contacts behind, and those of the moments.
+ * $2 contacts, $3 changes, $4 moments → these changes, those that left a state of the contacts behind, and those of the moments
+ * that are about one of the contacts.
  *
  * Bounds and an order instead of an equality, and a bound that every time is behind: so that no plan reads all changes of
  * the tenant, or all states of a contact, because the tables held few when it was made.
@@ -129,7 +130,9 @@ export const LOAD_CHANGES: Statement = {
       where tenant_id = $1 and contact_id = u.id and until > ${time('0')} and change_id is not null offset 0) p
     union
     select c.id from unnest($4::bigint[]) u(at) cross join lateral (
-      select id from change where tenant_id = $1 and at >= ${time('u.at')} and at <= ${time('u.at')} order by at offset 0) c)
+      select id from change where tenant_id = $1 and at >= ${time('u.at')} and at <= ${time('u.at')}
+        and contact_ids && $2::bigint[]
+      order by at offset 0) c)
   select c.* from n cross join lateral (
     select id, kind, actor, reason, contact_ids, is_changed, ${micros('at')} as at
     from change where tenant_id = $1 and id = n.id limit 1) c

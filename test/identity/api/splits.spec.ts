@@ -165,6 +165,22 @@ test('the history tells the split on both sides, and still what each contact att
   }
 });
 
+test.each([
+  ['an identity that keeps all its contacts as they are', { contactIds: [1] }, 1],
+  ['a contact that the split made', { identifiers: [phone(PHONE)] }, 4],
+])('the history of %s tells the split too', async (_, named, id) => {
+  const { body } = await split(named);
+  const history = await app.client.send<{ events: object[] }>('GET', `/contacts/${id}/history`);
+  expect(history.body.events).toMatchObject([
+    { type: 'created', contactIds: [id] },
+    {
+      type: 'split',
+      contactIds: body.identities.map(({ contact }) => contact.primaryContactId),
+      changeId: body.changeId,
+    },
+  ]);
+});
+
 test('a dry run tells what would be and changes nothing, and the call itself does that', async () => {
   const before = await rows();
   const named = { identifiers: [phone(PHONE)] };

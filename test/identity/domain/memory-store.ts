@@ -264,8 +264,8 @@ export class MemoryStore {
         touch.identifiers !== undefined ||
         touch.joined !== undefined;
       ensure(
-        touch.leavesPast === isOther,
-        `contact ${row.id} leaves a past if its link, date, identifiers or edge change, and only then`,
+        touch.leavesPast === isOther || (touch.leavesPast && linkedId === null),
+        `contact ${row.id} leaves a past if its link, date, identifiers or edge change; otherwise only a primary may`,
       );
       return {
         ...row,

@@ -231,7 +231,7 @@ describe('splitting an identity', () => {
     expect(writes).toEqual({
       ...NO_WRITES,
       touched: [
-        touched(1, 4, null),
+        moved(1, 4, null),
         { ...touched(2, 2, 1), identifiers: [phone('1')], leavesPast: true },
         { ...moved(3, 2, null), joined: { toId: null, isAssumed: false } },
       ],

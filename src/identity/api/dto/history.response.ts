@@ -17,7 +17,7 @@ export class HistoryEventDto {
     type: 'array',
     items: { type: 'integer', minimum: 1 },
     description:
-      'The contacts that it is about. `linked`: the new contact, then the one that it attached to. `merged` and `merge-undone`: the primary of the older identity, then that of the other one.',
+      'The contacts that it is about. `linked`: the new contact, then the one that it attached to. `merged` and `merge-undone`: the primary of the older identity, then that of the other one. `split`: the primary of the identity that stayed, then that of the new one.',
     example: [23, 1],
   })
   readonly contactIds: readonly number[];
