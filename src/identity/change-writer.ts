@@ -3,7 +3,14 @@ import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { DatabaseUnavailableError, retryUnavailable } from '../database/session/unavailable.js';
 import { DecisionWriter, type Decision } from './decision-writer.js';
-import { liveContacts, viewOf, type Identity, type IdentityView, type Snapshot } from './domain/contact.js';
+import {
+  byAge,
+  liveContacts,
+  viewOf,
+  type Identity,
+  type IdentityView,
+  type Snapshot,
+} from './domain/contact.js';
 import type { Rule } from './domain/rules.js';
 import { isNothing, withRealIds, type ChangeKind, type ChangeNote } from './domain/writes.js';
 import {
@@ -17,6 +24,9 @@ import { ContactRepository, type RecordedChange, type Selection } from './store/
 import type { Drawn } from './store/write-queries.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
+
+/** The kinds of change whose answer has identities. */
+const TELL_IDENTITIES: ReadonlySet<ChangeKind> = new Set(['merge', 'undo', 'split']);
 
 /** A call that asks for a change: everything of it but what is to be changed. */
 export interface ChangeCall {
@@ -136,8 +146,8 @@ export class ChangeWriter {
     return this.once(call, () =>
       retryUnavailable(
         async () =>
-          (await this.repeated(selection.tenantId, idempotency)) ??
-          (await this.write(selection, idempotency, decideNoted)),
+          (await this.repeated(selection.tenantId, request.kind, idempotency)) ??
+          (await this.write(selection, request.kind, idempotency, decideNoted)),
         () => idempotency !== null || !isDecided,
       ),
     );
@@ -145,6 +155,7 @@ export class ChangeWriter {
 
   private async write(
     selection: Selection,
+    kind: ChangeKind,
     idempotency: Idempotency,
     decide: (snapshot: Snapshot) => ChangeDecision & { isChanged: boolean },
   ): Promise<ChangeOutcome> {
@@ -164,7 +175,7 @@ export class ChangeWriter {
       const repeated =
         error instanceof DatabaseUnavailableError
           ? null
-          : await this.repeated(selection.tenantId, idempotency);
+          : await this.repeated(selection.tenantId, kind, idempotency);
       if (repeated === null) {
         throw error;
       }
@@ -173,7 +184,11 @@ export class ChangeWriter {
   }
 
   /** What came of the change if it was made before under the key of the call; null if it was not. */
-  private async repeated(tenantId: number, idempotency: Idempotency): Promise<ChangeOutcome | null> {
+  private async repeated(
+    tenantId: number,
+    kind: ChangeKind,
+    idempotency: Idempotency,
+  ): Promise<ChangeOutcome | null> {
     const made = idempotency && (await this.contacts.findChange(tenantId, idempotency.key));
     if (made === null) {
       return null;
@@ -184,7 +199,7 @@ export class ChangeWriter {
     return {
       changeId: made.isChanged ? made.id : null,
       isChanged: made.isChanged,
-      identities: await this.identitiesOf(tenantId, made),
+      identities: TELL_IDENTITIES.has(kind) ? await this.identitiesOf(tenantId, made, kind) : [],
       mergeIds: made.mergeIds,
       rules: made.isChanged ? await this.contacts.rulesOfChange(tenantId, made.id) : [],
       isAssumed: false,
@@ -192,14 +207,24 @@ export class ChangeWriter {
     };
   }
 
-  /** Today's identities of the contacts of a change, each once, in the order of the contacts. */
-  private async identitiesOf(tenantId: number, { contactIds }: RecordedChange): Promise<IdentityView[]> {
-    const { identities } = await this.reader.load({ tenantId, contactIds });
+  /**
+   * Today's identities of the contacts of a change, each once, in the order of the contacts; of an undo, which tells the older
+   * primary first, in the order of today's primaries. Identities without live contacts are not told.
+   */
+  private async identitiesOf(
+    tenantId: number,
+    { contactIds }: RecordedChange,
+    kind: ChangeKind,
+  ): Promise<IdentityView[]> {
+    // With their evidence, so that a contact that was deleted since is found in the identity that it belonged to.
+    const selection = { tenantId, evidenceOf: contactIds, sightings: [], pastSince: null };
+    const { identities } = await this.reader.load(selection);
     const identityOf = new Map(
       identities.flatMap((identity) => identity.rows.map(({ id }) => [id, identity])),
     );
     const found = new Set<Identity>(contactIds.flatMap((id) => identityOf.get(id) ?? []));
-    return [...found].map((identity) => viewOf(liveContacts(identity)));
+    const live = [...found].map(liveContacts).filter((contacts) => contacts.length > 0);
+    return (kind === 'undo' ? live.toSorted(([a], [b]) => byAge(a!, b!)) : live).map(viewOf);
   }
 
   /** Runs one call at a time under a key. */

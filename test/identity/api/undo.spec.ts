@@ -119,6 +119,28 @@ test('a merge that was undone before is left as it is', async () => {
   expect(await rows()).toEqual(before);
 });
 
+test('a repetition under the key of the call tells the older primary of today first', async () => {
+  await app.client.identify({ email: GEORGE.email, phoneNumber: LORRAINE.phoneNumber });
+  const id = await lastMerge();
+  await undo(id, { headers: { 'idempotency-key': 'first' } });
+  const again = await undo(id, { headers: { 'idempotency-key': 'second' } });
+  const told = async (): Promise<(number | null)[]> => {
+    const replies = [
+      await undo(id, { headers: { 'idempotency-key': 'first' } }),
+      await undo(id, { headers: { 'idempotency-key': 'second' } }),
+      await undo(id),
+    ];
+    const ids = replies.map(({ body }) => body.identities.map(({ contact }) => contact.primaryContactId));
+    expect(ids).toEqual([ids[0], ids[0], ids[0]]);
+    return ids[0]!;
+  };
+  expect(again.body.identities.map(({ contact }) => contact.primaryContactId)).toEqual([1, 2]);
+  expect(await told()).toEqual([1, 2]);
+  await app.client.identify({ ...LORRAINE, email: 'mcfly@hillvalley.edu' });
+  await app.client.send('DELETE', '/contacts/1');
+  expect(await told()).toEqual([2, 3]);
+});
+
 test('what came after the merge goes with the side that it came to', async () => {
   await app.client.identify(BOTH);
   const id = await lastMerge();
