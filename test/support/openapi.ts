@@ -22,7 +22,7 @@ export interface Schema {
 }
 
 interface DocumentedResponse {
-  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, { readonly required?: boolean }>>;
   readonly content?: Readonly<Record<string, { readonly schema: Schema }>>;
 }
 
@@ -93,11 +93,11 @@ export class Contract {
         ? this.breachOfBody(call, '#/components/schemas/Problem', body)
         : `type ${type}`;
     }
-    const missing = Object.keys(documented.headers ?? {}).find(
-      (name) => headers[name.toLowerCase()] === undefined,
+    const missing = Object.entries(documented.headers ?? {}).find(
+      ([name, { required }]) => required !== false && headers[name.toLowerCase()] === undefined,
     );
     if (missing !== undefined) {
-      return `the header ${missing} is missing`;
+      return `the header ${missing[0]} is missing`;
     }
     const types = Object.keys(documented.content ?? {});
     if (types.length === 0) {

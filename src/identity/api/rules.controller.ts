@@ -21,6 +21,7 @@ import { ChangesService } from '../changes.service.js';
 import { AlreadyLinkedError, ContactNotFoundError, RuleNotFoundError } from '../identity.errors.js';
 import { ReadingService } from '../reading.service.js';
 import { ApiChangeProblems, ApiDeletionProblems } from './change-problems.js';
+import { ETAG } from './dto/change.response.js';
 import { ApiChangeParameters, ApiIdempotencyKey, Changing, Deleting } from './dto/change-call.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { ApiPage, idOf, readAfter, readLimit } from './dto/page.js';
@@ -52,7 +53,11 @@ export class RulesController {
   @ApiChangeParameters()
   @ApiBody({ type: RuleRequest })
   @ApiCreatedResponse({ type: RuleChangeResponse, description: 'The rule is in force.' })
-  @ApiOkResponse({ type: RuleChangeResponse, description: 'The rule that would be made, after a dry run.' })
+  @ApiOkResponse({
+    type: RuleChangeResponse,
+    description: 'The rule that would be made, after a dry run.',
+    headers: ETAG,
+  })
   @ApiChangeProblems(
     {
       404: null,

@@ -54,7 +54,17 @@ export class ChangeResponse {
   }
 }
 
+/** Of the answer to a dry run. */
+export const ETAG = {
+  ETag: {
+    description: 'Of a dry run only: stands for all that it rests on. Send it as `If-Match`.',
+    required: false,
+    schema: { type: 'string' as const },
+    example: '"J0cZ8YdVqXl3yR2kTqLw0g"',
+  },
+};
+
 /** Documents the answer to a change. */
 export function ApiChange(description: string): MethodDecorator {
-  return applyDecorators(ApiOkResponse({ type: ChangeResponse, description }));
+  return applyDecorators(ApiOkResponse({ type: ChangeResponse, description, headers: ETAG }));
 }

@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
 
-const ISO = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-]\d\d):?(\d\d))$/;
+const ISO = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-](?:[01]\d|2[0-3])):?([0-5]\d))$/;
 
 /** A moment as ISO 8601 in UTC, with the microseconds that the order of contacts depends on. @param micros since 1970 */
 export function isoOf(micros: number): string {

@@ -12,7 +12,7 @@ const REASON = {
   example: 'The customer called: both are her addresses',
 };
 const RULES = [
-  IsString({ message: 'reason must be a string' }),
+  IsString({ message: `reason must be a string of 1 to ${MAX_LENGTH} characters` }),
   IsNotEmpty({ message: 'reason must not be empty' }),
   MaxLength(MAX_LENGTH, { message: `reason must have at most ${MAX_LENGTH} characters` }),
   Matches(/^[^\p{Cc}\p{Cs}]*$/u, { message: 'reason must not contain control characters' }),
