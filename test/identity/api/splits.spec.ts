@@ -170,8 +170,7 @@ test.each([
   ['a contact that the split made', { identifiers: [phone(PHONE)] }, 4],
 ])('the history of %s tells the split too', async (_, named, id) => {
   const { body } = await split(named);
-  const history = await app.client.send<{ events: object[] }>('GET', `/contacts/${id}/history`);
-  expect(history.body.events).toMatchObject([
+  expect(await history(id)).toMatchObject([
     { type: 'created', contactIds: [id] },
     {
       type: 'split',
