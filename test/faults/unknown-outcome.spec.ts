@@ -102,3 +102,96 @@ test('a deletion whose outcome is unknown is not repeated by itself, and counts 
   expect(await caller.send('DELETE', `/contacts/${primaryContactId}`)).toMatchObject({ status: 404 });
   expect(await violations(database)).toEqual({});
 });
+
+interface Changed {
+  readonly changeId: number | null;
+  readonly changed: boolean;
+}
+
+/** By kind: makes what it changes, each time about others, and returns the call that changes it, and what its second time says. */
+const CHANGES: Readonly<
+  Record<string, (n: string) => Promise<{ path: string; body: object; again: object }>>
+> = {
+  undo: async (n) => {
+    await service.client.identify({ email: `marty${n}@hillvalley.edu` });
+    await service.client.identify({ phoneNumber: n });
+    const { primaryContactId } = await service.client.identify({
+      email: `marty${n}@hillvalley.edu`,
+      phoneNumber: n,
+    });
+    const { body } = await service.client.send<{ merges: { id: number }[] }>(
+      'GET',
+      `/merges?contactId=${primaryContactId}`,
+    );
+    const again = { status: 200, body: { changed: false } };
+    return { path: `/merges/${body.merges[0]!.id}/undo`, body: { reason: 'Two customers' }, again };
+  },
+  split: async (n) => {
+    const { primaryContactId: contactId } = await service.client.identify({
+      email: `doc${n}@hillvalley.edu`,
+      phoneNumber: n,
+    });
+    const identifiers = [{ kind: 'phoneNumber', value: n }];
+    return {
+      path: '/splits',
+      body: { contactId, identifiers, reason: 'Two customers' },
+      again: { status: 422, body: { type: 'urn:problem:nothing-to-split' } },
+    };
+  },
+  rule: async (n) => {
+    const identifiers = [
+      { kind: 'email', value: `biff${n}@hillvalley.edu` },
+      { kind: 'phoneNumber', value: n },
+    ];
+    const again = { status: 201, body: { changed: false } };
+    return { path: '/rules', body: { identifiers, reason: 'Two customers' }, again };
+  },
+};
+
+const changesMade = async (): Promise<number> =>
+  (await database.query('select from change where is_changed')).length;
+
+test.each(Object.keys(CHANGES))('a change whose commit has no answer is made once: %s', async (kind) => {
+  const seen = { changes: 0, byKey: 0, refused: 0, madeThough: 0 };
+  for (let round = 0; round < scaled(40, 8); round++) {
+    const isKeyed = round % 4 < 2;
+    const number = String(4_000_000 + 1_000 * Object.keys(CHANGES).indexOf(kind) + round);
+    const { path, body, again } = await CHANGES[kind]!(number);
+    const headers: Record<string, string> = isKeyed ? { 'idempotency-key': `${kind}-${round}` } : {};
+    const before = await changesMade();
+    const [cuts, cut] = [proxy.cuts, round % 2 === 0 ? 'cutsAfterCommit' : 'cutsBeforeCommit'] as const;
+    proxy[cut] = 1;
+    const first = await service.client.send<Changed>('POST', path, body, headers);
+    expect(proxy.cuts).toBe(cuts + 1);
+    const second = await service.client.send<Changed>('POST', path, body, headers);
+    const wasMade = (await changesMade()) - before;
+    expect(wasMade).toBe(1);
+    seen.changes++;
+    if (isKeyed) {
+      // The service repeats it by itself.
+      expect(first.body).toMatchObject({ changed: true, changeId: expect.any(Number) });
+      expect(second).toMatchObject({ status: first.status, body: { changed: true } });
+      expect(second.body.changeId).toBe(first.body.changeId);
+      seen.byKey++;
+    } else {
+      expect({ status: first.status, retryAfter: first.headers.get('retry-after') }).toEqual({
+        status: 503,
+        retryAfter: '1',
+      });
+      seen.refused++;
+      // It was made by the first call or by the second one.
+      if (cut === 'cutsAfterCommit') {
+        expect(second).toMatchObject(again);
+        seen.madeThough++;
+      } else {
+        expect(second.body.changed).toBe(true);
+      }
+    }
+  }
+  report(
+    `unknown outcome is safe: ${kind}, cut at COMMIT`,
+    'made once; with an Idempotency-Key answered at the first call',
+    `${seen.changes} cuts, ${seen.byKey} answered by their keys, ${seen.refused} refused, ${seen.madeThough} of these made`,
+  );
+  expect(await violations(database)).toEqual({});
+});

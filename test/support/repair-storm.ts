@@ -36,19 +36,19 @@ export class RepairStorm {
     );
   }
 
-  /** Makes one call. */
-  async call(client: ServiceClient): Promise<void> {
+  /** Makes one call. Returns whether it was answered. */
+  async call(client: ServiceClient): Promise<boolean> {
     const kind = this.kinds[this.some(this.kinds.length)]!;
     this.calls++;
     const reply = await this.operations[kind]![1](client).catch((): 'none' => 'none');
     if (reply === null) {
-      return;
+      return true;
     }
     const status = reply === 'none' ? 0 : reply.status;
     const ofKind = (this.tally[kind] ??= {});
     ofKind[status] = (ofKind[status] ?? 0) + 1;
     if (reply === 'none') {
-      return;
+      return false;
     }
     if (status >= 500 && status !== 503) {
       this.faults.push({ kind, status, body: reply.body });
@@ -57,6 +57,7 @@ export class RepairStorm {
     if (status === 200 && changed === true) {
       this.told[kind]?.push(changeId!);
     }
+    return true;
   }
 
   /** How many changes of a kind were told. */
