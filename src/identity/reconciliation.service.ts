@@ -117,7 +117,8 @@ export class ReconciliationService {
   }
 
   /**
-   * Reconciles sightings as if they arrived one by one, in one transaction, and returns the effect of each.
+   * Reconciles sightings as if they arrived one by one, in one transaction, and returns the effect of each, and whether an
+   * identifier was left out of it.
    *
    * @param prepared a decision on the same sightings to try first; if it is out of date, that is a conflict like any other
    * @throws {ContentionError} if it lost every race; nothing was changed
@@ -126,13 +127,17 @@ export class ReconciliationService {
     tenantId: number,
     sightings: readonly Sighting[],
     prepared: Prepared<Reconciliation> | null = null,
-  ): Promise<readonly Outcome[]> {
+  ): Promise<readonly { readonly outcome: Outcome; readonly isWithheld: boolean }[]> {
     const { decision } = await this.writer.write(
       { tenantId, sightings },
       (snapshot) => reconcile(snapshot, sightings),
       { prepared },
     );
-    return decision.outcomes;
+    const { outcomes, answers } = decision;
+    return outcomes.map((outcome, i) => ({
+      outcome,
+      isWithheld: answers[i]!.view.ignored !== undefined,
+    }));
   }
 
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */

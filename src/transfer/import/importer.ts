@@ -1,7 +1,6 @@
 import { ContentionError } from '../../identity/identity.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import { IdentifierMap } from '../../identity/domain/identifier-map.js';
-import type { Outcome } from '../../identity/domain/batch.js';
 import type { Prepared } from '../../identity/decision-writer.js';
 import type { Reconciliation } from '../../identity/domain/reconcile.js';
 import type { ReconciliationService } from '../../identity/reconciliation.service.js';
@@ -32,6 +31,9 @@ interface Step {
   readonly row: InputRow | null;
   readonly sighting: Sighting;
 }
+
+/** What became of a sighting. */
+type Effect = Awaited<ReturnType<ReconciliationService['reconcileAll']>>[number];
 
 /** A batch, prepared as far as possible before it is written. */
 interface PreparedBatch {
@@ -106,12 +108,13 @@ export class Importer {
     const refused = new Map<InputRow, string>();
     const outcomes = await this.settle(steps, prepared, refused);
     steps.forEach(({ row }, i) => {
-      const outcome = outcomes[i]!;
+      const { outcome, isWithheld } = outcomes[i] ?? { outcome: null, isWithheld: false };
       if (row !== null && outcome !== null) {
         tally[outcome]++;
       } else if (outcome === 'merged') {
         tally.joined++;
       }
+      tally.withheld += Number(isWithheld);
     });
     const bad = batch.rows
       .filter((row) => row.reason !== null || refused.has(row))
@@ -134,7 +137,7 @@ export class Importer {
     steps: readonly Step[],
     prepared: Prepared<Reconciliation> | null,
     refused: Map<InputRow, string>,
-  ): Promise<(Outcome | null)[]> {
+  ): Promise<(Effect | null)[]> {
     if (steps.length === 0) {
       return [];
     }
@@ -164,7 +167,7 @@ export class Importer {
   private async retried(
     sightings: readonly Sighting[],
     prepared: Prepared<Reconciliation> | null,
-  ): Promise<readonly Outcome[]> {
+  ): Promise<readonly Effect[]> {
     const { dryRun, reconciliation, tenantId } = this.parts;
     // A smaller batch has a better chance than another try of all.
     const reasonOf = (error: unknown): string | null =>

@@ -87,7 +87,8 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   if (saved !== null) {
     reader.seek(saved.place);
   }
-  const tally = { ...(saved?.tally ?? emptyTally()) };
+  // a checkpoint of an earlier version may lack a count
+  const tally = { ...emptyTally(), ...saved?.tally };
   using shown = showProgress(options.progress, {
     rows: () => rowsOf(tally),
     outcomes: () => {

@@ -1,11 +1,14 @@
 import type { Outcome } from '../../identity/domain/batch.js';
 import type { ColumnRole } from './columns.js';
 
-/** How many rows had which outcome so far. `joined` and `apart` count what the column of the identity did. */
-export type Tally = Record<Outcome | 'rejected' | 'joined' | 'apart', number>;
+/**
+ * How many rows had which outcome so far. `joined` and `apart` count what the column of the identity did; `withheld` the rows
+ * from which a rule kept an identifier, whatever their outcome.
+ */
+export type Tally = Record<Outcome | 'rejected' | 'joined' | 'apart' | 'withheld', number>;
 
 export function emptyTally(): Tally {
-  return { created: 0, linked: 0, merged: 0, unchanged: 0, rejected: 0, joined: 0, apart: 0 };
+  return { created: 0, linked: 0, merged: 0, unchanged: 0, rejected: 0, joined: 0, apart: 0, withheld: 0 };
 }
 
 export function rowsOf({ created, linked, merged, unchanged, rejected }: Tally): number {
@@ -45,6 +48,11 @@ export function summaryText(result: ImportResult): string {
     `  ${inDigits(tally.merged)} ${would}merged (two identities became one)`,
     `  ${inDigits(tally.unchanged)} unchanged (nothing new)`,
     `  ${inDigits(tally.rejected)} rejected${tally.rejected > 0 ? `, see ${rejectedPath}` : ''}`,
+    ...(tally.withheld > 0
+      ? [
+          `  ${inDigits(tally.withheld)} ${would}taken without an identifier, which a rule keeps apart from the others`,
+        ]
+      : []),
     ...(columns === null ? [] : [`  columns: ${describeColumns(columns)}`]),
     ...(ignored.length > 0 ? [`  not taken: ${ignored.map((name) => JSON.stringify(name)).join(', ')}`] : []),
     ...(columns !== null && columns.createdAt === null
@@ -69,12 +77,13 @@ export function summaryText(result: ImportResult): string {
 export function summaryJson(result: ImportResult): string {
   const { tally, columns, ignored, suspiciousDates, isDryRun, isComplete, isResumed, seconds, rejectedPath } =
     result;
-  const { joined, apart, ...outcomes } = tally;
+  const { joined, apart, withheld, ...outcomes } = tally;
   return `${JSON.stringify({
     rows: rowsOf(tally),
     ...outcomes,
     joined,
     apart,
+    withheld,
     columns,
     ignored,
     suspiciousDates,

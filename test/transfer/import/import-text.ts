@@ -53,7 +53,17 @@ export async function importText(
 
 /** Counts of an import; those that are not named are 0. */
 export function tally(counts: Partial<ImportResult['tally']>): ImportResult['tally'] {
-  return { created: 0, linked: 0, merged: 0, unchanged: 0, rejected: 0, joined: 0, apart: 0, ...counts };
+  return {
+    created: 0,
+    linked: 0,
+    merged: 0,
+    unchanged: 0,
+    rejected: 0,
+    joined: 0,
+    apart: 0,
+    withheld: 0,
+    ...counts,
+  };
 }
 
 /** Everything stored but ids, times and versions: contacts by their order, and links, claims and merges among them. */
