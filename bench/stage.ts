@@ -38,6 +38,8 @@ interface HttpSubject {
   readonly replicas?: number;
   /** Calls of a slice; without it, a slice ends by time. */
   readonly calls?: number;
+  /** Other calls at the same time. They are not measured, but must be answered with 200. */
+  readonly beside?: { readonly workload: Workload; readonly connections: number };
 }
 
 interface InProcessSubject {
@@ -53,6 +55,7 @@ export class Stage {
   private readonly workers = new Map<string, Worker<InProcessOrder, Measured>>();
   private readonly ratePerS = new Map<string, number>();
   private traceSink: TraceSink | null = null;
+  private otherLoad: Worker<LoadOrder, Measured> | null = null;
   private opened: Promise<Access> | null = null;
   private readonly cleanups: (() => Promise<void>)[] = [];
   private nextOrdinal: number;
@@ -97,7 +100,7 @@ export class Stage {
 
   /** Calls over HTTP. */
   overHttp(subject: HttpSubject): Contestant {
-    const { name, server, workload, connections, replicas = 1, calls } = subject;
+    const { name, server, workload, connections, replicas = 1, calls, beside } = subject;
     const store: Store = server === 'baseline' ? 'baseline' : 'service';
     return {
       name,
@@ -111,11 +114,13 @@ export class Stage {
         const key = programOf(server).isGuarded === true ? (await this.access()).key : null;
         const order = { ports: targets.map(({ port }) => port), connections, key, source, limits };
         const pids = targets.map(({ pid }) => pid);
+        const others = beside === undefined ? null : this.loadBeside(name, beside, order);
         const slice = {
           ...(await this.measure(pids, () => this.load.carryOut(order))),
           rssMb: server === 'service' ? rssMbOf(pids) : null,
         };
         refuseMistakes(subject, slice);
+        refuseMistakes({ name: `${name}, the others` }, (await others) ?? slice);
         this.ratePerS.set(name, slice.callsPerSecond);
         return slice;
       },
@@ -138,8 +143,21 @@ export class Stage {
     };
   }
 
+  /** Makes other calls for as long as a slice takes. */
+  private async loadBeside(
+    name: string,
+    { workload, connections }: NonNullable<HttpSubject['beside']>,
+    order: LoadOrder,
+  ): Promise<Measured> {
+    this.otherLoad ??= new Worker<LoadOrder, Measured>(new URL('./load/main.js', import.meta.url));
+    const limits = { ...order.limits, checkEvery: 0 };
+    const source = await this.source(name, 'service', workload, limits);
+    return this.otherLoad.carryOut({ ...order, connections, source, limits });
+  }
+
   private async close(): Promise<void> {
     this.traceSink?.close();
+    await this.otherLoad?.end();
     await Promise.all([...this.servers.values(), ...this.workers.values()].map((process) => process.end()));
     for (const undo of this.cleanups) {
       await undo();
@@ -241,7 +259,7 @@ export class Stage {
 }
 
 /** The baseline is known to make some under a hot email; the report tells how many. */
-function refuseMistakes({ name, server }: { name: string; server?: ServerName }, slice: Slice): void {
+function refuseMistakes({ name, server }: { name: string; server?: ServerName }, slice: Measured): void {
   if ((slice.mistakeCount > 0 || slice.calls === 0) && server !== 'baseline') {
     throw new WrongAnswerError(
       `${name}: ${slice.mistakeCount} of ${slice.calls} answers are wrong\n  ${slice.mistakes.join('\n  ')}`,

@@ -35,6 +35,9 @@ export const NAME = {
   hot: 'one hot email',
   three: 'identity of 3',
   big: (contacts: number) => `identity of ${contacts.toLocaleString('en')}`,
+  alone: 'a customer, alone',
+  besideReaders: 'a customer, beside 64 readers',
+  besideWriters: 'a customer, beside 16 writers',
   allOff: (workload: string) => `${workload}, all off`,
   allOn: (workload: string) => `${workload}, all on`,
   size: (contacts: number) => `known at ${contacts.toLocaleString('en')} contacts`,
@@ -77,7 +80,9 @@ export function plansOf(stages: readonly Stage[], options: Options): Plan[] {
     name: string,
     workload: Parameters<Stage['overHttp']>[0]['workload'],
     server: ServerName = 'service',
-    more: { connections?: number; calls?: number; replicas?: number } = {},
+    more: Partial<
+      Pick<Parameters<Stage['overHttp']>[0], 'connections' | 'calls' | 'replicas' | 'beside'>
+    > = {},
   ): Contestant => stage.overHttp({ name, server, workload, connections, ...more });
   const inProcess = (
     name: string,
@@ -164,6 +169,25 @@ export function plansOf(stages: readonly Stage[], options: Options): Plan[] {
       contestants: [
         overHttp(NAME.three, 'three', 'service', { connections: 1 }),
         overHttp(NAME.big(bigContacts), 'big', 'service', { connections: 1 }),
+      ],
+    },
+    {
+      ...defaults,
+      suite: 'large',
+      title: 'Beside a large identity',
+      note: `A known customer, one call at a time. The readers and writers send sightings of one identity of ${bigContacts.toLocaleString('en')} contacts, with known or new phone numbers, at the same time. Each must be answered with 200.`,
+      connections: 1,
+      rounds: FEW_ROUNDS,
+      contestants: [
+        overHttp(NAME.alone, 'known', 'service', { connections: 1 }),
+        overHttp(NAME.besideReaders, 'known', 'service', {
+          connections: 1,
+          beside: { workload: 'big', connections: 64 },
+        }),
+        overHttp(NAME.besideWriters, 'known', 'service', {
+          connections: 1,
+          beside: { workload: 'big grows', connections: 16 },
+        }),
       ],
     },
     {

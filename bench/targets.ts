@@ -8,7 +8,7 @@ export interface Target {
   readonly name: string;
   readonly bound: 'at least' | 'at most';
   readonly target: number;
-  readonly unit: '×' | 'MB';
+  readonly unit: '×' | 'MB' | 'ms';
   /** Null: not measured in this run. */
   readonly reached: Spread | null;
 }
@@ -37,9 +37,18 @@ export function targetsOf(sections: readonly Section[], options: Options): Targe
   };
   const [smallest, largest] = [options.sizes[0]!, options.sizes.at(-1)!];
   const [big, three] = [NAME.big(options.bigContacts), NAME.three];
-  const memory = sections.flatMap(({ suite, results }) =>
-    suite === 'import' ? [] : results.flatMap((result) => result.slices.flatMap(({ rssMb }) => rssMb ?? [])),
-  );
+  const memoryIn = (isMeant: (suite: Suite) => boolean): Spread | null => {
+    const sizes = sections
+      .filter(({ suite }) => isMeant(suite))
+      .flatMap(({ results }) =>
+        results.flatMap((result) => result.slices.flatMap(({ rssMb }) => rssMb ?? [])),
+      );
+    return sizes.length === 0 ? null : spreadOf([Math.max(...sizes)]);
+  };
+  const p95 = (name: string): Spread | null => {
+    const measured = slices('large', name);
+    return measured === undefined ? null : spreadOf(measured.map(({ p95Ms }) => p95Ms));
+  };
 
   // prettier-ignore
   return ([
@@ -58,7 +67,10 @@ export function targetsOf(sections: readonly Section[], options: Options): Targe
     ['known one at a time, p50 of (no-op p50 + SELECT p50)', 'at most', 1.5, '×', oneAtATime((name) => slices('concurrency', name, 1))],
     [`CPU of a known sighting, ${big} of ${three}`, 'at most', 5, '×', ratio('identity-size', big, three, cpuMsPerCall)],
     ['import, of a bare COPY', 'at least', 0.4, '×', ratio('import', 'import', 'COPY')],
-    ['memory of the service, at its highest in this run', 'at most', 220, 'MB', memory.length === 0 ? null : spreadOf([Math.max(...memory)])],
+    [`p95 of ${NAME.besideReaders} of a large identity`, 'at most', 50, 'ms', p95(NAME.besideReaders)],
+    [`p95 of ${NAME.besideWriters} of a large identity`, 'at most', 50, 'ms', p95(NAME.besideWriters)],
+    ['memory of the service beside a large identity', 'at most', 350, 'MB', memoryIn((suite) => suite === 'large')],
+    ['memory of the service, at its highest in the rest of this run', 'at most', 220, 'MB', memoryIn((suite) => suite !== 'large' && suite !== 'import')],
     ['memory, last quarter of the soak of the second', 'at most', 1.05, '×', growth(slices('soak', 'mix'))],
   ] as const).map(([name, bound, target, unit, reached]) => ({ name, bound, target, unit, reached }));
 }

@@ -12,10 +12,21 @@ import {
   type Population,
 } from './population.js';
 
-export const WORKLOADS = ['known', 'new', 'partial', 'merge', 'mix', 'hot', 'three', 'big'] as const;
+export const WORKLOADS = [
+  'known',
+  'new',
+  'partial',
+  'merge',
+  'mix',
+  'hot',
+  'three',
+  'big',
+  'big grows',
+] as const;
 /**
  * What is sent: sightings of known identities, of nobody yet, of a known identifier with a new one, of two identities,
- * 80/10/8/2 of these; one email with a new phone number each time; one identity of three contacts, one of thousands.
+ * 80/10/8/2 of these; one email with a new phone number each time; one identity of three contacts, one of thousands; the email
+ * of that one with a new phone number each time.
  */
 export type Workload = (typeof WORKLOADS)[number];
 
@@ -65,6 +76,7 @@ export const STOCK_PER_CALL: Readonly<Record<Workload, number>> = {
   hot: 0,
   three: 0,
   big: 0,
+  'big grows': 0,
 };
 /** Of the known calls of a mix, those that repeat a write: what was answered once must be answered again. */
 const REPEATS = 0.1;
@@ -80,6 +92,7 @@ export const TAKES_FRESH: Readonly<Record<Workload, boolean>> = {
   hot: true,
   three: false,
   big: false,
+  'big grows': true,
 };
 
 /** Returns what gives the calls of a slice one by one; it gives null once the stock is used up. */
@@ -120,7 +133,7 @@ export function callsOf(source: CallSource): () => Call | null {
     return kind < MIX.new ? remembering(newCall(fresh++)) : kind < MIX.partial ? partial() : merge();
   };
   const three = identityAt(identityOfThree(population));
-  const big = source.workload === 'big' ? bigIdentity(population) : three;
+  const big = source.workload.startsWith('big') ? bigIdentity(population) : three;
 
   const byWorkload: Record<Workload, () => Call | null> = {
     known,
@@ -128,9 +141,10 @@ export function callsOf(source: CallSource): () => Call | null {
     partial,
     merge,
     mix,
-    hot: () => hotCall(freshFrom, ++fresh),
+    hot: () => hotCall(emailOf(freshFrom), ++fresh),
     three: () => memberCall(three, draw()),
     big: () => memberCall(big, draw()),
+    'big grows': () => hotCall(big.emails[0]!, fresh++),
   };
   return byWorkload[source.workload];
 }
@@ -192,8 +206,7 @@ function mergeCall(stock: Stock, n: number): Call {
   };
 }
 
-function hotCall(emailOrdinal: number, fresh: number): Call {
-  const email = emailOf(emailOrdinal);
+function hotCall(email: string, fresh: number): Call {
   return {
     sighting: { email, phoneNumber: phoneOf(fresh) },
     expected: () => ({
