@@ -146,6 +146,7 @@ export class DecisionWriter {
     selection: Selection,
     decide: (snapshot: Snapshot) => D,
   ): Promise<Prepared<D> | null> {
+    await this.largeWritesEnd(selection);
     const snapshot = await this.reader.loadAtMost(maxRows, selection);
     return snapshot && this.decideOn(selection, snapshot, decide);
   }
@@ -181,6 +182,21 @@ export class DecisionWriter {
       return outcome instanceof Conflict ? outcome : this.settle(tenantId, made, outcome, attempt);
     } finally {
       primaryIds.forEach((id) => this.underWay.delete(id));
+    }
+  }
+
+  /**
+   * Waits briefly for the running writes of this process to large identities that may be selected. A read before their end
+   * would be outdated, and a read just after their commit would miss the cache and read all rows.
+   */
+  async largeWritesEnd(selection: Selection): Promise<void> {
+    if (this.underWay.size === 0) {
+      return;
+    }
+    const large = this.reader.known(selection).filter(({ rows }) => rows.length >= LARGE_CONTACTS);
+    const writes = new Set(large.flatMap(({ primaryId }) => this.underWay.get(primaryId) ?? []));
+    if (writes.size > 0) {
+      await settledWithin(writes, TURN_WITHIN_MS);
     }
   }
 

@@ -12,6 +12,7 @@ import { NO_WRITES, type Writes } from './domain/writes.js';
 import { Conflict } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
 import { ReadLanes } from './read-lanes.js';
+import type { PlainSelection } from './store/contact.repository.js';
 import { IdentityReader } from './store/identity-reader.js';
 
 /** How often a batch waits for other batches of this process before it sets its calls aside. */
@@ -145,10 +146,16 @@ export class ReconciliationService {
     const selection = { tenantId, contactIds: [contactId] };
     const { identities } = await this.lanes.readAny(
       () => this.reader.loadAtMost(LARGE_CONTACTS, selection),
-      () => this.reader.load(selection),
+      () => this.readLarge(selection),
     );
     const [identity] = identities;
     return identity === undefined ? null : factsOf(identity).view;
+  }
+
+  /** Reads a large identity. If this process has just changed it, the cache has it by now. */
+  private async readLarge(selection: PlainSelection): Promise<Snapshot> {
+    await this.writer.largeWritesEnd(selection);
+    return (await this.reader.loadAtMost(LARGE_CONTACTS, selection)) ?? this.reader.load(selection);
   }
 
   /**

@@ -11,6 +11,7 @@ import { reconcile } from '../../src/identity/domain/reconcile.js';
 import { NO_WRITES } from '../../src/identity/domain/writes.js';
 import { Conflict, ContentionError } from '../../src/identity/identity.errors.js';
 import { IdentityMetrics } from '../../src/identity/identity.metrics.js';
+import { LARGE_CONTACTS } from '../../src/identity/large.js';
 import { Contact } from '../../src/identity/store/entities/contact.js';
 import { IdentityReader } from '../../src/identity/store/identity-reader.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
@@ -190,4 +191,15 @@ test('it does not wait for that write for longer than a moment', async () => {
   expect(await writer.tryWrite(TENANT, decisions[1]!, 1)).toEqual(new Conflict('overtaken', [1]));
   await outsider.query('commit');
   expect(await stuck).toEqual(new Conflict('claimed'));
+});
+
+test('a large identity is read after the running write of this process to it', async () => {
+  const others = Array.from({ length: LARGE_CONTACTS }, (_, i) => ofGeorge(String(i)));
+  await writer.write(of(...others), onto(...others));
+  const added = ofGeorge('x');
+  const writing = writer.tryWrite(TENANT, await writer.prepare(of(added), onto(added)), 1);
+  const george = ofGeorge('0');
+  const prepared = await writer.prepareAtMost(LARGE_CONTACTS, of(george), onto(george));
+  expect(prepared?.snapshot.identities[0]?.rows).toHaveLength(LARGE_CONTACTS + 1);
+  expect(await writing).toMatchObject({ freshIds: [expect.any(Number)] });
 });

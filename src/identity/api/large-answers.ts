@@ -196,10 +196,14 @@ async function listJson(values: readonly unknown[], kept?: ListJson): Promise<Li
 }
 
 function beginsWith(values: readonly unknown[], beginning: readonly unknown[]): boolean {
-  return (
-    values === beginning ||
-    (values.length >= beginning.length && beginning.every((value, i) => value === values[i]))
-  );
+  if (values === beginning) {
+    return true;
+  }
+  let at = 0;
+  while (at < beginning.length && values[at] === beginning[at]) {
+    at++;
+  }
+  return at === beginning.length;
 }
 
 /** Pieces are never changed, because other answers share them. A small piece at the end is replaced by a longer one. */

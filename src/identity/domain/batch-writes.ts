@@ -1,5 +1,6 @@
 import { current, primaryOf, type Batch, type BatchNewcomer, type Growing } from './batch.js';
-import type { Claim } from './contact.js';
+import type { Claim, Identity } from './contact.js';
+import { factsOf, isWide, youngestOf } from './facts.js';
 import { NO_WRITES, type Newcomer, type TouchedRow, type Writes } from './writes.js';
 
 /** The writes of a batch, once all its sightings were applied. */
@@ -17,7 +18,7 @@ export function writesOf(batch: Batch): Writes {
     takenRuleIds: taken.flatMap((claim) => batch.rules.of(claim) ?? []).map(({ id }) => id),
     movedClaims: claims.filter(({ isNews }) => !isNews).map(bare),
     merges: batch.merges,
-    youngestTouched: youngest(batch.identities.filter(({ isChanged }) => isChanged)),
+    youngestTouched: youngest(batch),
   };
 }
 
@@ -62,10 +63,16 @@ function dated(createdAt: number | undefined): { createdAt?: number } {
   return createdAt === undefined ? {} : { createdAt };
 }
 
-/** Deleted rows count too: a row that is restored or promoted later must stay older than a newcomer of today. */
-function youngest(identities: readonly Growing[]): number {
-  return identities
-    .flatMap(({ stored, contacts }) => [...(stored?.rows ?? []), ...contacts])
-    .filter(({ createdAt }) => createdAt !== Infinity)
-    .reduce((latest, { createdAt }) => Math.max(latest, createdAt), 0);
+/** The date of the youngest row of the changed identities, newcomers with a date among them. */
+function youngest({ identities, newcomers }: Batch): number {
+  const changed = identities.filter(({ isChanged }) => isChanged);
+  const stored = changed.map((identity) => (identity.stored === null ? 0 : youngestIn(identity.stored)));
+  const dates = newcomers
+    .map(({ contact }) => contact.createdAt)
+    .filter((createdAt) => createdAt !== Infinity);
+  return [...stored, ...dates].reduce((latest, date) => Math.max(latest, date), 0);
+}
+
+function youngestIn(identity: Identity): number {
+  return isWide(identity) ? factsOf(identity).youngest : youngestOf(identity);
 }

@@ -1,4 +1,5 @@
 import type { Claim, Contact, Identifier, Identity, IdentityView } from './contact.js';
+import type { GrowingView } from './growing-view.js';
 import type { IdentifierMap } from './identifier-map.js';
 import type { KnownRules } from './rules.js';
 import type { Merge } from './writes.js';
@@ -9,8 +10,8 @@ export type Outcome = 'created' | 'linked' | 'merged' | 'unchanged';
 /** An identity while the batch changes it. */
 export interface Growing {
   readonly stored: Identity | null;
-  /** Live contacts, the oldest first. */
-  contacts: readonly Contact[];
+  /** Live contacts, the oldest first. The list is the batch's own. */
+  contacts: Contact[];
   /** Set once it was merged into another. */
   absorbedBy: Growing | null;
   isChanged: boolean;
@@ -18,6 +19,8 @@ export interface Growing {
   ruled: readonly Identifier[];
   /** Kept until the next change, because most callers of a batch ask for the same few identities. */
   view: IdentityView | null;
+  /** The view since contacts were added to it; null: no view was known before. */
+  growing: GrowingView | null;
 }
 
 /** The contact that holds an identifier: the oldest live one that carries it. */

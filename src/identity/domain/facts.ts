@@ -7,7 +7,15 @@ import {
   type Identity,
   type IdentityView,
 } from './contact.js';
+import { GrowingView } from './growing-view.js';
 import type { IdentifierMap } from './identifier-map.js';
+
+/** An identity with this many rows or more is not indexed in each batch, but searched with {@link factsOf}. */
+const WIDE_ROWS = 64;
+
+export function isWide({ rows }: Identity): boolean {
+  return rows.length >= WIDE_ROWS;
+}
 
 /** Facts that follow from the rows of an identity alone. */
 export interface Facts {
@@ -18,23 +26,73 @@ export interface Facts {
   readonly view: IdentityView;
   /** See {@link ruledOf}. */
   readonly ruled: readonly Identifier[];
+  /** See {@link youngestOf}. */
+  readonly youngest: number;
 }
 
 const known = new WeakMap<Identity, Facts>();
 
 /** The facts of an identity. They are computed once and kept with it: the cache keeps large identities between batches. */
 export function factsOf(identity: Identity): Facts {
-  const facts = known.get(identity) ?? workOut(identity);
-  known.set(identity, facts);
+  let facts = known.get(identity);
+  if (facts === undefined) {
+    facts = workOut(identity);
+    known.set(identity, facts);
+  }
   return facts;
 }
 
 function workOut(identity: Identity): Facts {
   const live = liveContacts(identity);
-  return { live, holders: holdersOf(live), view: viewOf(live), ruled: ruledOf(identity) };
+  return {
+    live,
+    holders: holdersOf(live),
+    view: viewOf(live),
+    ruled: ruledOf(identity),
+    youngest: youngestOf(identity),
+  };
+}
+
+/**
+ * The identity after contacts were added to it.
+ *
+ * If they are younger than all others, the result takes over the facts of the identity, because working them out again takes
+ * long for a large one. The identity itself loses them.
+ *
+ * @param primary its primary as it is now
+ */
+export function withAdded(identity: Identity, primary: Contact, added: readonly Contact[]): Identity {
+  const { primaryId, rows } = identity;
+  const at = rows.findIndex(({ id }) => id === primaryId);
+  const grown = { primaryId, rows: [...rows.with(at, primary), ...added] };
+  const facts = known.get(identity);
+  if (facts === undefined || added.some(({ createdAt }) => createdAt <= facts.youngest)) {
+    return grown;
+  }
+  known.delete(identity);
+  const { live, holders, ruled } = facts;
+  const view = new GrowingView(facts.view);
+  for (const { id, identifiers } of added) {
+    const news = identifiers.filter((identifier) => !holders.has(identifier));
+    news.forEach((identifier) => holders.set(identifier, id));
+    view.add(id, news);
+  }
+  known.set(grown, {
+    live: [...live.with(0, primary), ...added],
+    holders,
+    view: view.moment()(),
+    ruled: [...ruled, ...ruledOf({ primaryId, rows: added })],
+    youngest: youngestOf({ primaryId, rows: added }),
+  });
+  return grown;
 }
 
 /** The identifiers of an identity that a rule may speak of. Deleted rows count: their claims may have passed to others. */
 export function ruledOf({ rows }: Identity): Identifier[] {
   return rows.flatMap(({ isRuled, identifiers }) => (isRuled ? identifiers : []));
+}
+
+/** The date of the youngest row. Deleted rows count: if one is restored or promoted, it must stay older than a newcomer. */
+export function youngestOf({ rows }: Identity): number {
+  return rows.reduce((latest, { createdAt }) => Math.max(latest, createdAt), 0);
 }

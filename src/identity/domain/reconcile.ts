@@ -15,13 +15,15 @@ import {
   type Sighting,
   type Snapshot,
 } from './contact.js';
-import { factsOf, ruledOf } from './facts.js';
+import { factsOf, isWide, ruledOf } from './facts.js';
+import { GrowingView } from './growing-view.js';
 import { IdentifierMap } from './identifier-map.js';
 import { otherOf, type Rule } from './rules.js';
 import type { Writes } from './writes.js';
 
 /** The answer to one caller. */
 export interface Answer {
+  /** May be a copy each time. */
   readonly view: IdentityView;
   /** Whether the view shows something that this batch still has to write; if not, it is already true. */
   readonly awaitsWrite: boolean;
@@ -68,9 +70,6 @@ export function reconcile(snapshot: Snapshot, sightings: readonly Sighting[]): R
   return { answers, outcomes: batch.outcomes, writes: writesOf(batch) };
 }
 
-/** An identity with this many rows or more is not indexed, but searched with {@link factsOf}. */
-const WIDE_ROWS = 64;
-
 function startBatch({ identities, reserved, rules }: Snapshot): Batch {
   const batch: Batch = {
     identities: identities.map(startIdentity),
@@ -87,7 +86,7 @@ function startBatch({ identities, reserved, rules }: Snapshot): Batch {
   };
   reserved.forEach((identifier) => batch.reserved.set(identifier, true));
   for (const identity of batch.identities) {
-    if (identity.contacts.length >= WIDE_ROWS) {
+    if (identity.stored !== null && isWide(identity.stored)) {
       batch.wide.push(identity);
       continue;
     }
@@ -104,11 +103,16 @@ function startBatch({ identities, reserved, rules }: Snapshot): Batch {
 }
 
 function startIdentity(stored: Identity): Growing {
-  const isWide = stored.rows.length >= WIDE_ROWS;
-  const contacts = isWide ? factsOf(stored).live : liveContacts(stored);
-  const view = isWide ? factsOf(stored).view : null;
-  const ruled = isWide ? factsOf(stored).ruled : ruledOf(stored);
-  return { stored, contacts, absorbedBy: null, isChanged: false, ruled, view };
+  const facts = isWide(stored) ? factsOf(stored) : null;
+  return {
+    stored,
+    contacts: facts === null ? liveContacts(stored) : [...facts.live],
+    absorbedBy: null,
+    isChanged: false,
+    ruled: facts?.ruled ?? ruledOf(stored),
+    view: facts?.view ?? null,
+    growing: null,
+  };
 }
 
 /** Applies one sighting, without the identifiers that must be left out, and returns the answer to its caller. */
@@ -260,6 +264,7 @@ function emptyIdentity(batch: Batch): Growing {
     isChanged: true,
     ruled: [],
     view: null,
+    growing: null,
   };
   batch.identities.push(identity);
   return identity;
@@ -283,11 +288,13 @@ function add(
     isDeleted: false,
     isRuled: taken.length > 0,
   };
-  identity.ruled = [...identity.ruled, ...taken];
+  if (taken.length > 0) {
+    identity.ruled = [...identity.ruled, ...taken];
+  }
   // A comparison when writing finds rules that were made in the meantime.
   taken.forEach((identifier) => rulesOf(batch, identifier));
   batch.newcomers.push({ contact, identity, joinedId });
-  identity.contacts = [...identity.contacts, contact];
+  identity.contacts.push(contact);
   for (const { kind, value } of news) {
     claim(batch, identity, { kind, value, contactId: id }, true);
   }
@@ -295,17 +302,11 @@ function add(
     return reorder(batch, identity, contact);
   }
   identity.isChanged = true;
-  identity.view = identity.view && extended(identity.view, id, news);
+  // Building a large view again for each sighting of a batch would take long.
+  identity.growing ??= identity.view && new GrowingView(identity.view);
+  identity.growing?.add(id, news);
+  identity.view = null;
   return identity;
-}
-
-/** The view with one more contact, the youngest. Building a large view again for each sighting of a batch would take long. */
-function extended(view: IdentityView, id: number, news: readonly Identifier[]): IdentityView {
-  const values = new Map(view.values);
-  for (const { kind, value } of news) {
-    values.set(kind, [...(values.get(kind) ?? []), value]);
-  }
-  return { ...view, values, secondaryContactIds: [...view.secondaryContactIds, id] };
 }
 
 /** If the oldest contact with one of the identifiers is younger than the sighting, gives it the date of the sighting. */
@@ -343,11 +344,25 @@ function claim(batch: Batch, identity: Growing, made: Claim, isNews: boolean): v
 function changed(identity: Growing): Growing {
   identity.isChanged = true;
   identity.view = null;
+  identity.growing = null;
   return identity;
 }
 
 function answerTo(identity: Growing, ignored: readonly Ignored[]): Answer {
+  const awaitsWrite = identity.isChanged;
+  if (identity.growing !== null) {
+    const view = identity.growing.moment();
+    return {
+      get view() {
+        return withIgnored(view(), ignored);
+      },
+      awaitsWrite,
+    };
+  }
   identity.view ??= viewOf(identity.contacts);
-  const view = ignored.length === 0 ? identity.view : { ...identity.view, ignored };
-  return { view, awaitsWrite: identity.isChanged };
+  return { view: withIgnored(identity.view, ignored), awaitsWrite };
+}
+
+function withIgnored(view: IdentityView, ignored: readonly Ignored[]): IdentityView {
+  return ignored.length === 0 ? view : { ...view, ignored };
 }

@@ -175,6 +175,6 @@ export function withRealIds(view: IdentityView, freshIds: readonly number[]): Id
   return {
     ...view,
     primaryContactId: realId(view.primaryContactId, freshIds),
-    secondaryContactIds: view.secondaryContactIds.map((id) => realId(id, freshIds)),
+    secondaryContactIds: view.secondaryContactIds.map((id) => (id < 0 ? realId(id, freshIds) : id)),
   };
 }

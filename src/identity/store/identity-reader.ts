@@ -2,6 +2,7 @@ import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { Contact, Identity, Sighting, Snapshot } from '../domain/contact.js';
+import { withAdded } from '../domain/facts.js';
 import { realId, type Writes } from '../domain/writes.js';
 import { LARGE_CONTACTS } from '../large.js';
 import { ContactRepository, type Selection } from './contact.repository.js';
@@ -79,6 +80,7 @@ function afterGrowth(
   { freshIds, now }: Drawn,
 ): Identity | null {
   const { primaryId, rows } = identity;
+  const primary = rows.find(({ id }) => id === primaryId)!;
   const isTouched = touched.some(({ id }) => id === primaryId);
   const others = new Set(touched.map(({ id }) => id).filter((id) => id !== primaryId));
   const isMore =
@@ -101,6 +103,5 @@ function afterGrowth(
       isDeleted: false,
       isRuled,
     }));
-  const known = rows.map((row) => (row.id === primaryId ? { ...row, version: row.version + 1 } : row));
-  return { primaryId, rows: [...known, ...added] };
+  return withAdded(identity, { ...primary, version: primary.version + 1 }, added);
 }

@@ -4,8 +4,10 @@ import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
 import { DecisionWriter } from '../../../src/identity/decision-writer.js';
 import type { Identity, Sighting } from '../../../src/identity/domain/contact.js';
+import { factsOf } from '../../../src/identity/domain/facts.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
+import type { Writes } from '../../../src/identity/domain/writes.js';
 import { IdentityMetrics } from '../../../src/identity/identity.metrics.js';
 import type { ContactRepository } from '../../../src/identity/store/contact.repository.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
@@ -58,16 +60,39 @@ test('a contact that was added is known without reading it', async () => {
   expect(read).toBe(reader.known(selection)[0]);
 });
 
+/**
+ * The primaries of the identities that are known as they are stored.
+ *
+ * Everything that is known of them must be what is stored; the others are of another version.
+ */
+async function upToDate(): Promise<Set<number>> {
+  const found = new Set<number>();
+  for (const known of reader.known({ tenantId: TENANT, contactIds: [0] })) {
+    const { identities } = await contacts.load({ tenantId: TENANT, contactIds: [known.primaryId] });
+    const stored = identities.find(({ primaryId }) => primaryId === known.primaryId);
+    if (stored !== undefined && versionOf(stored) === versionOf(known)) {
+      expect(byId(known)).toEqual(byId(stored));
+      expect(factsOf(known)).toEqual(factsOf(byId(stored)));
+      found.add(known.primaryId);
+    }
+  }
+  return found;
+}
+
+const versionOf = ({ primaryId, rows }: Identity) => rows.find(({ id }) => id === primaryId)!.version;
+
 test('what is known is what is stored, or is of another version, whatever is written', async () => {
   const next = random(seedOf('known identities'));
-  const value = (): string => String(Math.floor(next() * 12));
-  let agreements = 0;
+  const value = (): string => String(Math.floor(next() * 30));
+  let growths = 0;
   let merges = 0;
+  let known = await upToDate();
   for (let step = 0; step < 150; step++) {
     const sightings = Array.from({ length: 1 + Math.floor(next() * 3) }, () => ({
       ...sighting(`e${value()}@hillvalley.edu`, value()),
       ...(next() < 0.2 && { createdAt: Math.floor(next() * 1e15) }),
     }));
+    let grown: number[] = [];
     if (next() < 0.1) {
       const { identities } = await reader.load({ tenantId: TENANT, sightings });
       const identity = identities[0];
@@ -82,22 +107,26 @@ test('what is known is what is stored, or is of another version, whatever is wri
       }
     } else {
       const { decision } = await write(...sightings);
-      merges += decision.outcomes.filter((outcome) => outcome === 'merged').length;
+      merges += decision.writes.merges.length;
+      grown = onlyGrown(decision.writes).filter((id) => known.has(id));
     }
-    for (const known of reader.known({ tenantId: TENANT, contactIds: [0] })) {
-      const { identities } = await contacts.load({ tenantId: TENANT, contactIds: [known.primaryId] });
-      const stored = identities.find(({ primaryId }) => primaryId === known.primaryId);
-      const version = (identity: Identity | undefined) =>
-        identity?.rows.find(({ id }) => id === known.primaryId)?.version;
-      if (version(stored) === version(known)) {
-        expect(byId(known)).toEqual(byId(stored!));
-        agreements++;
-      }
-    }
+    known = await upToDate();
+    // Growth alone does not make what is known out of date.
+    expect([...known]).toEqual(expect.arrayContaining(grown));
+    growths += grown.length;
   }
-  expect(merges).toBeGreaterThan(3);
-  expect(agreements).toBeGreaterThan(50);
+  // Over 30 seeds there were 11 to 19 merges, and 5 to 21 growths, 14 on average: none at all is out of the question.
+  expect(merges).toBeGreaterThan(0);
+  expect(growths).toBeGreaterThan(0);
 });
+
+/** The primaries of stored identities that a decision added contacts to, and did not change otherwise. */
+function onlyGrown({ touched }: Writes): number[] {
+  const isMore = (primaryId: number): boolean => touched.some(({ linkedId }) => linkedId === primaryId);
+  return touched
+    .filter(({ id, linkedId, createdAt }) => linkedId === null && createdAt === undefined && !isMore(id))
+    .map(({ id }) => id);
+}
 
 test('a sighting is about a large identity if one that was read has a thousand contacts', async () => {
   const others = Array.from({ length: 1_000 }, (_, i) => sighting('biff@hillvalley.edu', String(100 + i)));
