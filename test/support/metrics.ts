@@ -18,7 +18,9 @@ export class Scrape {
   }
 
   static async of(service: ServiceProcess): Promise<Scrape> {
-    return new Scrape(await (await fetch(Scrape.urlOf(service))).text());
+    // On a connection of its own: the service may be about to close one that was kept.
+    const reply = await fetch(Scrape.urlOf(service), { headers: { connection: 'close' } });
+    return new Scrape(await reply.text());
   }
 
   get families(): Family[] {
