@@ -235,6 +235,18 @@ describe('a service that refuses unknown properties', () => {
     );
   });
 
+  it.each([
+    ['contact_ids', 'contactIds'],
+    ['contactsIds', 'contactIds'],
+    ['contactID', 'contactId'],
+  ])('names the most similar of several that are near: %s', async (field, meant) => {
+    const body = { contactId: 1, contactIds: [1], reason: 'Two people', [field]: 1 };
+    const errors = [{ field, message: `"${field}" is not known; did you mean ${meant}?` }];
+    expect(await strict.client.send('POST', '/splits', body)).toMatchObject(
+      problem(400, 'invalid-request', errors),
+    );
+  });
+
   it('names what is wrong with the other fields too', async () => {
     const { body } = await strict.client.send('POST', '/identify', { phone: '123456' });
     expect(body).toMatchObject({

@@ -23,16 +23,16 @@ export function mistakesOfNames(names: readonly string[], known: readonly string
     });
 }
 
-/** The known name that was probably meant: in another style, shorter, longer, or misspelled. */
+/** The known name that was probably meant: in another style, shorter, longer, or misspelled. Of several, the most similar. */
 function nearest(name: string, names: readonly string[]): string | null {
   const letters = lettersOf(name);
-  return (
-    names.find((known) => {
-      const other = lettersOf(known);
-      const isPart = letters.length >= 4 && (other.includes(letters) || letters.includes(other));
-      return isPart || distance(letters, other) <= MAX_DISTANCE;
-    }) ?? null
-  );
+  const similar = names.flatMap((known) => {
+    const other = lettersOf(known);
+    const isPart = letters.length >= 4 && (other.includes(letters) || letters.includes(other));
+    const different = distance(letters, other);
+    return isPart || different <= MAX_DISTANCE ? { known, different } : [];
+  });
+  return similar.toSorted((a, b) => a.different - b.different)[0]?.known ?? null;
 }
 
 function listOf(names: readonly string[]): string {
