@@ -60,17 +60,14 @@ export function undo(mergeId: number, snapshot: Snapshot & { readonly evidence: 
   );
   const sideOf = ({ id }: { readonly id: number }): Side => (right.has(id) ? 1 : 0);
   const dates = datesBefore(merge, contacts, past);
-  const dated = contacts.map((contact) => ({
-    ...contact,
-    createdAt: dates.get(contact.id) ?? contact.createdAt,
-  }));
-  const holders = holdersOf(dated.filter(({ isDeleted }) => !isDeleted).toSorted(byAge));
+  // What both sides carry stays with the one that had it first, whatever dates say.
+  const bringers = holdersOf(contacts.filter(({ isDeleted }) => !isDeleted).toSorted(byArrival));
   const taken = takeApart(
     {
       identity,
       merges,
       sideOf,
-      sideOfValue: (identifier) => (right.has(holders.get(identifier)!) ? 1 : 0),
+      sideOfValue: (identifier) => (right.has(bringers.get(identifier)!) ? 1 : 0),
       isCut: ({ id }) => id === mergeId,
       dates,
       pairs: pairsOf(merge, contacts, sideOf),
@@ -85,6 +82,10 @@ export function undo(mergeId: number, snapshot: Snapshot & { readonly evidence: 
     primaryIds: sides.map((side) => taken.primaries[side].id),
     isAssumed: merge.isAssumed || edges.some((edge) => edge.isAssumed),
   };
+}
+
+function byArrival(a: RecordedContact, b: RecordedContact): number {
+  return a.recordedAt - b.recordedAt || a.id - b.id;
 }
 
 function leftAlone(identities: readonly RecordedIdentity[]): Undo {

@@ -32,7 +32,7 @@ const dated = (sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Sighting> =>
 
 /** Now and then with a customer id, which is stronger than both: it may join three identities and be news at once. */
 const ofThreeKinds = fc
-  .tuple(aSighting.map(sightingOf), fc.option(fc.constantFrom('C-1', 'C-2', 'C-3', 'C-4'), { freq: 1 }))
+  .tuple(aSighting.map(sightingOf), fc.option(fc.constantFrom('C-1', 'C-2', 'C-3', 'C-4'), { freq: 2 }))
   .map(([{ identifiers }, value]) => ({
     identifiers: value === null ? identifiers : [{ kind: 'customerId', value }, ...identifiers],
   }));
