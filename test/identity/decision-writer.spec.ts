@@ -203,3 +203,18 @@ test('a large identity is read after the running write of this process to it', a
   expect(prepared?.snapshot.identities[0]?.rows).toHaveLength(LARGE_CONTACTS + 1);
   expect(await writing).toMatchObject({ freshIds: [expect.any(Number)] });
 });
+
+test('a decision on evidence that lacked the lock of an identity gets it at the next attempt', async () => {
+  await writer.write(of(GEORGE), onto(GEORGE));
+  const selection = { tenantId: TENANT, evidenceOf: [1], sightings: [], pastSince: null };
+  let decisions = 0;
+  const { decision } = await writer.write(
+    selection,
+    ({ evidence }) => {
+      decisions++;
+      return { writes: NO_WRITES, ids: evidence!.identities.map(({ primaryId }) => primaryId) };
+    },
+    { lockIds: [999] },
+  );
+  expect([decisions, decision.ids]).toEqual([1, [1]]);
+});
