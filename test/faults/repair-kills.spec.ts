@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { useDatabase } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
 import { addLargeIdentity } from '../support/large-identity.js';
 import { random, seedOf } from '../support/random.js';
 import { NOTHING_WRONG, RepairStorm } from '../support/repair-storm.js';
 import type { ServiceProcess } from '../support/service-process.js';
+import { untilLocked } from '../support/until.js';
 import { recordVersions } from '../support/versions.js';
 import { report } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
@@ -78,6 +80,8 @@ test(
     const next = random(seedOf('kills amid repairs'));
     const tally = { killed: 0, made: 0, notMade: 0 };
     let changes = 0;
+    const locker = new pg.Client({ connectionString: database.url });
+    await locker.connect();
     let service = await startService({ DATABASE_URL: database.url });
     for (let round = 0; round < LARGE_KILLS; round++) {
       const one = await addLargeIdentity(database, LARGE, `lorraine${round}x`);
@@ -91,13 +95,23 @@ test(
         round % 2 === 0
           ? [`/merges/${merged.mergeIds[0]}/undo`, { reason: 'Two customers' }]
           : ['/splits', { contactId: one.primaryId, contactIds: [other.primaryId], reason: 'Two customers' }];
+      await locker.query('begin');
+      if (round === 0) {
+        await locker.query('lock table change in share mode');
+      }
       const call = service.client.send<{ changed: boolean }>('POST', path, change).then(
         ({ status }) => status,
         () => 0,
       );
-      // from before the first statement to after the answer, which takes about as long
-      await Promise.race([sleep(next() * 700), call]);
+      if (round === 0) {
+        // surely in the middle: it has written all but its record
+        await untilLocked(database);
+      } else {
+        // from before the first statement to after the answer, which takes about as long
+        await Promise.race([sleep(next() * 700), call]);
+      }
       await service.end('SIGKILL');
+      await locker.query('rollback');
       const status = await call;
       await untilNobodyWrites();
       const found = await database.query<{ count: number }>(
@@ -116,6 +130,7 @@ test(
       const shown = await service.client.find(other.primaryId);
       expect(shown!.primaryContactId).toBe(other.primaryId);
     }
+    await locker.end();
     report(
       'changes by hand are whole: killed amid one of thousands of contacts',
       'kill -9 ×20: all or nothing, and the repetition completes it',

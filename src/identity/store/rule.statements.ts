@@ -42,14 +42,19 @@ export const HOLDERS_OF: Statement = {
       select contact_id from identifier where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i`,
 };
 
-/** $2 kinds, $3 values, $4 the last rule seen, $5 how many → the next rules about one of these identifiers, in order. */
+/**
+ * $2 kinds, $3 values, $4 the last rule seen, $5 how many → the next rules about one of these identifiers, in order.
+ *
+ * The last rule is compared outside of the look-up. Inside, the ids of rules could be read for each identifier, all of them.
+ */
 export const RULES_OF_AFTER: Statement = {
   name: 'do_not_link_of_after',
   text: `with n as materialized (
     select distinct d.rule_id as id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
       select rule_id from do_not_link
-      where tenant_id = $1 and kind = v.kind and value = v.value and rule_id > $4
+      where tenant_id = $1 and kind = v.kind and value = v.value
       order by other_kind, other_value offset 0) d
+    where d.rule_id > $4
     order by id limit $5::int)
   select ${TOLD} from n cross join lateral (
       select ${SIDE} from do_not_link
@@ -93,7 +98,7 @@ export const INSERT_RULES: Statement = {
 /** $2 ids of rules → a row for each side that is deleted. */
 export const DELETE_RULES: Statement = {
   name: 'do_not_link_delete',
-  text: 'delete from do_not_link where tenant_id = $1 and rule_id = any($2::bigint[]) returning rule_id',
+  text: 'delete from do_not_link where tenant_id = $1 and rule_id = any($2::bigint[]) and rule_id is not null returning rule_id',
 };
 
 /** $2 kind, $3 value → a row if the identifier was reserved; nobody has it, and it is free again. */
