@@ -187,7 +187,7 @@ export class ChangesService {
   }
 }
 
-/** The identities that hold some identifiers, none of which need be in one sighting with another. */
+/** The identities that hold some identifiers. The identifiers need not have come together. */
 function holding(tenantId: number, identifiers: readonly Identifier[]): Selection {
   return { tenantId, sightings: identifiers.map((identifier) => ({ identifiers: [identifier] })) };
 }
