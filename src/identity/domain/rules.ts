@@ -1,7 +1,7 @@
-import type { Identifier, Identity, Snapshot } from './contact.js';
+import { liveContacts, type Identifier, type Identity, type Snapshot } from './contact.js';
 import { factsOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
-import { NO_WRITES, type Writes } from './writes.js';
+import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
 
 /** Two identifiers that must never be in one identity, whoever holds them. */
 export interface Rule {
@@ -77,14 +77,15 @@ export interface RuleDecision {
  * @returns `existing`: the rule that is there already
  */
 export function makeRule(
-  { identities, reserved, rules }: Snapshot,
+  snapshot: Snapshot,
   identifiers: readonly [Identifier, Identifier],
 ): RuleDecision & { readonly outcome: RuleOutcome; readonly existing: Rule | null } {
   const [one, other] = identifiers;
-  const { held, unheld } = holdersIn(identities, identifiers);
+  const { identities, rules } = snapshot;
+  const { held } = holdersIn(identities, identifiers);
   const contactIds = held.map(({ contactId }) => contactId);
   const nothing = { contactIds, existing: null, writes: NO_WRITES };
-  if (held.length === 2 && held[0]!.primaryId === held[1]!.primaryId) {
+  if (held.length === 2 && held[0]!.identity === held[1]!.identity) {
     return { ...nothing, outcome: 'already-linked' };
   }
   const unknownRules = identifiers.filter((identifier) => rules.of(identifier) === undefined);
@@ -92,20 +93,59 @@ export function makeRule(
   if (existing !== null) {
     return { ...nothing, outcome: 'there-already', existing, writes: { ...NO_WRITES, unknownRules } };
   }
+  const writes = { ...NO_WRITES, ...layRules(snapshot, [identifiers]), unknownRules };
+  return { outcome: 'made', contactIds, existing, writes };
+}
+
+/**
+ * Makes a rule of each pair of identifiers, whether anybody holds them or not; but none of a pair that lies in one identity,
+ * and none of one that has a rule.
+ *
+ * The identities that hold them count as changed, and an identifier that nobody holds is reserved. So a decision about either
+ * of them at the same time is made again with the rules.
+ *
+ * @param snapshot what is known of the identifiers, with their rules; if more are needed, the writes say so
+ */
+export function layRules(
+  { identities, reserved, rules }: Snapshot,
+  pairs: readonly (readonly [Identifier, Identifier])[],
+): Pick<Writes, 'rules' | 'touched' | 'ruledIds' | 'reservations' | 'keptReservations' | 'unknownRules'> {
+  const held = new IdentifierMap<Held>();
+  for (const identity of identities) {
+    for (const contact of liveContacts(identity)) {
+      for (const each of contact.identifiers) {
+        if (!held.has(each)) {
+          held.set(each, { identity, contactId: contact.id });
+        }
+      }
+    }
+  }
+  const unknown = new IdentifierMap<Identifier>();
+  const made = pairs.filter(([one, other]) => {
+    const identity = held.get(one)?.identity;
+    if (identity !== undefined && identity === held.get(other)?.identity) {
+      return false;
+    }
+    const known = rules.of(one);
+    if (known === undefined) {
+      unknown.set(one, one);
+    }
+    return known?.some((rule) => isSame(otherOf(rule, one), other)) !== true;
+  });
+  const named = new IdentifierMap<Identifier>();
+  made.flat().forEach((identifier) => named.set(identifier, identifier));
+  const identifiers = [...named.items()];
+  const unheld = identifiers.filter((identifier) => !held.has(identifier));
   const isReserved = (identifier: Identifier): boolean => reserved.some((each) => isSame(each, identifier));
+  const holders = identifiers.flatMap((identifier) => held.get(identifier) ?? []);
+  const ruledIds = [...new Set(holders.map(({ contactId }) => contactId))];
   return {
-    outcome: 'made',
-    contactIds,
-    existing,
-    writes: {
-      ...NO_WRITES,
-      touched: held.flatMap(({ touched }) => touched),
-      ruledIds: contactIds,
-      reservations: unheld.filter((identifier) => !isReserved(identifier)),
-      keptReservations: unheld.filter(isReserved),
-      rules: [identifiers],
-      unknownRules,
-    },
+    rules: made,
+    touched: touchedRows(holders),
+    ruledIds,
+    reservations: unheld.filter((identifier) => !isReserved(identifier)),
+    keptReservations: unheld.filter(isReserved),
+    unknownRules: [...unknown.items()],
   };
 }
 
@@ -139,7 +179,7 @@ export function liftRule(
     contactIds,
     writes: {
       ...NO_WRITES,
-      touched: held.flatMap(({ touched }) => touched),
+      touched: touchedRows(held),
       liftedRules: [rule],
       keptReservations: unheld.filter((identifier) => !isLast(identifier)),
       freedReservations: unheld.filter(isLast),
@@ -178,18 +218,17 @@ export function rulesBetween(
   return { crossed: [...crossed.values()], unknownRules };
 }
 
-interface RuleHolder {
-  readonly primaryId: number;
+/** Where an identifier is held. */
+interface Held {
+  readonly identity: Identity;
   readonly contactId: number;
-  /** The rows that a change of its rules touches: the primary of the identity and the holder. */
-  readonly touched: Writes['touched'];
 }
 
 /** Who holds the identifiers of a rule, in order, and which of them nobody holds. */
 function holdersIn(
   identities: readonly Identity[],
   identifiers: readonly [Identifier, Identifier],
-): { readonly held: readonly RuleHolder[]; readonly unheld: readonly Identifier[] } {
+): { readonly held: readonly Held[]; readonly unheld: readonly Identifier[] } {
   const holders = identifiers.map((identifier) => holderIn(identities, identifier));
   return {
     held: holders.filter((holder) => holder !== null),
@@ -197,23 +236,31 @@ function holdersIn(
   };
 }
 
-function holderIn(identities: readonly Identity[], identifier: Identifier): RuleHolder | null {
+function holderIn(identities: readonly Identity[], identifier: Identifier): Held | null {
   for (const identity of identities) {
     const contactId = factsOf(identity).holders.get(identifier);
     if (contactId !== undefined) {
-      const { primaryId, rows } = identity;
-      const touched = rows
-        .filter(({ id }) => id === primaryId || id === contactId)
+      return { identity, contactId };
+    }
+  }
+  return null;
+}
+
+/** The holders, and the primaries of their identities, each once. */
+function touchedRows(holders: readonly Held[]): TouchedRow[] {
+  return [...Map.groupBy(holders, ({ identity }) => identity)].flatMap(
+    ([{ primaryId, rows }, ofIdentity]) => {
+      const ids = new Set([primaryId, ...ofIdentity.map(({ contactId }) => contactId)]);
+      return rows
+        .filter(({ id }) => ids.has(id))
         .map(({ id, version }) => ({
           id,
           version,
           linkedId: id === primaryId ? null : primaryId,
           leavesPast: false,
         }));
-      return { primaryId, contactId, touched };
-    }
-  }
-  return null;
+    },
+  );
 }
 
 /** Whether two identifiers are one. */

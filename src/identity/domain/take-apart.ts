@@ -14,8 +14,8 @@ import { missingEvidence, Trees } from './evidence.js';
 import type { RecordedIdentity, RecordedMerge } from './explain.js';
 import { ruledOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
-import { layRules } from './lay-rules.js';
 import type { RecordedContact } from './past.js';
+import { layRules } from './rules.js';
 import { NO_WRITES, type Joined, type Merge, type Newcomer, type TouchedRow, type Writes } from './writes.js';
 
 /** One of the two parts of an identity that is taken apart. */
