@@ -1,5 +1,5 @@
 import { IdentityDto } from '../../src/identity/api/dto/identity.response.js';
-import type { IdentityView, Sighting } from '../../src/identity/domain/contact.js';
+import type { Identifier, IdentityView, Sighting } from '../../src/identity/domain/contact.js';
 import { STANDARD_KINDS } from '../../src/identity/domain/kinds.js';
 
 /** What a caller sends to `POST /identify`. */
@@ -15,6 +15,16 @@ export type ShownIdentity = Pick<
   IdentityDto,
   'primaryContactId' | 'emails' | 'phoneNumbers' | 'secondaryContactIds'
 >;
+
+/** The answer to a change by hand, as far as tests look at it. */
+export interface Changed {
+  readonly changeId: number | null;
+  readonly changed: boolean;
+  readonly identities: readonly { readonly contact: ShownIdentity }[];
+  readonly mergeIds: readonly number[];
+  readonly rules: readonly { readonly identifiers: readonly Identifier[] }[];
+  readonly assumed?: boolean;
+}
 
 /** What the core makes of a call. */
 export function sightingOf({ email, phoneNumber, ...rest }: IdentifyBody): Sighting {

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import type { Body, Reply } from '../../support/client.js';
+import { storedRows } from '../../support/invariants.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
 import { addLargeIdentity } from '../../support/large-identity.js';
 import { seedOf } from '../../support/random.js';
@@ -29,12 +30,10 @@ const dryRun = (body: Body): Promise<Reply<Preview>> =>
 
 /** All that is stored, and the ids that were drawn. */
 async function stored(): Promise<unknown> {
-  const tables = ['contact', 'contact_past', 'identifier', 'identity_merge', 'change', 'do_not_link'];
-  const rows = tables.map((table) => database.query(`select * from ${table} order by 1, 2, 3`));
   const drawn = ['contact', 'identity_merge', 'change', 'rule'].map((name) =>
     database.query(`select last_value, is_called from ${name}_id_seq`),
   );
-  return Promise.all([...rows, ...drawn]);
+  return Promise.all([storedRows(database), ...drawn]);
 }
 
 async function previewed(body: Body): Promise<Preview> {

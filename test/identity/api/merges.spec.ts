@@ -1,20 +1,12 @@
 import { useApp, useDatabase } from '../../support/hooks.js';
-import { violations } from '../../support/invariants.js';
+import { storedRows, violations } from '../../support/invariants.js';
 import type { Reply } from '../../support/client.js';
-import type { ShownIdentity } from '../../support/wire.js';
+import type { Changed } from '../../support/wire.js';
 
 const LORRAINE = { email: 'lorraine@hillvalley.edu' };
 const GEORGE = { email: 'george@hillvalley.edu', phoneNumber: '123456' };
 const BIFF = { phoneNumber: '919191' };
 const REASON = 'They live together';
-
-interface Changed {
-  readonly changeId: number | null;
-  readonly changed: boolean;
-  readonly identities: readonly { readonly contact: ShownIdentity }[];
-  readonly mergeIds: readonly number[];
-  readonly rules: readonly unknown[];
-}
 
 const database = useDatabase();
 const app = useApp(() => ({ DATABASE_URL: database.url }));
@@ -43,11 +35,7 @@ const merge = (
 ): Promise<Reply<Changed>> =>
   app.client.send('POST', `/merges${query}`, { contactIds, reason, force }, headers);
 
-/** All that is stored. */
-async function rows(): Promise<unknown> {
-  const tables = ['contact', 'contact_past', 'identifier', 'identity_merge', 'do_not_link', 'change'];
-  return Promise.all(tables.map((table) => database.query(`select * from ${table} order by 1, 2, 3`)));
-}
+const rows = (): Promise<unknown> => storedRows(database);
 
 const ALL = {
   primaryContactId: 1,

@@ -1,21 +1,13 @@
 import type { Reply } from '../../support/client.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
 import { storedRows, violations } from '../../support/invariants.js';
-import type { ShownIdentity } from '../../support/wire.js';
+import type { Changed } from '../../support/wire.js';
 
 const PHONE = '123456';
 const LORRAINE = { email: 'lorraine@hillvalley.edu', phoneNumber: PHONE };
 const GEORGE = { email: 'george@hillvalley.edu', phoneNumber: PHONE };
 const BIFF = { email: 'biff@hillvalley.edu', phoneNumber: PHONE };
 const REASON = 'The phone of a call centre';
-
-interface Changed {
-  readonly changeId: number | null;
-  readonly changed: boolean;
-  readonly identities: readonly { readonly contact: ShownIdentity }[];
-  readonly mergeIds: readonly number[];
-  readonly rules: readonly { readonly identifiers: readonly { kind: string; value: string }[] }[];
-}
 
 const database = useDatabase();
 const app = useApp(() => ({ DATABASE_URL: database.url }));

@@ -3,22 +3,13 @@ import type { Reply } from '../../support/client.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
 import { storedRows, violations } from '../../support/invariants.js';
 import { until } from '../../support/until.js';
-import type { ShownIdentity } from '../../support/wire.js';
+import type { Changed, ShownIdentity } from '../../support/wire.js';
 
 const LORRAINE = { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' };
 const GEORGE = { email: 'george@hillvalley.edu', phoneNumber: '919191' };
 const BIFF = { email: 'biff@hillvalley.edu', phoneNumber: '717171' };
 const BOTH = { email: LORRAINE.email, phoneNumber: GEORGE.phoneNumber };
 const REASON = 'They share a phone';
-
-interface Changed {
-  readonly changeId: number | null;
-  readonly changed: boolean;
-  readonly identities: readonly { readonly contact: ShownIdentity }[];
-  readonly mergeIds: readonly number[];
-  readonly rules: readonly { readonly identifiers: readonly { kind: string; value: string }[] }[];
-  readonly assumed?: boolean;
-}
 
 const database = useDatabase();
 const app = useApp(() => ({ DATABASE_URL: database.url }));
