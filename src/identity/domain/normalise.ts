@@ -53,7 +53,7 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
     return trimmed || null;
   }
   // A text of separators alone is not blank: it stays, so that the caller refuses it.
-  const compact = trimmed.replace(SEPARATORS, '').trim() || trimmed;
+  const compact = withoutSeparators(trimmed) || trimmed;
   if (/^\+\d{1,20}$/.test(compact)) {
     return international(compact) ?? compact;
   }
@@ -76,7 +76,7 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
  * @example phonePrefixes('0170 12', 'DE') // ['017012', '+4917012']
  */
 export function phonePrefixes(raw: string, region: CountryCode | null): string[] {
-  const compact = raw.replace(SEPARATORS, '').trim();
+  const compact = withoutSeparators(raw);
   if (!/^\+?\d{1,15}$/.test(compact)) {
     return [];
   }
@@ -88,6 +88,11 @@ export function phonePrefixes(raw: string, region: CountryCode | null): string[]
     return formatter.getNumberValue() ?? '';
   });
   return [compact, ...inE164.filter((number) => /^\+[1-9]/.test(number))];
+}
+
+/** What is left of a phone number without its separators. */
+export function withoutSeparators(raw: string): string {
+  return raw.replace(SEPARATORS, '').trim();
 }
 
 /** E.164 of a possible international number; a trunk zero as in `+49 (0)30 …` is not part of it. */
