@@ -24,10 +24,12 @@ export async function migrate(
 ): Promise<string[]> {
   await using database = await openDatabase(options);
   const applied = await migrateWith(database.orm);
-  if (serviceRole !== null) {
-    await grantService(database.orm, serviceRole);
-  }
-  await backfill?.(database.orm);
+  await patiently(async () => {
+    if (serviceRole !== null) {
+      await grantService(database.orm, serviceRole);
+    }
+    await backfill?.(database.orm);
+  });
   return applied;
 }
 
@@ -38,24 +40,50 @@ export async function migrate(
 const LOCK_WAIT_MS = 500;
 const LONGEST_PAUSE_MS = 1_000;
 const RETRY_FOR_MS = 120_000;
-const NO_LOCK = '55P03';
+const CONNECT_FOR_MS = 15_000;
+/** No lock in time, no free connection, a deadlock. */
+const ANOTHER_IN_THE_WAY = new Set(['55P03', '53300', '40P01']);
 
 /** As {@link migrate}, on a connection that is open already. */
 export async function migrateWith(orm: MikroORM): Promise<string[]> {
-  await ensureMigrationTable(orm);
-  const deadline = performance.now() + RETRY_FOR_MS;
+  const applied: string[] = [];
+  await patiently(async () => {
+    await ensureMigrationTable(orm);
+    applied.push(...(await applyMissing(orm)));
+    await validateConstraints(orm);
+  });
+  return applied;
+}
+
+/**
+ * Repeats work while it fails only because others are in its way: callers of the service, or so many other runners that
+ * the server has no connection left, or no time to open one.
+ */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  const begun = performance.now();
   for (;;) {
     try {
-      const applied = await applyMissing(orm);
-      await validateConstraints(orm);
-      return applied;
+      return await work();
     } catch (error) {
-      if ((error as { code?: unknown }).code !== NO_LOCK || performance.now() > deadline) {
+      if (performance.now() - begun > patienceMs(error)) {
         throw error;
       }
       await sleep(Math.random() * LONGEST_PAUSE_MS);
     }
   }
+}
+
+/** How long an error is worth another try; 0: it is not. */
+function patienceMs(error: unknown): number {
+  const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown };
+  if (ANOTHER_IN_THE_WAY.has(String(code))) {
+    return RETRY_FOR_MS;
+  }
+  // The driver tells of a connection that took too long only by the text.
+  if (/^(timeout expired|Connection terminated due to connection timeout)/.test(String(message))) {
+    return CONNECT_FOR_MS;
+  }
+  return cause === undefined ? 0 : patienceMs(cause);
 }
 
 function applyMissing(orm: MikroORM): Promise<string[]> {

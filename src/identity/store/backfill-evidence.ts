@@ -10,12 +10,13 @@ import { identifiersOf } from './identifier-columns.js';
 /** Merges or identities per transaction. */
 const PAGE_SIZE = 1_000;
 const NAME = 'evidence';
+const UNIQUE_VIOLATION = '23505';
 
 /**
  * Fills in the evidence that earlier builds did not record: the ends of merges, and what contacts attached to. Both are marked
  * as assumed.
  *
- * Does nothing if it was done before. If it was interrupted, it starts again and finds the rest. The service may run at the
+ * Does nothing if it was done before. Any number of processes may do it at once. If it was interrupted, it starts again and finds the rest. The service may run at the
  * same time: identities that are being changed are left out, and their evidence is reconstructed when it is read.
  *
  * @returns how many contacts and merges were filled in
@@ -31,8 +32,19 @@ export async function backfillEvidence(orm: MikroORM): Promise<number> {
     count += await eachPage(session, tenantId, fillMerges);
     count += await eachPage(session, tenantId, fillContacts);
   }
-  await session.query([SET_DONE, NAME], null);
+  await setDone(session);
   return count;
+}
+
+/** Several runners may end at the same moment. The primary key refuses the row of all but one, and it is done all the same. */
+async function setDone(session: SqlSession): Promise<void> {
+  try {
+    await session.query([SET_DONE, NAME], null);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) {
+      throw error;
+    }
+  }
 }
 
 /** Works on the page of rows after `after`. Returns how many it filled in and the last id, or null at the end. */

@@ -6,8 +6,12 @@ import { promisify } from 'node:util';
 import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
 import { migrate } from '../../../src/database/schema/migrate.js';
+import { backfillEvidence } from '../../../src/identity/store/backfill-evidence.js';
+import { TcpProxy } from '../../faults/harness/tcp-proxy.js';
 import { CHILD_ENV } from '../../support/child-env.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { createGuardedDatabase } from '../../support/roles.js';
+import { until } from '../../support/until.js';
 
 let database: TestDatabase;
 
@@ -35,6 +39,30 @@ test('of ten runners at once one applies the migrations, and all succeed', async
   );
   expect(recorded.length).toBeGreaterThan(0);
   expect(applied.flat()).toEqual(recorded.map(({ name }) => name));
+});
+
+test('runners that find no free connection wait for one, and all succeed', async () => {
+  const guarded = await createGuardedDatabase({ isMigrated: false });
+  const url = new URL(guarded.ownerUrl);
+  await guarded.database.query(`alter role ${url.username} connection limit 2`);
+  const runner = {
+    ...ormOptions(new Settings({ DATABASE_URL: url.href }), 'migrate'),
+    logger: () => undefined,
+  };
+  const applied = await Promise.all(Array.from({ length: 8 }, () => migrate(runner, null, backfillEvidence)));
+  expect(applied.filter((names) => names.length > 0)).toHaveLength(1);
+  await guarded.drop();
+});
+
+test('a runner whose connection is not answered in time opens another one', async () => {
+  const proxy = await TcpProxy.start(database.url);
+  const settings = new Settings({ DATABASE_URL: proxy.through(database.url) });
+  proxy.isBlackHole = true;
+  const migrating = migrate({ ...ormOptions(settings, 'migrate'), logger: () => undefined });
+  await until(() => proxy.connections > 0);
+  proxy.isBlackHole = false;
+  expect(await migrating).not.toEqual([]);
+  await proxy.close();
 });
 
 test('after the migrations the schema is what the entities describe', async () => {

@@ -12,6 +12,7 @@ import type { ContactRepository } from '../../../src/identity/store/contact.repo
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { violations } from '../../support/invariants.js';
+import { untilLocked } from '../../support/until.js';
 
 const TENANT = 1;
 const KINDS = new Kinds([
@@ -234,6 +235,20 @@ describe('the backfill', () => {
     expect(await database.query('select ends_assumed from identity_merge')).toEqual([{ ends_assumed: true }]);
     await forget();
     expect(await backfillEvidence(orm)).toBe(0);
+  });
+
+  test('is done for all who end it at the same moment', async () => {
+    const filling = await orm.em.fork().transactional(async (em) => {
+      await em
+        .getConnection()
+        .execute(`insert into backfill values ('evidence', now())`, [], 'run', em.getTransactionContext());
+      // Not awaited here: it has to wait for the end of this transaction.
+      const second = { filled: backfillEvidence(orm) };
+      await untilLocked(database);
+      return second;
+    });
+    expect(await filling.filled).toBe(0);
+    expect(await database.query('select name from backfill')).toEqual([{ name: 'evidence' }]);
   });
 
   test('leaves out an identity that another holds', async () => {
