@@ -118,19 +118,20 @@ export class Trees {
   private readonly parents = new Map<number, number>();
 
   areJoined(one: number, other: number): boolean {
-    return this.rootOf(one) === this.rootOf(other);
+    return this.treeOf(one) === this.treeOf(other);
   }
 
   /** Joins two trees. Returns whether they were two. */
   join(one: number, other: number): boolean {
-    const [a, b] = [this.rootOf(one), this.rootOf(other)];
+    const [a, b] = [this.treeOf(one), this.treeOf(other)];
     if (a !== b) {
       this.parents.set(a, b);
     }
     return a !== b;
   }
 
-  private rootOf(id: number): number {
+  /** One contact of those that are connected with this one, the same for all of them. */
+  treeOf(id: number): number {
     let at = id;
     for (let next = this.parents.get(at); next !== undefined; next = this.parents.get(at)) {
       // shortens the path for the next search

@@ -54,7 +54,11 @@ export function removeAll(identity: Identity, rules: KnownRules): Writes {
   live.forEach(({ identifiers }) =>
     identifiers.forEach(({ kind, value }) => held.set({ kind, value }, { kind, value })),
   );
-  const { freedClaims, reservedClaims, unknownRules } = leave([...held.items()], ruledOf(identity), rules);
+  const { freedClaims, reservedClaims, unknownRules } = leaveUnheld(
+    [...held.items()],
+    ruledOf(identity),
+    rules,
+  );
   return {
     ...NO_WRITES,
     touched: live.map(({ id, version }) => ({
@@ -112,7 +116,7 @@ function claimsAfter(
     }
     left.push({ kind, value });
   }
-  const { freedClaims, reservedClaims, unknownRules } = leave(left, ruled, rules);
+  const { freedClaims, reservedClaims, unknownRules } = leaveUnheld(left, ruled, rules);
   return {
     movedClaims: moved,
     deletion: { contactIds: [deleted.id], freedClaims, reservedClaims },
@@ -120,8 +124,13 @@ function claimsAfter(
   };
 }
 
-/** What becomes of identifiers that nobody has any more. */
-function leave(
+/**
+ * What becomes of identifiers that nobody has any more.
+ *
+ * @param ruled those that may have rules; see {@link ruledOf}
+ * @param rules the known rules; if more are needed, the writes ask for them
+ */
+export function leaveUnheld(
   identifiers: readonly Identifier[],
   ruled: readonly Identifier[],
   rules: KnownRules,

@@ -1,5 +1,6 @@
 import {
   byAge,
+  carries,
   holdersOf,
   liveContacts,
   viewOf,
@@ -18,18 +19,20 @@ import type { RecordedContact } from './past.js';
 import { layRules } from './rules.js';
 import { NO_WRITES, type Joined, type Merge, type Newcomer, type TouchedRow, type Writes } from './writes.js';
 
-/** One of the two parts of an identity that is taken apart. */
-export type Side = 0 | 1;
+/** One of the parts of an identity that is taken apart: they are numbered from 0. */
+export type Side = number;
 
 /** Where an identity is cut. */
 export interface Cut {
   readonly identity: RecordedIdentity;
   /** All merges that have one of its contacts as an end. */
   readonly merges: readonly RecordedMerge[];
-  /** The side of a contact. A live contact moves to the other one if that has all of its values. */
+  /** The side of a contact. A live contact moves to another one if its side has none of its values. */
   readonly sideOf: (contact: RecordedContact) => Side;
   /** The side of a value that a live contact carries. */
   readonly sideOfValue: (identifier: Identifier) => Side;
+  /** Whether a value is taken from every live contact, so that no side has it. Absent: none is. */
+  readonly isTaken?: (identifier: Identifier) => boolean;
   /** Whether a merge in force is cut although both ends are on one side. */
   readonly isCut: (merge: RecordedMerge) => boolean;
   /** By contact, in µs since 1970: another date than it has. */
@@ -41,9 +44,9 @@ export interface Cut {
 export interface TakenApart {
   readonly writes: Writes;
   /** By side; null: it has no live contacts. Ids of newcomers are provisional. */
-  readonly views: readonly [IdentityView | null, IdentityView | null];
+  readonly views: readonly (IdentityView | null)[];
   /** By side: the primary, which is deleted if the side has no live contacts. */
-  readonly primaries: readonly [Contact, Contact];
+  readonly primaries: readonly Contact[];
 }
 
 /** What a contact is after the cut. Newcomers have provisional ids. */
@@ -57,9 +60,9 @@ interface After {
 /**
  * Decides what taking an identity apart changes.
  *
- * The oldest live contact of each side becomes its primary. A live contact keeps the values of its side. A value that no
- * contact of its side carries then gets a contact of its own. Edges of evidence between the sides are cut, and so are those
- * whose contacts share nothing any more. What falls apart within a side is joined again: by a shared value, otherwise by an
+ * The oldest live contact of each side becomes its primary. A live contact keeps the values of its side, and is deleted if all
+ * its values are taken. A value that no contact of its side carries then gets a contact of its own. Edges of evidence between
+ * the sides are cut, and so are those whose contacts share nothing any more. What falls apart within a side is joined again: by a shared value, otherwise by an
  * edge to the primary whose cause is `kept`. So the evidence of each side is a tree.
  *
  * Pure: nothing passed in is modified.
@@ -71,12 +74,11 @@ export function takeApart(cut: Cut, snapshot: Snapshot): TakenApart {
   const ids = new Set(contacts.map(({ id }) => id));
   const stored = contacts.map((contact) => after(contact, cut));
   const rows = [...stored, ...orphans(stored, cut)];
-  const sides = ([0, 1] as const).map((side) => identityOf(rows.filter((row) => row.side === side)));
-  const [stay, leave] = sides as [Identity, Identity];
-  const evidence = evidenceAfter(cut, rows, [stay, leave]);
+  const sides = sidesOf(rows);
+  const evidence = evidenceAfter(cut, rows, sides);
   const others = snapshot.identities.filter((identity) => identity.primaryId !== primaryId);
-  const laid = layRules({ ...snapshot, identities: [stay, leave, ...others] }, cut.pairs);
-  const holders = holdersOf([...liveContacts(stay), ...liveContacts(leave)].toSorted(byAge));
+  const laid = layRules({ ...snapshot, identities: [...sides, ...others] }, cut.pairs);
+  const holders = holdersOf(sides.flatMap(liveContacts).toSorted(byAge));
   const ruledIds = new Set([...laid.ruledIds, ...stillRuled(cut.identity, holders)]);
   return {
     writes: {
@@ -95,32 +97,34 @@ export function takeApart(cut: Cut, snapshot: Snapshot): TakenApart {
       undoneMergeIds: evidence.undoneMergeIds,
       youngestTouched: contacts.reduce((latest, { createdAt }) => Math.max(latest, createdAt), 0),
     },
-    views: [viewOrNull(stay), viewOrNull(leave)],
-    primaries: [primaryOf(stay), primaryOf(leave)],
+    views: sides.map(viewOrNull),
+    primaries: sides.map(primaryOf),
   };
 }
 
-function after(contact: RecordedContact, { sideOf, sideOfValue, dates }: Cut): After {
+function after(contact: RecordedContact, { sideOf, sideOfValue, isTaken, dates }: Cut): After {
   const given = sideOf(contact);
   const createdAt = dates.get(contact.id) ?? contact.createdAt;
-  if (contact.isDeleted) {
-    return { before: contact, contact: { ...contact, createdAt }, side: given };
+  const kept = isTaken ? contact.identifiers.filter((each) => !isTaken(each)) : contact.identifiers;
+  if (contact.isDeleted || kept.length === 0) {
+    return { before: contact, contact: { ...contact, createdAt, isDeleted: true }, side: given };
   }
-  const has = (side: Side): boolean =>
-    contact.identifiers.some((identifier) => sideOfValue(identifier) === side);
-  const side = has(given) ? given : given === 0 ? 1 : 0;
-  const identifiers = contact.identifiers.filter((identifier) => sideOfValue(identifier) === side);
+  const sides = kept.map(sideOfValue);
+  const side = sides.includes(given) ? given : sides[0]!;
+  const identifiers = kept.filter((_, i) => sides[i] === side);
   return { before: contact, contact: { ...contact, createdAt, identifiers }, side };
 }
 
 /** A contact for each value that no contact of its side carries any more; younger than all others. */
-function orphans(rows: readonly After[], { sideOfValue }: Cut): After[] {
+function orphans(rows: readonly After[], { sideOfValue, isTaken }: Cut): After[] {
   const carried = new IdentifierMap<true>();
   const live = rows.filter(({ contact }) => !contact.isDeleted);
   live.forEach(({ contact }) => contact.identifiers.forEach((each) => carried.set(each, true)));
   const missing = new IdentifierMap<Identifier>();
   for (const { before } of live) {
-    before?.identifiers.filter((each) => !carried.has(each)).forEach((each) => missing.set(each, each));
+    before?.identifiers
+      .filter((each) => !carried.has(each) && isTaken?.(each) !== true)
+      .forEach((each) => missing.set(each, each));
   }
   return [...missing.items()].map((identifier, i) => ({
     before: null,
@@ -136,13 +140,20 @@ function orphans(rows: readonly After[], { sideOfValue }: Cut): After[] {
   }));
 }
 
-function identityOf(rows: readonly After[]): Identity {
-  const contacts = rows.map(({ contact }) => contact).toSorted(byAge);
-  const primary = contacts.find(({ isDeleted }) => !isDeleted) ?? contacts[0];
-  if (primary === undefined) {
-    throw new Error('a side of an identity that is taken apart has no contact');
-  }
-  return { primaryId: primary.id, rows: contacts };
+/** The identity of each side. */
+function sidesOf(rows: readonly After[]): Identity[] {
+  const bySide = Map.groupBy(rows, ({ side }) => side);
+  return Array.from({ length: bySide.size }, (_, side) => {
+    const contacts = bySide
+      .get(side)
+      ?.map(({ contact }) => contact)
+      .toSorted(byAge);
+    const primary = contacts?.find(({ isDeleted }) => !isDeleted) ?? contacts?.[0];
+    if (contacts === undefined || primary === undefined) {
+      throw new Error('a side of an identity that is taken apart has no contact');
+    }
+    return { primaryId: primary.id, rows: contacts };
+  });
 }
 
 function primaryOf({ primaryId, rows }: Identity): Contact {
@@ -161,12 +172,8 @@ interface EvidenceAfter {
   readonly undoneMergeIds: readonly number[];
 }
 
-/** The evidence of both sides: what the cut leaves, and what joins it to a tree again. */
-function evidenceAfter(
-  cut: Cut,
-  rows: readonly After[],
-  sides: readonly [Identity, Identity],
-): EvidenceAfter {
+/** The evidence of the sides: what the cut leaves, and what joins it to a tree again. */
+function evidenceAfter(cut: Cut, rows: readonly After[], sides: readonly Identity[]): EvidenceAfter {
   const { primaryId, contacts } = cut.identity;
   const known = new Map(rows.map((row) => [row.contact.id, row]));
   const isOneSide = (one: number, other: number): boolean => known.get(one)!.side === known.get(other)!.side;
@@ -186,38 +193,37 @@ function evidenceAfter(
     if (
       toId !== null &&
       isOneSide(contact.id, toId) &&
-      stillShares(known.get(contact.id)!, known.get(toId)!)
+      stillShares(known.get(contact.id)!, known.get(toId)!, cut)
     ) {
       joined.set(contact.id, { toId, isAssumed: contact.isAssumed || missing.has(contact.id) });
       trees.join(contact.id, toId);
     }
   }
   const kept = sides.flatMap((side) => {
-    joinByValues(side, trees, joined);
+    joinByValues(side, trees, joined, cut);
     return joinToPrimary(side, trees);
   });
   return { joined, kept, undoneMergeIds: undone.map(({ id }) => id) };
 }
 
-/** Whether two contacts that an edge joins share a value; or never did, if it is assumed. */
-function stillShares(one: After, other: After): boolean {
+/** Whether two contacts that an edge joins share a value that is not taken; or never shared any, if it is assumed. */
+function stillShares(one: After, other: After, { isTaken }: Cut): boolean {
   return (
-    isAkin(one.contact, other.contact) ||
-    (one.before !== null && other.before !== null && !isAkin(one.before, other.before))
+    areAkin(one.contact, other.contact, isTaken) ||
+    (one.before !== null && other.before !== null && !areAkin(one.before, other.before))
   );
 }
 
-function isAkin(one: Contact, other: Contact): boolean {
-  return one.identifiers.some(({ kind, value }) =>
-    other.identifiers.some((each) => each.kind === kind && each.value === value),
-  );
+/** Whether both carry a value; of those that are taken none counts. */
+export function areAkin(one: Contact, other: Contact, isTaken?: Cut['isTaken']): boolean {
+  return one.identifiers.some((each) => carries(other, each) && isTaken?.(each) !== true);
 }
 
 /** Attaches contacts to an older one with the same value where that joins two trees. */
-function joinByValues({ rows }: Identity, trees: Trees, joined: Map<number, Joined>): void {
+function joinByValues({ rows }: Identity, trees: Trees, joined: Map<number, Joined>, { isTaken }: Cut): void {
   const eldest = new IdentifierMap<number>();
   for (const { id, identifiers } of rows) {
-    for (const identifier of identifiers) {
+    for (const identifier of isTaken ? identifiers.filter((each) => !isTaken(each)) : identifiers) {
       const elderId = eldest.get(identifier);
       if (elderId === undefined) {
         eldest.set(identifier, id);
@@ -281,7 +287,8 @@ function touchedRow(
   const edge = joined.get(id) ?? { toId: null, isAssumed: false };
   const isRehung = edge.toId !== joinedId || (joinedId !== null && edge.isAssumed !== isAssumed);
   const leavesPast = linkedId !== oldLinkedId || isDated || isStripped || isRehung;
-  return leavesPast || linkedId === null || ruledIds.has(id)
+  const isEmptied = contact.isDeleted && !before.isDeleted;
+  return leavesPast || linkedId === null || isEmptied || ruledIds.has(id)
     ? [
         {
           id,
@@ -317,8 +324,8 @@ function movedClaims({ contacts }: RecordedIdentity, holders: IdentifierMap<numb
   const moved = new IdentifierMap<Claim>();
   for (const { identifiers } of live) {
     for (const { kind, value } of identifiers) {
-      const contactId = holders.get({ kind, value })!;
-      if (contactId !== before.get({ kind, value })) {
+      const contactId = holders.get({ kind, value });
+      if (contactId !== undefined && contactId !== before.get({ kind, value })) {
         moved.set({ kind, value }, { kind, value, contactId });
       }
     }

@@ -4,12 +4,14 @@ import {
   holdersOf,
   liveContacts,
   viewOf,
+  type Contact,
   type Identifier,
   type IdentityView,
   type Snapshot,
 } from './contact.js';
+import { datesBefore } from './dates-before.js';
 import { edgesOf, type KnownEvidence, type RecordedIdentity, type RecordedMerge } from './explain.js';
-import type { PastState, RecordedContact } from './past.js';
+import type { RecordedContact } from './past.js';
 import { takeApart, type Side } from './take-apart.js';
 import { NO_WRITES, type Writes } from './writes.js';
 
@@ -59,7 +61,6 @@ export function undo(mergeId: number, snapshot: Snapshot & { readonly evidence: 
     edges.filter((edge) => edge.merge?.id !== mergeId),
   );
   const sideOf = ({ id }: { readonly id: number }): Side => (right.has(id) ? 1 : 0);
-  const dates = datesBefore(merge, contacts, past);
   // What both sides carry stays with the one that had it first, whatever dates say.
   const bringers = holdersOf(contacts.filter(({ isDeleted }) => !isDeleted).toSorted(byArrival));
   const taken = takeApart(
@@ -69,17 +70,17 @@ export function undo(mergeId: number, snapshot: Snapshot & { readonly evidence: 
       sideOf,
       sideOfValue: (identifier) => (right.has(bringers.get(identifier)!) ? 1 : 0),
       isCut: ({ id }) => id === mergeId,
-      dates,
+      dates: datesBefore([merge], contacts, past),
       pairs: pairsOf(merge, contacts, sideOf),
     },
     snapshot,
   );
-  const [one, two] = taken.primaries;
+  const [one, two] = taken.primaries as [Contact, Contact];
   const sides = byAge(one, two) < 0 ? ([0, 1] as const) : ([1, 0] as const);
   return {
     writes: taken.writes,
     identities: sides.flatMap((side) => taken.views[side] ?? []),
-    primaryIds: sides.map((side) => taken.primaries[side].id),
+    primaryIds: sides.map((side) => [one, two][side]!.id),
     isAssumed: merge.isAssumed || edges.some((edge) => edge.isAssumed),
   };
 }
@@ -133,35 +134,6 @@ function reachableFrom(
     next.get(id)?.forEach((each) => reached.add(each));
   }
   return reached;
-}
-
-/**
- * By contact, the date that the merge made earlier, if nothing changed it since. The sighting of the merge dated the oldest
- * contact that carries one of its identifiers, so the others keep theirs.
- */
-function datesBefore(
-  merge: RecordedMerge,
-  contacts: readonly RecordedContact[],
-  past: readonly PastState[],
-): Map<number, number> {
-  const statesOf = Map.groupBy(past, ({ contactId }) => contactId);
-  const dates = new Map<number, number>();
-  for (const contact of contacts) {
-    const states = statesOf.get(contact.id) ?? [];
-    const before = states.find(({ until }) => until === merge.at);
-    const isSame = states.every(
-      ({ until, createdAt }) => until <= merge.at || createdAt === contact.createdAt,
-    );
-    if (
-      before !== undefined &&
-      isSame &&
-      before.createdAt > contact.createdAt &&
-      merge.identifiers.some((identifier) => carries(contact, identifier))
-    ) {
-      dates.set(contact.id, before.createdAt);
-    }
-  }
-  return dates;
 }
 
 /** The identifiers of the merge that its sides brought, each of one side with each of the other. */

@@ -144,7 +144,7 @@ export class MemoryStore {
     const next = new MemoryStore(
       [...this.deleted(writes.deletion, this.relinked(writes, real)), ...inserted],
       [
-        ...this.keptClaims(movedClaims, writes.deletion),
+        ...this.keptClaims(movedClaims, writes),
         ...[...writes.claims, ...writes.takenClaims].map((claim) => ({
           ...claim,
           contactId: real(claim.contactId),
@@ -285,14 +285,20 @@ export class MemoryStore {
     return rows.map((row) => (ids.has(row.id) ? { ...row, isDeleted: true } : row));
   }
 
-  private keptClaims(movedClaims: readonly Claim[], deletion: Deletion | null): Claim[] {
+  private keptClaims(movedClaims: readonly Claim[], { deletion, touched, undoneMergeIds }: Writes): Claim[] {
+    const stripped = new Set(
+      touched.flatMap(({ id, identifiers }) => (identifiers === undefined ? [] : [id])),
+    );
     const leaving = [...movedClaims, ...(deletion?.freedClaims ?? []), ...(deletion?.reservedClaims ?? [])];
     for (const { kind, value } of leaving) {
       const claim = this.byValue.get(nameOf({ kind, value }));
       ensure(claim !== undefined, `${kind} ${value} is not claimed`);
       ensure(
-        deletion === null || deletion.contactIds.includes(claim!.contactId),
-        `${kind} ${value} is not claimed by what is deleted`,
+        deletion === null ||
+          undoneMergeIds.length > 0 ||
+          deletion.contactIds.includes(claim!.contactId) ||
+          stripped.has(claim!.contactId),
+        `${kind} ${value} is not claimed by what is deleted or loses it`,
       );
     }
     const names = new Set(leaving.map(nameOf));

@@ -11,6 +11,7 @@ import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { makeRule } from '../../../src/identity/domain/rules.js';
 import { split, type Leaving } from '../../../src/identity/domain/split.js';
+import { takeOut } from '../../../src/identity/domain/take-out.js';
 import { undo } from '../../../src/identity/domain/undo.js';
 import { isNothing, withRealIds, type Writes } from '../../../src/identity/domain/writes.js';
 import { aShare, aSighting, announceSeed, EMAILS, PHONES, pick, seed } from '../../support/sightings.js';
@@ -23,7 +24,7 @@ announceSeed('repairs');
 
 type Operation =
   | { readonly do: 'identify'; readonly batch: readonly Sighting[] }
-  | { readonly do: 'delete' | 'merge' | 'undo' | 'rule' | 'split-contacts' | 'split-values' };
+  | { readonly do: 'delete' | 'merge' | 'undo' | 'rule' | 'split-contacts' | 'split-values' | 'take-out' };
 
 const dated = (sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Sighting> =>
   fc
@@ -54,6 +55,7 @@ function operationsOf(sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Operation[
         ['rule', 1],
         ['split-contacts', 1],
         ['split-values', 1],
+        ['take-out', 1],
       ] as const
     ).map(([name, weight]) => ({ weight, arbitrary: fc.constant({ do: name }) })),
   );
@@ -123,7 +125,7 @@ function freshIds({ rows }: MemoryStore, { newcomers }: Writes): number[] {
   return newcomers.map((_, index) => rows.length + index + 1);
 }
 
-describe('undo and split among all that happens', () => {
+describe('undo, split and take-out among all that happens', () => {
   const RUNS = 120;
 
   it.each([
@@ -147,6 +149,12 @@ describe('undo and split among all that happens', () => {
         rejoined: 0,
         tornMerges: 0,
         refusedSplits: 0,
+        takenOut: 0,
+        fellApart: 0,
+        tornByTakeOut: 0,
+        emptied: 0,
+        reservedByTakeOut: 0,
+        deadParts: 0,
         withheld: 0,
       };
 
@@ -313,6 +321,39 @@ describe('undo and split among all that happens', () => {
                 }).length;
                 break;
               }
+              case 'take-out': {
+                if (one === undefined) {
+                  break;
+                }
+                const mates = live.filter((row) => areOne(row, one));
+                const taken = new Set(
+                  mates.filter(() => share() < 0.3).flatMap((row) => nameOf(pick(row.identifiers, share())!)),
+                );
+                const isTaken = (identifier: Identifier): boolean => taken.has(nameOf(identifier));
+                const before = store;
+                const snapshot = store.loadEvidence([one.id], []);
+                const { writes, identities, contactIds } = takeOut(one.id, isTaken, snapshot);
+                expect(isNothing(writes)).toBe(taken.size === 0);
+                if (isNothing(writes)) {
+                  break;
+                }
+                write(writes);
+                const parts = partsWithout(before, one, isTaken);
+                expect(groupsAmong(store, before, one)).toEqual(parts);
+                checkTakeOut(before, store, one, isTaken);
+                expect(identities.map((view) => shown(view))).toEqual(
+                  identities.map(({ primaryContactId }) => shown(store.find(primaryContactId)!)),
+                );
+                edges.restart(store);
+                seen.takenOut++;
+                seen.fellApart += Number(parts.length > 2);
+                seen.tornByTakeOut += writes.undoneMergeIds.length;
+                seen.emptied += writes.deletion!.contactIds.length;
+                seen.reservedByTakeOut += writes.deletion!.reservedClaims.length;
+                seen.deadParts += parts.length - identities.length;
+                expect(contactIds.length).toBeGreaterThanOrEqual(parts.length);
+                break;
+              }
             }
             expect(identitiesOf(store)).toEqual(edges.groups(store.rows.map(({ id }) => id)));
             for (const { isUndone, leftId, rightId } of store.merges) {
@@ -448,6 +489,83 @@ function checkSplit(before: MemoryStore, store: MemoryStore, one: StoredRow, lea
         expect(ruled.has(`${a} ${b}`)).toBe(true);
       }
     }
+  }
+}
+
+/**
+ * The oracle of a take-out: the contacts of an identity that are still connected, by ids. An edge counts if both ends share a
+ * value that is not taken, or share none, as edges that were worked out do; a merge if two values of its sighting are left and
+ * each end has one of them, or none at all.
+ */
+function partsWithout(
+  { rows, merges }: MemoryStore,
+  one: StoredRow,
+  isTaken: (identifier: Identifier) => boolean,
+): number[][] {
+  const members = rows.filter((row) => areOne(row, one));
+  const byId = new Map(members.map((row) => [row.id, row]));
+  const parts = new UnionFind<number>();
+  const isConnected = (a: StoredRow, b: StoredRow): boolean =>
+    common(a, b).length === 0 || !common(a, b).every(isTaken);
+  for (const row of members) {
+    const joined = byId.get(row.joinedId ?? 0);
+    if (joined !== undefined && isConnected(row, joined)) {
+      parts.join(row.id, joined.id);
+    }
+    for (const other of members) {
+      if (!row.isDeleted && !other.isDeleted && !common(row, other).every(isTaken)) {
+        parts.join(row.id, other.id);
+      }
+    }
+  }
+  for (const { identifiers, leftId, rightId, isUndone } of merges) {
+    const [left, right] = [byId.get(leftId), byId.get(rightId)];
+    if (left === undefined || right === undefined || isUndone) {
+      continue;
+    }
+    const rest = identifiers.filter((each) => !isTaken(each));
+    const isWhole = rest.length === identifiers.length;
+    const isLeft = (row: StoredRow): boolean =>
+      rest.some((each) => carries(row, each)) || !identifiers.some((each) => carries(row, each));
+    if (isWhole || (rest.length > 1 && isLeft(left) && isLeft(right))) {
+      parts.join(leftId, rightId);
+    }
+  }
+  return inOrder([
+    ...Map.groupBy(
+      members.map(({ id }) => id),
+      (id) => parts.find(id),
+    ).values(),
+  ]);
+}
+
+function common(a: StoredRow, b: StoredRow): Identifier[] {
+  return a.identifiers.filter((each) => carries(b, each));
+}
+
+/** The identities that the contacts of an identity belong to since. */
+function groupsAmong(store: MemoryStore, before: MemoryStore, one: StoredRow): number[][] {
+  const ids = new Set(before.rows.filter((row) => areOne(row, one)).map(({ id }) => id));
+  return identitiesOf(store).filter((group) => group.some((id) => ids.has(id)));
+}
+
+/** Nobody has what was taken; live contacts kept all else, and only those that had nothing else are deleted; no rule was made. */
+function checkTakeOut(
+  before: MemoryStore,
+  store: MemoryStore,
+  one: StoredRow,
+  isTaken: (identifier: Identifier) => boolean,
+): void {
+  expect(store.claims.some(isTaken)).toBe(
+    before.claims.some((claim) => isTaken(claim) && !areOne(rowOf(before, claim.contactId), one)),
+  );
+  expect(store.rows).toHaveLength(before.rows.length);
+  expect(store.ruled).toEqual(before.ruled);
+  for (const row of before.rows.filter((each) => areOne(each, one))) {
+    const rest = row.identifiers.filter((each) => !isTaken(each));
+    const now = rowOf(store, row.id);
+    expect(now.isDeleted).toBe(row.isDeleted || rest.length === 0);
+    expect(now.identifiers).toEqual(now.isDeleted ? row.identifiers : rest);
   }
 }
 

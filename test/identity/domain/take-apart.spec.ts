@@ -3,6 +3,7 @@ import type { KnownEvidence, RecordedMerge } from '../../../src/identity/domain/
 import type { PastState, RecordedContact } from '../../../src/identity/domain/past.js';
 import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { split, type Split } from '../../../src/identity/domain/split.js';
+import { takeOut } from '../../../src/identity/domain/take-out.js';
 import { undo } from '../../../src/identity/domain/undo.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
 import {
@@ -85,6 +86,9 @@ const apart = (
   merges: readonly RecordedMerge[],
   ...leaving: Identifier[]
 ) => split(1, { contactIds: [], identifiers: leaving }, evidenceOf(contacts, merges)) as Split;
+
+/** A row that keeps only its email. */
+const stripped = (address: string) => ({ identifiers: identifiers(address, null), leavesPast: true });
 
 const splitBoth = (contactIds: number[], leaving: Identifier[]) =>
   split(1, { contactIds, identifiers: leaving }, evidenceOf([LORRAINES, GEORGES], [merge([1, 2], BOTH)]));
@@ -328,5 +332,137 @@ describe('splitting an identity', () => {
     expect(splitBoth([1, 2], [])).toEqual({ refused: 'everything-leaves' });
     expect(splitBoth([2], [email(BIFF)])).toEqual({ refused: 'elsewhere', field: 'identifiers', at: 0 });
     expect(splitBoth([2, 4], [])).toEqual({ refused: 'elsewhere', field: 'contactIds', at: 1 });
+  });
+});
+
+describe('taking a value out of an identity', () => {
+  const ZEROS = '0000000000';
+  const isZeros = ({ value }: Identifier): boolean => value === ZEROS;
+  const strangers = [
+    recorded(contact(1, LORRAINE, ZEROS, { version: 3 }), null),
+    recorded(contact(2, GEORGE, ZEROS), 1),
+    recorded(contact(3, BIFF, ZEROS), 1),
+  ];
+  const outOf = (contacts: RecordedContact[], merges: RecordedMerge[] = [], rest: Partial<Snapshot> = {}) =>
+    takeOut(contacts[0]!.id, isZeros, evidenceOf(contacts, merges, rest));
+  const joinedOf = ({ writes }: ReturnType<typeof outOf>) =>
+    writes.touched.flatMap(({ id, joined: edge }) => (edge ? [[id, edge.toId]] : []));
+  const primariesOf = ({ identities }: ReturnType<typeof outOf>) =>
+    identities.map(({ primaryContactId, secondaryContactIds }) => [primaryContactId, ...secondaryContactIds]);
+
+  it('gives each of the strangers that it made one an identity, and frees the value', () => {
+    const { writes, contactIds } = outOf(strangers);
+    expect(writes).toEqual({
+      ...NO_WRITES,
+      touched: [
+        { ...touched(1, 3, null), ...stripped(LORRAINE) },
+        { ...touched(2, 1, null), ...stripped(GEORGE), joined: { toId: null, isAssumed: false } },
+        { ...touched(3, 1, null), ...stripped(BIFF), joined: { toId: null, isAssumed: false } },
+      ],
+      deletion: { contactIds: [], freedClaims: [phone(ZEROS)], reservedClaims: [] },
+      youngestTouched: 3,
+    });
+    expect(contactIds).toEqual([1, 2, 3]);
+  });
+
+  it('changes nothing if no live contact carries it', () => {
+    const gone = recorded(contact(2, null, ZEROS, { isDeleted: true }), 1);
+    expect(outOf([LORRAINES, gone])).toEqual({ writes: NO_WRITES, identities: [], contactIds: [] });
+  });
+
+  it('deletes a contact that has nothing else, and leaves it the value', () => {
+    const hub = recorded(contact(1, null, ZEROS, { version: 2 }), null);
+    const outcome = outOf([hub, recorded(contact(2, GEORGE, ZEROS), 1)]);
+    expect(outcome.writes.deletion).toEqual({
+      contactIds: [1],
+      freedClaims: [phone(ZEROS)],
+      reservedClaims: [],
+    });
+    expect(outcome.writes.touched[0]).toEqual(moved(1, 2, null));
+    expect(primariesOf(outcome)).toEqual([[2]]);
+    expect(outcome.contactIds).toEqual([1, 2]);
+  });
+
+  it('touches a contact that it deletes also if nothing else of it changes', () => {
+    const hub = recorded(contact(2, null, ZEROS), 1, { joinedId: null });
+    const { writes } = outOf([LORRAINES, hub], [merge([1, 2], [], { cause: 'manual' })]);
+    expect(writes.touched).toContainEqual(touched(2, 1, 1));
+    expect(writes.undoneMergeIds).toEqual([]);
+  });
+
+  it('reserves it if it has a rule, and asks for its rules first', () => {
+    const ruled = [{ ...strangers[0]!, isRuled: true }, strangers[1]!];
+    expect(outOf(ruled).writes.unknownRules).toEqual([phone(ZEROS)]);
+    const rule = {
+      id: 3,
+      identifiers: [phone(ZEROS), email(MCFLY)] as const,
+      createdAt: 1,
+      actor: 'cli',
+      reason: null,
+    };
+    const { writes } = outOf(ruled, [], { rules: new KnownRules([phone(ZEROS)], [rule]) });
+    expect(writes.deletion).toEqual({ contactIds: [], freedClaims: [], reservedClaims: [phone(ZEROS)] });
+    expect(writes.unknownRules).toEqual([]);
+  });
+
+  it('undoes a merge whose sighting rests on it, and keeps one whose sighting does not', () => {
+    const third = recorded(contact(3, null, '2'), 1, { joinedId: 2 });
+    const zeros = merge([1, 2], identifiers(GEORGE, ZEROS));
+    const kept = merge([1, 2], BOTH, { id: 10 });
+    expect(outOf([strangers[0]!, GEORGES, third], [zeros]).writes.undoneMergeIds).toEqual([9]);
+    expect(outOf([strangers[0]!, GEORGES, third], [kept]).writes.undoneMergeIds).toEqual([]);
+  });
+
+  it('keeps a merge of three kinds that two other values of its sighting would have made', () => {
+    const sighted = [code('C'), email(GEORGE), phone(ZEROS)];
+    const first = recorded({ ...contact(1, null, null), identifiers: [code('C')] }, null);
+    const others = [
+      recorded(contact(2, GEORGE, null), 1, { joinedId: null }),
+      recorded(contact(3, BIFF, ZEROS), 1, { joinedId: null }),
+    ];
+    const outcome = outOf([first, ...others], [merge([1, 2], sighted, { id: 8 }), merge([1, 3], sighted)]);
+    expect(outcome.writes.undoneMergeIds).toEqual([9]);
+    expect(primariesOf(outcome)).toEqual([[1, 2], [3]]);
+  });
+
+  it('gives back the date that a merge which it undoes made earlier, of several merges the first', () => {
+    const dated = { ...GEORGES, createdAt: 0, linkedId: null, joinedId: null };
+    const other = { ...LORRAINES, identifiers: identifiers(LORRAINE, ZEROS), linkedId: 2, joinedId: null };
+    const last = recorded(contact(3, BIFF, ZEROS), 2, { joinedId: 1 });
+    const sighted = identifiers(GEORGE, ZEROS);
+    const was = { contactId: 2, linkedId: null, identifiers: [] };
+    const past = [
+      { ...was, until: 100, createdAt: 9 },
+      { ...was, until: 200, createdAt: 5 },
+    ];
+    const merges = [merge([2, 1], sighted), merge([2, 3], sighted, { id: 10, at: 200 })];
+    const lone = (known: PastState[]) =>
+      takeOut(2, isZeros, evidenceOf([dated, other, { ...last, joinedId: null }], merges, { past: known }))
+        .writes.touched;
+    expect(lone(past)).toContainEqual(moved(2, 3, null, 9));
+    expect(lone([...past, { ...was, until: 300, createdAt: 4 }])).toContainEqual(moved(2, 3, null));
+  });
+
+  it('keeps contacts together that share another value, and joins them by it', () => {
+    const dead = { isDeleted: true };
+    const outcome = outOf([
+      recorded(contact(1, LORRAINE, ZEROS, dead), null),
+      recorded(contact(2, GEORGE, ZEROS, dead), 1),
+      recorded(contact(3, LORRAINE, '7'), 1),
+      recorded(contact(4, GEORGE, '7'), 1, { joinedId: 2 }),
+      recorded(contact(5, BIFF, ZEROS), 1),
+    ]);
+    expect(primariesOf(outcome)).toEqual([[3, 4], [5]]);
+    expect(joinedOf(outcome)).toEqual([
+      [2, 4],
+      [4, 3],
+      [5, null],
+    ]);
+  });
+
+  it('keeps what was attached without a shared value, because that was worked out', () => {
+    const assumed = recorded(contact(2, GEORGE, '2'), 1, { isAssumed: true });
+    const outcome = outOf([strangers[0]!, assumed, { ...strangers[2]!, joinedId: 1 }]);
+    expect(primariesOf(outcome)).toEqual([[1, 2], [3]]);
   });
 });
