@@ -16,6 +16,8 @@ import { DoNotLink } from './src/identity/store/entities/do-not-link.js';
 import { ContactPast } from './src/identity/store/entities/contact-past.js';
 import { Contact } from './src/identity/store/entities/contact.js';
 import { Identifier } from './src/identity/store/entities/identifier.js';
+import { Review } from './src/identity/store/entities/review.js';
+import { BlockedValue, DeclaredKind, TenantPolicy } from './src/identity/store/entities/tenant-policy.js';
 import { IdentityMerge } from './src/identity/store/entities/identity-merge.js';
 import { DEFAULT_TENANT_ID } from './src/access/entities/tenant.js';
 
@@ -29,7 +31,20 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
     ...(settings.databaseUrl === null
       ? embedded(settings)
       : postgres(settings, settings.databaseUrl, purpose)),
-    entities: [Change, Contact, ContactPast, DoNotLink, Identifier, IdentityMerge, Tenant, ApiKey],
+    entities: [
+      Change,
+      Contact,
+      ContactPast,
+      DoNotLink,
+      Identifier,
+      IdentityMerge,
+      TenantPolicy,
+      DeclaredKind,
+      BlockedValue,
+      Review,
+      Tenant,
+      ApiKey,
+    ],
     extensions: [Migrator],
     // Where the database is not there yet the ORM would close its pool, which is in use, and try to create the database.
     ensureDatabase: false,
@@ -44,7 +59,15 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
     },
     // The primary key of `identifier` includes a column, which the schema comparison does not know and would undo.
     schemaGenerator: {
-      skipTables: ['identifier', 'do_not_link', 'rate_limit', 'backfill', 'mikro_orm_migrations'],
+      skipTables: [
+        'identifier',
+        'do_not_link',
+        'blocked_value',
+        'review',
+        'rate_limit',
+        'backfill',
+        'mikro_orm_migrations',
+      ],
     },
   };
 }

@@ -12,7 +12,7 @@ import {
   type Snapshot,
 } from './domain/contact.js';
 import type { Rule } from './domain/rules.js';
-import { isNothing, withRealIds, type ChangeKind, type ChangeNote } from './domain/writes.js';
+import { asksForMore, isNothing, withRealIds, type ChangeKind, type ChangeNote } from './domain/writes.js';
 import {
   IdempotencyKeyInFlightError,
   IdempotencyKeyReusedError,
@@ -299,7 +299,7 @@ function decideIfMatching(
     throw isMatching() ? error : new PreconditionFailedError();
   }
   // Only with the rules that it asks for the snapshot is what the dry run rested on.
-  if (decision.writes.unknownRules.length === 0 && !isMatching()) {
+  if (!asksForMore(decision.writes) && !isMatching()) {
     throw new PreconditionFailedError();
   }
   return decision;

@@ -9,10 +9,12 @@ import { removeAll } from './domain/remove.js';
 import { isSame, liftRule, makeRule, otherOf, type Rule } from './domain/rules.js';
 import { split, type SplitRefusal } from './domain/split.js';
 import { undo } from './domain/undo.js';
+import { asksForMore } from './domain/writes.js';
 import {
   AlreadyLinkedError,
   ContactNotFoundError,
   DoNotLinkError,
+  IdentityLimitError,
   MergeNotFoundError,
   NothingToSplitError,
   RuleNotFoundError,
@@ -35,6 +37,7 @@ export class ChangesService {
    *
    * @throws {ContactNotFoundError} if one of them is unknown or deleted
    * @throws {DoNotLinkError} if rules keep them apart
+   * @throws {IdentityLimitError} if they would exceed a limit as one
    */
   async merge(
     call: ChangeCall,
@@ -44,9 +47,12 @@ export class ChangesService {
     const { contactIds, force, reason } = body;
     return this.writer.change(call, { kind: 'merge', reason, body }, { tenantId, contactIds }, (snapshot) => {
       requireAll(snapshot, contactIds);
-      const { writes, view, forbiddenBy } = mergeByHand(snapshot, contactIds, force);
-      if (forbiddenBy.length > 0 && writes.unknownRules.length === 0) {
+      const { writes, view, forbiddenBy, exceeds } = mergeByHand(snapshot, contactIds, force);
+      if (forbiddenBy.length > 0 && !asksForMore(writes)) {
         throw new DoNotLinkError(forbiddenBy);
+      }
+      if (exceeds !== null && !asksForMore(writes)) {
+        throw new IdentityLimitError(exceeds);
       }
       return { writes, contactIds, identities: [view] };
     });
@@ -170,7 +176,7 @@ export class ChangesService {
     const request = { kind: 'rule-delete', reason: body.reason ?? null, body } as const;
     await this.writer.change(call, request, holding(tenantId, rule?.identifiers ?? []), (snapshot) => {
       const lifted = rule && liftRule(snapshot, id, rule.identifiers);
-      if (lifted === null || (!lifted.isFound && lifted.writes.unknownRules.length === 0)) {
+      if (lifted === null || (!lifted.isFound && !asksForMore(lifted.writes))) {
         throw new RuleNotFoundError(id);
       }
       const { writes, contactIds } = lifted;

@@ -5,8 +5,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { Settings } from '../config/settings.js';
 import { MAX_WAIT_MS } from './batching/call.js';
 import type { Snapshot } from './domain/contact.js';
-import { withRules } from './domain/rules.js';
-import { isNothing, type Writes } from './domain/writes.js';
+import { asksForMore, isNothing, type Writes } from './domain/writes.js';
 import { Conflict, ContentionError } from './identity.errors.js';
 import { IdentityMetrics } from './identity.metrics.js';
 import { LARGE_CONTACTS } from './large.js';
@@ -47,7 +46,15 @@ export interface Written<D extends Decision> extends Drawn {
   readonly decision: D;
 }
 
-const NOTHING_DRAWN: Drawn = { freshIds: [], mergeIds: [], ruleIds: [], changeId: null, now: 0 };
+/** What is drawn for a decision that writes nothing. */
+export const NOTHING_DRAWN: Drawn = {
+  freshIds: [],
+  mergeIds: [],
+  ruleIds: [],
+  reviewIds: [],
+  changeId: null,
+  now: 0,
+};
 
 /**
  * Writes a decision: loads, decides, applies, and repeats if another writer was faster.
@@ -200,7 +207,7 @@ export class DecisionWriter {
     }
   }
 
-  /** Decides, and reads the rules that the decision needs. */
+  /** Decides, and reads the rules and reviews that the decision needs. */
   private async decideOn<D extends Decision>(
     { tenantId }: Selection,
     loaded: Snapshot,
@@ -208,11 +215,10 @@ export class DecisionWriter {
   ): Promise<Prepared<D>> {
     for (let snapshot = loaded; ;) {
       const decision = decide(snapshot);
-      const { unknownRules } = decision.writes;
-      if (unknownRules.length === 0) {
+      if (!asksForMore(decision.writes)) {
         return { snapshot, decision };
       }
-      snapshot = withRules(snapshot, await this.contacts.loadRules(tenantId, unknownRules));
+      snapshot = await this.contacts.withMore(tenantId, snapshot, decision.writes);
     }
   }
 

@@ -1,6 +1,7 @@
 import { RETRY_IN_A_SECOND } from '../http/problems/problem.errors.js';
 import type { ProblemDescription, ProblemError } from '../http/problems/problem.js';
 import { RuleDto } from './api/dto/rule.dto.js';
+import type { Ignored } from './domain/contact.js';
 import type { Rule } from './domain/rules.js';
 import type { ConflictCause } from './identity.metrics.js';
 
@@ -78,6 +79,45 @@ export class DoNotLinkError extends Error implements ProblemError {
       detail:
         'These rules keep the identities apart; nothing was changed. With "force": true they are deleted.',
       rules: this.rules.map((rule) => new RuleDto(rule)),
+    };
+  }
+}
+
+/** None of the identifiers of a sighting may be used: they are blocked. Nothing was written. */
+export class IdentifiersBlockedError extends Error implements ProblemError {
+  override readonly name = 'IdentifiersBlockedError';
+
+  constructor(private readonly ignored: readonly Pick<Ignored, 'kind'>[]) {
+    super('all identifiers are blocked');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'identifiers-blocked',
+      title: 'Identifiers blocked',
+      status: 422,
+      detail: 'None of the identifiers may link anybody; nothing was written. Send another one with them.',
+      errors: this.ignored.map(({ kind }) => ({ field: kind, message: `${kind} is blocked` })),
+    };
+  }
+}
+
+/** The identity would grow beyond a limit of the policy. Nothing was written. */
+export class IdentityLimitError extends Error implements ProblemError {
+  override readonly name = 'IdentityLimitError';
+
+  /** @param limit `contacts`, or the name of a kind */
+  constructor(private readonly limit: string) {
+    super('the identity would exceed a limit');
+  }
+
+  get problem(): ProblemDescription {
+    const what = this.limit === 'contacts' ? 'contacts' : `values of ${this.limit}`;
+    return {
+      slug: 'identity-limit',
+      title: 'Identity limit',
+      status: 409,
+      detail: `The identity would have more ${what} than the policy allows; nothing was changed. With "force": true it may.`,
     };
   }
 }

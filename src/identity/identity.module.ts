@@ -24,6 +24,8 @@ import { LargeAnswers } from './api/large-answers.js';
 import { ReadingService } from './reading.service.js';
 import { ReconciliationService } from './reconciliation.service.js';
 import { IdentityRecords } from './store/identity-records.js';
+import { PolicyDirectory } from './policy-directory.js';
+import { PolicyRecords } from './store/policy-records.js';
 import { IdentityReader } from './store/identity-reader.js';
 import { SightingBatcher } from './batching/sighting-batcher.js';
 
@@ -42,6 +44,8 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
   ],
   providers: [
     IdentityReader,
+    PolicyRecords,
+    PolicyDirectory,
     IdentityRecords,
     IdentityLists,
     SizeRankings,

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { retryUnavailable } from '../database/session/unavailable.js';
-import type { IdentifierKind } from './domain/kinds.js';
 import type { ValueRange } from './domain/search.js';
 import { ReadLanes } from './read-lanes.js';
 import { bySize, SizeRankings, type Ranked } from './size-rankings.js';
@@ -14,11 +13,6 @@ export class ListingService {
     private readonly rankings: SizeRankings,
     private readonly lanes: ReadLanes,
   ) {}
-
-  /** The kinds of identifiers that can be searched, the strongest first. */
-  get kinds(): readonly IdentifierKind[] {
-    return this.lists.kinds;
-  }
 
   /**
    * All identities, in order of their primary.

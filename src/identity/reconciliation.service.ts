@@ -3,14 +3,16 @@ import { retryUnavailable } from '../database/session/unavailable.js';
 import type { Call } from './batching/call.js';
 import { DecidedCalls, type Contested } from './batching/decided-calls.js';
 import { DecisionWriter, OPTIMISTIC_ATTEMPTS, type Prepared } from './decision-writer.js';
-import type { IdentityView, Sighting, Snapshot } from './domain/contact.js';
+import type { IdentityView, Ignored, Sighting, Snapshot } from './domain/contact.js';
 import type { Outcome } from './domain/batch.js';
 import { factsOf } from './domain/facts.js';
+import { admit } from './domain/policy.js';
 import { reconcile, type Reconciliation } from './domain/reconcile.js';
 import { remove } from './domain/remove.js';
 import { NO_WRITES, type Writes } from './domain/writes.js';
-import { Conflict } from './identity.errors.js';
+import { Conflict, IdentifiersBlockedError } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
+import { PolicyDirectory } from './policy-directory.js';
 import { ReadLanes } from './read-lanes.js';
 import type { PlainSelection } from './store/contact.repository.js';
 import { IdentityReader } from './store/identity-reader.js';
@@ -28,6 +30,7 @@ export class ReconciliationService {
     private readonly reader: IdentityReader,
     private readonly writer: DecisionWriter,
     private readonly lanes: ReadLanes,
+    private readonly policies: PolicyDirectory,
   ) {}
 
   /**
@@ -65,7 +68,7 @@ export class ReconciliationService {
         decision.answerKnown();
         const outcome = await this.writer.tryWrite(tenantId, prepared, attempt);
         if (!(outcome instanceof Conflict)) {
-          decision.answerAll(outcome.freshIds);
+          decision.answerAll(outcome);
         } else if (!isWorthAnother(attempt, outcome)) {
           const lost = decision.contestedBy(outcome.rowIds);
           lost.forEach(({ call }) => setAside.add(call));
@@ -88,17 +91,21 @@ export class ReconciliationService {
    * @throws {ContentionError} if it lost every race; calls not answered by then have changed nothing
    */
   async identifyContested(tenantId: number, primaryId: number, calls: readonly Call[]): Promise<void> {
-    const { decision, freshIds } = await retryUnavailable(() =>
+    const written = await retryUnavailable(() =>
       this.writer.write(
         { tenantId, sightings: sightingsOf(calls) },
         (snapshot) => DecidedCalls.on(calls, snapshot),
         { lockIds: [primaryId] },
       ),
     );
-    decision.answerAll(freshIds);
+    written.decision.answerAll(written);
   }
 
-  /** The answer that a sighting would get now, with provisional ids, and its effect. Writes nothing. */
+  /**
+   * The answer that a sighting would get now, with provisional ids, and its effect. Writes nothing.
+   *
+   * @throws {IdentifiersBlockedError} if none of its identifiers may be used
+   */
   async preview(
     tenantId: number,
     sighting: Sighting,
@@ -109,17 +116,24 @@ export class ReconciliationService {
       () => this.writer.prepareAtMost(LARGE_CONTACTS, selection, decide),
       () => this.writer.prepare(selection, decide),
     );
-    return { view: decision.answers[0]!.view, outcome: decision.outcomes[0]! };
+    const { view } = decision.answers[0]!;
+    if (view === null) {
+      throw new IdentifiersBlockedError(sighting.leftOut ?? []);
+    }
+    return { view, outcome: decision.outcomes[0]! };
   }
 
   /** Decides on sightings in advance, for {@link reconcileAll}. Writes nothing. */
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<Prepared<Reconciliation>> {
-    return this.writer.prepare({ tenantId, sightings }, (snapshot) => reconcile(snapshot, sightings));
+    const admitted = await this.admitAll(tenantId, sightings);
+    return this.writer.prepare({ tenantId, sightings: admitted }, (snapshot) =>
+      reconcile(snapshot, admitted),
+    );
   }
 
   /**
-   * Reconciles sightings as if they arrived one by one, in one transaction, and returns the effect of each, and whether an
-   * identifier was left out of it.
+   * Reconciles sightings as if they arrived one by one, in one transaction, and returns the effect of each, and what was left out
+   * of it.
    *
    * @param prepared a decision on the same sightings to try first; if it is out of date, that is a conflict like any other
    * @throws {ContentionError} if it lost every race; nothing was changed
@@ -128,17 +142,23 @@ export class ReconciliationService {
     tenantId: number,
     sightings: readonly Sighting[],
     prepared: Prepared<Reconciliation> | null = null,
-  ): Promise<readonly { readonly outcome: Outcome; readonly isWithheld: boolean }[]> {
+  ): Promise<readonly { readonly outcome: Outcome; readonly ignored: readonly Ignored[] }[]> {
+    const admitted = await this.admitAll(tenantId, sightings);
     const { decision } = await this.writer.write(
-      { tenantId, sightings },
-      (snapshot) => reconcile(snapshot, sightings),
+      { tenantId, sightings: admitted },
+      (snapshot) => reconcile(snapshot, admitted),
       { prepared },
     );
     const { outcomes, answers } = decision;
     return outcomes.map((outcome, i) => ({
       outcome,
-      isWithheld: answers[i]!.view.ignored !== undefined,
+      ignored: answers[i]!.view?.ignored ?? admitted[i]!.leftOut ?? [],
     }));
+  }
+
+  private async admitAll(tenantId: number, sightings: readonly Sighting[]): Promise<Sighting[]> {
+    const policy = await this.policies.of(tenantId);
+    return sightings.map((sighting) => admit(policy, sighting));
   }
 
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */

@@ -350,7 +350,7 @@ test(
     const { stdout } = await command(['import', path, '--quiet', '--restart'], {
       DATABASE_URL: database.url,
     });
-    expect(stdout).toContain('  2 taken without an identifier, which a rule keeps apart from the others\n');
+    expect(stdout).toContain('  2 taken without an identifier, which policy left out\n');
     expect(await database.query('select from contact where linked_id is null')).toHaveLength(2);
   },
   TIMEOUT_MS,

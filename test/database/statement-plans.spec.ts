@@ -17,8 +17,13 @@ const READS_BEHIND: Readonly<Record<string, string>> = {
   do_not_link_of: 'value = v.value',
   do_not_link_of_after: 'value = v.value',
 };
-/** A whole table is what it is for. */
-const READS_ALL = new Set(['rate_limit_sweep', 'backfill_tenants']);
+/** A whole table is what it is for, or all that a tenant has in it. */
+const READS_ALL = new Set([
+  'rate_limit_sweep',
+  'backfill_tenants',
+  'identifier_kind_load',
+  'blocked_value_load',
+]);
 
 /**
  * Until PostgreSQL 17 the planner also weighs an index condition without its array, and takes it if a tenant has a row or two
@@ -31,9 +36,16 @@ const WEIGHED_BEFORE_17 = new Set([
   'backfill_merges',
 ]);
 
-const DELETIONS = ['do_not_link', 'contact_past', 'identity_merge', 'identifier', 'change', 'contact'].map(
-  (table) => `delete from ${table}`,
-);
+const DELETIONS = [
+  'review',
+  'blocked_value',
+  'do_not_link',
+  'contact_past',
+  'identity_merge',
+  'identifier',
+  'change',
+  'contact',
+].map((table) => `delete from ${table}`);
 
 /** What the tables may hold when a plan is made, one after the other. */
 const STATES: readonly (readonly [state: string, ...statements: string[]])[] = [
@@ -64,6 +76,9 @@ function identities(from: number, to: number, tenant: string): string[] {
     `insert into identity_merge (tenant_id, id, survivor_id, merged_id, left_contact_id, right_contact_id, cause, change_id,
         undone_by, created_at)
       select ${tenant}, i, i, 1000 + i, i, 1000 + i, 'sighting', i, i, now() ${each}`,
+    `insert into review (tenant_id, id, kind, value, other_kind, other_value, reason, created_at)
+      select ${tenant}, i, 0, 'e' || i, 1, i::text, 'limit', now() ${each}`,
+    `insert into blocked_value (tenant_id, id, kind, pattern, created_at) select ${tenant}, i, 0, 'e' || i, now() ${each}`,
     `insert into contact_past (tenant_id, contact_id, until, linked_id, created_at, phone_number, change_id, joined_id)
       select ${tenant}, 1000 + i, now(), i, now(), i, i, i ${each}`,
   ];

@@ -37,7 +37,7 @@ test('the document is OpenAPI 3.1 and lists every route with the statuses it ans
     ),
   );
   expect(routes).toEqual([
-    'post /identify: 200 400 413 415 503',
+    'post /identify: 200 400 413 415 422 503',
     'post /lookup: 200 400 413 415 503',
     'get /contacts/{id}: 200 400 404 503',
     'delete /contacts/{id}: 204 400 404 413 415 503',

@@ -7,6 +7,7 @@ import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { DecisionWriter, type Decision } from '../../src/identity/decision-writer.js';
 import type { Snapshot } from '../../src/identity/domain/contact.js';
+import { DEFAULT_POLICY } from '../../src/identity/domain/policy.js';
 import { reconcile } from '../../src/identity/domain/reconcile.js';
 import { NO_WRITES } from '../../src/identity/domain/writes.js';
 import { Conflict, ContentionError } from '../../src/identity/identity.errors.js';
@@ -36,6 +37,7 @@ beforeAll(async () => {
     logger: () => undefined,
   });
   const contacts = orm.em.getRepository(Contact);
+  contacts.policyOf = () => ({ ...DEFAULT_POLICY, maxContacts: Infinity });
   metrics = new IdentityMetrics(settings, new Registry());
   writer = new DecisionWriter(contacts, new IdentityReader(contacts, settings), settings, metrics);
   outsider = new pg.Client({ connectionString: database.url });
@@ -101,7 +103,7 @@ test('what is told is what was decided in the attempt that was committed', async
   const prepared = await writer.prepare(of(ofGeorge('1')), onto(ofGeorge('1')));
   await writer.write(of(ofGeorge('2')), onto(ofGeorge('2')));
   const { decision, freshIds } = await writer.write(of(ofGeorge('1')), onto(ofGeorge('1')), { prepared });
-  expect(shown(decision.answers[0]!.view)).toEqual({
+  expect(shown(decision.answers[0]!.view!)).toEqual({
     primaryContactId: 1,
     emails: [GEORGE.email],
     phoneNumbers: [GEORGE.phoneNumber, '2', '1'],
@@ -128,7 +130,7 @@ test('after three lost races it waits for the lock of the identity, and decides 
   expect(decide).toHaveBeenCalledTimes(3);
   await outsider.query(`update contact set version = 9, phone_number = '2' where id = 1`);
   await outsider.query('commit');
-  expect((await written).decision.answers[0]!.view.values.get('phoneNumber')).toEqual(['2', '1']);
+  expect((await written).decision.answers[0]!.view!.values.get('phoneNumber')).toEqual(['2', '1']);
   expect(decide).toHaveBeenCalledTimes(4);
 });
 

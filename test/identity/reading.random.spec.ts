@@ -5,6 +5,7 @@ import { Settings } from '../../src/config/settings.js';
 import { createApp } from '../../src/create-app.js';
 import { ChangesService } from '../../src/identity/changes.service.js';
 import type { Identifier, IdentityView, Sighting } from '../../src/identity/domain/contact.js';
+import { DEFAULT_POLICY } from '../../src/identity/domain/policy.js';
 import { EMAIL, Kinds, PHONE_NUMBER } from '../../src/identity/domain/kinds.js';
 import { searchRanges } from '../../src/identity/domain/search.js';
 import { DoNotLinkError, NothingToSplitError } from '../../src/identity/identity.errors.js';
@@ -30,7 +31,7 @@ const PAIRS = 3;
 const KINDS = new Kinds([
   EMAIL,
   PHONE_NUMBER,
-  { name: 'customerId', number: 2, normaliser: 'trim', priority: 10, maxLength: 64 },
+  { ...EMAIL, name: 'customerId', number: 2, normaliser: 'trim', priority: 10, maxLength: 64 },
 ]);
 
 const database = useDatabase();
@@ -40,7 +41,10 @@ const app: NestFastifyApplication = use(
       new Settings({ DATABASE_URL: database.url, LOG_LEVEL: 'silent', METRICS_PORT: 'off' }),
     );
     await made.init();
-    made.get<ContactRepository>(getRepositoryToken(Contact), { strict: false }).kinds = KINDS;
+    made.get<ContactRepository>(getRepositoryToken(Contact), { strict: false }).policyOf = () => ({
+      ...DEFAULT_POLICY,
+      kinds: KINDS,
+    });
     return made;
   },
   (made) => made.close(),

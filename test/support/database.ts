@@ -29,10 +29,11 @@ export async function createDatabase({
     query,
     clear: async () => {
       await query(
-        'truncate change, contact, contact_past, identifier, identity_merge, do_not_link, backfill',
+        'truncate change, contact, contact_past, identifier, identity_merge, do_not_link, review, backfill',
       );
       await query('alter sequence contact_id_seq restart');
       await query('alter sequence rule_id_seq restart');
+      await query('alter sequence review_id_seq restart');
     },
     drop: async () => {
       await pool.end();

@@ -32,3 +32,10 @@ export async function addLargeIdentity(
   );
   return { primaryId, phoneNumber: String(prefix * 10_000_000 + 1) };
 }
+
+/** Lets identities grow without end. A service that knows another policy keeps it for some seconds, so it comes first. */
+export async function allowAnySize(database: Pick<TestDatabase, 'query'>): Promise<void> {
+  await database.query(
+    `insert into tenant_policy (tenant_id, version, generation, max_contacts, updated_at) values (1, 1, 1, null, now())`,
+  );
+}

@@ -16,6 +16,9 @@ import { LargeAnswers } from './large-answers.js';
 import { answerInTime } from '../batching/call.js';
 import { SightingBatcher } from '../batching/sighting-batcher.js';
 import { ReconciliationService } from '../reconciliation.service.js';
+import { admit } from '../domain/policy.js';
+import { IdentifiersBlockedError } from '../identity.errors.js';
+import { PolicyDirectory } from '../policy-directory.js';
 import { DRY_RUN, IsDryRun } from './dto/change-call.js';
 import {
   IDENTIFY_ANSWERS,
@@ -31,6 +34,7 @@ export class IdentityController {
     private readonly reconciliation: ReconciliationService,
     private readonly settings: Settings,
     private readonly largeAnswers: LargeAnswers,
+    private readonly policies: PolicyDirectory,
   ) {}
 
   @Post('identify')
@@ -55,8 +59,10 @@ export class IdentityController {
       400: 'The body is malformed, or a field or `dryRun` is invalid.',
       413: 'The body is larger than 16 KiB.',
       415: 'The body is not JSON in UTF-8, or is encoded.',
+      422: 'None of the identifiers may link anybody: all are blocked.',
       503: 'The database is not available, or too many calls change the identity at once. Safe to repeat.',
     },
+    new IdentifiersBlockedError([{ kind: 'email' }]),
     new DatabaseUnavailableError('the database is not reachable'),
   )
   async identify(
@@ -64,7 +70,12 @@ export class IdentityController {
     @IsDryRun() isDryRun: boolean,
     @Body() body: unknown,
   ): Promise<IdentityResponse | IdentifyDryRunResponse | StreamableFile> {
-    const sighting = readSighting(body, this.settings);
+    const known = this.policies.of(tenantId);
+    const policy = known instanceof Promise ? await known : known;
+    const sighting = admit(policy, readSighting(body, this.settings));
+    if (sighting.identifiers.length === 0) {
+      throw new IdentifiersBlockedError(sighting.leftOut ?? []);
+    }
     if (isDryRun) {
       const preview = await answerInTime(this.reconciliation.preview(tenantId, sighting));
       return this.largeAnswers.of(tenantId, new IdentifyDryRunResponse(preview));

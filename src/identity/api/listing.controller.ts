@@ -6,6 +6,8 @@ import { DatabaseUnavailableError } from '../../database/session/unavailable.js'
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import { answerInTime } from '../batching/call.js';
+import type { Kinds } from '../domain/kinds.js';
+import { PolicyDirectory } from '../policy-directory.js';
 import { PREFIX_MIN_LENGTH, searchRanges, type ValueRange } from '../domain/search.js';
 import { ListingService } from '../listing.service.js';
 import { RANKED_MAX } from '../size-rankings.js';
@@ -22,6 +24,7 @@ export class ListingController {
   constructor(
     private readonly listing: ListingService,
     private readonly settings: Settings,
+    private readonly policies: PolicyDirectory,
   ) {}
 
   @Get('identities')
@@ -88,7 +91,8 @@ export class ListingController {
     @Query('after') cursor: unknown,
     @Query('limit') count: unknown,
   ): Promise<ListingResponse> {
-    const ranges = this.rangesOf(readBody(SearchRequest, body, this.settings.unknownProperties));
+    const request = readBody(SearchRequest, body, this.settings.unknownProperties);
+    const ranges = this.rangesOf((await this.policies.of(tenantId)).kinds, request);
     const [after, limit] = [readAfter(cursor, matchOf), readLimit(count)];
     const found = await answerInTime(this.listing.search(tenantId, ranges, after, limit));
     if (found === null) {
@@ -97,8 +101,7 @@ export class ListingController {
     return ListingResponse.ofSearch(found);
   }
 
-  private rangesOf({ prefix, kind = null }: SearchRequest): ValueRange[] {
-    const { kinds: all } = this.listing;
+  private rangesOf({ all }: Kinds, { prefix, kind = null }: SearchRequest): ValueRange[] {
     const kinds = all.filter(({ name }) => kind === null || name === kind);
     if (kinds.length === 0) {
       const names = all.map(({ name }) => name).join(', ');

@@ -28,6 +28,7 @@ export interface Call {
   /** Whether it was answered, with an identity or an error; true after `answer`. */
   readonly isEnded: boolean;
   readonly answer: (view: IdentityView) => void;
+  readonly fail: (reason: unknown) => void;
 }
 
 export class WaitingCall implements Call, Traced {

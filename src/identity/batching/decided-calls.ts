@@ -2,6 +2,8 @@ import type { Identity, IdentityView, Snapshot } from '../domain/contact.js';
 import { reconcile, type Answer } from '../domain/reconcile.js';
 import { withRealIds, type Writes } from '../domain/writes.js';
 import type { Decision } from '../decision-writer.js';
+import { IdentifiersBlockedError } from '../identity.errors.js';
+import type { Drawn } from '../store/write-queries.js';
 import type { Call } from './call.js';
 
 /** A call whose identity another writer holds or has just changed. */
@@ -41,21 +43,24 @@ export class DecidedCalls<C extends Call> implements Decision {
 
   /** Answers the calls whose answer is already true, because it rests only on stored rows. */
   answerKnown(): void {
-    this.calls.forEach((call, i) => this.answers[i]!.awaitsWrite || call.answer(this.answers[i]!.view));
+    this.calls.forEach((call, i) => this.answers[i]!.awaitsWrite || answer(call, this.answers[i]!.view));
   }
 
   /** Answers all calls, once the decision is written. */
-  answerAll(freshIds: readonly number[]): void {
-    this.calls.forEach(
-      (call, i) => call.isEnded || call.answer(withRealIds(this.answers[i]!.view, freshIds)),
-    );
+  answerAll({ freshIds, reviewIds }: Drawn): void {
+    this.calls.forEach((call, i) => {
+      if (!call.isEnded) {
+        const { view } = this.answers[i]!;
+        answer(call, view && withRealIds(view, freshIds, reviewIds));
+      }
+    });
   }
 
   /** The unanswered calls that rest on one of these contacts; if that is not known, all unanswered calls. */
   contestedBy(contactIds: readonly number[]): Contested<C>[] {
     const primaryOf = this.primariesByContact(contactIds);
     const open = this.calls.flatMap((call, i) =>
-      call.isEnded ? [] : [{ call, view: this.answers[i]!.view }],
+      call.isEnded ? [] : [{ call, view: this.answers[i]!.view! }],
     );
     const contested = open.flatMap(({ call, view }) => {
       const at = contactsOf(view).find((id) => primaryOf.has(id));
@@ -76,6 +81,15 @@ export class DecidedCalls<C extends Call> implements Decision {
           rows.filter(({ isDeleted }) => !isDeleted).map(({ id }) => [id, primaryId] as const),
         ),
     );
+  }
+}
+
+/** @param view null: none of the identifiers may be used */
+function answer(call: Call, view: IdentityView | null): void {
+  if (view === null) {
+    call.fail(new IdentifiersBlockedError(call.sighting.leftOut ?? []));
+  } else {
+    call.answer(view);
   }
 }
 

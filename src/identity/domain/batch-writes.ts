@@ -11,6 +11,8 @@ export function writesOf(batch: Batch): Writes {
   return {
     ...NO_WRITES,
     unknownRules: [...batch.unknownRules.items()],
+    reviews: [...batch.reviews.values()],
+    unknownReviews: [...batch.unknownReviews.values()],
     touched: batch.identities.flatMap((identity) => touchedRows(identity, batch.dates)),
     newcomers: batch.newcomers.map((newcomer) => placed(newcomer, batch.dates)),
     claims: news.filter((claim) => !batch.reserved.has(claim)).map(bare),

@@ -2,10 +2,15 @@ import type { Claim, Contact, Identifier, Identity, IdentityView } from './conta
 import type { GrowingView } from './growing-view.js';
 import type { IdentifierMap } from './identifier-map.js';
 import type { KnownRules } from './rules.js';
+import type { Policy } from './policy.js';
+import type { KnownReviews, NewReview, Pair } from './reviews.js';
 import type { Merge } from './writes.js';
 
-/** The effect of a sighting: a new identity, a new contact of a known one, a merge, or nothing new. */
-export type Outcome = 'created' | 'linked' | 'merged' | 'unchanged';
+/**
+ * The effect of a sighting: a new identity, a new contact of a known one, a merge, or nothing new; `blocked`: none of its identifiers
+ * may be used.
+ */
+export type Outcome = 'created' | 'linked' | 'merged' | 'unchanged' | 'blocked';
 
 /** An identity while the batch changes it. */
 export interface Growing {
@@ -21,6 +26,8 @@ export interface Growing {
   view: IdentityView | null;
   /** The view since contacts were added to it; null: no view was known before. */
   growing: GrowingView | null;
+  /** By kind, how many different values there are; null: not counted. */
+  valueCounts: Map<string, number> | null;
 }
 
 /** The contact that holds an identifier: the oldest live one that carries it. */
@@ -45,6 +52,12 @@ export interface Batch {
   readonly rules: KnownRules;
   /** Identifiers whose rules are needed and unknown. The decision must not be written before they are known. */
   readonly unknownRules: IdentifierMap<Identifier>;
+  readonly policy: Policy;
+  readonly knownReviews: KnownReviews;
+  /** As `unknownRules`: pairs whose reviews are needed and unknown, by their key. */
+  readonly unknownReviews: Map<string, Pair>;
+  /** New reviews, by the key of their pair. */
+  readonly reviews: Map<string, NewReview>;
   readonly newcomers: BatchNewcomer[];
   /** New claims, and claims that move to another contact. */
   readonly claims: IdentifierMap<Claim & { readonly isNews: boolean }>;

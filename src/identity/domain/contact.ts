@@ -1,5 +1,7 @@
 import { IdentifierMap } from './identifier-map.js';
 import type { KnownEvidence } from './explain.js';
+import type { Policy } from './policy.js';
+import type { KnownReviews } from './reviews.js';
 import type { KnownRules } from './rules.js';
 
 /** A normalised value that distinguishes customers. The same value of another kind is another identifier. */
@@ -11,15 +13,19 @@ export interface Identifier {
 
 /** Identifiers presented together by one caller. */
 export interface Sighting {
-  /** At least one, none twice, at most one of a kind; the strongest kind first. */
+  /** None twice, at most one of a kind; the strongest kind first. At least one, unless all were left out. */
   readonly identifiers: readonly Identifier[];
   /** When it took place, in µs since 1970, for imported sightings; absent: now. */
   readonly createdAt?: number;
+  /** What was left out of it before it was decided on; absent: nothing. */
+  readonly leftOut?: readonly Ignored[];
 }
 
 /** One stored row: identifiers that were seen together once. */
-export interface Contact extends Sighting {
+export interface Contact {
   readonly id: number;
+  /** As in a {@link Sighting}; at least one. */
+  readonly identifiers: readonly Identifier[];
   /** Microseconds since 1970 (exact until 2255), as in the database. Milliseconds would lose the order of close contacts. */
   readonly createdAt: number;
   /** Changes with every write that touches the row; while the row is primary it counts the identity's changes. */
@@ -43,6 +49,10 @@ export interface Snapshot {
   readonly reserved: readonly Identifier[];
   /** The rules that were read so far; a decision that needs more says so. */
   readonly rules: KnownRules;
+  /** The reviews that were read so far; a decision that needs more says so. */
+  readonly reviews: KnownReviews;
+  /** What the tenant allows; it was read a few seconds before at most. */
+  readonly policy: Policy;
   /** Why identities are one; absent: not asked for. */
   readonly evidence?: KnownEvidence;
 }
@@ -62,10 +72,15 @@ export interface IdentityView {
 export interface Ignored {
   /** The name of its kind. */
   readonly kind: string;
-  /** `do-not-link`: with it, both identifiers of a rule would be in one identity. */
+  /**
+   * `blocked`: it may link nobody. `do-not-link`: with it, both identifiers of a rule would be in one identity. `limit`: with
+   * it, the identity would grow beyond a limit.
+   */
   readonly reason: (typeof IGNORED_REASONS)[number];
+  /** The review of the link that was withheld; below 0: it is provisional. Absent: nobody is asked. */
+  readonly reviewId?: number;
 }
-export const IGNORED_REASONS = ['do-not-link'] as const;
+export const IGNORED_REASONS = ['blocked', 'do-not-link', 'limit'] as const;
 
 /** An identifier, and the live contact that first brought it to its identity. */
 export interface Claim extends Identifier {
@@ -87,7 +102,10 @@ function rank(id: number): number {
 }
 
 /** Whether a contact carries an identifier. */
-export function carries({ identifiers }: Sighting, { kind, value }: Identifier): boolean {
+export function carries(
+  { identifiers }: Pick<Sighting, 'identifiers'>,
+  { kind, value }: Identifier,
+): boolean {
   return identifiers.some((each) => each.value === value && each.kind === kind);
 }
 

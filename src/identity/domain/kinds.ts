@@ -14,7 +14,16 @@ export interface IdentifierKind {
   readonly priority: number;
   /** Characters that a normalised value may have. */
   readonly maxLength: number;
+  /** Whether two values of it are never one person's. */
+  readonly onePerIdentity: boolean;
+  /** How many values of it an identity may have; null: any number. */
+  readonly maxPerIdentity: number | null;
+  /** Whether new sightings may not have it any more. What is stored of it stays. */
+  readonly isRetired: boolean;
 }
+
+/** Nobody asked for another behaviour. */
+const UNLIMITED = { onePerIdentity: false, maxPerIdentity: null, isRetired: false };
 
 export const EMAIL: IdentifierKind = {
   name: 'email',
@@ -22,6 +31,7 @@ export const EMAIL: IdentifierKind = {
   normaliser: 'email',
   priority: 20,
   maxLength: 254,
+  ...UNLIMITED,
 };
 
 export const PHONE_NUMBER: IdentifierKind = {
@@ -31,18 +41,39 @@ export const PHONE_NUMBER: IdentifierKind = {
   priority: 30,
   // `+` and 15 digits
   maxLength: 16,
+  ...UNLIMITED,
 };
 
-/** The kinds of identifiers in use. The core knows none of them by name: it receives identifiers in order. */
+/** A kind of which an identity may have so many values. */
+export interface LimitedKind {
+  readonly name: string;
+  readonly limit: number;
+}
+
+/** A contact has an identifier of a kind that these kinds do not have: somebody has declared it since they were read. */
+export class UnknownKindError extends Error {
+  override readonly name = 'UnknownKindError';
+}
+
+/** The kinds of identifiers of a tenant. The core knows none of them by name: it receives identifiers in order. */
 export class Kinds {
   /** The strongest first. */
   readonly all: readonly IdentifierKind[];
+  /** Those beside emails and phone numbers; the strongest first. */
+  readonly further: readonly IdentifierKind[];
+  /** Those of which an identity may not have any number of values. */
+  readonly limited: readonly LimitedKind[];
   private readonly byName: ReadonlyMap<string, IdentifierKind>;
   private readonly byNumber: ReadonlyMap<number, IdentifierKind>;
 
   /** @throws {Error} if two kinds share a name or a number */
   constructor(kinds: readonly IdentifierKind[]) {
     this.all = kinds.toSorted((a, b) => a.priority - b.priority || a.number - b.number);
+    this.further = this.all.filter(({ number }) => number !== EMAIL.number && number !== PHONE_NUMBER.number);
+    this.limited = this.all.flatMap(({ name, onePerIdentity, maxPerIdentity }) => {
+      const limit = onePerIdentity ? 1 : maxPerIdentity;
+      return limit === null ? [] : [{ name, limit }];
+    });
     this.byName = new Map(kinds.map((kind) => [kind.name, kind]));
     this.byNumber = new Map(kinds.map((kind) => [kind.number, kind]));
     if (this.byName.size < kinds.length || this.byNumber.size < kinds.length) {
@@ -50,12 +81,17 @@ export class Kinds {
     }
   }
 
-  /** @throws {Error} if there is no such kind */
+  /** The kind with a name; undefined: there is none. */
+  find(name: string): IdentifierKind | undefined {
+    return this.byName.get(name);
+  }
+
+  /** @throws {UnknownKindError} if there is no such kind */
   named(name: string): IdentifierKind {
     return known(this.byName.get(name), name);
   }
 
-  /** @throws {Error} if there is no such kind */
+  /** @throws {UnknownKindError} if there is no such kind */
   numbered(number: number): IdentifierKind {
     return known(this.byNumber.get(number), String(number));
   }
@@ -82,7 +118,7 @@ export const STANDARD_KINDS = new Kinds([EMAIL, PHONE_NUMBER]);
 
 function known(kind: IdentifierKind | undefined, given: string): IdentifierKind {
   if (kind === undefined) {
-    throw new Error(`there is no kind of identifier ${given}`);
+    throw new UnknownKindError(`there is no kind of identifier ${given}`);
   }
   return kind;
 }

@@ -7,6 +7,8 @@ import {
   type IdentityView,
   type Snapshot,
 } from './contact.js';
+import { factsOf } from './facts.js';
+import { exceededLimit, type Size } from './policy.js';
 import { rulesBetween, type Rule } from './rules.js';
 import { NO_WRITES, type Merge, type TouchedRow, type Writes } from './writes.js';
 
@@ -16,6 +18,8 @@ export interface MergeByHand {
   readonly view: IdentityView;
   /** The rules that forbid it; if there are any, the writes are none. */
   readonly forbiddenBy: readonly Rule[];
+  /** The limit that forbids it, as in {@link exceededLimit}; null: none. If there is one, the writes are none. */
+  readonly exceeds: string | null;
 }
 
 /**
@@ -25,7 +29,8 @@ export interface MergeByHand {
  * contact named first with each of the others, in order, unless they are in one identity by then. If all are in one identity
  * already, nothing is written. Claims stay, since they name contacts.
  *
- * A rule between two of the identities forbids the merge. By force it takes place, and these rules end.
+ * A rule between two of the identities forbids the merge, and so does a limit that they would exceed as one. By force it takes
+ * place, and these rules end.
  *
  * Pure: nothing passed in is modified.
  *
@@ -34,7 +39,7 @@ export interface MergeByHand {
  * @param contactIds live contacts of them, each named once
  */
 export function mergeByHand(
-  { identities, rules }: Snapshot,
+  { identities, rules, policy }: Snapshot,
   contactIds: readonly number[],
   isForced = false,
 ): MergeByHand {
@@ -64,15 +69,22 @@ export function mergeByHand(
   const view = viewOf(liveContacts({ primaryId: survivor.id, rows }));
   const { crossed, unknownRules } = rulesBetween([...joined], rules);
   const forbiddenBy = isForced ? [] : crossed;
-  if (merges.length === 0 || forbiddenBy.length > 0) {
-    return { writes: { ...NO_WRITES, unknownRules }, view, forbiddenBy };
+  const exceeds = isForced ? null : exceededLimit(policy, [...joined].map(sizeOf), []);
+  if (merges.length === 0 || forbiddenBy.length > 0 || exceeds !== null) {
+    return { writes: { ...NO_WRITES, unknownRules }, view, forbiddenBy, exceeds };
   }
   const touched = [...joined].flatMap((identity) => touchedRows(identity, survivor.id));
   return {
     writes: { ...NO_WRITES, merges, touched, liftedRules: crossed, unknownRules },
     view,
     forbiddenBy,
+    exceeds,
   };
+}
+
+function sizeOf(identity: Identity): Size {
+  const { live, view } = factsOf(identity);
+  return { contacts: live.length, valuesOf: (kind) => view.values.get(kind)?.length ?? 0 };
 }
 
 /** Of the survivor the primary; of the others every row, deleted ones too. */

@@ -18,13 +18,15 @@ import {
 import { factsOf, isWide, ruledOf } from './facts.js';
 import { GrowingView } from './growing-view.js';
 import { IdentifierMap } from './identifier-map.js';
-import { otherOf, type Rule } from './rules.js';
+import { exceededLimit, type Size } from './policy.js';
+import { keyOf, type Pair, type ReviewReason } from './reviews.js';
+import { isSame, otherOf, type Rule } from './rules.js';
 import type { Writes } from './writes.js';
 
 /** The answer to one caller. */
 export interface Answer {
-  /** May be a copy each time. */
-  readonly view: IdentityView;
+  /** May be a copy each time. Null: none of the identifiers may be used, so nobody is shown. */
+  readonly view: IdentityView | null;
   /** Whether the view shows something that this batch still has to write; if not, it is already true. */
   readonly awaitsWrite: boolean;
 }
@@ -44,8 +46,9 @@ export interface Reconciliation {
  * before it and none after it. When a sighting joins identities, the one with the oldest primary survives. A sighting
  * that brings no new identifier inserts nothing, so a replay is free.
  *
- * If a sighting would bring both identifiers of a rule into one identity, the identifier of its weakest kind is left out, and
- * the rest is decided again. A single identifier always has an outcome.
+ * If a sighting would bring both identifiers of a rule into one identity, or let an identity grow beyond a limit, the identifier
+ * of its weakest kind is left out, and the rest is decided again. A single identifier always has an outcome. People are asked to
+ * review the link that was withheld, once for each pair, unless a rule about the pair is their answer.
  *
  * A newcomer attaches to the contact that holds its strongest known identifier, and a merge joins the holders of two
  * known ones. So the contacts of an identity, deleted ones included, and these edges are always a tree.
@@ -58,7 +61,7 @@ export interface Reconciliation {
  *
  * @example
  * const identifiers = [{ kind: 'email', value: 'doc@hillvalley.edu' }];
- * reconcile({ identities: [], reserved: [], rules: new KnownRules() }, [{ identifiers }]).writes.newcomers
+ * reconcile(nothingKnown, [{ identifiers }]).writes.newcomers
  * // [{ id: -1, identifiers, linkedId: null, joinedId: null, isRuled: false }]
  *
  * @param snapshot every identity that shares an identifier with the batch, with all its rows; a missing one would be
@@ -70,7 +73,7 @@ export function reconcile(snapshot: Snapshot, sightings: readonly Sighting[]): R
   return { answers, outcomes: batch.outcomes, writes: writesOf(batch) };
 }
 
-function startBatch({ identities, reserved, rules }: Snapshot): Batch {
+function startBatch({ identities, reserved, rules, reviews, policy }: Snapshot): Batch {
   const batch: Batch = {
     identities: identities.map(startIdentity),
     wide: [],
@@ -78,6 +81,10 @@ function startBatch({ identities, reserved, rules }: Snapshot): Batch {
     reserved: new IdentifierMap(),
     rules,
     unknownRules: new IdentifierMap(),
+    policy,
+    knownReviews: reviews,
+    unknownReviews: new Map(),
+    reviews: new Map(),
     newcomers: [],
     claims: new IdentifierMap(),
     merges: [],
@@ -112,20 +119,41 @@ function startIdentity(stored: Identity): Growing {
     ruled: facts?.ruled ?? ruledOf(stored),
     view: facts?.view ?? null,
     growing: null,
+    valueCounts: null,
   };
 }
 
 /** Applies one sighting, without the identifiers that must be left out, and returns the answer to its caller. */
 function take(batch: Batch, sighting: Sighting): Answer {
-  const ignored: Ignored[] = [];
+  const { identifiers, leftOut = [] } = sighting;
+  if (identifiers.length === 0) {
+    batch.outcomes.push('blocked');
+    return { view: null, awaitsWrite: false };
+  }
+  const withheld: Withheld[] = [];
   let taken = sighting;
   let found = find(batch, taken);
-  while (taken.identifiers.length > 1 && crossesRule(batch, found)) {
-    ignored.unshift({ kind: taken.identifiers.at(-1)!.kind, reason: 'do-not-link' });
+  let reason = identifiers.length > 1 ? whyNot(batch, found) : null;
+  while (reason !== null) {
+    withheld.unshift({ identifier: taken.identifiers.at(-1)!, reason });
     taken = withoutWeakest(taken);
     found = find(batch, taken);
+    reason = taken.identifiers.length > 1 ? whyNot(batch, found) : null;
   }
-  return answerTo(apply(batch, taken, found), ignored);
+  const identity = apply(batch, taken, found);
+  const ignored = withheld.map((each) => ignore(batch, taken.identifiers[0]!, each));
+  return answerTo(identity, [...leftOut, ...ignored]);
+}
+
+/** An identifier that is left out, because with it policy would not accept the sighting. */
+interface Withheld {
+  readonly identifier: Identifier;
+  readonly reason: ReviewReason;
+}
+
+/** Why policy does not accept a sighting; null: it does. */
+function whyNot(batch: Batch, found: Found): ReviewReason | null {
+  return crossesRule(batch, found) ? 'do-not-link' : exceedsLimit(batch, found) ? 'limit' : null;
 }
 
 function withoutWeakest(sighting: Sighting): Sighting {
@@ -172,6 +200,61 @@ function find(batch: Batch, { identifiers }: Sighting): Found {
 /** Most lists have one item. A list that is pushed to reserves memory for 16 more. */
 function withItem<T>(list: readonly T[], item: T): readonly T[] {
   return list.length === 0 ? [item] : [...list, item];
+}
+
+/** Whether the resulting identity would be larger than is allowed. */
+function exceedsLimit({ policy }: Batch, { holders, news }: Found): boolean {
+  if (holders.length === 0 || (holders.length === 1 && news.length === 0)) {
+    return false;
+  }
+  const parts = holders.map(({ identity }) => sizeOf(current(identity)));
+  return exceededLimit(policy, parts, news) !== null;
+}
+
+function sizeOf(identity: Growing): Size {
+  return {
+    contacts: identity.contacts.length,
+    valuesOf(kind) {
+      identity.valueCounts ??= countValues(identity.view ?? viewOf(identity.contacts));
+      return identity.valueCounts.get(kind) ?? 0;
+    },
+  };
+}
+
+function countValues({ values }: IdentityView): Map<string, number> {
+  return new Map([...values].map(([kind, { length }]) => [kind, length]));
+}
+
+/** What is told about an identifier that was left out, and the review of the link that it would have made. */
+function ignore(batch: Batch, strongest: Identifier, { identifier, reason }: Withheld): Ignored {
+  const { kind } = identifier;
+  const pair = [strongest, identifier] as const;
+  const [one, other] = pair.map((each) => holderOf(batch, each));
+  const isLinked = one && other && current(one.identity) === current(other.identity);
+  if (isLinked === true || isRuledPair(batch, pair)) {
+    return { kind, reason };
+  }
+  const key = keyOf(pair);
+  const known = batch.knownReviews.idOf(pair);
+  if (known === undefined) {
+    batch.unknownReviews.set(key, pair);
+  }
+  if (typeof known === 'number') {
+    return { kind, reason, reviewId: known };
+  }
+  const opened = batch.reviews.get(key) ?? { id: -(batch.reviews.size + 1), pair, reason };
+  batch.reviews.set(key, opened);
+  return { kind, reason, reviewId: opened.id };
+}
+
+/** Whether a rule speaks of just these two: nobody needs to be asked. */
+function isRuledPair(batch: Batch, [one, other]: Pair): boolean {
+  const holder = holderOf(batch, other);
+  const mayHaveRules =
+    holder === null
+      ? batch.reserved.has(other)
+      : current(holder.identity).ruled.some((each) => isSame(each, other));
+  return mayHaveRules && rulesOf(batch, other).some((rule) => isSame(otherOf(rule, other), one));
 }
 
 /** Whether the resulting identity would hold both identifiers of a rule. */
@@ -251,6 +334,7 @@ function merge(batch: Batch, left: Holder, right: Holder, { identifiers }: Sight
   });
   older.contacts = [...older.contacts, ...younger.contacts].toSorted(byAge);
   older.ruled = [...older.ruled, ...younger.ruled];
+  older.valueCounts = null;
   younger.absorbedBy = older;
   younger.isChanged = true;
   return changed(older);
@@ -265,6 +349,7 @@ function emptyIdentity(batch: Batch): Growing {
     ruled: [],
     view: null,
     growing: null,
+    valueCounts: null,
   };
   batch.identities.push(identity);
   return identity;
@@ -297,6 +382,7 @@ function add(
   identity.contacts.push(contact);
   for (const { kind, value } of news) {
     claim(batch, identity, { kind, value, contactId: id }, true);
+    identity.valueCounts?.set(kind, (identity.valueCounts.get(kind) ?? 0) + 1);
   }
   if (createdAt !== undefined) {
     return reorder(batch, identity, contact);
@@ -349,7 +435,7 @@ function changed(identity: Growing): Growing {
 }
 
 function answerTo(identity: Growing, ignored: readonly Ignored[]): Answer {
-  const awaitsWrite = identity.isChanged;
+  const awaitsWrite = identity.isChanged || ignored.some(({ reviewId = 0 }) => reviewId < 0);
   if (identity.growing !== null) {
     const view = identity.growing.moment();
     return {

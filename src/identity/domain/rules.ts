@@ -45,11 +45,6 @@ export class KnownRules {
   }
 }
 
-/** What was read, and rules that were read since. */
-export function withRules(snapshot: Snapshot, rules: KnownRules): Snapshot {
-  return { ...snapshot, rules: snapshot.rules.with(rules) };
-}
-
 /** The other identifier of a rule. */
 export function otherOf({ identifiers: [one, other] }: Rule, { kind, value }: Identifier): Identifier {
   return one.kind === kind && one.value === value ? other : one;

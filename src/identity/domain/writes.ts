@@ -1,4 +1,5 @@
-import type { Claim, Identifier, IdentityView, Sighting } from './contact.js';
+import type { Claim, Identifier, IdentityView, Ignored, Sighting } from './contact.js';
+import type { NewReview, Pair } from './reviews.js';
 import type { Rule } from './rules.js';
 
 /** A row that a decision rests on: it must still have `version`, and is given `linkedId` (null: primary). */
@@ -31,7 +32,7 @@ export interface Joined {
  * A contact to insert: exactly what was sent. `id` is provisional, -1 for the first, then -2, …; without `createdAt`
  * it is as old as the transaction.
  */
-export interface Newcomer extends Sighting {
+export interface Newcomer extends Pick<Sighting, 'identifiers' | 'createdAt'> {
   readonly id: number;
   readonly linkedId: number | null;
   /** The contact that it attached to: the holder of its strongest known identifier. Null: it starts a tree of evidence. */
@@ -125,6 +126,10 @@ export interface Writes {
    * be made again with them.
    */
   readonly unknownRules: readonly Identifier[];
+  /** Links that were withheld, on which people are to decide. None may have a review yet. */
+  readonly reviews: readonly NewReview[];
+  /** As `unknownRules`: pairs whose reviews the decision needs. */
+  readonly unknownReviews: readonly Pair[];
   /** Null: not made by hand. */
   readonly change: ChangeNote | null;
   /** Newcomers without a date of their own must be younger than this, in µs since 1970; 0 if they join nobody. */
@@ -148,13 +153,20 @@ export const NO_WRITES: Writes = {
   keptReservations: [],
   freedReservations: [],
   unknownRules: [],
+  reviews: [],
+  unknownReviews: [],
   change: null,
   youngestTouched: 0,
 };
 
-export function isNothing({ touched, newcomers, rules, liftedRules, change }: Writes): boolean {
-  const counts = [touched, newcomers, rules, liftedRules].map(({ length }) => length);
+export function isNothing({ touched, newcomers, rules, liftedRules, reviews, change }: Writes): boolean {
+  const counts = [touched, newcomers, rules, liftedRules, reviews].map(({ length }) => length);
   return counts.every((count) => count === 0) && change === null;
+}
+
+/** Whether the decision was made without something that it needs: it must not be written, but made again. */
+export function asksForMore({ unknownRules, unknownReviews }: Writes): boolean {
+  return unknownRules.length > 0 || unknownReviews.length > 0;
 }
 
 /**
@@ -170,11 +182,21 @@ export function realId(id: number, freshIds: readonly number[]): number {
   return real;
 }
 
-/** The view with real ids; see {@link realId}. */
-export function withRealIds(view: IdentityView, freshIds: readonly number[]): IdentityView {
+/** The view with real ids; see {@link realId}. @param reviewIds one id per new review, ascending */
+export function withRealIds(
+  view: IdentityView,
+  freshIds: readonly number[],
+  reviewIds: readonly number[] = [],
+): IdentityView {
   return {
     ...view,
     primaryContactId: realId(view.primaryContactId, freshIds),
     secondaryContactIds: view.secondaryContactIds.map((id) => (id < 0 ? realId(id, freshIds) : id)),
+    ...(view.ignored && { ignored: view.ignored.map((each) => withReviewId(each, reviewIds)) }),
   };
+}
+
+function withReviewId(ignored: Ignored, reviewIds: readonly number[]): Ignored {
+  const { reviewId } = ignored;
+  return reviewId === undefined ? ignored : { ...ignored, reviewId: realId(reviewId, reviewIds) };
 }

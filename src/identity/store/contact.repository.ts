@@ -9,9 +9,11 @@ import * as sql from './contact.statements.js';
 import * as ruleSql from './rule.statements.js';
 import * as readingSql from './reading.statements.js';
 import type { Contact as ContactRow, Identifier, Identity, Sighting, Snapshot } from '../domain/contact.js';
-import { STANDARD_KINDS } from '../domain/kinds.js';
-import { KnownRules, withRules, type Rule } from '../domain/rules.js';
-import { realId, type TouchedRow, type Writes } from '../domain/writes.js';
+import { UnknownKindError, type Kinds } from '../domain/kinds.js';
+import { DEFAULT_POLICY, type Policy } from '../domain/policy.js';
+import { keyOf, KnownReviews, type Pair } from '../domain/reviews.js';
+import { KnownRules, type Rule } from '../domain/rules.js';
+import { asksForMore, realId, type TouchedRow, type Writes } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
 import { loadEvidenceAtMost, pastOf } from './evidence-rows.js';
 import { inSteps, partsOf } from './large-writes.js';
@@ -22,12 +24,14 @@ import {
   reservationDeletions,
   ruleDeletions,
   rowsOf,
+  reviewInsertions,
+  reviewsQuery,
   ruleInsertions,
   rulesQuery,
   writeQueries,
   type Drawn,
 } from './write-queries.js';
-import { distinctKeyColumns, identifiersOf, ruleOf } from './identifier-columns.js';
+import { distinctKeyColumns, identifiersOf, pairOf, ruleOf } from './identifier-columns.js';
 
 /**
  * The identities to read: those that share an identifier with the sightings, those of live contacts, or those of any contacts
@@ -62,8 +66,10 @@ export interface RecordedChange {
 export class ContactRepository extends EntityRepository<Contact> {
   /** Called with the cause each time a decision could not be written. */
   onConflict: (cause: ConflictCause) => void = () => undefined;
-  /** The kinds of identifiers that are stored. */
-  kinds = STANDARD_KINDS;
+  /** The policy of a tenant, with its kinds of identifiers. */
+  policyOf: (tenantId: number) => Policy | Promise<Policy> = () => DEFAULT_POLICY;
+  /** Called when a contact has an identifier of a kind that the policy does not have yet. */
+  onUnknownKind: (tenantId: number) => Promise<void> = () => Promise.resolve();
   private session: Promise<SqlSession> | null = null;
 
   /**
@@ -83,24 +89,52 @@ export class ContactRepository extends EntityRepository<Contact> {
     selection: Selection,
     known: readonly Identity[] = [],
   ): Promise<Snapshot | null> {
-    if (!('evidenceOf' in selection)) {
-      const rows = await this.read(selection, known, Number.isFinite(maxRows) ? maxRows + 1 : null);
-      return rows.length > maxRows ? null : this.snapshotOf(rows, known);
-    }
+    return this.withPolicy(selection.tenantId, async (policy) => {
+      if (!('evidenceOf' in selection)) {
+        const limit = Number.isFinite(maxRows) ? maxRows + 1 : null;
+        const rows = await this.read(policy, selection, known, limit);
+        return rows.length > maxRows ? null : snapshotOf(policy, rows, known);
+      }
+      const session = await this.open();
+      return session.transaction(async (transaction) => {
+        await transaction.send([readingSql.ONE_SNAPSHOT]);
+        const limit = Number.isFinite(maxRows) ? maxRows : null;
+        return this.evidentSnapshot(transaction, policy, selection, limit);
+      }, selection.tenantId);
+    });
+  }
+
+  /** The snapshot, and what a decision on it asks for: rules and reviews. */
+  async withMore(tenantId: number, snapshot: Snapshot, writes: Writes): Promise<Snapshot> {
     const session = await this.open();
-    return session.transaction(async (transaction) => {
-      await transaction.send([readingSql.ONE_SNAPSHOT]);
-      return this.evidentSnapshot(transaction, selection, Number.isFinite(maxRows) ? maxRows : null);
-    }, selection.tenantId);
+    return this.withPolicy(tenantId, async ({ kinds }) => {
+      const rows: Row[][] = [];
+      for (const query of queriesForMore(kinds, tenantId, writes)) {
+        rows.push(await session.query(query, tenantId));
+      }
+      return extended(kinds, snapshot, writes, rows);
+    });
   }
 
   /** Reads the rules about the identifiers. */
   async loadRules(tenantId: number, identifiers: readonly Identifier[]): Promise<KnownRules> {
     const session = await this.open();
-    return this.rulesOf(
-      identifiers,
-      await session.query(rulesQuery(this.kinds, tenantId, identifiers), tenantId),
+    return this.withPolicy(tenantId, async ({ kinds }) =>
+      rulesIn(kinds, identifiers, await session.query(rulesQuery(kinds, tenantId, identifiers), tenantId)),
     );
+  }
+
+  /** Works with the policy of a tenant. If a contact has an identifier of a kind that was declared since, works again. */
+  async withPolicy<T>(tenantId: number, work: (policy: Policy) => Promise<T>): Promise<T> {
+    try {
+      return await work(await this.policyOf(tenantId));
+    } catch (error) {
+      if (!(error instanceof UnknownKindError)) {
+        throw error;
+      }
+      await this.onUnknownKind(tenantId);
+      return work(await this.policyOf(tenantId));
+    }
   }
 
   /** The change that was made under an idempotency key in the last 24 hours; null if there is none. */
@@ -122,15 +156,16 @@ export class ContactRepository extends EntityRepository<Contact> {
   async findRule(tenantId: number, id: number): Promise<Rule | null> {
     const session = await this.open();
     const [row] = await session.query([ruleSql.RULES_AFTER, tenantId, id - 1, 1], tenantId);
-    const rule = row === undefined ? null : ruleOf(this.kinds, row);
-    return rule?.id === id ? rule : null;
+    return row === undefined || Number(row.rule_id) !== id
+      ? null
+      : this.withPolicy(tenantId, ({ kinds }) => Promise.resolve(ruleOf(kinds, row)));
   }
 
   /** The rules that a change made and that are still there, the oldest first. */
   async rulesOfChange(tenantId: number, changeId: number): Promise<Rule[]> {
     const session = await this.open();
     const rows = await session.query([ruleSql.RULES_OF_CHANGE, tenantId, changeId], tenantId);
-    return rows.map((row) => ruleOf(this.kinds, row));
+    return this.withPolicy(tenantId, ({ kinds }) => Promise.resolve(rows.map((row) => ruleOf(kinds, row))));
   }
 
   /**
@@ -142,6 +177,7 @@ export class ContactRepository extends EntityRepository<Contact> {
    */
   async apply(tenantId: number, writes: Writes): Promise<Drawn | Conflict> {
     const session = await this.open();
+    const { kinds } = await this.policyOf(tenantId);
     return this.unlessConflict(() =>
       session.transaction(async (begun) => {
         const { touched } = writes;
@@ -149,7 +185,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         const draw = drawFor(writes);
         if (touched.length === 0) {
           const [drawnAtOnce] = await transaction.send(draw);
-          return this.commit(transaction, tenantId, writes, [], drawnAtOnce);
+          return this.commit(transaction, kinds, tenantId, writes, [], drawnAtOnce);
         }
         const locks = partsOf(touched).map((part): Query => {
           const [ids, versions] = [part.map(({ id }) => id), part.map(({ version }) => version)];
@@ -159,7 +195,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         const locked = results.slice(0, -1).flat();
         return locked.length < touched.length
           ? new Conflict('changed', without(touched, locked))
-          : this.commit(transaction, tenantId, writes, locked, results.at(-1));
+          : this.commit(transaction, kinds, tenantId, writes, locked, results.at(-1));
       }, tenantId),
     );
   }
@@ -184,17 +220,17 @@ export class ContactRepository extends EntityRepository<Contact> {
   ): Promise<Drawn | Conflict> {
     const { tenantId } = selection;
     const session = await this.open();
-    return this.unlessConflict(() =>
+    const attempt = (policy: Policy): Promise<Drawn | Conflict> =>
       session.transaction(async (begun) => {
         const lock: Query = [sql.LOCK, tenantId, lockIds];
         const [locked = [], rows = []] = await ('evidenceOf' in selection
           ? begun.send(lock)
-          : begun.send(lock, this.selectionQuery(selection, known, null)));
+          : begun.send(lock, selectionQuery(policy.kinds, selection, known, null)));
         const lockedIds = new Set(lockIds);
         let snapshot =
           'evidenceOf' in selection
-            ? (await this.evidentSnapshot(begun, selection, null))!
-            : this.snapshotOf(rows, known);
+            ? (await this.evidentSnapshot(begun, policy, selection, null))!
+            : snapshotOf(policy, rows, known);
         // It was read in several statements, so that another writer may have come between if it is not locked.
         const unlocked = (snapshot.evidence?.identities ?? [])
           .map(({ primaryId }) => primaryId)
@@ -203,10 +239,9 @@ export class ContactRepository extends EntityRepository<Contact> {
           return new Conflict('not_held', unlocked);
         }
         let writes = decide(snapshot);
-        while (writes.unknownRules.length > 0) {
-          const [ruleRows = []] = await begun.send(rulesQuery(this.kinds, tenantId, writes.unknownRules));
-          const found = this.rulesOf(writes.unknownRules, ruleRows);
-          snapshot = withRules(snapshot, found);
+        while (asksForMore(writes)) {
+          const found = await begun.send(...queriesForMore(policy.kinds, tenantId, writes));
+          snapshot = extended(policy.kinds, snapshot, writes, found);
           writes = decide(snapshot);
         }
         if (!isHeld(snapshot.identities, writes, lockedIds)) {
@@ -219,9 +254,9 @@ export class ContactRepository extends EntityRepository<Contact> {
         const held = results.slice(0, -1).flat();
         return held.length < late.length
           ? new Conflict('not_held')
-          : this.commit(transaction, tenantId, writes, [...locked, ...held], results.at(-1));
-      }, tenantId),
-    );
+          : this.commit(transaction, policy.kinds, tenantId, writes, [...locked, ...held], results.at(-1));
+      }, tenantId);
+    return this.unlessConflict(() => this.withPolicy(tenantId, attempt));
   }
 
   /** Runs `work`. Also a conflict: another writer claimed the same identifier first, or PostgreSQL ended a deadlock. */
@@ -251,6 +286,7 @@ export class ContactRepository extends EntityRepository<Contact> {
    */
   private async commit(
     transaction: Transaction,
+    kinds: Kinds,
     tenantId: number,
     writes: Writes,
     locked: readonly Row[],
@@ -267,15 +303,16 @@ export class ContactRepository extends EntityRepository<Contact> {
       freshIds,
       mergeIds: idsOf(row.merge_ids),
       ruleIds: idsOf(row.rule_ids),
+      reviewIds: idsOf(row.review_ids),
       changeId,
       now,
     };
-    let queries = writeQueries(this.kinds, tenantId, writes, drawn);
+    let queries = writeQueries(kinds, tenantId, writes, drawn);
     const { takenClaims, keptReservations, freedReservations, liftedRules, change } = writes;
     if (takenClaims.length + keptReservations.length + freedReservations.length > 0) {
       await transaction.send(...queries);
       queries = [];
-      if (!(await this.areReserved(transaction, tenantId, writes, freshIds))) {
+      if (!(await this.areReserved(transaction, kinds, tenantId, writes, freshIds))) {
         return new Conflict('claimed');
       }
     }
@@ -285,11 +322,12 @@ export class ContactRepository extends EntityRepository<Contact> {
       if (results.slice(-deletions.length).flat().length < 2 * liftedRules.length) {
         return new Conflict('claimed');
       }
-      queries = reservationDeletions(this.kinds, tenantId, writes);
+      queries = reservationDeletions(kinds, tenantId, writes);
     }
     await transaction.commit(
       ...queries,
-      ...ruleInsertions(this.kinds, tenantId, writes.rules, drawn),
+      ...ruleInsertions(kinds, tenantId, writes.rules, drawn),
+      ...reviewInsertions(kinds, tenantId, writes.reviews, drawn),
       // last, after all that others may wait for: so that who waits for a key is waited for by nobody
       ...(change === null || changeId === null
         ? []
@@ -304,14 +342,15 @@ export class ContactRepository extends EntityRepository<Contact> {
    */
   private async areReserved(
     transaction: Transaction,
+    kinds: Kinds,
     tenantId: number,
     writes: Writes,
     freshIds: readonly number[],
   ): Promise<boolean> {
     const { takenClaims, freedReservations, takenRuleIds, liftedRules } = writes;
-    const queries = reservationQueries(this.kinds, tenantId, writes, freshIds);
+    const queries = reservationQueries(kinds, tenantId, writes, freshIds);
     const leaving = [...takenClaims, ...freedReservations];
-    const results = await transaction.send(...queries, rulesQuery(this.kinds, tenantId, leaving));
+    const results = await transaction.send(...queries, rulesQuery(kinds, tenantId, leaving));
     const found = new Set(results.at(-1)!.map((row) => Number(row.rule_id)));
     const expected = new Set([...takenRuleIds, ...liftedRules.map(({ id }) => id)]);
     return (
@@ -321,21 +360,17 @@ export class ContactRepository extends EntityRepository<Contact> {
     );
   }
 
-  private rulesOf(askedFor: readonly Identifier[], rows: readonly Row[]): KnownRules {
-    const rules = new Map(rows.map((row) => [Number(row.rule_id), ruleOf(this.kinds, row)]));
-    return new KnownRules(askedFor, [...rules.values()]);
-  }
-
   /**
    * The snapshot with the evidence. It takes several statements: the transaction must see one snapshot, or hold the locks of
    * what its decision rests on. Null if there are more contacts than `maxRows` (null: any number).
    */
   private async evidentSnapshot(
     transaction: Transaction,
+    policy: Policy,
     { tenantId, evidenceOf, sightings, pastSince }: EvidenceSelection,
     maxRows: number | null,
   ): Promise<Snapshot | null> {
-    const evidence = await loadEvidenceAtMost(transaction, this.kinds, tenantId, evidenceOf, maxRows);
+    const evidence = await loadEvidenceAtMost(transaction, policy.kinds, tenantId, evidenceOf, maxRows);
     if (evidence === null) {
       return null;
     }
@@ -343,9 +378,9 @@ export class ContactRepository extends EntityRepository<Contact> {
     const contactIds = identities.flatMap(({ contacts }) => contacts.map(({ id }) => id));
     const [dates = [], rows = []] = await transaction.send(
       [readingSql.LOAD_DATES, tenantId, pastSince === null ? [] : contactIds, pastSince ?? 0],
-      this.selectionQuery({ tenantId, sightings }, [], null),
+      selectionQuery(policy.kinds, { tenantId, sightings }, [], null),
     );
-    const named = this.snapshotOf(rows, []);
+    const named = snapshotOf(policy, rows, []);
     const evident = new Set(identities.map(({ primaryId }) => primaryId));
     return {
       ...named,
@@ -353,72 +388,113 @@ export class ContactRepository extends EntityRepository<Contact> {
         ...identities.map(({ primaryId, contacts }) => ({ primaryId, rows: contacts })),
         ...named.identities.filter(({ primaryId }) => !evident.has(primaryId)),
       ],
-      evidence: { identities, merges, past: dates.map((row) => pastOf(this.kinds, row)) },
+      evidence: { identities, merges, past: dates.map((row) => pastOf(policy.kinds, row)) },
     };
   }
 
   private async read(
+    { kinds }: Policy,
     selection: PlainSelection,
     known: readonly Identity[],
     maxRows: number | null,
   ): Promise<Row[]> {
     const session = await this.open();
-    return session.query(this.selectionQuery(selection, known, maxRows), selection.tenantId);
-  }
-
-  private selectionQuery(
-    selection: PlainSelection,
-    known: readonly Identity[],
-    maxRows: number | null,
-  ): Query {
-    const ids = known.map(({ primaryId }) => primaryId);
-    const versions = known.map(versionOf);
-    if ('contactIds' in selection) {
-      return [sql.LOAD_BY_CONTACTS, selection.tenantId, selection.contactIds, ids, versions, maxRows];
-    }
-    const keys = distinctKeyColumns(this.kinds, selection.sightings);
-    return [sql.LOAD, selection.tenantId, ...keys, ids, versions, maxRows];
-  }
-
-  private snapshotOf(rows: readonly Row[], known: readonly Identity[]): Snapshot {
-    const unchanged: Identity[] = [];
-    const reserved: Identifier[] = [];
-    const byRoot = new Map<number, ContactRow[]>();
-    for (const row of rows) {
-      if (row.root === null) {
-        const [kind, value] = row.identifiers as [number, string];
-        reserved.push({ kind: this.kinds.numbered(kind).name, value });
-        continue;
-      }
-      const root = Number(row.root);
-      const members = byRoot.get(root);
-      if (row.is_known === true) {
-        unchanged.push(known.find(({ primaryId }) => primaryId === root)!);
-      } else if (members === undefined) {
-        byRoot.set(root, [this.contactOf(row)]);
-      } else {
-        members.push(this.contactOf(row));
-      }
-    }
-    const read = [...byRoot].map(([primaryId, members]) => ({ primaryId, rows: members }));
-    return { identities: [...unchanged, ...read], reserved, rules: new KnownRules() };
-  }
-
-  private contactOf(row: Row): ContactRow {
-    return {
-      id: Number(row.id),
-      identifiers: identifiersOf(this.kinds, row),
-      createdAt: Number(row.created_at),
-      version: Number(row.version),
-      isDeleted: row.is_deleted as boolean,
-      isRuled: row.is_ruled === true,
-    };
+    return session.query(selectionQuery(kinds, selection, known, maxRows), selection.tenantId);
   }
 
   private open(): Promise<SqlSession> {
     this.session ??= openSession(this.getEntityManager());
     return this.session;
   }
+}
+
+/** Reads what is selected. @param maxRows the most rows; null: all */
+function selectionQuery(
+  kinds: Kinds,
+  selection: PlainSelection,
+  known: readonly Identity[],
+  maxRows: number | null,
+): Query {
+  const ids = known.map(({ primaryId }) => primaryId);
+  const versions = known.map(versionOf);
+  if ('contactIds' in selection) {
+    return [sql.LOAD_BY_CONTACTS, selection.tenantId, selection.contactIds, ids, versions, maxRows];
+  }
+  const keys = distinctKeyColumns(kinds, selection.sightings);
+  return [sql.LOAD, selection.tenantId, ...keys, ids, versions, maxRows];
+}
+
+function snapshotOf(policy: Policy, rows: readonly Row[], known: readonly Identity[]): Snapshot {
+  const { kinds } = policy;
+  const unchanged: Identity[] = [];
+  const reserved: Identifier[] = [];
+  const byRoot = new Map<number, ContactRow[]>();
+  for (const row of rows) {
+    if (row.root === null) {
+      const [kind, value] = row.identifiers as [number, string];
+      reserved.push({ kind: kinds.numbered(kind).name, value });
+      continue;
+    }
+    const root = Number(row.root);
+    const members = byRoot.get(root);
+    if (row.is_known === true) {
+      unchanged.push(known.find(({ primaryId }) => primaryId === root)!);
+    } else if (members === undefined) {
+      byRoot.set(root, [contactOf(kinds, row)]);
+    } else {
+      members.push(contactOf(kinds, row));
+    }
+  }
+  const read = [...byRoot].map(([primaryId, members]) => ({ primaryId, rows: members }));
+  const identities = [...unchanged, ...read];
+  return { identities, reserved, rules: new KnownRules(), reviews: KnownReviews.NONE, policy };
+}
+
+function contactOf(kinds: Kinds, row: Row): ContactRow {
+  return {
+    id: Number(row.id),
+    identifiers: identifiersOf(kinds, row),
+    createdAt: Number(row.created_at),
+    version: Number(row.version),
+    isDeleted: row.is_deleted as boolean,
+    isRuled: row.is_ruled === true,
+  };
+}
+
+/** Reads what a decision asks for, in the order that {@link extended} expects. */
+function queriesForMore(kinds: Kinds, tenantId: number, { unknownRules, unknownReviews }: Writes): Query[] {
+  return [
+    ...(unknownRules.length > 0 ? [rulesQuery(kinds, tenantId, unknownRules)] : []),
+    ...(unknownReviews.length > 0 ? [reviewsQuery(kinds, tenantId, unknownReviews)] : []),
+  ];
+}
+
+function extended(
+  kinds: Kinds,
+  snapshot: Snapshot,
+  { unknownRules, unknownReviews }: Writes,
+  found: readonly (readonly Row[])[],
+): Snapshot {
+  const rules = unknownRules.length > 0 ? rulesIn(kinds, unknownRules, found[0]!) : null;
+  const reviews = unknownReviews.length > 0 ? reviewsIn(kinds, unknownReviews, found.at(-1)!) : null;
+  return {
+    ...snapshot,
+    ...(rules && { rules: snapshot.rules.with(rules) }),
+    ...(reviews && { reviews: snapshot.reviews.with(reviews) }),
+  };
+}
+
+function rulesIn(kinds: Kinds, askedFor: readonly Identifier[], rows: readonly Row[]): KnownRules {
+  const rules = new Map(rows.map((row) => [Number(row.rule_id), ruleOf(kinds, row)]));
+  return new KnownRules(askedFor, [...rules.values()]);
+}
+
+function reviewsIn(kinds: Kinds, askedFor: readonly Pair[], rows: readonly Row[]): KnownReviews {
+  const idOf = new Map(rows.map((row) => [keyOf(pairOf(kinds, row)), Number(row.id)]));
+  return KnownReviews.of(
+    askedFor,
+    askedFor.map((pair) => idOf.get(keyOf(pair)) ?? null),
+  );
 }
 
 function without(touched: readonly TouchedRow[], rows: readonly Row[]): number[] {

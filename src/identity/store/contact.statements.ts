@@ -98,14 +98,18 @@ export const LOCK_FREE: Statement = {
     select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id limit 1 for no key update skip locked) c`,
 };
 
-/** $1 to $4 counts → so many new ids of contacts, merges, changes and rules, and the time of the database in µs since 1970. */
+/**
+ * $1 to $5 counts → so many new ids of contacts, merges, changes, rules and reviews, and the time of the database in µs since
+ * 1970.
+ */
 export const DRAW: Statement = {
   name: 'contact_draw',
   text: `select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now,
     array(select nextval('contact_id_seq') from generate_series(1, $1::int)) as ids,
     array(select nextval('identity_merge_id_seq') from generate_series(1, $2::int)) as merge_ids,
     array(select nextval('change_id_seq') from generate_series(1, $3::int)) as change_ids,
-    array(select nextval('rule_id_seq') from generate_series(1, $4::int)) as rule_ids`,
+    array(select nextval('rule_id_seq') from generate_series(1, $4::int)) as rule_ids,
+    array(select nextval('review_id_seq') from generate_series(1, $5::int)) as review_ids`,
 };
 
 /**

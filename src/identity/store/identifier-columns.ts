@@ -2,6 +2,7 @@ import type { Row } from '../../database/session/sql-session.js';
 import type { Identifier, Sighting } from '../domain/contact.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
+import type { Pair } from '../domain/reviews.js';
 import type { Rule } from '../domain/rules.js';
 
 // In a row, emails and phone numbers have their own columns. The other kinds share one, a JSON object by the number of the
@@ -50,6 +51,40 @@ export function keyColumns(
   identifiers: readonly Identifier[],
 ): [numbers: number[], values: string[]] {
   return [identifiers.map(({ kind }) => kinds.named(kind).number), identifiers.map(({ value }) => value)];
+}
+
+/** The keys of pairs, the lower identifier first, as reviews are stored. */
+export function pairColumns(
+  kinds: Kinds,
+  pairs: readonly Pair[],
+): [numbers: number[], values: string[], otherNumbers: number[], otherValues: string[]] {
+  const ordered = pairs.map(([one, other]) => (isLower(kinds, one, other) ? [one, other] : [other, one]));
+  return [
+    ...keyColumns(
+      kinds,
+      ordered.map(([lower]) => lower!),
+    ),
+    ...keyColumns(
+      kinds,
+      ordered.map(([, higher]) => higher!),
+    ),
+  ];
+}
+
+/** The pair of a review. */
+export function pairOf(kinds: Kinds, row: Row): Pair {
+  return [
+    { kind: kinds.numbered(Number(row.kind)).name, value: row.value as string },
+    { kind: kinds.numbered(Number(row.other_kind)).name, value: row.other_value as string },
+  ];
+}
+
+/** Whether an identifier comes before another: by the number of its kind, then by its value, in the order of its bytes. */
+function isLower(kinds: Kinds, one: Identifier, other: Identifier): boolean {
+  const [number, otherNumber] = [kinds.named(one.kind).number, kinds.named(other.kind).number];
+  return number === otherNumber
+    ? Buffer.compare(Buffer.from(one.value), Buffer.from(other.value)) < 0
+    : number < otherNumber;
 }
 
 /** A rule, from either of its sides; see `rule.statements.ts`. */

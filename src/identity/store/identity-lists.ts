@@ -9,7 +9,7 @@ import {
   type Identifier,
   type IdentityView,
 } from '../domain/contact.js';
-import type { IdentifierKind } from '../domain/kinds.js';
+import type { Kinds } from '../domain/kinds.js';
 import { firstMatch, rangeOf, type ValueRange } from '../domain/search.js';
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
@@ -68,27 +68,25 @@ export class IdentityLists {
 
   constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
 
-  get kinds(): readonly IdentifierKind[] {
-    return this.contacts.kinds.all;
-  }
-
   /**
    * Identities in order of their primary.
    *
    * @param after the last primary that was seen, or 0
    */
   async after(tenantId: number, after: number, limit: number): Promise<Listing<number>> {
-    return this.inOneSnapshot(tenantId, async (transaction) => {
+    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
       const [rows = []] = await transaction.send([sql.PRIMARIES_AFTER, tenantId, after, limit + 1]);
       const primaryIds = rows.slice(0, limit).map(({ id }) => Number(id));
-      const identities = await this.listed(transaction, tenantId, primaryIds);
+      const identities = await listed(transaction, kinds, tenantId, primaryIds);
       return { identities, next: rows.length > limit ? primaryIds.at(-1)! : null };
     });
   }
 
   /** The identities of these primaries, in order; without those that are no live primaries. */
   async of(tenantId: number, primaryIds: readonly number[]): Promise<ListedIdentity[]> {
-    return this.inOneSnapshot(tenantId, (transaction) => this.listed(transaction, tenantId, primaryIds));
+    return this.inOneSnapshot(tenantId, (transaction, kinds) =>
+      listed(transaction, kinds, tenantId, primaryIds),
+    );
   }
 
   /** The first live primaries after one. */
@@ -138,8 +136,8 @@ export class IdentityLists {
     after: MatchKey | null,
     limit: number,
   ): Promise<Listing<MatchKey> | null> {
-    return this.inOneSnapshot(tenantId, async (transaction) => {
-      const last = after === null ? null : await this.carried(transaction, tenantId, after);
+    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
+      const last = after === null ? null : await carried(transaction, kinds, tenantId, after);
       let at = last === null ? 0 : rangeOf(ranges, last);
       if (at === -1 || (after !== null && last === null)) {
         return null;
@@ -153,14 +151,15 @@ export class IdentityLists {
         }
         // Most identities have one match, so that mostly one step is enough.
         const size = Math.min((limit + 1) * 2 ** step, SEARCH_STEP_MAX);
-        const { matches, lastValue } = await this.matchesAfter(
+        const { matches, lastValue } = await matchesAfter(
           transaction,
+          kinds,
           tenantId,
           ranges[at]!,
           seen,
           size,
         );
-        const firsts = await this.firstOfTheirIdentity(transaction, tenantId, ranges, matches, found);
+        const firsts = await firstOfTheirIdentity(transaction, kinds, tenantId, ranges, matches, found);
         for (const match of matches) {
           const identity = firsts.get(match);
           if (identity !== undefined && found.size === limit) {
@@ -177,136 +176,18 @@ export class IdentityLists {
     });
   }
 
-  /** The next matches in a range, and the last value of them; null: the range ends there. */
-  private async matchesAfter(
-    transaction: Transaction,
-    tenantId: number,
-    { kind, from, to }: ValueRange,
-    seen: string,
-    size: number,
-  ): Promise<{ matches: Match[]; lastValue: string | null }> {
-    const { number } = this.contacts.kinds.named(kind);
-    const [rows = []] = await transaction.send([
-      sql.IDENTIFIERS_AFTER,
-      tenantId,
-      number,
-      from,
-      to,
-      seen,
-      size,
-    ]);
-    const matches = rows
-      .filter(({ root }) => root !== null)
-      .map((row) => ({
-        kind,
-        value: row.value as string,
-        contactId: Number(row.contact_id),
-        primaryId: Number(row.root),
-      }));
-    return { matches, lastValue: rows.length < size ? null : (rows.at(-1)!.value as string) };
-  }
-
-  /** Those matches before which their identity has no other one, each with its identity. */
-  private async firstOfTheirIdentity(
-    transaction: Transaction,
-    tenantId: number,
-    ranges: readonly ValueRange[],
-    matches: readonly Match[],
-    found: ReadonlyMap<number, unknown>,
-  ): Promise<Map<Match, ListedIdentity>> {
-    const candidates = new Map<number, Match>();
-    for (const match of matches) {
-      if (!found.has(match.primaryId) && !candidates.has(match.primaryId)) {
-        candidates.set(match.primaryId, match);
-      }
-    }
-    const firsts = new Map<Match, ListedIdentity>();
-    for (const identity of await this.listed(transaction, tenantId, [...candidates.keys()])) {
-      const match = candidates.get(identity.view.primaryContactId)!;
-      const shown = identifiersIn(identity.view);
-      const first = firstMatch(ranges, [...shown, match])!;
-      const isFirst = first.kind === match.kind && first.value === match.value;
-      if (isFirst && !(identity.isPartial && (await this.hasEarlier(transaction, tenantId, ranges, match)))) {
-        firsts.set(match, identity);
-      }
-    }
-    return firsts;
-  }
-
-  /** Whether a contact that links to the primary of a match carries one that is told before it. */
-  private async hasEarlier(
-    transaction: Transaction,
-    tenantId: number,
-    ranges: readonly ValueRange[],
-    match: Match,
-  ): Promise<boolean> {
-    const at = rangeOf(ranges, match);
-    const earlier = [...ranges.slice(0, at), { ...ranges[at]!, to: match.value }];
-    const queries = earlier.map(({ kind, from, to }): Query => [
-      sql.CARRIES_BETWEEN,
-      tenantId,
-      match.primaryId,
-      this.contacts.kinds.named(kind).number,
-      from,
-      to,
-    ]);
-    return (await transaction.send(...queries)).some((rows) => rows.length > 0);
-  }
-
-  /** The identifier that a key stands for; null if there is none. */
-  private async carried(
-    transaction: Transaction,
-    tenantId: number,
-    { kind, contactId }: MatchKey,
-  ): Promise<Identifier | null> {
-    const [[row] = []] = await transaction.send([sql.CARRIED, tenantId, contactId]);
-    const value = row === undefined ? null : valueOf(identifiersOf(this.contacts.kinds, row), kind);
-    return value === null ? null : { kind, value };
-  }
-
-  private async listed(
-    transaction: Transaction,
-    tenantId: number,
-    primaryIds: readonly number[],
-  ): Promise<ListedIdentity[]> {
-    const [rows = []] = await transaction.send([sql.LISTED, tenantId, primaryIds, LISTED_CONTACTS]);
-    const byPrimary = Map.groupBy(rows, ({ root }) => Number(root));
-    return primaryIds.flatMap((primaryId) => {
-      const found = byPrimary.get(primaryId);
-      return found === undefined ? [] : [this.identityOf(primaryId, found)];
-    });
-  }
-
-  private identityOf(primaryId: number, rows: readonly Row[]): ListedIdentity {
-    const isPartial = rows.length > LISTED_CONTACTS;
-    const shown = rows.filter(({ id, is_deleted: isDeleted }) =>
-      isPartial ? Number(id) === primaryId : isDeleted === false,
-    );
-    const view = viewOf(shown.map((row) => this.contactOf(row)).toSorted(byAge));
-    return { view, contacts: isPartial ? null : shown.length, isPartial };
-  }
-
-  private contactOf(row: Row): ContactRow {
-    return {
-      id: Number(row.id),
-      identifiers: identifiersOf(this.contacts.kinds, row),
-      createdAt: Number(row.created_at),
-      version: 0,
-      isDeleted: false,
-      isRuled: false,
-    };
-  }
-
   /** A transaction that reads, and is rolled back. */
   private async inOneSnapshot<T>(
     tenantId: number,
-    work: (transaction: Transaction) => Promise<T>,
+    work: (transaction: Transaction, kinds: Kinds) => Promise<T>,
   ): Promise<T> {
     const session = await this.open();
-    return session.transaction(async (transaction) => {
-      await transaction.send([ONE_SNAPSHOT]);
-      return work(transaction);
-    }, tenantId);
+    return this.contacts.withPolicy(tenantId, ({ kinds }) =>
+      session.transaction(async (transaction) => {
+        await transaction.send([ONE_SNAPSHOT]);
+        return work(transaction, kinds);
+      }, tenantId),
+    );
   }
 
   private async query(tenantId: number, query: Query): Promise<Row[]> {
@@ -321,4 +202,121 @@ export class IdentityLists {
 
 function identifiersIn({ values }: IdentityView): Identifier[] {
   return [...values].flatMap(([kind, ofKind]) => ofKind.map((value) => ({ kind, value })));
+}
+
+/** The next matches in a range, and the last value of them; null: the range ends there. */
+async function matchesAfter(
+  transaction: Transaction,
+  kinds: Kinds,
+  tenantId: number,
+  { kind, from, to }: ValueRange,
+  seen: string,
+  size: number,
+): Promise<{ matches: Match[]; lastValue: string | null }> {
+  const { number } = kinds.named(kind);
+  const [rows = []] = await transaction.send([sql.IDENTIFIERS_AFTER, tenantId, number, from, to, seen, size]);
+  const matches = rows
+    .filter(({ root }) => root !== null)
+    .map((row) => ({
+      kind,
+      value: row.value as string,
+      contactId: Number(row.contact_id),
+      primaryId: Number(row.root),
+    }));
+  return { matches, lastValue: rows.length < size ? null : (rows.at(-1)!.value as string) };
+}
+
+/** Those matches before which their identity has no other one, each with its identity. */
+async function firstOfTheirIdentity(
+  transaction: Transaction,
+  kinds: Kinds,
+  tenantId: number,
+  ranges: readonly ValueRange[],
+  matches: readonly Match[],
+  found: ReadonlyMap<number, unknown>,
+): Promise<Map<Match, ListedIdentity>> {
+  const candidates = new Map<number, Match>();
+  for (const match of matches) {
+    if (!found.has(match.primaryId) && !candidates.has(match.primaryId)) {
+      candidates.set(match.primaryId, match);
+    }
+  }
+  const firsts = new Map<Match, ListedIdentity>();
+  for (const identity of await listed(transaction, kinds, tenantId, [...candidates.keys()])) {
+    const match = candidates.get(identity.view.primaryContactId)!;
+    const shown = identifiersIn(identity.view);
+    const first = firstMatch(ranges, [...shown, match])!;
+    const isFirst = first.kind === match.kind && first.value === match.value;
+    if (isFirst && !(identity.isPartial && (await hasEarlier(transaction, kinds, tenantId, ranges, match)))) {
+      firsts.set(match, identity);
+    }
+  }
+  return firsts;
+}
+
+/** Whether a contact that links to the primary of a match carries one that is told before it. */
+async function hasEarlier(
+  transaction: Transaction,
+  kinds: Kinds,
+  tenantId: number,
+  ranges: readonly ValueRange[],
+  match: Match,
+): Promise<boolean> {
+  const at = rangeOf(ranges, match);
+  const earlier = [...ranges.slice(0, at), { ...ranges[at]!, to: match.value }];
+  const queries = earlier.map(({ kind, from, to }): Query => [
+    sql.CARRIES_BETWEEN,
+    tenantId,
+    match.primaryId,
+    kinds.named(kind).number,
+    from,
+    to,
+  ]);
+  return (await transaction.send(...queries)).some((rows) => rows.length > 0);
+}
+
+/** The identifier that a key stands for; null if there is none. */
+async function carried(
+  transaction: Transaction,
+  kinds: Kinds,
+  tenantId: number,
+  { kind, contactId }: MatchKey,
+): Promise<Identifier | null> {
+  const [[row] = []] = await transaction.send([sql.CARRIED, tenantId, contactId]);
+  const value = row === undefined ? null : valueOf(identifiersOf(kinds, row), kind);
+  return value === null ? null : { kind, value };
+}
+
+async function listed(
+  transaction: Transaction,
+  kinds: Kinds,
+  tenantId: number,
+  primaryIds: readonly number[],
+): Promise<ListedIdentity[]> {
+  const [rows = []] = await transaction.send([sql.LISTED, tenantId, primaryIds, LISTED_CONTACTS]);
+  const byPrimary = Map.groupBy(rows, ({ root }) => Number(root));
+  return primaryIds.flatMap((primaryId) => {
+    const found = byPrimary.get(primaryId);
+    return found === undefined ? [] : [identityOf(kinds, primaryId, found)];
+  });
+}
+
+function identityOf(kinds: Kinds, primaryId: number, rows: readonly Row[]): ListedIdentity {
+  const isPartial = rows.length > LISTED_CONTACTS;
+  const shown = rows.filter(({ id, is_deleted: isDeleted }) =>
+    isPartial ? Number(id) === primaryId : isDeleted === false,
+  );
+  const view = viewOf(shown.map((row) => contactOf(kinds, row)).toSorted(byAge));
+  return { view, contacts: isPartial ? null : shown.length, isPartial };
+}
+
+function contactOf(kinds: Kinds, row: Row): ContactRow {
+  return {
+    id: Number(row.id),
+    identifiers: identifiersOf(kinds, row),
+    createdAt: Number(row.created_at),
+    version: 0,
+    isDeleted: false,
+    isRuled: false,
+  };
 }

@@ -7,6 +7,7 @@ import type { MadeChange } from '../domain/history.js';
 import type { Identifier } from '../domain/contact.js';
 import { ruledOf } from '../domain/facts.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
+import type { Kinds } from '../domain/kinds.js';
 import type { PastState, RecordedContact } from '../domain/past.js';
 import type { Rule } from '../domain/rules.js';
 import type { ContactRepository } from './contact.repository.js';
@@ -51,14 +52,13 @@ export class IdentityRecords {
     if (maxRows !== null && rows.length > maxRows) {
       return null;
     }
-    const { kinds } = this.contacts;
-    return {
+    return this.contacts.withPolicy(tenantId, async ({ kinds }) => ({
       contacts: await mapInTurns(rows, (row) => contactOf(kinds, row)),
       past: await mapInTurns(
         rows.filter((row) => row.past_until !== null),
         (row) => pastOf(kinds, row),
       ),
-    };
+    }));
   }
 
   /**
@@ -71,8 +71,8 @@ export class IdentityRecords {
     contactIds: readonly number[],
     maxRows: MaxRows,
   ): Promise<Evidence | null> {
-    return this.inOneSnapshot(tenantId, (transaction) =>
-      loadEvidenceAtMost(transaction, this.contacts.kinds, tenantId, contactIds, maxRows),
+    return this.inOneSnapshot(tenantId, (transaction, kinds) =>
+      loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, maxRows),
     );
   }
 
@@ -82,8 +82,7 @@ export class IdentityRecords {
     contactIds: readonly [number, number],
     maxRows: MaxRows,
   ): Promise<EvidenceBetween | null> {
-    return this.inOneSnapshot(tenantId, async (transaction) => {
-      const { kinds } = this.contacts;
+    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
       const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, maxRows);
       if (evidence === null) {
         return null;
@@ -92,7 +91,7 @@ export class IdentityRecords {
       const areTwo = one !== undefined && other !== undefined;
       return {
         ...evidence,
-        rules: areTwo ? await this.rulesBetweenIn(transaction, tenantId, [one, other]) : [],
+        rules: areTwo ? await this.rulesBetweenIn(transaction, kinds, tenantId, [one, other]) : [],
       };
     });
   }
@@ -103,8 +102,7 @@ export class IdentityRecords {
     contactId: number,
     maxRows: MaxRows,
   ): Promise<(Evidence & { readonly changes: readonly MadeChange[] }) | null> {
-    return this.inOneSnapshot(tenantId, async (transaction) => {
-      const { kinds } = this.contacts;
+    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
       const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, [contactId], maxRows);
       if (evidence === null) {
         return null;
@@ -131,7 +129,9 @@ export class IdentityRecords {
   async merge(tenantId: number, mergeId: number): Promise<RecordedMerge | null> {
     const session = await this.open();
     const [row] = await session.query([sql.FIND_MERGE, tenantId, mergeId], tenantId);
-    return row === undefined ? null : mergeOf(this.contacts.kinds, row);
+    return row === undefined
+      ? null
+      : this.contacts.withPolicy(tenantId, ({ kinds }) => Promise.resolve(mergeOf(kinds, row)));
   }
 
   /**
@@ -148,7 +148,7 @@ export class IdentityRecords {
     limit: number,
     maxRows: MaxRows,
   ): Promise<RecordedMerge[] | null> {
-    return this.inOneSnapshot(tenantId, async (transaction) => {
+    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
       const [rows = []] = await transaction.send([sql.LOAD_IDS, tenantId, contactId, maxRows && maxRows + 1]);
       if (rows.length === 0) {
         throw new ContactNotFoundError(contactId);
@@ -156,7 +156,7 @@ export class IdentityRecords {
       const ids = rows.map(({ id }) => id);
       return maxRows !== null && ids.length > maxRows
         ? null
-        : loadMerges(transaction, this.contacts.kinds, tenantId, ids, after, limit);
+        : loadMerges(transaction, kinds, tenantId, ids, after, limit);
     });
   }
 
@@ -168,7 +168,9 @@ export class IdentityRecords {
   async rules(tenantId: number, after: number, limit: number): Promise<Rule[]> {
     const session = await this.open();
     const rows = await session.query([ruleSql.RULES_AFTER, tenantId, after, limit], tenantId);
-    return rows.map((row) => ruleOf(this.contacts.kinds, row));
+    return this.contacts.withPolicy(tenantId, ({ kinds }) =>
+      Promise.resolve(rows.map((row) => ruleOf(kinds, row))),
+    );
   }
 
   /**
@@ -184,8 +186,7 @@ export class IdentityRecords {
     limit: number,
     maxRows: MaxRows,
   ): Promise<Rule[] | null> {
-    return this.inOneSnapshot(tenantId, async (transaction) => {
-      const { kinds } = this.contacts;
+    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
       const [rows = []] = await transaction.send([
         sql.LOAD_RECORDS,
         tenantId,
@@ -199,8 +200,11 @@ export class IdentityRecords {
         return null;
       }
       const contacts = await mapInTurns(rows, (row) => contactOf(kinds, row));
-      const own = await this.ownIn(transaction, tenantId, { primaryId: Number(rows[0]!.root), contacts });
-      return this.rulesIn(transaction, tenantId, [...own.items()], after, limit);
+      const own = await this.ownIn(transaction, kinds, tenantId, {
+        primaryId: Number(rows[0]!.root),
+        contacts,
+      });
+      return this.rulesIn(transaction, kinds, tenantId, [...own.items()], after, limit);
     });
   }
 
@@ -210,16 +214,17 @@ export class IdentityRecords {
    */
   private async ownIn(
     transaction: Transaction,
+    kinds: Kinds,
     tenantId: number,
     { primaryId, contacts }: RecordedIdentity,
   ): Promise<IdentifierMap<Identifier>> {
     const ids = new Set(contacts.map(({ id }) => id));
-    const keys = keyColumns(this.contacts.kinds, ruledOf({ primaryId, rows: contacts }));
+    const keys = keyColumns(kinds, ruledOf({ primaryId, rows: contacts }));
     const [rows = []] = await transaction.send([ruleSql.HOLDERS_OF, tenantId, ...keys]);
     const own = new IdentifierMap<Identifier>();
     for (const row of rows) {
       if (row.contact_id === null || ids.has(Number(row.contact_id))) {
-        const kind = this.contacts.kinds.numbered(Number(row.kind)).name;
+        const kind = kinds.numbered(Number(row.kind)).name;
         const identifier = { kind, value: row.value as string };
         own.set(identifier, identifier);
       }
@@ -230,14 +235,15 @@ export class IdentityRecords {
   /** The rules that name something of each of two identities. */
   private async rulesBetweenIn(
     transaction: Transaction,
+    kinds: Kinds,
     tenantId: number,
     [one, other]: readonly [RecordedIdentity, RecordedIdentity],
   ): Promise<Rule[]> {
     const [ones, others] = [
-      await this.ownIn(transaction, tenantId, one),
-      await this.ownIn(transaction, tenantId, other),
+      await this.ownIn(transaction, kinds, tenantId, one),
+      await this.ownIn(transaction, kinds, tenantId, other),
     ];
-    const rules = await this.rulesIn(transaction, tenantId, [...ones.items()], 0, null);
+    const rules = await this.rulesIn(transaction, kinds, tenantId, [...ones.items()], 0, null);
     return rules.filter(
       ({ identifiers: [first, second] }) =>
         (ones.has(first) && others.has(second)) || (ones.has(second) && others.has(first)),
@@ -246,26 +252,29 @@ export class IdentityRecords {
 
   private async rulesIn(
     transaction: Transaction,
+    kinds: Kinds,
     tenantId: number,
     identifiers: readonly Identifier[],
     after: number,
     limit: number | null,
   ): Promise<Rule[]> {
-    const keys = keyColumns(this.contacts.kinds, identifiers);
+    const keys = keyColumns(kinds, identifiers);
     const [rows = []] = await transaction.send([ruleSql.RULES_OF_AFTER, tenantId, ...keys, after, limit]);
-    return rows.map((row) => ruleOf(this.contacts.kinds, row));
+    return rows.map((row) => ruleOf(kinds, row));
   }
 
   /** A transaction that reads, and is rolled back. */
   private async inOneSnapshot<T>(
     tenantId: number,
-    work: (transaction: Transaction) => Promise<T>,
+    work: (transaction: Transaction, kinds: Kinds) => Promise<T>,
   ): Promise<T> {
     const session = await this.open();
-    return session.transaction(async (transaction) => {
-      await transaction.send([sql.ONE_SNAPSHOT]);
-      return work(transaction);
-    }, tenantId);
+    return this.contacts.withPolicy(tenantId, ({ kinds }) =>
+      session.transaction(async (transaction) => {
+        await transaction.send([sql.ONE_SNAPSHOT]);
+        return work(transaction, kinds);
+      }, tenantId),
+    );
   }
 
   private open(): Promise<SqlSession> {

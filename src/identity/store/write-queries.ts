@@ -1,6 +1,7 @@
 import type { Query } from '../../database/session/sql-session.js';
 import type { Claim, Identifier } from '../domain/contact.js';
 import type { Kinds } from '../domain/kinds.js';
+import type { Pair } from '../domain/reviews.js';
 import {
   realId,
   type ChangeNote,
@@ -11,8 +12,9 @@ import {
 } from '../domain/writes.js';
 import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
-import { identifierColumns, keyColumns } from './identifier-columns.js';
+import { identifierColumns, keyColumns, pairColumns } from './identifier-columns.js';
 import { partsOf } from './large-writes.js';
+import * as reviewSql from './review.statements.js';
 import * as ruleSql from './rule.statements.js';
 
 /** What was drawn for a decision when it was written. */
@@ -23,6 +25,8 @@ export interface Drawn {
   readonly mergeIds: readonly number[];
   /** The ids of the rules that it made, in order */
   readonly ruleIds: readonly number[];
+  /** The ids of the reviews that it opened, in order */
+  readonly reviewIds: readonly number[];
   /** Null: it was not made by hand. */
   readonly changeId: number | null;
   /** When it was written, in µs since 1970; 0: nothing was */
@@ -32,8 +36,8 @@ export interface Drawn {
 type RealId = (id: number) => number;
 
 /** Draws the ids that a decision needs, and the time. */
-export function drawFor({ newcomers, merges, change, rules }: Writes): Query {
-  return [sql.DRAW, newcomers.length, merges.length, change === null ? 0 : 1, rules.length];
+export function drawFor({ newcomers, merges, change, rules, reviews }: Writes): Query {
+  return [sql.DRAW, newcomers.length, merges.length, change === null ? 0 : 1, rules.length, reviews.length];
 }
 
 /** The most rows of one kind that a decision writes. */
@@ -129,6 +133,31 @@ export function ruleInsertions(
       part.map(({ other }) => other),
     ),
     changeId,
+    now,
+  ]);
+}
+
+/** Reads the reviews of pairs. */
+export function reviewsQuery(kinds: Kinds, tenantId: number, pairs: readonly Pair[]): Query {
+  return [reviewSql.REVIEWS_OF, tenantId, ...pairColumns(kinds, pairs)];
+}
+
+/** Opens reviews. */
+export function reviewInsertions(
+  kinds: Kinds,
+  tenantId: number,
+  reviews: Writes['reviews'],
+  { reviewIds, now }: Drawn,
+): Query[] {
+  return partsOf(reviews).map((part) => [
+    reviewSql.INSERT_REVIEWS,
+    tenantId,
+    part.map(({ id }) => realId(id, reviewIds)),
+    ...pairColumns(
+      kinds,
+      part.map(({ pair }) => pair),
+    ),
+    part.map(({ reason }) => reason),
     now,
   ]);
 }

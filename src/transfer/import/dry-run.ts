@@ -52,8 +52,8 @@ export const SCHEMA: Statement = {
 };
 
 function shadows(schema: string): string[] {
-  const tables = ['contact', 'contact_past', 'identifier', 'identity_merge'];
-  const sequences = ['contact_id_seq', 'identity_merge_id_seq'];
+  const tables = ['contact', 'contact_past', 'identifier', 'identity_merge', 'review'];
+  const sequences = ['contact_id_seq', 'identity_merge_id_seq', 'review_id_seq'];
   return [
     'set transaction read write',
     ...tables.map((table) => `create temp table ${table} (like ${schema}.${table} including all)`),

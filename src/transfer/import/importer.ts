@@ -108,13 +108,13 @@ export class Importer {
     const refused = new Map<InputRow, string>();
     const outcomes = await this.settle(steps, prepared, refused);
     steps.forEach(({ row }, i) => {
-      const { outcome, isWithheld } = outcomes[i] ?? { outcome: null, isWithheld: false };
+      const { outcome, ignored } = outcomes[i] ?? { outcome: null, ignored: [] };
       if (row !== null && outcome !== null) {
         tally[outcome]++;
       } else if (outcome === 'merged') {
         tally.joined++;
       }
-      tally.withheld += Number(isWithheld);
+      tally.withheld += Number(ignored.length > 0 && outcome !== 'blocked');
     });
     const bad = batch.rows
       .filter((row) => row.reason !== null || refused.has(row))

@@ -3,16 +3,26 @@ import type { ColumnRole } from './columns.js';
 
 /**
  * How many rows had which outcome so far. `joined` and `apart` count what the column of the identity did; `withheld` the rows
- * from which a rule kept an identifier, whatever their outcome.
+ * without an identifier that policy left out, whatever their outcome.
  */
 export type Tally = Record<Outcome | 'rejected' | 'joined' | 'apart' | 'withheld', number>;
 
 export function emptyTally(): Tally {
-  return { created: 0, linked: 0, merged: 0, unchanged: 0, rejected: 0, joined: 0, apart: 0, withheld: 0 };
+  return {
+    created: 0,
+    linked: 0,
+    merged: 0,
+    unchanged: 0,
+    blocked: 0,
+    rejected: 0,
+    joined: 0,
+    apart: 0,
+    withheld: 0,
+  };
 }
 
-export function rowsOf({ created, linked, merged, unchanged, rejected }: Tally): number {
-  return created + linked + merged + unchanged + rejected;
+export function rowsOf({ created, linked, merged, unchanged, blocked, rejected }: Tally): number {
+  return created + linked + merged + unchanged + blocked + rejected;
 }
 
 /** The result of an import. */
@@ -47,11 +57,12 @@ export function summaryText(result: ImportResult): string {
     `  ${inDigits(tally.linked)} ${would}linked (new contacts of known identities)`,
     `  ${inDigits(tally.merged)} ${would}merged (two identities became one)`,
     `  ${inDigits(tally.unchanged)} unchanged (nothing new)`,
+    ...(tally.blocked > 0
+      ? [`  ${inDigits(tally.blocked)} blocked (all identifiers of the row may link nobody)`]
+      : []),
     `  ${inDigits(tally.rejected)} rejected${tally.rejected > 0 ? `, see ${rejectedPath}` : ''}`,
     ...(tally.withheld > 0
-      ? [
-          `  ${inDigits(tally.withheld)} ${would}taken without an identifier, which a rule keeps apart from the others`,
-        ]
+      ? [`  ${inDigits(tally.withheld)} ${would}taken without an identifier, which policy left out`]
       : []),
     ...(columns === null ? [] : [`  columns: ${describeColumns(columns)}`]),
     ...(ignored.length > 0 ? [`  not taken: ${ignored.map((name) => JSON.stringify(name)).join(', ')}`] : []),

@@ -2,12 +2,13 @@ import * as fc from 'fast-check';
 import type { Body, Reply } from '../../support/client.js';
 import { storedRows } from '../../support/invariants.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
-import { addLargeIdentity } from '../../support/large-identity.js';
+import { addLargeIdentity, allowAnySize } from '../../support/large-identity.js';
 import { seedOf } from '../../support/random.js';
 import { aHistory, pick } from '../../support/sightings.js';
 import type { ShownIdentity } from '../../support/wire.js';
 
 const database = useDatabase();
+beforeAll(() => allowAnySize(database));
 const app = useApp(() => ({ DATABASE_URL: database.url }));
 
 beforeEach(() => database.clear());

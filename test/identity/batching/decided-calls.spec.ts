@@ -1,3 +1,4 @@
+import { NOTHING_DRAWN } from '../../../src/identity/decision-writer.js';
 import type { IdentityView, Sighting } from '../../../src/identity/domain/contact.js';
 import type { Call } from '../../../src/identity/batching/call.js';
 import { DecidedCalls, type Contested } from '../../../src/identity/batching/decided-calls.js';
@@ -14,12 +15,18 @@ const KNOWN = sightingWith('george@hillvalley.edu', null);
 class TestCall implements Call {
   isEnded = false;
   view: IdentityView | null = null;
+  failure: unknown = null;
 
   constructor(readonly sighting: Sighting) {}
 
   answer(view: IdentityView): void {
     this.isEnded = true;
     this.view = view;
+  }
+
+  fail(reason: unknown): void {
+    this.isEnded = true;
+    this.failure = reason;
   }
 }
 
@@ -40,7 +47,7 @@ test('a call without news is answered before the decision is written, the others
   const { calls, decision } = decided(KNOWN, OF_BIFF);
   decision.answerKnown();
   expect(ended(calls)).toEqual([true, false]);
-  decision.answerAll([7]);
+  decision.answerAll({ ...NOTHING_DRAWN, freshIds: [7] });
   expect(calls.map(({ view }) => view)).toMatchObject([
     { primaryContactId: 1, secondaryContactIds: [] },
     { primaryContactId: 2, secondaryContactIds: [7] },

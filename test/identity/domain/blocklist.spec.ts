@@ -11,6 +11,7 @@ import { announceSeed, seed } from '../../support/sightings.js';
 announceSeed('blocked values');
 
 const CUSTOMER: IdentifierKind = {
+  ...EMAIL,
   name: 'customerId',
   number: 2,
   normaliser: 'trim',

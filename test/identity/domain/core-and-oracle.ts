@@ -94,7 +94,7 @@ export class CoreAndOracle {
     this.store = before.apply(writes, freshIds, clock);
     this.now = Math.max(clock, writes.youngestTouched + 1);
 
-    const told = answers.map(({ view }) => shown(withRealIds(view, freshIds)));
+    const told = answers.map(({ view }) => shown(withRealIds(view!, freshIds)));
     const expected = batch.map((sighting) => this.oracle.identify(sighting));
     const { core, oracle } = this.sides();
     const stored = new Set(before.rows.map(({ id }) => JSON.stringify(shownOf(before, id))));

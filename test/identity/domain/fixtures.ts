@@ -7,6 +7,8 @@ import type {
   Snapshot,
 } from '../../../src/identity/domain/contact.js';
 import { STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
+import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
+import { KnownReviews } from '../../../src/identity/domain/reviews.js';
 import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import type { Reconciliation } from '../../../src/identity/domain/reconcile.js';
@@ -18,7 +20,13 @@ export const GEORGE = 'george@hillvalley.edu';
 export const BIFF = 'biff@hillvalley.edu';
 
 /** What is read where there is nothing. */
-export const NOTHING_KNOWN: Snapshot = { identities: [], reserved: [], rules: new KnownRules() };
+export const NOTHING_KNOWN: Snapshot = {
+  identities: [],
+  reserved: [],
+  rules: new KnownRules(),
+  reviews: KnownReviews.NONE,
+  policy: DEFAULT_POLICY,
+};
 
 /** An email and a phone number, those that are given. */
 export function identifiers(email: string | null, phoneNumber: string | null): Identifier[] {

@@ -10,6 +10,8 @@ import type {
 } from '../../../src/identity/domain/contact.js';
 import type { KnownEvidence } from '../../../src/identity/domain/explain.js';
 import type { PastState, RecordedContact } from '../../../src/identity/domain/past.js';
+import { DEFAULT_POLICY, type Policy } from '../../../src/identity/domain/policy.js';
+import { keyOf, KnownReviews, type Pair } from '../../../src/identity/domain/reviews.js';
 import { KnownRules, type Rule } from '../../../src/identity/domain/rules.js';
 import { realId } from '../../../src/identity/domain/writes.js';
 import type { Deletion, Merge, Writes } from '../../../src/identity/domain/writes.js';
@@ -48,6 +50,8 @@ export class MemoryStore {
     readonly ruled: readonly Rule[] = [],
     private readonly rulesMade = 0,
     private readonly past: readonly PastState[] = [],
+    readonly policy: Policy = DEFAULT_POLICY,
+    readonly reviews: readonly Pair[] = [],
   ) {
     this.byId = new Map(rows.map((row) => [row.id, row]));
     this.byPrimaryId = Map.groupBy(rows, ({ id, linkedId }) => linkedId ?? id);
@@ -62,7 +66,13 @@ export class MemoryStore {
     const asked = new Set(sightings.flatMap(namesOf));
     const reserved = this.reserved.filter((each) => asked.has(nameOf(each)));
     const free = sightings.flatMap(({ identifiers }) => identifiers);
-    return { identities, reserved, rules: this.rules.with(new KnownRules(free, [])) };
+    return {
+      identities,
+      reserved,
+      rules: this.rules.with(new KnownRules(free, [])),
+      reviews: this.reviewsOf(sightings),
+      policy: this.policy,
+    };
   }
 
   /** As the evidence of contacts is read, with the identities of some sightings. */
@@ -167,6 +177,8 @@ export class MemoryStore {
       this.rulesAfter(writes),
       this.rulesMade + writes.rules.length,
       [...this.past, ...this.pastOf(writes, now)],
+      this.policy,
+      [...this.reviews, ...this.opened(writes)],
     );
     next.check();
     for (const newcomer of inserted.filter((_, index) => writes.newcomers[index]?.createdAt === undefined)) {
@@ -191,6 +203,33 @@ export class MemoryStore {
       ...this.ruled.filter(({ id }) => !lifted.has(id)),
       ...rules.map((identifiers, i) => ruleOf(this.rulesMade + i + 1, identifiers)),
     ];
+  }
+
+  /** The same with another policy. */
+  withPolicy(policy: Policy): MemoryStore {
+    const { rows, claims, merges, reserved, ruled, rulesMade, past, reviews } = this;
+    return new MemoryStore(rows, claims, merges, reserved, ruled, rulesMade, past, policy, reviews);
+  }
+
+  /** The reviews of all pairs of the sightings. */
+  private reviewsOf(sightings: readonly Sighting[]): KnownReviews {
+    const pairs = sightings.flatMap(({ identifiers }) =>
+      identifiers.flatMap((one, i) => identifiers.slice(i + 1).map((other): Pair => [one, other])),
+    );
+    const ids = new Map(this.reviews.map((pair, i) => [keyOf(pair), i + 1]));
+    return KnownReviews.of(
+      pairs,
+      pairs.map((pair) => ids.get(keyOf(pair)) ?? null),
+    );
+  }
+
+  private opened({ reviews }: Writes): Pair[] {
+    const pairs = reviews.map(({ pair }) => pair);
+    const keys = [...this.reviews, ...pairs].map(keyOf);
+    if (new Set(keys).size < keys.length) {
+      throw new Conflict('unique pair of a review');
+    }
+    return pairs;
   }
 
   private reservedAfter({

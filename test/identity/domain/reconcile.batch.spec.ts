@@ -163,7 +163,7 @@ describe('newcomers of one batch', () => {
       sighting(BIFF, '123456'),
     );
 
-    expect(answers.map((answer) => answer.view.primaryContactId)).toEqual([27, 11, 1]);
+    expect(answers.map((answer) => answer.view!.primaryContactId)).toEqual([27, 11, 1]);
     expect(writes).toEqual({
       ...NO_WRITES,
       touched: [touched(1, 2, null), moved(11, 3, 1), moved(27, 4, 1)],

@@ -30,7 +30,7 @@ describe('a sighting out of the past', () => {
       movedClaims: [{ kind: 'email', value: GEORGE, contactId: -1 }],
       youngestTouched: 30,
     });
-    expect(answers[0]!.view).toEqual(view(-1, [GEORGE], ['88', '919191', '505050'], [1, 2]));
+    expect(answers[0]!.view!).toEqual(view(-1, [GEORGE], ['88', '919191', '505050'], [1, 2]));
   });
 
   it('that brings news and is younger than the primary takes its place among the secondaries', () => {
@@ -42,7 +42,7 @@ describe('a sighting out of the past', () => {
     const { writes, answers } = decide([george], sighting(GEORGE, '88', { createdAt: 30 }));
 
     expect(writes.touched).toEqual([touched(1, 1, null)]);
-    expect(answers[0]!.view).toEqual(view(1, [GEORGE], ['919191', '88', '505050'], [-1, 2]));
+    expect(answers[0]!.view!).toEqual(view(1, [GEORGE], ['919191', '88', '505050'], [-1, 2]));
   });
 
   it('that brings nothing new makes the oldest carrier as old as itself', () => {
@@ -77,7 +77,7 @@ describe('a sighting out of the past', () => {
 
     const { answers } = decide([george], sighting(GEORGE, '88', { createdAt: 20 }));
 
-    expect(answers[0]!.view).toMatchObject({ primaryContactId: 7, secondaryContactIds: [-1] });
+    expect(answers[0]!.view!).toMatchObject({ primaryContactId: 7, secondaryContactIds: [-1] });
   });
 });
 
@@ -118,7 +118,7 @@ describe('random sightings, some out of the past, cut into random batches', () =
                 ? 1
                 : 0;
             store = store.apply(writes, freshIds, 100 + store.rows.length);
-            expect(answers.map((answer) => shown(withRealIds(answer.view, freshIds)))).toEqual(
+            expect(answers.map((answer) => shown(withRealIds(answer.view!, freshIds)))).toEqual(
               batch.map((body) => oracle.identify(body)),
             );
           }

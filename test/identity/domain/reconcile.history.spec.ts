@@ -76,7 +76,7 @@ describe('a random list of sightings', () => {
 
         expect(writes).toEqual(NO_WRITES);
         expect(answers).toEqual(
-          answers.map(({ view }) => ({ view: store.find(view.primaryContactId), awaitsWrite: false })),
+          answers.map(({ view }) => ({ view: store.find(view!.primaryContactId), awaitsWrite: false })),
         );
       }),
       { seed, numRuns: 150 },

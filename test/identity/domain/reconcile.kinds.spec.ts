@@ -10,7 +10,7 @@ import { LORRAINE, MCFLY, NOTHING_KNOWN, deepFreeze, identity } from './fixtures
 const KINDS = new Kinds([
   EMAIL,
   PHONE_NUMBER,
-  { name: 'customerId', number: 2, normaliser: 'trim', priority: 10, maxLength: 64 },
+  { ...EMAIL, name: 'customerId', number: 2, normaliser: 'trim', priority: 10, maxLength: 64 },
 ]);
 
 type Values = { customerId?: string; email?: string; phoneNumber?: string };
@@ -60,7 +60,7 @@ describe('a third kind of identifier', () => {
         isRuled: false,
       },
     ]);
-    expect(answers[0]!.view.values).toEqual(
+    expect(answers[0]!.view!.values).toEqual(
       new Map([
         ['customerId', ['C-1', 'C-9']],
         ['email', [LORRAINE]],
@@ -105,7 +105,7 @@ describe('a third kind of identifier', () => {
       [1, 2, 3, 1],
       [1, 4, 3, 4],
     ]);
-    expect(answers[0]!.view).toMatchObject({ primaryContactId: 1, secondaryContactIds: [2, 3, 4] });
+    expect(answers[0]!.view!).toMatchObject({ primaryContactId: 1, secondaryContactIds: [2, 3, 4] });
     expect(writes.newcomers).toEqual([]);
   });
 

@@ -35,7 +35,7 @@ test('random sightings on large identities are answered as the oracle answers th
           const freshIds = batch.map((_, index) => store.rows.length + index + 1);
           store = store.apply(writes, freshIds, store.rows.length);
           const expected = batch.map((sighting) => oracle.identify(sighting));
-          expect(answers.map(({ view }) => shown(withRealIds(view, freshIds)))).toEqual(expected);
+          expect(answers.map(({ view }) => shown(withRealIds(view!, freshIds)))).toEqual(expected);
           merges += writes.merges.length;
         }
       },

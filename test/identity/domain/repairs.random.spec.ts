@@ -18,6 +18,7 @@ import { aShare, aSighting, announceSeed, EMAILS, PHONES, pick, seed } from '../
 import { UnionFind } from '../../support/union-find.js';
 import { shown, sightingOf } from '../../support/wire.js';
 import { Chronicle } from './chronicle.js';
+import { NOTHING_KNOWN } from './fixtures.js';
 import { MemoryStore, type StoredMerge, type StoredRow } from './memory-store.js';
 
 announceSeed('repairs');
@@ -193,7 +194,7 @@ describe('undo, split and take-out among all that happens', () => {
                 const { batch } = operation;
                 const before = store;
                 const { writes, answers } = reconcile(store.load(batch), batch);
-                seen.withheld += answers.filter(({ view }) => view.ignored !== undefined).length;
+                seen.withheld += answers.filter(({ view }) => view!.ignored !== undefined).length;
                 if (isNothing(writes)) {
                   break;
                 }
@@ -233,8 +234,8 @@ describe('undo, split and take-out among all that happens', () => {
                 const identities = [...new Set([one, other].map(({ id }) => store.identityOf(id).primaryId))];
                 const { writes } = mergeByHand(
                   {
+                    ...NOTHING_KNOWN,
                     identities: identities.map((id) => store.identityOf(id)),
-                    reserved: [],
                     rules: store.rules,
                   },
                   [...new Set([one.id, other.id])],

@@ -9,6 +9,7 @@ announceSeed('search');
 
 const BOTH = [EMAIL, PHONE_NUMBER];
 const CUSTOMER: IdentifierKind = {
+  ...EMAIL,
   name: 'customerId',
   number: 2,
   normaliser: 'trim',

@@ -15,6 +15,7 @@ import {
   LORRAINE,
   MCFLY,
   moved,
+  NOTHING_KNOWN,
   touched,
 } from './fixtures.js';
 
@@ -68,7 +69,7 @@ function evidenceOf(
   const { past = [], identities = [], ...known } = rest;
   const primaryId = contacts[0]!.id;
   return deepFreeze({
-    reserved: [],
+    ...NOTHING_KNOWN,
     rules: new KnownRules(merges.flatMap((each) => each.identifiers)),
     ...known,
     identities: [{ primaryId, rows: contacts }, ...identities],

@@ -2,6 +2,7 @@ import type { MikroORM } from '@mikro-orm/core';
 import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
 import { openDatabase, type OpenDatabase } from '../../../src/database/open-database.js';
+import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
 import { EMAIL, Kinds, PHONE_NUMBER } from '../../../src/identity/domain/kinds.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { KnownRules } from '../../../src/identity/domain/rules.js';
@@ -18,7 +19,7 @@ const TENANT = 1;
 const KINDS = new Kinds([
   EMAIL,
   PHONE_NUMBER,
-  { name: 'customerId', number: 2, normaliser: 'trim', priority: 10, maxLength: 64 },
+  { ...EMAIL, name: 'customerId', number: 2, normaliser: 'trim', priority: 10, maxLength: 64 },
 ]);
 type Values = { customerId?: string; email?: string; phoneNumber?: string; createdAt?: number };
 
@@ -33,7 +34,7 @@ beforeAll(async () => {
   opened = await openDatabase(ormOptions(settings, 'serve'));
   orm = opened.orm;
   contacts = orm.em.getRepository(Contact);
-  contacts.kinds = KINDS;
+  contacts.policyOf = () => ({ ...DEFAULT_POLICY, kinds: KINDS });
 });
 
 beforeEach(() => database.clear());
@@ -163,7 +164,7 @@ test('a contact with identifiers of a third kind alone is stored, found, and fre
   await write({ customerId: 'C-1' }, { customerId: 'C-1', email: 'a' });
   const { outcomes, answers } = await decide({ customerId: 'C-1' });
   expect(outcomes).toEqual(['unchanged']);
-  expect(answers[0]!.view.values).toEqual(
+  expect(answers[0]!.view!.values).toEqual(
     new Map([
       ['customerId', ['C-1']],
       ['email', ['a']],
@@ -181,10 +182,9 @@ describe('a reserved identifier', () => {
   test('is told when it is asked for, and taken over by who brings it', async () => {
     await reserve('a');
     const identifiers = [{ kind: 'email', value: 'a' }];
-    expect(await contacts.load({ tenantId: TENANT, sightings: [{ identifiers }] })).toEqual({
+    expect(await contacts.load({ tenantId: TENANT, sightings: [{ identifiers }] })).toMatchObject({
       identities: [],
       reserved: identifiers,
-      rules: new KnownRules(),
     });
     await write({ email: 'a', phoneNumber: '1' });
     expect(await database.query('select value, contact_id::int from identifier order by kind')).toEqual([

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
 import { DatabaseUnavailableError } from '../../../src/database/session/unavailable.js';
+import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { NO_WRITES, type Writes } from '../../../src/identity/domain/writes.js';
@@ -27,6 +28,7 @@ beforeAll(async () => {
     logger: () => undefined,
   });
   contacts = orm.em.getRepository(Contact);
+  contacts.policyOf = () => ({ ...DEFAULT_POLICY, maxContacts: Infinity });
 });
 
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import type { Identifier } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { mergeByHand } from '../../../src/identity/domain/merge-by-hand.js';
-import { liftRule, makeRule, withRules } from '../../../src/identity/domain/rules.js';
+import { liftRule, makeRule } from '../../../src/identity/domain/rules.js';
 import type { Writes } from '../../../src/identity/domain/writes.js';
 import { Conflict } from '../../../src/identity/identity.errors.js';
 import type { ContactRepository, Selection } from '../../../src/identity/store/contact.repository.js';
@@ -53,8 +53,7 @@ async function decided(
     if (writes.unknownRules.length === 0) {
       return writes;
     }
-    const rules = await contacts.loadRules(TENANT, writes.unknownRules);
-    snapshot = withRules(snapshot, rules);
+    snapshot = await contacts.withMore(TENANT, snapshot, writes);
   }
 }
 
@@ -234,7 +233,7 @@ describe('at the same time', () => {
     const told: unknown[] = [];
     await contacts.applyLocked({ tenantId: TENANT, sightings }, [1, 2], (snapshot) => {
       const { answers, writes } = reconcile(snapshot, sightings);
-      told.push(answers[0]!.view.ignored);
+      told.push(answers[0]!.view!.ignored);
       return writes;
     });
     expect(told).toEqual([undefined, [{ kind: 'phoneNumber', reason: 'do-not-link' }]]);

@@ -58,6 +58,7 @@ export function tally(counts: Partial<ImportResult['tally']>): ImportResult['tal
     linked: 0,
     merged: 0,
     unchanged: 0,
+    blocked: 0,
     rejected: 0,
     joined: 0,
     apart: 0,

@@ -1,0 +1,84 @@
+import { InjectRepository } from '@mikro-orm/nestjs';
+import { Injectable } from '@nestjs/common';
+import { openSession } from '../../database/session/open-session.js';
+import type { Row, SqlSession } from '../../database/session/sql-session.js';
+import { Blocklist } from '../domain/blocklist.js';
+import { Kinds, STANDARD_KINDS, type IdentifierKind, type Normaliser } from '../domain/kinds.js';
+import { DEFAULT_MAX_CONTACTS, type Policy } from '../domain/policy.js';
+import type { ContactRepository } from './contact.repository.js';
+import { Contact } from './entities/contact.js';
+import * as sql from './policy.statements.js';
+
+/** The policy of a tenant as it is stored. */
+export interface StoredPolicy {
+  /** Counts every change of what the policy consists of, blocked values included. */
+  readonly generation: number;
+  readonly policy: Policy;
+}
+
+/** Reads the policies of tenants. */
+@Injectable()
+export class PolicyRecords {
+  private session: Promise<SqlSession> | null = null;
+
+  constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
+
+  /**
+   * The policy of a tenant.
+   *
+   * @param known what was read before; if nothing has changed since, it is returned as it is
+   */
+  async load(tenantId: number, known: StoredPolicy | null): Promise<StoredPolicy> {
+    const session = await this.open();
+    const [row] = await session.query([sql.LOAD_POLICY, tenantId], tenantId);
+    const generation = Number(row?.generation ?? 0);
+    if (known?.generation === generation) {
+      return known;
+    }
+    // What was written after the generation was read is read again, with the next generation.
+    const kinds = await session.query([sql.LOAD_KINDS, tenantId], tenantId);
+    const blocked = await session.query([sql.LOAD_BLOCKED, tenantId], tenantId);
+    return { generation, policy: policyOf(row, kinds, blocked) };
+  }
+
+  private open(): Promise<SqlSession> {
+    this.session ??= openSession(this.contacts.getEntityManager());
+    return this.session;
+  }
+}
+
+function policyOf(row: Row | undefined, kindRows: readonly Row[], blockedRows: readonly Row[]): Policy {
+  const kinds = kindsOf(kindRows);
+  return {
+    version: Number(row?.version ?? 0),
+    maxContacts: row === undefined ? DEFAULT_MAX_CONTACTS : ((row.max_contacts as number | null) ?? Infinity),
+    kinds,
+    blocked: new Blocklist(
+      blockedRows.map(({ id, kind, pattern }) => ({
+        id: Number(id),
+        kind: kinds.numbered(Number(kind)).name,
+        pattern: pattern as string,
+      })),
+    ),
+  };
+}
+
+/** The standard kinds as they were changed, and those that were declared. */
+function kindsOf(rows: readonly Row[]): Kinds {
+  const stored = rows.map(kindOf);
+  const unchanged = STANDARD_KINDS.all.filter(({ number }) => !stored.some((kind) => kind.number === number));
+  return stored.length === 0 ? STANDARD_KINDS : new Kinds([...unchanged, ...stored]);
+}
+
+function kindOf(row: Row): IdentifierKind {
+  return {
+    name: row.name as string,
+    number: Number(row.number),
+    normaliser: row.normaliser as Normaliser,
+    priority: Number(row.priority),
+    maxLength: Number(row.max_length),
+    onePerIdentity: row.one_per_identity as boolean,
+    maxPerIdentity: row.max_per_identity as number | null,
+    isRetired: row.is_retired as boolean,
+  };
+}
