@@ -15,6 +15,8 @@ import { Change } from './src/identity/store/entities/change.js';
 import { DoNotLink } from './src/identity/store/entities/do-not-link.js';
 import { ContactPast } from './src/identity/store/entities/contact-past.js';
 import { Contact } from './src/identity/store/entities/contact.js';
+import { ErasedValue } from './src/identity/store/entities/erased-value.js';
+import { Erasure } from './src/identity/store/entities/erasure.js';
 import { Identifier } from './src/identity/store/entities/identifier.js';
 import { Review } from './src/identity/store/entities/review.js';
 import { BlockedValue, DeclaredKind, TenantPolicy } from './src/identity/store/entities/tenant-policy.js';
@@ -36,6 +38,8 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
       Contact,
       ContactPast,
       DoNotLink,
+      ErasedValue,
+      Erasure,
       Identifier,
       IdentityMerge,
       TenantPolicy,

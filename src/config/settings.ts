@@ -30,6 +30,8 @@ export class Settings {
   readonly databaseServiceRole: string | null;
   /** The most connections of this process, without the one of the readiness check. */
   readonly databasePoolMax: number;
+  /** The key of the hashes that erasures leave; null: none is set. Never shown. */
+  readonly erasureKey: Buffer | null;
   /** Whether callers show an API key; with `none` all calls belong to one tenant. */
   readonly authMode: AuthMode;
   /** Whether it may start without keys in production. */
@@ -77,6 +79,7 @@ export class Settings {
     this.databasePooler = read.oneOf('DATABASE_POOLER', POOLERS, 'none');
     this.databaseServiceRole = read.role('DATABASE_SERVICE_ROLE');
     this.databasePoolMax = read.integer('DATABASE_POOL_MAX', 10, 1, 1000);
+    this.erasureKey = read.secret('ERASURE_KEY', 32);
     this.authMode = read.oneOf('AUTH_MODE', AUTH_MODES, 'none');
     this.allowsNoAuth = read.flag('ALLOW_NO_AUTH', false);
     this.isRateLimited = read.flag('RATE_LIMIT_ENABLED', this.authMode === 'api-key');
@@ -162,6 +165,17 @@ class Reader {
     }
     this.mistakes.push(`${name} must be the name of a role: lower case letters, digits and underscores`);
     return null;
+  }
+
+  secret(name: string, minBytes: number): Buffer | null {
+    const value = this.given(name);
+    const secret = value === null ? null : Buffer.from(value);
+    if (secret !== null && secret.length < minBytes) {
+      this.mistakes.push(
+        `${name} must have at least ${minBytes} bytes, such as \`openssl rand -base64 32\` makes`,
+      );
+    }
+    return secret;
   }
 
   postgresUrl(name: string): string | null {

@@ -31,6 +31,57 @@ export class RuleNotFoundError extends Error implements ProblemError {
   }
 }
 
+/** No contact has this identifier. */
+export class IdentifierNotFoundError extends Error implements ProblemError {
+  override readonly name = 'IdentifierNotFoundError';
+
+  constructor() {
+    super('no contact has this identifier');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'contact-not-found',
+      title: 'Contact not found',
+      status: 404,
+      detail:
+        'No live contact has this identifier; nothing was changed. With the scope identifier it is erased wherever it is left.',
+    };
+  }
+}
+
+/** There is no erasure with this id. */
+export class ErasureNotFoundError extends Error implements ProblemError {
+  override readonly name = 'ErasureNotFoundError';
+
+  constructor(readonly erasureId: number) {
+    super(`There is no erasure ${erasureId}.`);
+  }
+
+  get problem(): ProblemDescription {
+    return { slug: 'erasure-not-found', title: 'Erasure not found', status: 404, detail: this.message };
+  }
+}
+
+/** There is no key for the hashes of what is erased. */
+export class ErasureNotConfiguredError extends Error implements ProblemError {
+  override readonly name = 'ErasureNotConfiguredError';
+
+  constructor() {
+    super('ERASURE_KEY is not set');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'erasure-not-configured',
+      title: 'Erasure not configured',
+      status: 503,
+      detail:
+        'ERASURE_KEY is not set, so nothing can be erased; nothing was changed. Set it to a secret of at least 32 bytes on every replica.',
+    };
+  }
+}
+
 /** There is no merge with this id. */
 export class MergeNotFoundError extends Error implements ProblemError {
   override readonly name = 'MergeNotFoundError';

@@ -17,7 +17,11 @@ import { ReadLanes } from './read-lanes.js';
 import { SizeRankings } from './size-rankings.js';
 import { IdentityLists } from './store/identity-lists.js';
 import { LookupController } from './api/lookup.controller.js';
+import { ErasuresController } from './api/erasures.controller.js';
 import { RulesController } from './api/rules.controller.js';
+import { ErasureKey } from './erasure-key.js';
+import { ErasureService } from './erasure.service.js';
+import { ErasureRecords } from './store/erasure-records.js';
 import { DecisionWriter } from './decision-writer.js';
 import { ChangeAnswers } from './api/change-answers.js';
 import { LargeAnswers } from './api/large-answers.js';
@@ -41,6 +45,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     MergesController,
     SplitsController,
     RulesController,
+    ErasuresController,
   ],
   providers: [
     IdentityReader,
@@ -56,6 +61,9 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ReadingService,
     ChangeWriter,
     ChangesService,
+    ErasureKey,
+    ErasureRecords,
+    ErasureService,
     SightingBatcher,
     LargeAnswers,
     ChangeAnswers,

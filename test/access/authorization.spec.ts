@@ -14,7 +14,11 @@ let app: RunningApp;
 beforeAll(async () => {
   guarded = await createGuardedDatabase();
   keys = await administerKeys(guarded.ownerUrl);
-  app = await startApp({ DATABASE_URL: guarded.serviceUrl, AUTH_MODE: 'api-key' });
+  app = await startApp({
+    DATABASE_URL: guarded.serviceUrl,
+    AUTH_MODE: 'api-key',
+    ERASURE_KEY: 'a key of this test, which is long enough',
+  });
 });
 
 afterAll(async () => {
@@ -90,6 +94,12 @@ const ROUTES: Readonly<
     call: async () => ['DELETE', `/rules/${await ruleOf('default')}`],
     status: 204,
   },
+  'post /erasures': {
+    scope: 'erase',
+    call: (id) => ['POST', '/erasures', { contactId: id, scope: 'identity', reason: 'Asked for' }],
+    status: 202,
+  },
+  'get /erasures/{id}': { scope: 'erase', call: () => ['GET', '/erasures/999999'], status: 404 },
 };
 const OPEN_ROUTES = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup'];
 

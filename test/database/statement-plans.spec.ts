@@ -16,6 +16,8 @@ import { declaredStatements } from '../support/statements.js';
 const READS_BEHIND: Readonly<Record<string, string>> = {
   do_not_link_of: 'value = v.value',
   do_not_link_of_after: 'value = v.value',
+  do_not_link_of_erased: 'value = v.value',
+  erasure_past_with: 'ROW(contact_id, until) >',
 };
 /** A whole table is what it is for, or all that a tenant has in it. */
 const READS_ALL = new Set([

@@ -19,6 +19,8 @@ const COMES_WITH_SCALE_OUT: Readonly<Record<string, string>> = {
   'do_not_link_insert: inserts what it selects from an array': FROM_ARRAY,
   'identity_merge_insert: inserts what it selects from an array': FROM_ARRAY,
   'review_insert: inserts what it selects from an array': FROM_ARRAY,
+  'erased_value_insert: inserts what it selects from an array': FROM_ARRAY,
+  'identifier_insert_erased: inserts what it selects from an array': FROM_ARRAY,
   'dry_run_copy_in: changes more than one table': 'temporary tables are of one node',
   'dry_run_copy_in: uses temporary tables': 'a dry run needs all that a batch may concern on one node',
 };

@@ -34,6 +34,7 @@ const SERVED = [
   'post /rules: 201',
   'get /rules: 200',
   'delete /rules/{id}: 204',
+  'post /erasures: 202',
 ];
 
 const database = useDatabase();
@@ -89,6 +90,7 @@ test.each([
     await using app = await startApp({
       DATABASE_URL: database.url,
       AUTH_MODE: mode,
+      ERASURE_KEY: 'a key that only this test uses, long enough',
       MAX_EVENT_LOOP_DELAY_MS: '0',
     });
     const { body: document } = await app.client.send<OpenApiDocument>('GET', '/openapi.json');

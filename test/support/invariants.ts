@@ -32,8 +32,9 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
   'a link does not lead to a primary': `
     select c.* from contact c join contact p on p.tenant_id = c.tenant_id and p.id = c.linked_id
     where p.linked_id is not null`,
-  'two live contacts of one identity carry the same pair of identifiers, though none lost one in a split': `
+  'two live contacts of one identity carry the same pair of identifiers, though none lost one': `
     select tenant_id, coalesce(linked_id, id), email, phone_number, identifiers from contact c where deleted_at is null
+      and not exists (select from erasure e where e.tenant_id = c.tenant_id and e.scope = 'identifier')
       and not exists (
         select from contact_past p where p.tenant_id = c.tenant_id and p.contact_id = c.id and
           (p.email, p.phone_number, p.identifiers) is distinct from (c.email, c.phone_number, c.identifiers))
@@ -45,8 +46,8 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
       join contact c on c.tenant_id = i.tenant_id and c.id = i.contact_id
       join contact e on e.tenant_id = o.tenant_id and e.id = o.contact_id
     where coalesce(c.linked_id, c.id) = coalesce(e.linked_id, e.id)`,
-  'an identifier is reserved and no rule speaks of it': `
-    select i.* from identifier i where i.contact_id is null and not exists (
+  'an identifier is reserved, no rule speaks of it, and no erasure holds it': `
+    select i.* from identifier i where i.contact_id is null and i.erasure_id is null and not exists (
       select from do_not_link d where d.tenant_id = i.tenant_id and d.kind = i.kind and d.value = i.value)`,
   'an identity holds an identifier with a rule, and no row of it that carries it says so': `
     select d.* from do_not_link d

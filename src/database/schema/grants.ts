@@ -4,10 +4,10 @@ import { SettingsError } from '../../config/settings.js';
 
 /** Exactly what a running service needs: it creates no keys and no tenants, and changes no schema. */
 const GRANTS = [
-  'select, insert, update on contact',
+  'select, insert, update, delete on contact',
   'select, insert, update, delete on identifier',
-  'select, insert, update (undone_by) on identity_merge',
-  'select, insert on contact_past',
+  'select, insert, delete, update (undone_by, email, phone_number, identifiers) on identity_merge',
+  'select, insert, update (email, phone_number, identifiers), delete on contact_past',
   'select, insert, delete on do_not_link',
   'usage on sequence rule_id_seq',
   'select, insert, update on tenant_policy',
@@ -17,6 +17,8 @@ const GRANTS = [
   'select, insert, update, delete on review',
   'usage on sequence review_id_seq',
   'select, insert, update on change',
+  'select, insert, update on erasure',
+  'select, insert, update on erased_value',
   'usage on sequence contact_id_seq',
   'usage on sequence identity_merge_id_seq',
   'usage on sequence change_id_seq',

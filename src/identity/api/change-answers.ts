@@ -10,7 +10,7 @@ import { MadeWhenSent } from './json-stream.js';
 import { LargeAnswers } from './large-answers.js';
 
 /** Memory of a contact in an answer, and of a rule, roughly. */
-const CONTACT_BYTES = 300;
+export const CONTACT_BYTES = 300;
 const RULE_BYTES = 1_000;
 
 /**

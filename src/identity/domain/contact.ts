@@ -41,6 +41,12 @@ export interface Identity {
   readonly rows: readonly Contact[];
 }
 
+/** Who has an identifier. */
+export interface Held extends Identifier {
+  /** Null: it is reserved, nobody has it. */
+  readonly contactId: number | null;
+}
+
 /** What the database holds of some identifiers at one moment. */
 export interface Snapshot {
   /** Every identity that has one of them, with all its rows. */
@@ -55,6 +61,8 @@ export interface Snapshot {
   readonly policy: Policy;
   /** Why identities are one; absent: not asked for. */
   readonly evidence?: KnownEvidence;
+  /** Who has the identifiers that the evidence or a sighting names, of those that somebody has; absent: not asked for. */
+  readonly held?: readonly Held[];
 }
 
 /** A whole identity as callers see it. */

@@ -50,7 +50,7 @@ export interface TakenApart {
 }
 
 /** What a contact is after the cut. Newcomers have provisional ids. */
-interface After {
+export interface After {
   /** Null: a newcomer. */
   readonly before: RecordedContact | null;
   readonly contact: Contact;
@@ -173,7 +173,11 @@ interface EvidenceAfter {
 }
 
 /** The evidence of the sides: what the cut leaves, and what joins it to a tree again. */
-function evidenceAfter(cut: Cut, rows: readonly After[], sides: readonly Identity[]): EvidenceAfter {
+export function evidenceAfter(
+  cut: Pick<Cut, 'identity' | 'merges' | 'isCut' | 'isTaken'>,
+  rows: readonly After[],
+  sides: readonly Identity[],
+): EvidenceAfter {
   const { primaryId, contacts } = cut.identity;
   const known = new Map(rows.map((row) => [row.contact.id, row]));
   const isOneSide = (one: number, other: number): boolean => known.get(one)!.side === known.get(other)!.side;
@@ -207,7 +211,7 @@ function evidenceAfter(cut: Cut, rows: readonly After[], sides: readonly Identit
 }
 
 /** Whether two contacts that an edge joins share a value that is not taken; or never shared any, if it is assumed. */
-function stillShares(one: After, other: After, { isTaken }: Cut): boolean {
+function stillShares(one: After, other: After, { isTaken }: Pick<Cut, 'isTaken'>): boolean {
   return (
     areAkin(one.contact, other.contact, isTaken) ||
     (one.before !== null && other.before !== null && !areAkin(one.before, other.before))
@@ -220,7 +224,12 @@ export function areAkin(one: Contact, other: Contact, isTaken?: Cut['isTaken']):
 }
 
 /** Attaches contacts to an older one with the same value where that joins two trees. */
-function joinByValues({ rows }: Identity, trees: Trees, joined: Map<number, Joined>, { isTaken }: Cut): void {
+function joinByValues(
+  { rows }: Identity,
+  trees: Trees,
+  joined: Map<number, Joined>,
+  { isTaken }: Pick<Cut, 'isTaken'>,
+): void {
   const eldest = new IdentifierMap<number>();
   for (const { id, identifiers } of rows) {
     for (const identifier of isTaken ? identifiers.filter((each) => !isTaken(each)) : identifiers) {
@@ -271,7 +280,8 @@ function stillRuled({ contacts, primaryId }: RecordedIdentity, holders: Identifi
     .filter((id) => isRuled.get(id) !== true);
 }
 
-function touchedRow(
+/** What changes of a contact that was there before, if anything does. */
+export function touchedRow(
   { before, contact }: After,
   { primaryId }: Identity,
   joined: ReadonlyMap<number, Joined>,

@@ -67,9 +67,52 @@ export interface Deletion {
   readonly reservedClaims: readonly Identifier[];
 }
 
+/** What an erasure is about. */
+export type ErasureScope = (typeof ERASURE_SCOPES)[number];
+export const ERASURE_SCOPES = ['identity', 'identifier'] as const;
+
+/** An erasure, as it is recorded. */
+export interface ErasureNote {
+  readonly scope: ErasureScope;
+  /** The keyed hashes of the identifiers, as hexadecimal text. */
+  readonly hashes: readonly string[];
+  /** How long live calls with one of them are refused. */
+  readonly blockedForDays: number;
+}
+
+/** What is removed for good. The rows of contacts that go are among the touched ones. */
+export interface ErasedParts {
+  /** A number: it goes on with that erasure, which is recorded. */
+  readonly record: ErasureNote | number;
+  /** They leave all that is stored: rules, reviews, merges and past states too. */
+  readonly identifiers: readonly Identifier[];
+  /** Contacts that go with their past. */
+  readonly removedIds: readonly number[];
+  /** Contacts that stay without some of their identifiers. */
+  readonly strippedIds: readonly number[];
+  /** Contacts that stay and whose past loses identifiers. */
+  readonly strippedPastIds: readonly number[];
+  readonly removedMergeIds: readonly number[];
+  /** Merges that stay, without the identifiers. */
+  readonly strippedMergeIds: readonly number[];
+  /** On what nobody has from now on: it is reserved for a while, as are the erased identifiers without a claim. */
+  readonly claims: readonly Identifier[];
+  readonly reservations: readonly Identifier[];
+  /** Identifiers that must still be reserved. */
+  readonly keptReservations: readonly Identifier[];
+}
+
 /** What can be changed by hand. */
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
-export const CHANGE_KINDS = ['merge', 'undo', 'split', 'identity-delete', 'rule', 'rule-delete'] as const;
+export const CHANGE_KINDS = [
+  'merge',
+  'undo',
+  'split',
+  'identity-delete',
+  'rule',
+  'rule-delete',
+  'erasure',
+] as const;
 
 /** Who changes what by hand, and why: recorded with the change. */
 export interface ChangeNote {
@@ -104,6 +147,7 @@ export interface Writes {
   /** Merges that are in force no more. */
   readonly undoneMergeIds: readonly number[];
   readonly deletion: Deletion | null;
+  readonly erasure: ErasedParts | null;
   /**
    * Pairs of identifiers that must never be in one identity from now on. Whatever holds one of them must be touched, and the
    * holder be among `ruledIds`; an identifier that nobody holds must be among the reservations.
@@ -146,6 +190,7 @@ export const NO_WRITES: Writes = {
   merges: [],
   undoneMergeIds: [],
   deletion: null,
+  erasure: null,
   rules: [],
   ruledIds: [],
   liftedRules: [],
@@ -159,9 +204,17 @@ export const NO_WRITES: Writes = {
   youngestTouched: 0,
 };
 
-export function isNothing({ touched, newcomers, rules, liftedRules, reviews, change }: Writes): boolean {
+export function isNothing({
+  touched,
+  newcomers,
+  rules,
+  liftedRules,
+  reviews,
+  change,
+  erasure,
+}: Writes): boolean {
   const counts = [touched, newcomers, rules, liftedRules, reviews].map(({ length }) => length);
-  return counts.every((count) => count === 0) && change === null;
+  return counts.every((count) => count === 0) && change === null && erasure === null;
 }
 
 /** Whether the decision was made without something that it needs: it must not be written, but made again. */

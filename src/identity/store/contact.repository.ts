@@ -8,7 +8,14 @@ import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
 import * as ruleSql from './rule.statements.js';
 import * as readingSql from './reading.statements.js';
-import type { Contact as ContactRow, Identifier, Identity, Sighting, Snapshot } from '../domain/contact.js';
+import type {
+  Contact as ContactRow,
+  Held,
+  Identifier,
+  Identity,
+  Sighting,
+  Snapshot,
+} from '../domain/contact.js';
 import { UnknownKindError, type Kinds } from '../domain/kinds.js';
 import { DEFAULT_POLICY, type Policy } from '../domain/policy.js';
 import { keyOf, KnownReviews, type Pair } from '../domain/reviews.js';
@@ -16,6 +23,7 @@ import { KnownRules, type Rule } from '../domain/rules.js';
 import { asksForMore, realId, type TouchedRow, type Writes } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
 import { loadEvidenceAtMost, pastOf } from './evidence-rows.js';
+import { lastOf, removeErased } from './erasure-queries.js';
 import { inSteps, partsOf } from './large-writes.js';
 import {
   changeInsertion,
@@ -31,7 +39,7 @@ import {
   writeQueries,
   type Drawn,
 } from './write-queries.js';
-import { distinctKeyColumns, identifiersOf, pairOf, ruleOf } from './identifier-columns.js';
+import { distinctKeyColumns, heldOf, identifiersOf, pairOf, ruleOf } from './identifier-columns.js';
 
 /**
  * The identities to read: those that share an identifier with the sightings, those of live contacts, or those of any contacts
@@ -51,6 +59,8 @@ interface EvidenceSelection {
   readonly sightings: readonly Sighting[];
   /** From when on past dates of the contacts are read, in µs since 1970; null: none. */
   readonly pastSince: number | null;
+  /** Whether all past states are read instead, and who has the identifiers that are named; absent: no. */
+  readonly isToErase?: boolean;
 }
 
 /** A change that was made under an idempotency key. */
@@ -308,7 +318,7 @@ export class ContactRepository extends EntityRepository<Contact> {
       now,
     };
     let queries = writeQueries(kinds, tenantId, writes, drawn);
-    const { takenClaims, keptReservations, freedReservations, liftedRules, change } = writes;
+    const { takenClaims, keptReservations, freedReservations, liftedRules, erasure, change } = writes;
     if (takenClaims.length + keptReservations.length + freedReservations.length > 0) {
       await transaction.send(...queries);
       queries = [];
@@ -323,6 +333,13 @@ export class ContactRepository extends EntityRepository<Contact> {
         return new Conflict('claimed');
       }
       queries = reservationDeletions(kinds, tenantId, writes);
+    }
+    if (erasure !== null) {
+      await transaction.send(...queries);
+      if (!(await removeErased(transaction, kinds, tenantId, erasure, drawn))) {
+        return new Conflict('claimed');
+      }
+      queries = lastOf(tenantId, erasure, drawn);
     }
     await transaction.commit(
       ...queries,
@@ -367,7 +384,7 @@ export class ContactRepository extends EntityRepository<Contact> {
   private async evidentSnapshot(
     transaction: Transaction,
     policy: Policy,
-    { tenantId, evidenceOf, sightings, pastSince }: EvidenceSelection,
+    { tenantId, evidenceOf, sightings, pastSince, isToErase }: EvidenceSelection,
     maxRows: number | null,
   ): Promise<Snapshot | null> {
     const evidence = await loadEvidenceAtMost(transaction, policy.kinds, tenantId, evidenceOf, maxRows);
@@ -377,18 +394,28 @@ export class ContactRepository extends EntityRepository<Contact> {
     const { identities, merges } = evidence;
     const contactIds = identities.flatMap(({ contacts }) => contacts.map(({ id }) => id));
     const [dates = [], rows = []] = await transaction.send(
-      [readingSql.LOAD_DATES, tenantId, pastSince === null ? [] : contactIds, pastSince ?? 0],
+      isToErase
+        ? [readingSql.LOAD_PAST, tenantId, contactIds]
+        : [readingSql.LOAD_DATES, tenantId, pastSince === null ? [] : contactIds, pastSince ?? 0],
       selectionQuery(policy.kinds, { tenantId, sightings }, [], null),
     );
     const named = snapshotOf(policy, rows, []);
+    const past = dates.map((row) => pastOf(policy.kinds, row));
     const evident = new Set(identities.map(({ primaryId }) => primaryId));
     return {
       ...named,
+      ...(isToErase && {
+        held: await heldIn(transaction, policy.kinds, tenantId, [
+          ...identities.flatMap(({ contacts }) => contacts),
+          ...past,
+          ...sightings,
+        ]),
+      }),
       identities: [
         ...identities.map(({ primaryId, contacts }) => ({ primaryId, rows: contacts })),
         ...named.identities.filter(({ primaryId }) => !evident.has(primaryId)),
       ],
-      evidence: { identities, merges, past: dates.map((row) => pastOf(policy.kinds, row)) },
+      evidence: { identities, merges, past },
     };
   }
 
@@ -406,6 +433,21 @@ export class ContactRepository extends EntityRepository<Contact> {
     this.session ??= openSession(this.getEntityManager());
     return this.session;
   }
+}
+
+/** Who has the identifiers, of those that somebody has or that are reserved. */
+async function heldIn(
+  transaction: Transaction,
+  kinds: Kinds,
+  tenantId: number,
+  named: readonly Sighting[],
+): Promise<Held[]> {
+  const [rows = []] = await transaction.send([
+    ruleSql.HOLDERS_OF,
+    tenantId,
+    ...distinctKeyColumns(kinds, named),
+  ]);
+  return rows.map((row) => heldOf(kinds, row));
 }
 
 /** Reads what is selected. @param maxRows the most rows; null: all */

@@ -1,5 +1,5 @@
 import type { Row } from '../../database/session/sql-session.js';
-import type { Identifier, Sighting } from '../domain/contact.js';
+import type { Held, Identifier, Sighting } from '../domain/contact.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
 import type { Pair } from '../domain/reviews.js';
@@ -118,6 +118,15 @@ export function distinctKeyColumns(
     }
   }
   return [numbers, values];
+}
+
+/** Who has an identifier. */
+export function heldOf(kinds: Kinds, { kind, value, contact_id: contactId }: Row): Held {
+  return {
+    kind: kinds.numbered(Number(kind)).name,
+    value: value as string,
+    contactId: contactId === null ? null : Number(contactId),
+  };
 }
 
 /** The value of one kind among identifiers; null if there is none. */

@@ -76,7 +76,7 @@ export class IdentityReader {
  */
 function afterGrowth(
   identity: Identity,
-  { touched, newcomers, deletion, ruledIds }: Writes,
+  { touched, newcomers, deletion, ruledIds, erasure }: Writes,
   { freshIds, now }: Drawn,
 ): Identity | null {
   const { primaryId, rows } = identity;
@@ -90,7 +90,7 @@ function afterGrowth(
         (id === primaryId && (linkedId !== null || createdAt !== undefined || identifiers !== undefined)),
     ) ||
     (others.size > 0 && rows.some(({ id }) => others.has(id)));
-  if (!isTouched || isMore || deletion !== null || ruledIds.length > 0) {
+  if (!isTouched || isMore || deletion !== null || erasure !== null || ruledIds.length > 0) {
     return null;
   }
   const added = newcomers

@@ -113,6 +113,15 @@ export const LOAD_DATES: Statement = {
     order by until offset 0) p`,
 };
 
+/** $2 contacts → all their past states. */
+export const LOAD_PAST: Statement = {
+  name: 'contact_past_load',
+  text: `select u.id, p.* from unnest($2::bigint[]) u(id) cross join lateral (
+    select ${micros('until')} as past_until, linked_id as past_linked_id, ${micros('created_at')} as past_created_at,
+      email as past_email, phone_number as past_phone_number, identifiers as past_identifiers
+    from contact_past where tenant_id = $1 and contact_id = u.id and until > ${time('0')} order by until offset 0) p`,
+};
+
 /**
  * $2 contacts, $3 changes, $4 moments → these changes, those that left a state of the contacts behind, and those of the moments
  * that are about one of the contacts.

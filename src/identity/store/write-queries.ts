@@ -41,8 +41,8 @@ export function drawFor({ newcomers, merges, change, rules, reviews }: Writes): 
 }
 
 /** The most rows of one kind that a decision writes. */
-export function rowsOf({ touched, rules, liftedRules }: Writes): number {
-  return Math.max(touched.length, rules.length, liftedRules.length);
+export function rowsOf({ touched, rules, liftedRules, erasure }: Writes): number {
+  return Math.max(touched.length, rules.length, liftedRules.length, erasure?.identifiers.length ?? 0);
 }
 
 /**
@@ -330,7 +330,7 @@ function moveClaims(kinds: Kinds, tenantId: number, claims: readonly Claim[], re
 }
 
 /** The values of each kind, in portions for one statement each. */
-function ofEachKind(
+export function ofEachKind(
   kinds: Kinds,
   identifiers: readonly Identifier[],
 ): [kind: number, values: readonly string[]][] {

@@ -2,6 +2,7 @@ import { liveContacts, viewOf } from '../../../src/identity/domain/contact.js';
 import type {
   Claim,
   Contact,
+  Held,
   Identifier,
   Identity,
   IdentityView,
@@ -14,7 +15,7 @@ import { DEFAULT_POLICY, type Policy } from '../../../src/identity/domain/policy
 import { keyOf, KnownReviews, type Pair } from '../../../src/identity/domain/reviews.js';
 import { KnownRules, type Rule } from '../../../src/identity/domain/rules.js';
 import { realId } from '../../../src/identity/domain/writes.js';
-import type { Deletion, Merge, Writes } from '../../../src/identity/domain/writes.js';
+import type { Deletion, ErasedParts, Merge, Writes } from '../../../src/identity/domain/writes.js';
 import { evidenceFaults, type Edge } from '../../support/evidence.js';
 import { deepFreeze } from './fixtures.js';
 
@@ -46,10 +47,10 @@ export class MemoryStore {
     readonly rows: readonly StoredRow[] = [],
     readonly claims: readonly Claim[] = [],
     readonly merges: readonly StoredMerge[] = [],
-    private readonly reserved: readonly Identifier[] = [],
+    readonly reserved: readonly Identifier[] = [],
     readonly ruled: readonly Rule[] = [],
     private readonly rulesMade = 0,
-    private readonly past: readonly PastState[] = [],
+    readonly past: readonly PastState[] = [],
     readonly policy: Policy = DEFAULT_POLICY,
     readonly reviews: readonly Pair[] = [],
   ) {
@@ -108,6 +109,17 @@ export class MemoryStore {
     });
   }
 
+  /** As the evidence of contacts is read for an erasure. */
+  loadToErase(
+    contactIds: readonly number[],
+    sightings: readonly Sighting[],
+  ): Snapshot & { evidence: KnownEvidence; held: readonly Held[] } {
+    return deepFreeze({
+      ...this.loadEvidence(contactIds, sightings),
+      held: [...this.claims, ...this.reserved.map((each) => ({ ...each, contactId: null }))],
+    });
+  }
+
   /** All rules, asked for by every identifier that there is. */
   get rules(): KnownRules {
     return new KnownRules([...this.claims, ...this.reserved], this.ruled);
@@ -152,7 +164,12 @@ export class MemoryStore {
     );
     const movedClaims = writes.movedClaims.map((claim) => ({ ...claim, contactId: real(claim.contactId) }));
     const next = new MemoryStore(
-      [...this.deleted(writes.deletion, this.relinked(writes, real)), ...inserted],
+      [
+        ...this.deleted(writes.deletion, this.relinked(writes, real)).filter(
+          ({ id }) => writes.erasure?.removedIds.includes(id) !== true,
+        ),
+        ...inserted,
+      ],
       [
         ...this.keptClaims(movedClaims, writes),
         ...[...writes.claims, ...writes.takenClaims].map((claim) => ({
@@ -161,10 +178,12 @@ export class MemoryStore {
         })),
       ],
       [
-        ...this.merges.map((merge) => (writes.undoneMergeIds.includes(merge.id) ? undone(merge) : merge)),
+        ...mergesWithout(writes.erasure, this.merges).map((merge) =>
+          writes.undoneMergeIds.includes(merge.id) ? undone(merge) : merge,
+        ),
         ...writes.merges.map((merge, index) => ({
           ...merge,
-          id: this.merges.length + index + 1,
+          id: (this.merges.at(-1)?.id ?? 0) + index + 1,
           at: now,
           isUndone: false,
           survivorId: real(merge.survivorId),
@@ -176,7 +195,7 @@ export class MemoryStore {
       this.reservedAfter(writes),
       this.rulesAfter(writes),
       this.rulesMade + writes.rules.length,
-      [...this.past, ...this.pastOf(writes, now)],
+      pastWithout(writes.erasure, [...this.past, ...this.pastOf(writes, now)]),
       this.policy,
       [...this.reviews, ...this.opened(writes)],
     );
@@ -193,14 +212,34 @@ export class MemoryStore {
     return next;
   }
 
-  private rulesAfter({ rules, liftedRules }: Writes): Rule[] {
+  /** The store after merges and past states were searched for identifiers, which they lose. */
+  withoutTraces(identifiers: readonly Identifier[]): MemoryStore {
+    const erased = new Set(identifiers.map(nameOf));
+    const strip = <T extends { readonly identifiers: readonly Identifier[] }>(row: T): T => ({
+      ...row,
+      identifiers: row.identifiers.filter((each) => !erased.has(nameOf(each))),
+    });
+    return new MemoryStore(
+      this.rows,
+      this.claims,
+      this.merges.map(strip),
+      this.reserved,
+      this.ruled,
+      this.rulesMade,
+      this.past.map(strip),
+    );
+  }
+
+  private rulesAfter({ rules, liftedRules, erasure }: Writes): Rule[] {
     const lifted = new Set(liftedRules.map(({ id }) => id));
     ensure(
       lifted.size === liftedRules.length && liftedRules.every((rule) => this.ruled.includes(rule)),
       'a rule that is not there is lifted',
     );
     return [
-      ...this.ruled.filter(({ id }) => !lifted.has(id)),
+      ...this.ruled.filter(
+        ({ id, identifiers }) => !lifted.has(id) && !identifiers.some((each) => isErased(erasure, each)),
+      ),
       ...rules.map((identifiers, i) => ruleOf(this.rulesMade + i + 1, identifiers)),
     ];
   }
@@ -238,14 +277,37 @@ export class MemoryStore {
     freedReservations,
     reservations,
     deletion,
+    erasure,
   }: Writes): Identifier[] {
     const names = new Set(this.reserved.map(nameOf));
-    for (const identifier of [...takenClaims, ...keptReservations, ...freedReservations]) {
+    for (const identifier of [
+      ...takenClaims,
+      ...keptReservations,
+      ...freedReservations,
+      ...(erasure?.keptReservations ?? []),
+    ]) {
       if (!names.has(nameOf(identifier))) {
         throw new Conflict(`${nameOf(identifier)} is not reserved`);
       }
     }
-    const left = new Set([...takenClaims, ...freedReservations].map(nameOf));
+    for (const identifier of erasure?.reservations ?? []) {
+      if (names.has(nameOf(identifier)) || this.byValue.has(nameOf(identifier))) {
+        throw new Conflict(`${nameOf(identifier)} has a claim`);
+      }
+    }
+    // What is erased is free at once here. What only a rule with it reserved is free too.
+    const idle =
+      erasure === null
+        ? []
+        : this.reserved.filter(
+            (each) =>
+              !this.ruled.some(
+                ({ identifiers }) =>
+                  identifiers.some((one) => nameOf(one) === nameOf(each)) &&
+                  !identifiers.some((one) => isErased(erasure, one)),
+              ),
+          );
+    const left = new Set([...takenClaims, ...freedReservations, ...idle].map(nameOf));
     return [
       ...this.reserved.filter((each) => !left.has(nameOf(each))),
       ...reservations,
@@ -324,11 +386,19 @@ export class MemoryStore {
     return rows.map((row) => (ids.has(row.id) ? { ...row, isDeleted: true } : row));
   }
 
-  private keptClaims(movedClaims: readonly Claim[], { deletion, touched, undoneMergeIds }: Writes): Claim[] {
+  private keptClaims(
+    movedClaims: readonly Claim[],
+    { deletion, erasure, touched, undoneMergeIds }: Writes,
+  ): Claim[] {
     const stripped = new Set(
       touched.flatMap(({ id, identifiers }) => (identifiers === undefined ? [] : [id])),
     );
-    const leaving = [...movedClaims, ...(deletion?.freedClaims ?? []), ...(deletion?.reservedClaims ?? [])];
+    const leaving = [
+      ...movedClaims,
+      ...(deletion?.freedClaims ?? []),
+      ...(deletion?.reservedClaims ?? []),
+      ...(erasure?.claims ?? []),
+    ];
     for (const { kind, value } of leaving) {
       const claim = this.byValue.get(nameOf({ kind, value }));
       ensure(claim !== undefined, `${kind} ${value} is not claimed`);
@@ -359,8 +429,9 @@ export class MemoryStore {
     }
     const claimed = [...this.byPrimaryId].flatMap(([primaryId, rows]) => this.checkIdentity(primaryId, rows));
     ensure(claimed.length === this.claims.length, 'a claim on what no live contact carries');
-    for (const { survivorId, mergedId } of this.merges) {
-      ensure(this.row(survivorId) !== this.row(mergedId), 'a contact merged with itself');
+    for (const { survivorId, mergedId, leftId, rightId } of this.merges) {
+      ensure(survivorId !== mergedId, 'a contact merged with itself');
+      ensure(this.row(leftId) !== this.row(rightId), 'a merge of one contact');
     }
     const edges: Edge[] = [
       ...this.rows.flatMap(({ id, joinedId }) => (joinedId === null ? [] : [[id, joinedId] as const])),
@@ -415,6 +486,30 @@ export class MemoryStore {
     }
     return [...carriers.keys()];
   }
+}
+
+function isErased(erasure: ErasedParts | null, identifier: Identifier): boolean {
+  return erasure?.identifiers.some((each) => nameOf(each) === nameOf(identifier)) === true;
+}
+
+function mergesWithout(erasure: ErasedParts | null, merges: readonly StoredMerge[]): StoredMerge[] {
+  return merges
+    .filter(({ id }) => erasure?.removedMergeIds.includes(id) !== true)
+    .map((merge) =>
+      erasure?.strippedMergeIds.includes(merge.id)
+        ? { ...merge, identifiers: merge.identifiers.filter((each) => !isErased(erasure, each)) }
+        : merge,
+    );
+}
+
+function pastWithout(erasure: ErasedParts | null, past: readonly PastState[]): PastState[] {
+  return past
+    .filter(({ contactId }) => erasure?.removedIds.includes(contactId) !== true)
+    .map((state) =>
+      erasure?.strippedPastIds.includes(state.contactId)
+        ? { ...state, identifiers: state.identifiers.filter((each) => !isErased(erasure, each)) }
+        : state,
+    );
 }
 
 /** A rule as the store makes it. */

@@ -45,6 +45,16 @@ export function readIdentifiers(
   return identifiers;
 }
 
+/** As {@link readIdentifiers}, for a single one. */
+export function readOneIdentifier(field: string, given: unknown, options: ReadingOptions): Identifier {
+  const mistakes: FieldError[] = [];
+  const identifier = readIdentifier(field, given, options, mistakes);
+  if (mistakes.length > 0) {
+    throw new InvalidRequestError(mistakes);
+  }
+  return identifier;
+}
+
 function readIdentifier(
   field: string,
   given: unknown,

@@ -22,15 +22,7 @@ const ContactSchema = defineEntity({
         .updateRule('no action')
         .deleteRule('no action')
         .foreignKeyName('contact_linked_id_foreign'),
-    joined: () =>
-      p
-        .manyToOne(Contact)
-        .joinColumns('tenant_id', 'joined_id')
-        .ownColumns('joined_id')
-        .strictNullable()
-        .updateRule('no action')
-        .deleteRule('no action')
-        .foreignKeyName('contact_joined_id_foreign'),
+    joinedId: p.bigint('number').strictNullable(),
     joinedAssumed: p.boolean().strictNullable(),
     isRuled: p.boolean().strictNullable(),
     linkPrecedence: p.text(),
@@ -67,7 +59,7 @@ const ContactSchema = defineEntity({
 /**
  * One row: identifiers that were seen together once. The oldest of an identity is the primary, the others link to it.
  *
- * `identifiers` has the values of kinds without their own column, by the number of the kind. `joined` is the contact that it
+ * `identifiers` has the values of kinds without their own column, by the number of the kind. `joinedId` is the contact that it
  * attached to (null: it started a tree of evidence); `joinedAssumed` says that this was reconstructed later. `isRuled` says
  * that one of its identifiers has, or had, a rule. `recordedAt` is when it was written; null: at `createdAt`.
  */

@@ -9,22 +9,8 @@ const IdentityMergeSchema = defineEntity({
   properties: {
     tenantId: p.integer().primary(),
     id: p.bigint('number').primary().autoincrement(false),
-    survivor: () =>
-      p
-        .manyToOne(Contact)
-        .joinColumns('tenant_id', 'survivor_id')
-        .ownColumns('survivor_id')
-        .updateRule('no action')
-        .deleteRule('no action')
-        .foreignKeyName('identity_merge_survivor_id_foreign'),
-    merged: () =>
-      p
-        .manyToOne(Contact)
-        .joinColumns('tenant_id', 'merged_id')
-        .ownColumns('merged_id')
-        .updateRule('no action')
-        .deleteRule('no action')
-        .foreignKeyName('identity_merge_merged_id_foreign'),
+    survivorId: p.bigint('number'),
+    mergedId: p.bigint('number'),
     left: () =>
       p
         .manyToOne(Contact)

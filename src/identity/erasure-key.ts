@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { createHmac, randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Settings } from '../config/settings.js';
+import type { Identifier } from './domain/contact.js';
+import { ErasureNotConfiguredError } from './identity.errors.js';
+
+/** In the folder of the embedded database, because nothing else may be kept when a container ends. */
+const KEY_FILE = 'erasure.key';
+const KEY_BYTES = 32;
+
+/**
+ * The key of the hashes that erasures leave. It is not in the database: whoever has only that can't find out what was erased by
+ * trying all phone numbers.
+ */
+@Injectable()
+export class ErasureKey {
+  private key: Buffer | null = null;
+
+  constructor(private readonly settings: Settings) {}
+
+  /** Whether there is a key, or one can be made. */
+  get isConfigured(): boolean {
+    return this.settings.erasureKey !== null || this.settings.databaseUrl === null;
+  }
+
+  /**
+   * The hash of an identifier as hexadecimal text: the same in every tenant and on every replica with the same key.
+   *
+   * @throws {ErasureNotConfiguredError} if there is no key
+   */
+  hashOf({ kind, value }: Identifier): string {
+    return this.sign(JSON.stringify([kind, value]));
+  }
+
+  /**
+   * The keyed hash of any text, as hexadecimal text.
+   *
+   * @throws {ErasureNotConfiguredError} if there is no key
+   */
+  sign(text: string): string {
+    this.key ??= this.settings.erasureKey ?? this.ownKey();
+    return createHmac('sha256', this.key).update(text).digest('hex');
+  }
+
+  /** The key of the embedded database, which is made when it is first needed. Only its owner can read the file. */
+  private ownKey(): Buffer {
+    if (!this.isConfigured) {
+      throw new ErasureNotConfiguredError();
+    }
+    const path = join(this.settings.dataDir, KEY_FILE);
+    try {
+      writeFileSync(path, randomBytes(KEY_BYTES).toString('base64'), { flag: 'wx', mode: 0o600 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        throw error;
+      }
+    }
+    return Buffer.from(readFileSync(path, 'utf8').trim());
+  }
+}

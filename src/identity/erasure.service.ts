@@ -1,0 +1,275 @@
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { retryUnavailable } from '../database/session/unavailable.js';
+import { InvalidRequestError } from '../http/problems/problem.errors.js';
+import { ChangeWriter, type ChangeCall, type ChangeDecision } from './change-writer.js';
+import { DecisionWriter } from './decision-writer.js';
+import type { Identifier, IdentityView, Snapshot } from './domain/contact.js';
+import { erase, viewBefore, wholeIdentity, type ErasureBasis, type Erasing } from './domain/erase.js';
+import type { ErasureNote, ErasureScope } from './domain/writes.js';
+import { ErasureKey } from './erasure-key.js';
+import {
+  ContactNotFoundError,
+  ContentionError,
+  ErasureNotFoundError,
+  IdentifierNotFoundError,
+} from './identity.errors.js';
+import { HELD_MICROS } from './store/erasure-queries.js';
+import { ErasureRecords, type RecordedErasure } from './store/erasure-records.js';
+
+/** How long one replica looks for what is left before another one may. */
+const LEASE_MS = 300_000;
+/** Contacts with traces whose identities are decided on together. */
+const TRACES_AT_ONCE = 200;
+/** How often an identifier is followed to another identity. */
+const MAX_MOVES = 3;
+/** A shorter value may be in a reason by chance. */
+const TELLING_LENGTH = 6;
+
+/** What to erase, and why. One of `contactId` and `identifier` is not null. */
+export interface ErasureRequest {
+  readonly contactId: number | null;
+  readonly identifier: Identifier | null;
+  readonly scope: ErasureScope;
+  readonly blockedForDays: number;
+  readonly reason: string;
+}
+
+/** What an erasure would do. */
+export interface PlannedErasure {
+  readonly contacts: number;
+  readonly identifiers: number;
+  /** Whom it is about; null: nobody has the identifier. */
+  readonly identity: IdentityView | null;
+  readonly etag: string | null;
+}
+
+/** Erases what is stored of a person. What each erasure changes is in the pure core. */
+@Injectable()
+export class ErasureService implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('Erasures');
+  private readonly timers = new Set<NodeJS.Timeout>();
+
+  constructor(
+    private readonly changes: ChangeWriter,
+    private readonly writer: DecisionWriter,
+    private readonly records: ErasureRecords,
+    private readonly key: ErasureKey,
+  ) {}
+
+  beforeApplicationShutdown(): void {
+    this.timers.forEach((timer) => clearTimeout(timer));
+  }
+
+  /**
+   * Erases an identity, or an identifier wherever it is; see {@link erase}. What others store of it by chance is removed in
+   * the background, and when the identifiers are free again, the erasure is done.
+   *
+   * @throws {ErasureNotConfiguredError} if there is no key for what it leaves
+   * @throws {ContactNotFoundError} if there never was such a contact
+   * @throws {IdentifierNotFoundError} if an identity is to be erased and nobody has the identifier
+   */
+  async create(call: ChangeCall, request: ErasureRequest): Promise<RecordedErasure> {
+    const { changeId } = await this.change(call, request);
+    const made = changeId && (await retryUnavailable(() => this.records.find(call.tenantId, changeId)));
+    if (!made) {
+      throw new Error('an erasure was not recorded');
+    }
+    if (made.status === 'running') {
+      this.later(call.tenantId, made.id);
+    }
+    return made;
+  }
+
+  /** Tells what an erasure would do; throws as {@link create}. */
+  async plan(call: ChangeCall, request: ErasureRequest): Promise<PlannedErasure> {
+    const { planned } = await this.change(call, request);
+    return planned;
+  }
+
+  /**
+   * An erasure; takes it up if its time has come.
+   *
+   * @throws {ErasureNotFoundError}
+   */
+  async find(tenantId: number, id: number): Promise<RecordedErasure> {
+    const found = await retryUnavailable(() => this.records.find(tenantId, id));
+    if (found?.status === 'running' && (await this.finish(tenantId, id))) {
+      return this.find(tenantId, id);
+    }
+    if (found === null) {
+      throw new ErasureNotFoundError(id);
+    }
+    return found;
+  }
+
+  /**
+   * Looks for what an erasure left, removes it, and frees its identifiers. Another replica does the same if this one ends.
+   *
+   * @returns whether it was this process that finished it; false: it is done, too young, or somebody else works on it
+   */
+  async finish(tenantId: number, id: number): Promise<boolean> {
+    const createdAt = await this.records.takeUp(tenantId, id, LEASE_MS);
+    if (createdAt === null) {
+      return false;
+    }
+    await this.removeTraces(tenantId, id, await this.records.identifiersOf(tenantId, id), createdAt);
+    await this.records.finish(tenantId, id);
+    return true;
+  }
+
+  /** Erases, or plans to, after the identifier if it moves to another identity meanwhile. */
+  private async change(
+    call: ChangeCall,
+    request: ErasureRequest,
+  ): Promise<{ readonly changeId: number | null; readonly planned: PlannedErasure }> {
+    const { tenantId } = call;
+    const { identifier, reason } = request;
+    // The record of the change has no personal data, and a plain hash of a phone number can be guessed.
+    const body = { ...request, identifier: identifier && this.key.hashOf(identifier) };
+    this.key.sign('');
+    for (let moves = 0; moves < MAX_MOVES; moves++) {
+      const contactId =
+        identifier === null
+          ? request.contactId
+          : await retryUnavailable(() => this.records.holderOf(tenantId, identifier));
+      const selection = {
+        tenantId,
+        evidenceOf: contactId === null ? [] : [contactId],
+        sightings: identifier === null ? [] : [{ identifiers: [identifier] }],
+        pastSince: null,
+        isToErase: true,
+      };
+      let planned: PlannedErasure | null = null;
+      try {
+        const { changeId, etag } = await this.changes.change(
+          call,
+          { kind: 'erasure', reason, body },
+          selection,
+          (snapshot) => {
+            const decided = this.decide(request, contactId, snapshot);
+            planned = { ...decided.planned, etag: null };
+            return decided.decision;
+          },
+        );
+        return { changeId, planned: { ...planned!, etag } };
+      } catch (error) {
+        if (!(error instanceof MovedError)) {
+          throw error;
+        }
+      }
+    }
+    throw new ContentionError();
+  }
+
+  private decide(
+    request: ErasureRequest,
+    contactId: number | null,
+    snapshot: Snapshot,
+  ): { readonly decision: ChangeDecision; readonly planned: Omit<PlannedErasure, 'etag'> } {
+    const basis = basisOf(snapshot);
+    const { identifier, scope, blockedForDays, reason } = request;
+    const identity = basis.evidence.identities.at(0) ?? null;
+    if (contactId === null ? scope === 'identity' : identity === null && identifier === null) {
+      throw contactId === null ? new IdentifierNotFoundError() : new ContactNotFoundError(contactId);
+    }
+    const isElsewhere = basis.held.some(
+      (held) =>
+        identifier !== null &&
+        held.kind === identifier.kind &&
+        held.value === identifier.value &&
+        held.contactId !== null &&
+        identity?.contacts.some(({ id }) => id === held.contactId) !== true,
+    );
+    if (isElsewhere || (contactId !== null && identity === null)) {
+      throw new MovedError();
+    }
+    const erasing: Erasing =
+      scope === 'identity'
+        ? wholeIdentity(contactId!, basis)
+        : { contactIds: new Set(), identifiers: [identifier!], recordedUntil: Infinity };
+    refuseTelling(reason, erasing.identifiers);
+    const note: ErasureNote = {
+      scope,
+      hashes: erasing.identifiers.map((each) => this.key.hashOf(each)),
+      blockedForDays,
+    };
+    const { writes, contactIds } = erase(erasing, basis, note);
+    return {
+      decision: { writes, contactIds, identities: [] },
+      planned: {
+        contacts: contactIds.length,
+        identifiers: erasing.identifiers.length,
+        identity: identity && viewBefore(identity),
+      },
+    };
+  }
+
+  /** Takes identifiers out of everything that was recorded in time: of other identities, which had them before. */
+  private async removeTraces(
+    tenantId: number,
+    id: number,
+    identifiers: readonly Identifier[],
+    recordedUntil: number,
+  ): Promise<void> {
+    if (identifiers.length === 0) {
+      return;
+    }
+    const traces = await this.records.tracesOf(tenantId, identifiers, recordedUntil);
+    const { contactIds } = traces;
+    for (let at = 0; at < contactIds.length; at += TRACES_AT_ONCE) {
+      const selection = {
+        tenantId,
+        evidenceOf: contactIds.slice(at, at + TRACES_AT_ONCE),
+        sightings: [{ identifiers }],
+        pastSince: null,
+        isToErase: true,
+      };
+      await retryUnavailable(() =>
+        this.writer.writeInTurn(selection, (snapshot) =>
+          erase({ contactIds: new Set(), identifiers, recordedUntil }, basisOf(snapshot), id),
+        ),
+      );
+    }
+    await this.records.strip(tenantId, traces, identifiers);
+  }
+
+  /** Looks for what is left at once, and again when the identifiers become free. */
+  private later(tenantId: number, id: number): void {
+    const work = async (): Promise<void> => {
+      const made = await this.records.find(tenantId, id);
+      const identifiers = await this.records.identifiersOf(tenantId, id);
+      await this.removeTraces(tenantId, id, identifiers, made!.createdAt);
+    };
+    const quietly = (promise: Promise<unknown>): void =>
+      void promise.catch(() => this.logger.debug(`Erasure ${id} is not done; it is taken up again`));
+    quietly(work());
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      quietly(this.finish(tenantId, id));
+    }, HELD_MICROS / 1_000).unref();
+    this.timers.add(timer);
+  }
+}
+
+/** The identifier is in another identity by now. */
+class MovedError extends Error {
+  override readonly name = 'MovedError';
+}
+
+function basisOf(snapshot: Snapshot): ErasureBasis {
+  const { evidence, held } = snapshot;
+  if (evidence === undefined || held === undefined) {
+    throw new Error('what an erasure rests on was not read');
+  }
+  return { ...snapshot, evidence, held };
+}
+
+/** @throws {InvalidRequestError} if the reason, which stays, tells what is erased */
+function refuseTelling(reason: string, identifiers: readonly Identifier[]): void {
+  const text = reason.toLowerCase();
+  if (identifiers.some(({ value }) => value.length >= TELLING_LENGTH && text.includes(value.toLowerCase()))) {
+    throw new InvalidRequestError([
+      { field: 'reason', message: 'reason must not contain what is to be erased, because it stays' },
+    ]);
+  }
+}

@@ -1,0 +1,191 @@
+import { InjectRepository } from '@mikro-orm/nestjs';
+import { Injectable } from '@nestjs/common';
+import { openSession } from '../../database/session/open-session.js';
+import type { Query, Row, SqlSession, Statement } from '../../database/session/sql-session.js';
+import type { Held, Identifier } from '../domain/contact.js';
+import type { ErasureScope } from '../domain/writes.js';
+import { turn } from '../turns.js';
+import type { ContactRepository } from './contact.repository.js';
+import { Contact } from './entities/contact.js';
+import { erasedColumns, freeUnruled } from './erasure-queries.js';
+import * as sql from './erasure.statements.js';
+import { heldOf, keyColumns } from './identifier-columns.js';
+import { partsOf } from './large-writes.js';
+import { HOLDERS_OF } from './rule.statements.js';
+
+/** Rows that one statement reads when it looks for what is left: 20 to 40 ms. */
+const STEP_ROWS = 20_000;
+
+/** An erasure as it is told. */
+export interface RecordedErasure {
+  readonly id: number;
+  readonly status: 'running' | 'done';
+  readonly scope: ErasureScope;
+  readonly contacts: number;
+  readonly identifiers: number;
+  /** In µs since 1970; `doneAt` null: it is not done yet. */
+  readonly createdAt: number;
+  readonly doneAt: number | null;
+}
+
+/** Where identifiers are left. */
+export interface Traces {
+  readonly contactIds: readonly number[];
+  /** Contacts with past states that have them. */
+  readonly pastIds: readonly number[];
+  readonly mergeIds: readonly number[];
+}
+
+/** What is recorded of erasures, and the search for what they left. */
+@Injectable()
+export class ErasureRecords {
+  private session: Promise<SqlSession> | null = null;
+
+  constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
+
+  /** An erasure; null if there is none with this id. */
+  async find(tenantId: number, id: number): Promise<RecordedErasure | null> {
+    const [row] = await this.query(tenantId, [sql.FIND_ERASURE, tenantId, id]);
+    return row === undefined
+      ? null
+      : {
+          id: Number(row.id),
+          status: row.status as RecordedErasure['status'],
+          scope: row.scope as ErasureScope,
+          contacts: Number(row.contacts),
+          identifiers: Number(row.identifiers),
+          createdAt: Number(row.created_at),
+          doneAt: row.done_at === null ? null : Number(row.done_at),
+        };
+  }
+
+  /** The erasures of a tenant that are not done. */
+  async running(tenantId: number): Promise<number[]> {
+    const rows = await this.query(tenantId, [sql.RUNNING_ERASURES, tenantId]);
+    return rows.map(({ id }) => Number(id));
+  }
+
+  /**
+   * Takes an erasure up, so that nobody else does for a while.
+   *
+   * @returns when it was made, in µs since 1970; null if it is done, not due or taken up already
+   */
+  async takeUp(tenantId: number, id: number, leaseMs: number): Promise<number | null> {
+    const [row] = await this.query(tenantId, [sql.TAKE_UP, tenantId, id, leaseMs]);
+    return row === undefined ? null : Number(row.created_at);
+  }
+
+  /** The contact that has an identifier; null: nobody has it. */
+  async holderOf(tenantId: number, identifier: Identifier): Promise<number | null> {
+    return this.contacts.withPolicy(tenantId, async ({ kinds }) => {
+      const [row] = await this.query(tenantId, [HOLDERS_OF, tenantId, ...keyColumns(kinds, [identifier])]);
+      return row === undefined || row.contact_id === null ? null : Number(row.contact_id);
+    });
+  }
+
+  /** The identifiers that an erasure reserved, and who has them since. */
+  async identifiersOf(tenantId: number, id: number): Promise<Held[]> {
+    const rows = await this.query(tenantId, [sql.ERASED_IDENTIFIERS, tenantId, id]);
+    return this.contacts.withPolicy(tenantId, ({ kinds }) =>
+      Promise.resolve(rows.map((row) => heldOf(kinds, row))),
+    );
+  }
+
+  /**
+   * Looks through all contacts, past states and merges of a tenant, in steps.
+   *
+   * @param recordedUntil what was recorded later is left out, in µs since 1970
+   */
+  async tracesOf(
+    tenantId: number,
+    identifiers: readonly Identifier[],
+    recordedUntil: number,
+  ): Promise<Traces> {
+    const columns = await this.columnsOf(tenantId, identifiers);
+    const search = { tenantId, columns, recordedUntil };
+    return {
+      contactIds: await this.search(sql.CONTACTS_WITH, search),
+      pastIds: await this.search(sql.PAST_WITH, search),
+      mergeIds: await this.search(sql.MERGES_WITH, search),
+    };
+  }
+
+  /** Takes identifiers out of the past of contacts, and out of merges. */
+  async strip(
+    tenantId: number,
+    { pastIds, mergeIds }: Traces,
+    identifiers: readonly Identifier[],
+  ): Promise<void> {
+    const columns = await this.columnsOf(tenantId, identifiers);
+    const queries = [
+      ...partsOf(pastIds).map((ids): Query => [sql.STRIP_PAST, tenantId, ids, ...columns]),
+      ...partsOf(mergeIds).map((ids): Query => [sql.STRIP_MERGES, tenantId, ids, ...columns]),
+    ];
+    for (const query of queries) {
+      await this.query(tenantId, query);
+    }
+  }
+
+  /** Frees what an erasure reserved, unless somebody took it, and marks it as done. */
+  async finish(tenantId: number, id: number): Promise<void> {
+    const session = await this.open();
+    const { kinds } = await this.contacts.policyOf(tenantId);
+    const identifiers = await this.identifiersOf(tenantId, id);
+    await session.transaction(
+      async (transaction) =>
+        transaction.commit(
+          ...(await freeUnruled(transaction, kinds, tenantId, identifiers, id)),
+          [sql.RELEASE_ERASED, tenantId, id],
+          [sql.FINISH_ERASURE, tenantId, id],
+        ),
+      tenantId,
+    );
+  }
+
+  private async columnsOf(
+    tenantId: number,
+    identifiers: readonly Identifier[],
+  ): Promise<ReturnType<typeof erasedColumns>> {
+    return this.contacts.withPolicy(tenantId, ({ kinds }) =>
+      Promise.resolve(erasedColumns(kinds, identifiers)),
+    );
+  }
+
+  private async search(
+    statement: Statement,
+    search: {
+      readonly tenantId: number;
+      readonly columns: readonly string[][];
+      readonly recordedUntil: number;
+    },
+  ): Promise<number[]> {
+    const { tenantId, columns, recordedUntil } = search;
+    const isOfPast = statement === sql.PAST_WITH;
+    const found: number[] = [];
+    for (let last: Row = { last: 0, last_until: 0 }, read = STEP_ROWS; read === STEP_ROWS;) {
+      const [row = {}]: Row[] = await this.query(tenantId, [
+        statement,
+        tenantId,
+        last.last,
+        ...columns,
+        STEP_ROWS,
+        recordedUntil,
+        ...(isOfPast ? [last.last_until] : []),
+      ]);
+      read = Number(row.read);
+      found.push(...((row.found as unknown[] | null) ?? []).map(Number));
+      last = row;
+      await turn(read);
+    }
+    return [...new Set(found)];
+  }
+
+  private async query(tenantId: number, query: Query): Promise<Row[]> {
+    return (await this.open()).query(query, tenantId);
+  }
+
+  private open(): Promise<SqlSession> {
+    this.session ??= openSession(this.contacts.getEntityManager());
+    return this.session;
+  }
+}

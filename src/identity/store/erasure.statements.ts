@@ -1,0 +1,216 @@
+import type { Statement } from '../../database/session/sql-session.js';
+import { timeOf } from './contact.statements.js';
+
+// Statements that remove personal data for good. The rules of `contact.statements.ts` apply here too.
+
+/** The columns with identifiers, without those of $3 (emails), $4 (phone numbers) and $5 (others, as `number:value`). */
+const WITHOUT_ERASED = `email = case when email = any($3::text[]) then null else email end,
+      phone_number = case when phone_number = any($4::text[]) then null else phone_number end,
+      identifiers = (select jsonb_object_agg(key, value) from jsonb_each_text(identifiers)
+        where not (key || ':' || value = any($5::text[])))`;
+
+/** Whether a row has one of $3 (emails), $4 (phone numbers) and $5 (others, as `number:value`). */
+const HAS_ERASED = `(email = any($3::text[]) or phone_number = any($4::text[])
+        or exists (select from jsonb_each_text(identifiers) where key || ':' || value = any($5::text[])))`;
+
+const micros = (column: string): string => `(extract(epoch from ${column}) * 1000000)::bigint`;
+
+/** For the checks of foreign keys: the claims of a contact are found by a block range index, and by nothing else. */
+export const BY_RANGES: Statement = {
+  name: 'erasure_by_ranges',
+  text: `select set_config('enable_bitmapscan', 'on', true), set_config('enable_indexscan', 'off', true),
+    set_config('enable_indexonlyscan', 'off', true)`,
+};
+
+/** $2 contacts */
+export const REMOVE_PAST: Statement = {
+  name: 'contact_past_remove',
+  text: `delete from contact_past where tenant_id = $1 and contact_id = any($2::bigint[]) and until > ${timeOf('0')}`,
+};
+
+/** $2 contacts, $3 to $5 identifiers → their past states lose these. */
+export const STRIP_PAST: Statement = {
+  name: 'contact_past_strip',
+  text: `update contact_past set ${WITHOUT_ERASED}
+    where tenant_id = $1 and contact_id = any($2::bigint[]) and until > ${timeOf('0')} and ${HAS_ERASED}`,
+};
+
+/** $2 merges */
+export const REMOVE_MERGES: Statement = {
+  name: 'identity_merge_remove',
+  text: 'delete from identity_merge where tenant_id = $1 and id = any($2::bigint[])',
+};
+
+/** $2 merges, $3 to $5 identifiers → they lose these. */
+export const STRIP_MERGES: Statement = {
+  name: 'identity_merge_strip',
+  text: `update identity_merge set ${WITHOUT_ERASED} where tenant_id = $1 and id = any($2::bigint[])`,
+};
+
+/** $2 contacts, to which nothing may refer any more. */
+export const REMOVE_CONTACTS: Statement = {
+  name: 'contact_remove',
+  text: 'delete from contact where tenant_id = $1 and id = any($2::bigint[])',
+};
+
+/** $2 kind, $3 values, $4 erasure → the identifiers that contacts had are reserved: nobody has them any more. */
+export const RESERVE_ERASED: Statement = {
+  name: 'identifier_reserve_erased',
+  text: `update identifier set contact_id = null, erasure_id = $4::bigint
+    where tenant_id = $1 and kind = $2 and value = any($3::text[])`,
+};
+
+/** $2 kind, $3 values, $4 erasure → those that were reserved already. */
+export const KEEP_ERASED: Statement = {
+  name: 'identifier_keep_erased',
+  text: `update identifier set erasure_id = $4::bigint
+    where tenant_id = $1 and kind = $2 and value = any($3::text[]) and contact_id is null returning value`,
+};
+
+/** $2 kinds, $3 values, $4 erasure. A plain insert, in the order of all claims. */
+export const INSERT_ERASED: Statement = {
+  name: 'identifier_insert_erased',
+  text: `insert into identifier (tenant_id, kind, value, contact_id, erasure_id)
+    select $1, u.kind, u.value, null, $4::bigint from unnest($2::smallint[], $3::text[]) u(kind, value)
+    order by u.kind, u.value collate "C"`,
+};
+
+/** $2 kinds, $3 values → the rules about these identifiers, from their side, with the change that made each. */
+export const RULES_OF_ERASED: Statement = {
+  name: 'do_not_link_of_erased',
+  text: `select v.kind, v.value, d.* from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+      select rule_id, other_kind, other_value, change_id from do_not_link
+      where tenant_id = $1 and kind = v.kind and value = v.value
+      order by other_kind, other_value offset 0) d`,
+};
+
+/** $2 kind, $3 values → waits until nobody makes a rule about those that nobody has, and lets nobody begin. */
+export const HOLD_RESERVED: Statement = {
+  name: 'identifier_hold_reserved',
+  text: `select value from identifier
+    where tenant_id = $1 and kind = $2 and value = any($3::text[]) and contact_id is null order by value for update`,
+};
+
+/** $2 kind, $3 values, $4 the erasure that reserves them (null: none) → they are free again. Nobody may have them. */
+export const FREE_RESERVED: Statement = {
+  name: 'identifier_free_reserved',
+  text: `delete from identifier
+    where tenant_id = $1 and kind = $2 and value = any($3::text[]) and contact_id is null
+      and erasure_id is not distinct from $4::bigint`,
+};
+
+/**
+ * $2 contacts, $3 changes → the changes that name one of the contacts, and these, lose what callers wrote. A change is made by
+ * hand, so there are few: all of a tenant are read.
+ */
+export const FORGET_CHANGES: Statement = {
+  name: 'change_forget',
+  text: `update change set reason = null, idempotency_key = null, request_hash = null
+    where tenant_id = $1 and id > 0 and (contact_ids && $2::bigint[] or id = any($3::bigint[]))
+      and coalesce(reason, idempotency_key, request_hash) is not null`,
+};
+
+/** $2 hashes as hexadecimal text, $3 when they were erased, $4 until when they are blocked → those that were there already. */
+export const RENEW_TOMBSTONES: Statement = {
+  name: 'erased_value_renew',
+  text: `update erased_value
+    set erased_at = greatest(erased_at, ${timeOf('$3')}), blocked_until = greatest(blocked_until, ${timeOf('$4')})
+    where tenant_id = $1 and hash = any(array(select decode(h, 'hex') from unnest($2::text[]) h))
+    returning encode(hash, 'hex') as hash`,
+};
+
+/** As {@link RENEW_TOMBSTONES}, for hashes that are not there. */
+export const INSERT_TOMBSTONES: Statement = {
+  name: 'erased_value_insert',
+  text: `insert into erased_value (tenant_id, hash, erased_at, blocked_until)
+    select $1, decode(u.hash, 'hex'), ${timeOf('$3')}, ${timeOf('$4')} from unnest($2::text[]) u(hash)`,
+};
+
+/**
+ * $2 id, $3 scope, $4 and $5 how many contacts and identifiers, $6 contacts, $7 hashes, $8 blocked until, $9 time, $10 from when
+ * on somebody may take it up
+ */
+export const INSERT_ERASURE: Statement = {
+  name: 'erasure_insert',
+  text: `insert into erasure
+      (tenant_id, id, status, scope, contacts, identifiers, contact_ids, hashes, blocked_until, created_at, due_at)
+    values ($1, $2, 'running', $3, $4, $5, $6::bigint[],
+      array(select decode(h, 'hex') from unnest($7::text[]) h), ${timeOf('$8')}, ${timeOf('$9')}, ${timeOf('$10')})`,
+};
+
+const TOLD = `id, status, scope, contacts, identifiers, ${micros('created_at')} as created_at,
+    ${micros('done_at')} as done_at`;
+
+/** $2 id → the erasure. */
+export const FIND_ERASURE: Statement = {
+  name: 'erasure_find',
+  text: `select ${TOLD} from erasure where tenant_id = $1 and id = $2`,
+};
+
+/** The erasures of a tenant that are not done. */
+export const RUNNING_ERASURES: Statement = {
+  name: 'erasure_running',
+  text: `select id from erasure where tenant_id = $1 and id > 0 and status = 'running' order by id`,
+};
+
+/** $2 id, $3 for how long nobody else takes it up, in ms → a row if it is due. */
+export const TAKE_UP: Statement = {
+  name: 'erasure_take_up',
+  text: `update erasure set due_at = clock_timestamp() + $3::int * interval '1 millisecond'
+    where tenant_id = $1 and id = $2 and status = 'running' and due_at <= clock_timestamp()
+    returning ${micros('created_at')} as created_at`,
+};
+
+/** $2 erasure → the identifiers that it reserved. */
+export const ERASED_IDENTIFIERS: Statement = {
+  name: 'identifier_of_erasure',
+  text: `select kind, value, contact_id from identifier where tenant_id = $1 and erasure_id = $2::bigint`,
+};
+
+/** $2 erasure → the rest is marked no more: it was taken, or a rule speaks of it. */
+export const RELEASE_ERASED: Statement = {
+  name: 'identifier_release_erased',
+  text: `update identifier set erasure_id = null where tenant_id = $1 and erasure_id = $2::bigint`,
+};
+
+/** $2 erasure */
+export const FINISH_ERASURE: Statement = {
+  name: 'erasure_finish',
+  text: `update erasure set status = 'done', done_at = clock_timestamp()
+    where tenant_id = $1 and id = $2 and status = 'running'`,
+};
+
+/** $2 the last contact seen, $3 to $5 identifiers, $6 how many → the next contacts, and whether each has one of these. */
+export const CONTACTS_WITH: Statement = {
+  name: 'erasure_contacts_with',
+  text: `with s as materialized (
+    select id, email, phone_number, identifiers, recorded_at, created_at from contact
+    where tenant_id = $1 and id > $2::bigint order by id limit $6::int)
+  select max(id) as last, count(*)::int as read,
+    array_agg(id) filter (where ${HAS_ERASED} and ${micros('coalesce(recorded_at, created_at)')} <= $7::bigint) as found
+  from s`,
+};
+
+/** As {@link CONTACTS_WITH}, for past states: $2 the last contact seen, $8 the end of its last state seen. */
+export const PAST_WITH: Statement = {
+  name: 'erasure_past_with',
+  text: `with s as materialized (
+    select contact_id, until, email, phone_number, identifiers from contact_past
+    where tenant_id = $1 and (contact_id, until) > ($2::bigint, ${timeOf('$8')})
+    order by contact_id, until limit $6::int),
+  l as materialized (select contact_id, until from s order by contact_id desc, until desc limit 1)
+  select (select contact_id from l) as last, (select ${micros('until')} from l) as last_until, count(*)::int as read,
+    array_agg(distinct contact_id) filter (where ${HAS_ERASED} and ${micros('until')} <= $7::bigint) as found
+  from s`,
+};
+
+/** As {@link CONTACTS_WITH}, for merges. */
+export const MERGES_WITH: Statement = {
+  name: 'erasure_merges_with',
+  text: `with s as materialized (
+    select id, email, phone_number, identifiers, created_at from identity_merge
+    where tenant_id = $1 and id > $2::bigint order by id limit $6::int)
+  select max(id) as last, count(*)::int as read,
+    array_agg(id) filter (where ${HAS_ERASED} and ${micros('created_at')} <= $7::bigint) as found
+  from s`,
+};
