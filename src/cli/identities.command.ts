@@ -18,6 +18,7 @@ export function identitiesCommand(): Command {
   return new Command('identities')
     .description('Shows identities, and why their contacts are one person.')
     .addCommand(largestCommand())
+    .addCommand(suspiciousCommand())
     .addCommand(showCommand())
     .addCommand(explainCommand());
 }
@@ -45,6 +46,46 @@ function largestCommand(): Command {
                 contact.phoneNumbers[0] ?? '-',
               ]),
             ]),
+      );
+    });
+}
+
+/** Values of an identity in JSON, those that hold most together. */
+const VALUES_SHOWN = 10;
+
+function suspiciousCommand(): Command {
+  return new Command('suspicious')
+    .description(
+      'Lists the largest identities with the value that holds each together, and how many identities it would be without that value. Such a value may be a placeholder that strangers share.',
+    )
+    .option('--limit <number>', 'how many', readWholeNumber(1, 200), 20)
+    .option('--min-contacts <number>', 'leave out smaller identities', readWholeNumber(2, 1_000_000), 20)
+    .option('--tenant <name>', 'tenant of the identities (default: the only tenant)')
+    .option('--json', `as JSON, with up to ${VALUES_SHOWN} values of each`)
+    .action(async ({ limit, minContacts, tenant, json }: Flags & { limit: number; minContacts: number }) => {
+      const found = await ask(tenant, ({ listing, tenantId }) =>
+        listing.suspicious(tenantId, minContacts, limit),
+      );
+      if (json) {
+        const shown = found.map(({ primaryId, contacts, values }) => ({
+          primaryContactId: primaryId,
+          contacts,
+          values: values.slice(0, VALUES_SHOWN),
+        }));
+        print(`${JSON.stringify(shown)}\n`);
+        return;
+      }
+      const rows = found.map(({ primaryId, contacts, values: [value] }) => [
+        String(primaryId),
+        String(contacts),
+        ...(value === undefined
+          ? ['-', '-', '-', '-']
+          : [named([value]), ...[value.contacts, value.merges, value.identities].map(String)]),
+      ]);
+      print(
+        rows.length === 0
+          ? `No identity has ${minContacts} contacts or more.\n`
+          : table([['ID', 'CONTACTS', 'VALUE', 'CARRIED BY', 'MERGES', 'IDENTITIES WITHOUT IT'], ...rows]),
       );
     });
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { retryUnavailable } from '../database/session/unavailable.js';
 import type { ValueRange } from './domain/search.js';
 import { ReadLanes } from './read-lanes.js';
+import { ReadingService, type WeighedIdentity } from './reading.service.js';
 import { bySize, SizeRankings, type Ranked } from './size-rankings.js';
 import { IdentityLists, type Listing, type MatchKey } from './store/identity-lists.js';
 
@@ -12,6 +13,7 @@ export class ListingService {
     private readonly lists: IdentityLists,
     private readonly rankings: SizeRankings,
     private readonly lanes: ReadLanes,
+    private readonly reading: ReadingService,
   ) {}
 
   /**
@@ -42,6 +44,29 @@ export class ListingService {
       })),
       next: start === -1 || start + limit >= ranking.length ? null : page.at(-1)!,
     };
+  }
+
+  /**
+   * The largest identities, the largest first, and the values that hold each together. Reads each as a whole, one after the
+   * other, so it is for reports. Those that change meanwhile may be missing.
+   *
+   * @param minContacts smaller ones are left out
+   * @param limit how many, at most
+   */
+  async suspicious(tenantId: number, minContacts: number, limit: number): Promise<WeighedIdentity[]> {
+    const ranking = await retryUnavailable(() => this.rankings.of(tenantId));
+    const weighed = new Map<number, WeighedIdentity>();
+    for (const { primaryId, contacts } of ranking.slice(0, limit)) {
+      if (contacts >= minContacts) {
+        // Another one, if it was merged since it was counted.
+        for (const identity of await this.reading.weighed(tenantId, [primaryId])) {
+          weighed.set(identity.primaryId, identity);
+        }
+      }
+    }
+    return [...weighed.values()]
+      .filter(({ contacts }) => contacts >= minContacts)
+      .toSorted((a, b) => bySize(a, b));
   }
 
   /**

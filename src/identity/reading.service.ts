@@ -13,11 +13,12 @@ import { eventsAfter, historyOf, type EventKey, type HistoryEvent } from './doma
 import { lookUp, type Match } from './domain/lookup.js';
 import { identityAt, type RecordedContact } from './domain/past.js';
 import type { Rule } from './domain/rules.js';
+import { sharedValues, type SharedValue } from './domain/shared-values.js';
 import { ContactNotFoundError } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
 import { ReadLanes } from './read-lanes.js';
 import { IdentityReader } from './store/identity-reader.js';
-import { turn } from './turns.js';
+import { mapInTurns, turn } from './turns.js';
 import { IdentityRecords } from './store/identity-records.js';
 
 /** Why two contacts are one person: the way from the one to the other. */
@@ -31,6 +32,15 @@ export interface Connection {
 export interface Separation {
   readonly rules: readonly Rule[];
   readonly undoneMerges: readonly RecordedMerge[];
+}
+
+/** An identity, and what holds it together. */
+export interface WeighedIdentity {
+  readonly primaryId: number;
+  /** Live ones. */
+  readonly contacts: number;
+  /** See {@link sharedValues}. */
+  readonly values: readonly SharedValue[];
 }
 
 /** One page of a list. */
@@ -91,6 +101,21 @@ export class ReadingService {
       const edges = edgesOf(primaryId, contacts, found.merges);
       await turn(contacts.length);
       return { contacts: oldestFirst(contacts), edges };
+    });
+  }
+
+  /** The identities of some contacts, and the values that hold each together. Ids of no contact are left out. */
+  async weighed(tenantId: number, contactIds: readonly number[]): Promise<WeighedIdentity[]> {
+    return this.ofAnySize(async (maxRows) => {
+      const found = await this.records.evidence(tenantId, contactIds, maxRows);
+      return (
+        found &&
+        mapInTurns(found.identities, (identity) => ({
+          primaryId: identity.primaryId,
+          contacts: identity.contacts.filter(({ isDeleted }) => !isDeleted).length,
+          values: sharedValues(identity, found.merges),
+        }))
+      );
     });
   }
 

@@ -119,7 +119,46 @@ test('a deleted contact is shown, also if nobody of its identity is left', async
   expect(await parsed(`identities show ${id}`)).toMatchObject({ contact: null, contacts: [{ id }] });
 });
 
+test('the value that holds each of the largest identities together is told, and what they would be without it', async () => {
+  for (const name of ['marty', 'jennifer', 'strickland', 'needles']) {
+    await app.client.identify({ email: `${name}@hillvalley.edu`, phoneNumber: '0000000000' });
+  }
+  const { contact } = (
+    await get<{ identities: { contact: { primaryContactId: number } }[] }>('/identities?order=size&limit=1')
+  ).identities[0]!;
+  const id = contact.primaryContactId;
+  expect((await printed('identities suspicious --min-contacts 3')).replaceAll(/ {2,}/g, '  ')).toBe(
+    [
+      'ID  CONTACTS  VALUE  CARRIED BY  MERGES  IDENTITIES WITHOUT IT',
+      `${id}  4  phoneNumber 0000000000  4  0  4`,
+      '1  3  email lorraine@hillvalley.edu  2  0  2\n',
+    ].join('\n'),
+  );
+  expect(await parsed('identities suspicious --min-contacts 3 --limit 1')).toEqual([
+    {
+      primaryContactId: id,
+      contacts: 4,
+      values: [{ kind: 'phoneNumber', value: '0000000000', contacts: 4, merges: 0, identities: 4 }],
+    },
+  ]);
+  expect(await parsed('identities suspicious --min-contacts 2 --limit 2')).toMatchObject([
+    { primaryContactId: id },
+    {
+      primaryContactId: 1,
+      values: [
+        { value: 'lorraine@hillvalley.edu', contacts: 2, merges: 0, identities: 2 },
+        { value: 'george@hillvalley.edu', contacts: 1, merges: 1, identities: 2 },
+        { value: '112', contacts: 1, merges: 1, identities: 2 },
+      ],
+    },
+  ]);
+  expect(await printed('identities suspicious')).toBe('No identity has 20 contacts or more.\n');
+  expect(await parsed('identities suspicious')).toEqual([]);
+});
+
 test.each([
+  ['identities suspicious --min-contacts 1', 'It must be a whole number from 2 to 1000000.'],
+  ['identities suspicious --limit 0', 'It must be a whole number from 1 to 200.'],
   ['identities show 4711', 'There is no contact 4711.\n'],
   ['identities explain 1 4711', 'There is no contact 4711.\n'],
   ['merges list 4711', 'There is no contact 4711.\n'],

@@ -2,20 +2,21 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { startApp } from '../support/app.js';
+import { CHILD_ENV } from '../support/child-env.js';
 import { createDatabase } from '../support/database.js';
 
-/** A curl command of a document, and the block behind it that shows its answer. */
-const EXAMPLE = /```sh\n(curl [^]*?)\n```\s+```(json|text)\n([^]*?)\n```/g;
+/** A curl command of a document, or one of the service's own, and the block behind it that shows its answer. */
+const EXAMPLE = /```sh\n((?:curl |npm run --silent cli -- )[^]*?)\n```\s+```(json|text)\n([^]*?)\n```/g;
 /** Of a row; a document prints that of one day. */
 const TIME = /"\d{4}-\d\d-\d\dT[\d:.]+Z"/g;
 
 test.each([
   ['README.md', 2],
   ['docs/walkthrough.md', 12],
-  ['docs/finding-identities.md', 6],
+  ['docs/finding-identities.md', 7],
   ['docs/repairing.md', 19],
 ])(
-  'every curl command of %s gives, on an empty database, the answer printed below it, apart from times',
+  'every command of %s gives, on an empty database, the answer printed below it, apart from times',
   async (file, count) => {
     const examples = [...readFileSync(file, 'utf8').matchAll(EXAMPLE)];
     expect(examples).toHaveLength(count);
@@ -23,10 +24,12 @@ test.each([
     const app = await startApp({ DATABASE_URL: database.url });
     try {
       for (const [, command, kind, printed] of examples) {
-        const { stdout } = await promisify(execFile)('sh', [
-          '-c',
-          command!.replaceAll('http://localhost:3000', app.client.url),
-        ]);
+        const run = command!
+          .replaceAll('http://localhost:3000', app.client.url)
+          .replaceAll('npm run --silent cli --', `${process.execPath} dist/src/cli/main.js`);
+        const { stdout } = await promisify(execFile)('sh', ['-c', run], {
+          env: { ...CHILD_ENV, DATABASE_URL: database.url },
+        });
         const read = (answer: string): unknown =>
           kind === 'json' ? JSON.parse(answer.replaceAll(TIME, '"a time"')) : answer.trim();
         expect({ command, answer: read(stdout) }).toEqual({ command, answer: read(printed!) });

@@ -95,7 +95,7 @@ function primaryLeavesPast(row: TouchedRow): TouchedRow {
  * Whether the sighting of a merge would not have joined its ends without the values: too little is left of it, or an end
  * carries none of what is left.
  */
-function restsOn(
+export function restsOn(
   { identifiers, leftId, rightId }: RecordedMerge,
   byId: ReadonlyMap<number, RecordedContact>,
   isTaken: IsTaken,
