@@ -65,7 +65,7 @@ changes nothing of the others. It has scopes:
 |---|---|
 | \`identify\` | \`POST /identify\` |
 | \`read\` | \`POST /lookup\`, \`POST /search\` and all calls with \`GET\` |
-| \`curate\` | \`POST /merges\`, \`POST /rules\`, \`DELETE /rules/{id}\` |
+| \`curate\` | \`POST /merges\`, \`POST /rules\`, \`DELETE /rules/{id}\`, \`POST /blocked-values\`, \`DELETE /blocked-values/{id}\` |
 | \`delete\` | \`DELETE /contacts/{id}\`, \`DELETE /identities/{contactId}\` |
 | \`erase\` | nothing yet |
 | \`admin\` | all of them |
@@ -93,6 +93,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('evidence', 'Why contacts are one person, and what happened to them')
     .addTag('changes', 'Changing identities by hand')
     .addTag('rules', 'Keeping identifiers apart')
+    .addTag('blocked values', 'Keeping values from linking')
     .addTag('health', 'Probes for Kubernetes and load balancers')
     .addSecurity(BEARER, { type: 'http', scheme: 'bearer', description: 'An API key' })
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' }, API_KEY_HEADER)

@@ -48,6 +48,8 @@ export interface ChangeRequest {
   readonly reason: string | null;
   /** The valid body of the call, its properties in one order: with the route it tells calls under one key apart. */
   readonly body: object;
+  /** What the change rests on beside what it is decided on; absent: nothing. */
+  readonly basis?: readonly string[];
 }
 
 /** What a change of one kind decides. */
@@ -132,13 +134,13 @@ export class ChangeWriter {
         mergeIds: [],
         rules: toldRules(decision, { actor: call.actor, reason: request.reason }, null),
         isAssumed: decision.isAssumed === true,
-        etag: etagOf(snapshot),
+        etag: etagOf(snapshot, request.basis),
       };
     }
     const idempotency = idempotencyOf(call, request);
     let isDecided = false;
     const decideNoted = (snapshot: Snapshot): ChangeDecision & { isChanged: boolean } => {
-      const decision = decideIfMatching(call.ifMatch, snapshot, decide);
+      const decision = decideIfMatching(call.ifMatch, snapshot, decide, request.basis);
       isDecided = true;
       const { kind, reason } = request;
       return noted(decision, { kind, reason, actor: call.actor, idempotency });
@@ -290,8 +292,9 @@ function decideIfMatching(
   ifMatch: string | null,
   snapshot: Snapshot,
   decide: (snapshot: Snapshot) => ChangeDecision,
+  basis: ChangeRequest['basis'],
 ): ChangeDecision {
-  const isMatching = (): boolean => ifMatch === null || names(ifMatch, etagOf(snapshot));
+  const isMatching = (): boolean => ifMatch === null || names(ifMatch, etagOf(snapshot, basis));
   let decision: ChangeDecision;
   try {
     decision = decide(snapshot);
@@ -309,8 +312,9 @@ function decideIfMatching(
  * A strong entity tag of all that a decision rests on. The version of a primary determines its identity, and the rules about
  * what it holds. What nobody holds has no version: there, it is whether it is reserved, and by which rules.
  */
-function etagOf({ identities, reserved, rules }: Snapshot): string {
+function etagOf({ identities, reserved, rules }: Snapshot, more: ChangeRequest['basis'] = []): string {
   const basis = [
+    ...more,
     ...identities.map(
       ({ primaryId, rows }) => `${primaryId} ${rows.find(({ id }) => id === primaryId)?.version}`,
     ),

@@ -82,6 +82,29 @@ export class ErasureNotConfiguredError extends Error implements ProblemError {
   }
 }
 
+/** There is no blocked value with this id. Does not reveal whether there ever was one. */
+export class BlockedValueNotFoundError extends Error implements ProblemError {
+  override readonly name = 'BlockedValueNotFoundError';
+
+  constructor(id: number) {
+    super(`There is no blocked value ${id}.`);
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'blocked-value-not-found',
+      title: 'Blocked value not found',
+      status: 404,
+      detail: this.message,
+    };
+  }
+}
+
+/** Another call blocked the same pattern first. Nothing was written. */
+export class BlockedMeanwhileError extends Error {
+  override readonly name = 'BlockedMeanwhileError';
+}
+
 /** There is no merge with this id. */
 export class MergeNotFoundError extends Error implements ProblemError {
   override readonly name = 'MergeNotFoundError';

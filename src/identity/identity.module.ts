@@ -5,6 +5,8 @@ import { MetricsModule } from '../telemetry/metrics/registry.js';
 import { IdentitiesController } from './api/identities.controller.js';
 import { MergesController } from './api/merges.controller.js';
 import { SplitsController } from './api/splits.controller.js';
+import { BlockedValuesController } from './api/blocked-values.controller.js';
+import { BlockingService } from './blocking.service.js';
 import { ChangeWriter } from './change-writer.js';
 import { ChangesService } from './changes.service.js';
 import { ContactsController } from './api/contacts.controller.js';
@@ -30,6 +32,7 @@ import { ReconciliationService } from './reconciliation.service.js';
 import { IdentityRecords } from './store/identity-records.js';
 import { PolicyDirectory } from './policy-directory.js';
 import { PolicyRecords } from './store/policy-records.js';
+import { BlockedValues } from './store/blocked-values.js';
 import { IdentityReader } from './store/identity-reader.js';
 import { SightingBatcher } from './batching/sighting-batcher.js';
 
@@ -46,6 +49,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     SplitsController,
     RulesController,
     ErasuresController,
+    BlockedValuesController,
   ],
   providers: [
     IdentityReader,
@@ -64,6 +68,8 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ErasureKey,
     ErasureRecords,
     ErasureService,
+    BlockingService,
+    BlockedValues,
     SightingBatcher,
     LargeAnswers,
     ChangeAnswers,

@@ -100,6 +100,21 @@ const ROUTES: Readonly<
     status: 202,
   },
   'get /erasures/{id}': { scope: 'erase', call: () => ['GET', '/erasures/999999'], status: 404 },
+  'post /blocked-values': {
+    scope: 'curate',
+    call: () => [
+      'POST',
+      '/blocked-values',
+      { kind: 'email', pattern: 'noreply@*', existing: 'keep', reason: 'Nobody' },
+    ],
+    status: 201,
+  },
+  'get /blocked-values': { scope: 'read', call: () => ['GET', '/blocked-values'], status: 200 },
+  'delete /blocked-values/{id}': {
+    scope: 'curate',
+    call: () => ['DELETE', '/blocked-values/999999', { reason: 'A mistake' }],
+    status: 404,
+  },
 };
 const OPEN_ROUTES = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup'];
 

@@ -6,13 +6,17 @@ import { normaliseEmail, RAW_MAX_LENGTH, withoutSeparators } from './normalise.j
 /** What stands for any characters, also for none. */
 const ANY = '*';
 
-/** A value that must not link identities, or a glob of such values: `*` stands for any characters. */
-export interface BlockedPattern {
-  readonly id: number;
+/** A value, or a glob of values: `*` stands for any characters. */
+export interface Pattern {
   /** The name of the kind. */
   readonly kind: string;
   /** In its normal form; see {@link readGlob}. */
   readonly pattern: string;
+}
+
+/** A pattern of values that must not link identities. */
+export interface BlockedPattern extends Pattern {
+  readonly id: number;
 }
 
 /** The identifiers of a tenant that must not link identities. */

@@ -45,7 +45,11 @@ export interface HistoryEvent {
 }
 
 /** Changes that are events of their own. Others show as what they did: merges made and undone, contacts deleted. */
-const EVENTS_OF_CHANGES: Readonly<Record<string, EventType>> = { split: 'split', erasure: 'erased' };
+const EVENTS_OF_CHANGES: Readonly<Record<string, EventType>> = {
+  split: 'split',
+  block: 'split',
+  erasure: 'erased',
+};
 
 /**
  * All that happened to an identity, the oldest first: to the contacts that it has today, deleted ones included, and to the
@@ -82,7 +86,10 @@ export function historyOf(
     ...merges.flatMap((merge) => mergeAndUndo(merge, changeOf)),
     ...changes.flatMap((change): HistoryEvent[] => {
       const type = EVENTS_OF_CHANGES[change.kind];
-      const { id, at, contactIds } = change;
+      const { id, at } = change;
+      // A blocked value may have held many persons together. Each is told only of its own contacts.
+      const contactIds =
+        change.kind === 'block' ? change.contactIds.filter((each) => known.has(each)) : change.contactIds;
       return type === undefined
         ? []
         : [{ type, at, id, contactIds, mergeId: null, change, isAssumed: false }];

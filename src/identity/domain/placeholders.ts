@@ -1,11 +1,7 @@
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
+import type { Pattern } from './blocklist.js';
+import { EMAIL, PHONE_NUMBER } from './kinds.js';
 import { normalisePhone } from './normalise.js';
-
-/** What a preset blocks: the name of a kind, and a value or a glob in its normal form. */
-export interface PresetPattern {
-  readonly kind: 'email' | 'phoneNumber';
-  readonly pattern: string;
-}
 
 /** The most digits of a phone number. */
 const MAX_DIGITS = 15;
@@ -88,13 +84,13 @@ const EMAILS = [
  * that begin with the code of a country then and are valid there: `+33 3 33 33 33 33` is a number of somebody in France. If
  * the service has a default region, it stores the digits of a number that is valid there in E.164. That is somebody's too.
  */
-export function placeholders(): PresetPattern[] {
+export function placeholders(): Pattern[] {
   const phones = [...EQUAL_DIGITS, ...DIGITS_IN_ORDER].flatMap((digits) => [digits, ...withPlus(digits)]);
   const withCode = WITH_CODE_1.flatMap((digits) => withPlus(`1${digits}`));
   return [
-    ...EMAILS.map((pattern): PresetPattern => ({ kind: 'email', pattern })),
-    ...[...new Set([...phones, ...withCode])].map((pattern): PresetPattern => ({
-      kind: 'phoneNumber',
+    ...EMAILS.map((pattern): Pattern => ({ kind: EMAIL.name, pattern })),
+    ...[...new Set([...phones, ...withCode])].map((pattern): Pattern => ({
+      kind: PHONE_NUMBER.name,
       pattern,
     })),
   ];

@@ -7,7 +7,7 @@ import { normaliseEmail, phonePrefixes } from './normalise.js';
 export const PREFIX_MIN_LENGTH = 3;
 
 /** The last code point. It is no character, so no identifier has it. */
-const LAST = '\u{10ffff}';
+export const LAST_CHARACTER = '\u{10ffff}';
 
 /** The values of a kind from one on, and before another, in the order of their code points. */
 export interface ValueRange {
@@ -48,7 +48,7 @@ export function searchRanges(
     return withoutNested(isLongEnough ? prefixes : []).map((from) => ({
       kind: kind.name,
       from,
-      to: `${from}${LAST}`,
+      to: `${from}${LAST_CHARACTER}`,
     }));
   });
 }

@@ -1,4 +1,5 @@
 import type { Claim, Identifier, IdentityView, Ignored, Sighting } from './contact.js';
+import type { BlockedPattern, Pattern } from './blocklist.js';
 import type { NewReview, Pair } from './reviews.js';
 import type { Rule } from './rules.js';
 
@@ -112,6 +113,8 @@ export const CHANGE_KINDS = [
   'rule',
   'rule-delete',
   'erasure',
+  'block',
+  'block-delete',
 ] as const;
 
 /** Who changes what by hand, and why: recorded with the change. */
@@ -174,6 +177,10 @@ export interface Writes {
   readonly reviews: readonly NewReview[];
   /** As `unknownRules`: pairs whose reviews the decision needs. */
   readonly unknownReviews: readonly Pair[];
+  /** Patterns that are blocked from now on. None may be yet. */
+  readonly blocks: readonly Pattern[];
+  /** Blocked patterns that are free from now on. They must still be there. */
+  readonly unblocked: readonly BlockedPattern[];
   /** Null: not made by hand. */
   readonly change: ChangeNote | null;
   /** Newcomers without a date of their own must be younger than this, in µs since 1970; 0 if they join nobody. */
@@ -200,21 +207,16 @@ export const NO_WRITES: Writes = {
   unknownRules: [],
   reviews: [],
   unknownReviews: [],
+  blocks: [],
+  unblocked: [],
   change: null,
   youngestTouched: 0,
 };
 
-export function isNothing({
-  touched,
-  newcomers,
-  rules,
-  liftedRules,
-  reviews,
-  change,
-  erasure,
-}: Writes): boolean {
-  const counts = [touched, newcomers, rules, liftedRules, reviews].map(({ length }) => length);
-  return counts.every((count) => count === 0) && change === null && erasure === null;
+export function isNothing(writes: Writes): boolean {
+  const { touched, newcomers, rules, liftedRules, reviews, blocks, unblocked, change, erasure } = writes;
+  const lists = [touched, newcomers, rules, liftedRules, reviews, blocks, unblocked];
+  return lists.every(({ length }) => length === 0) && change === null && erasure === null;
 }
 
 /** Whether the decision was made without something that it needs: it must not be written, but made again. */

@@ -3,7 +3,13 @@ import { DatabaseUnavailableError } from '../../database/session/unavailable.js'
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
 import type { ConflictCause } from '../identity.metrics.js';
-import { Conflict, IdempotencyKeyInFlightError } from '../identity.errors.js';
+import {
+  BlockedMeanwhileError,
+  BlockedValueNotFoundError,
+  Conflict,
+  IdempotencyKeyInFlightError,
+} from '../identity.errors.js';
+import * as blockedSql from './blocked.statements.js';
 import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
 import * as ruleSql from './rule.statements.js';
@@ -26,6 +32,7 @@ import { loadEvidenceAtMost, pastOf } from './evidence-rows.js';
 import { lastOf, removeErased } from './erasure-queries.js';
 import { inSteps, partsOf } from './large-writes.js';
 import {
+  blockQueries,
   changeInsertion,
   drawFor,
   reservationQueries,
@@ -36,6 +43,7 @@ import {
   reviewsQuery,
   ruleInsertions,
   rulesQuery,
+  unblockQuery,
   writeQueries,
   type Drawn,
 } from './write-queries.js';
@@ -272,8 +280,11 @@ export class ContactRepository extends EntityRepository<Contact> {
   /** Runs `work`. Also a conflict: another writer claimed the same identifier first, or PostgreSQL ended a deadlock. */
   private async unlessConflict(work: () => Promise<Drawn | Conflict>): Promise<Drawn | Conflict> {
     const outcome = await work().catch((error: unknown) => {
-      if (isOfKey(error)) {
+      if (violates(error, changeSql.KEY_CONSTRAINT)) {
         throw new IdempotencyKeyInFlightError();
+      }
+      if (violates(error, blockedSql.PATTERN_CONSTRAINT)) {
+        throw new BlockedMeanwhileError();
       }
       const cause = conflictOf(error);
       if (cause === null) {
@@ -341,10 +352,18 @@ export class ContactRepository extends EntityRepository<Contact> {
       }
       queries = lastOf(tenantId, erasure, drawn);
     }
+    for (const blocked of writes.unblocked) {
+      const results = await transaction.send(...queries, unblockQuery(kinds, tenantId, blocked));
+      if (results.at(-1)!.length === 0) {
+        throw new BlockedValueNotFoundError(blocked.id);
+      }
+      queries = [];
+    }
     await transaction.commit(
       ...queries,
       ...ruleInsertions(kinds, tenantId, writes.rules, drawn),
       ...reviewInsertions(kinds, tenantId, writes.reviews, drawn),
+      ...blockQueries(kinds, tenantId, writes, drawn),
       // last, after all that others may wait for: so that who waits for a key is waited for by nobody
       ...(change === null || changeId === null
         ? []
@@ -569,9 +588,8 @@ const CONFLICTS: Readonly<Record<string, ConflictCause>> = {
   '55P03': 'lock_timeout',
 };
 
-/** Whether another change has the same idempotency key. */
-function isOfKey(error: unknown): boolean {
-  return String((error as { message?: unknown }).message).includes(changeSql.KEY_CONSTRAINT);
+function violates(error: unknown, constraint: string): boolean {
+  return String((error as { message?: unknown }).message).includes(constraint);
 }
 
 function conflictOf(error: unknown): ConflictCause | null {

@@ -1,4 +1,5 @@
 import type { Query } from '../../database/session/sql-session.js';
+import type { BlockedPattern } from '../domain/blocklist.js';
 import type { Claim, Identifier } from '../domain/contact.js';
 import type { Kinds } from '../domain/kinds.js';
 import type { Pair } from '../domain/reviews.js';
@@ -10,6 +11,7 @@ import {
   type TouchedRow,
   type Writes,
 } from '../domain/writes.js';
+import * as blockedSql from './blocked.statements.js';
 import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
 import { identifierColumns, keyColumns, pairColumns } from './identifier-columns.js';
@@ -170,6 +172,31 @@ export function ruleDeletions(tenantId: number, liftedRules: Writes['liftedRules
 /** Frees reserved identifiers. Their rules must be deleted. */
 export function reservationDeletions(kinds: Kinds, tenantId: number, { freedReservations }: Writes): Query[] {
   return freedReservations.map((freed) => [ruleSql.FREE_RESERVATION, tenantId, ...keyOf(kinds, freed)]);
+}
+
+/** Blocks patterns, and tells all processes that patterns were blocked or are free again. The tenant must have a policy. */
+export function blockQueries(
+  kinds: Kinds,
+  tenantId: number,
+  { blocks, unblocked }: Writes,
+  { changeId, now }: Drawn,
+): Query[] {
+  const insertions = blocks.map(({ kind, pattern }): Query => [
+    blockedSql.INSERT_BLOCKED,
+    tenantId,
+    kinds.named(kind).number,
+    pattern,
+    changeId,
+    now,
+  ]);
+  return blocks.length + unblocked.length === 0
+    ? []
+    : [...insertions, [blockedSql.RENEW_POLICY, tenantId, now]];
+}
+
+/** Ends the block of a pattern. A row is found, unless somebody else has ended it. */
+export function unblockQuery(kinds: Kinds, tenantId: number, { id, kind, pattern }: BlockedPattern): Query {
+  return [blockedSql.DELETE_BLOCKED, tenantId, id, kinds.named(kind).number, pattern];
 }
 
 /** Records a change by hand, and takes its idempotency key from an older change that is past its time. */

@@ -55,7 +55,8 @@ export function readOneIdentifier(field: string, given: unknown, options: Readin
   return identifier;
 }
 
-function readIdentifier(
+/** Reads one; as {@link readIdentifiers}, but adds to a list of mistakes. If it adds one, the result means nothing. */
+export function readIdentifier(
   field: string,
   given: unknown,
   { defaultPhoneRegion, unknownProperties }: ReadingOptions,

@@ -1,0 +1,104 @@
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import { IsDefined, IsIn, IsString } from 'class-validator';
+import type { Settings } from '../../../config/settings.js';
+import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
+import type { FieldError } from '../../../http/problems/problem.js';
+import type { BlockRequest } from '../../blocking.service.js';
+import { isGlob, readGlob, type GlobRefusal, type Pattern } from '../../domain/blocklist.js';
+import type { IdentifierKind, Kinds } from '../../domain/kinds.js';
+import { readBody } from './read-body.js';
+import { readIdentifier } from './read-identifiers.js';
+import { OptionalReason, Reason } from './reason.js';
+
+const EXISTING = ['keep', 'split'] as const;
+
+@ApiSchema({ name: 'BlockedValueRequest', description: 'A value that may not link, and why.' })
+export class BlockedValueRequest {
+  @ApiProperty({
+    type: String,
+    description: 'The kind of the value: `email`, `phoneNumber`, or another kind of the tenant.',
+    example: 'phoneNumber',
+  })
+  @IsString({ message: 'kind must be a string' })
+  readonly kind!: string;
+
+  @ApiProperty({
+    oneOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }],
+    description:
+      'A value, normalised as in `POST /identify`; or, if it has a `*`, a glob, in which `*` stands for any characters, and which is compared with normalised values. A glob that matches everything is refused.',
+    example: '0000000000',
+  })
+  @IsDefined({ message: 'pattern must not be empty' })
+  readonly pattern!: unknown;
+
+  @ApiProperty({
+    enum: EXISTING,
+    description:
+      'What becomes of identities that have the value today. `keep`: they keep it, and a lookup finds them by it, but nothing new links by it. `split`: it is taken from every contact, contacts without another value are deleted, and identities that only it held together fall apart.',
+    example: 'split',
+  })
+  @IsIn(EXISTING, { message: 'existing must be keep or split' })
+  readonly existing!: BlockRequest['existing'];
+
+  @Reason()
+  readonly reason!: string;
+}
+
+@ApiSchema({ name: 'DeleteBlockedValueRequest', description: 'Why the value may link again.' })
+export class DeleteBlockedValueRequest {
+  @OptionalReason()
+  readonly reason?: string | null;
+}
+
+/**
+ * Reads a {@link BlockedValueRequest}.
+ *
+ * @throws {InvalidRequestError} naming each invalid field
+ */
+export function readBlockedValue(body: unknown, kinds: Kinds, settings: Settings): BlockRequest {
+  const given = readBody(BlockedValueRequest, body, settings.unknownProperties);
+  const { kind, existing, reason } = given;
+  const pattern = readPattern(kind, given.pattern, kinds, settings);
+  return { patterns: [{ kind, pattern }], existing, reason };
+}
+
+const WHY_REFUSED: Readonly<Record<GlobRefusal, (kind: IdentifierKind) => string>> = {
+  malformed: ({ normaliser }) =>
+    normaliser === 'phone'
+      ? 'pattern must have digits and *, and may start with +'
+      : 'pattern must not contain control or invisible characters',
+  'too-long': ({ maxLength }) => `pattern must have at most ${maxLength} characters`,
+  'matches-everything': () => 'pattern must not match everything',
+};
+
+/**
+ * Reads a value or a glob of a kind.
+ *
+ * @throws {InvalidRequestError} naming `kind` or `pattern`
+ */
+export function readPattern(
+  kind: string,
+  given: unknown,
+  kinds: Kinds,
+  settings: Settings,
+): Pattern['pattern'] {
+  const known = kinds.find(kind);
+  if (known !== undefined && typeof given === 'string' && isGlob(given)) {
+    const glob = readGlob(known, given);
+    if (typeof glob !== 'string') {
+      throw new InvalidRequestError([{ field: 'pattern', message: WHY_REFUSED[glob.refused](known) }]);
+    }
+    return glob;
+  }
+  const mistakes: FieldError[] = [];
+  const { value } = readIdentifier('given', { kind, value: given }, settings, mistakes);
+  if (mistakes.length > 0) {
+    throw new InvalidRequestError(
+      mistakes.map(({ field, message }) => ({
+        field: field === 'given.kind' ? 'kind' : 'pattern',
+        message: message.replace(/^value /, 'pattern '),
+      })),
+    );
+  }
+  return value;
+}

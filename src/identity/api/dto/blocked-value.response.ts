@@ -1,0 +1,91 @@
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import type { BlockOutcome, ToldBlocked } from '../../blocking.service.js';
+import type { Page } from '../../reading.service.js';
+import type { StoredBlocked } from '../../store/blocked-values.js';
+import { isoOf } from './moment.js';
+import { NEXT } from './page.js';
+
+/** For the OpenAPI document. */
+export const EXAMPLE_BLOCKED = {
+  id: 3,
+  kind: 'phoneNumber',
+  pattern: '0000000000',
+  createdAt: Date.UTC(2026, 10, 29, 9, 12, 44) * 1000 + 123_456,
+} as const;
+
+@ApiSchema({ name: 'BlockedValue', description: 'A value, or a glob of values, that may not link.' })
+export class BlockedValueDto {
+  @ApiProperty({
+    oneOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
+    description: 'The id of the blocked value. Null after a dry run, unless it was blocked before.',
+    example: EXAMPLE_BLOCKED.id,
+  })
+  readonly id: number | null;
+
+  @ApiProperty({
+    description: '`email`, `phoneNumber`, or another kind of the tenant.',
+    example: EXAMPLE_BLOCKED.kind,
+  })
+  readonly kind: string;
+
+  @ApiProperty({ description: 'In its normal form.', example: EXAMPLE_BLOCKED.pattern })
+  readonly pattern: string;
+
+  @ApiProperty({
+    oneOf: [{ type: 'string', format: 'date-time' }, { type: 'null' }],
+    description: 'When it was blocked. Null after a dry run, unless it was blocked before.',
+    example: isoOf(EXAMPLE_BLOCKED.createdAt),
+  })
+  readonly createdAt: string | null;
+
+  constructor({ id, kind, pattern, createdAt }: ToldBlocked) {
+    this.id = id;
+    this.kind = kind;
+    this.pattern = pattern;
+    this.createdAt = createdAt === null ? null : isoOf(createdAt);
+  }
+}
+
+/** The answer of `GET /blocked-values`. */
+export class BlockedValuesResponse {
+  @ApiProperty({ type: [BlockedValueDto], description: 'The blocked values, the oldest first.' })
+  readonly blockedValues: readonly BlockedValueDto[];
+
+  @ApiProperty(NEXT)
+  readonly next: string | null;
+
+  constructor({ items, isLast }: Page<StoredBlocked>) {
+    this.blockedValues = items.map((blocked) => new BlockedValueDto(blocked));
+    this.next = isLast ? null : String(items.at(-1)!.id);
+  }
+}
+
+@ApiSchema({ name: 'BlockedValueChange', description: 'What blocking a value did, or would do.' })
+export class BlockedValueChangeResponse {
+  @ApiProperty({
+    oneOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
+    description: 'The record of the change. Null if nothing was changed, and after a dry run.',
+    example: 12,
+  })
+  readonly changeId: number | null;
+
+  @ApiProperty({
+    description:
+      'Whether anything was changed; false: it was blocked already, and nothing had to be taken from anybody.',
+    example: true,
+  })
+  readonly changed: boolean;
+
+  @ApiProperty({ type: BlockedValueDto, description: 'The blocked value.' })
+  readonly blockedValue: BlockedValueDto;
+
+  @ApiProperty({ description: 'How many identities had the value before the call.', example: 1 })
+  readonly identitiesAffected: number;
+
+  constructor({ changeId, isChanged, blocked, identitiesAffected }: BlockOutcome) {
+    this.changeId = changeId;
+    this.changed = isChanged;
+    this.blockedValue = new BlockedValueDto(blocked[0]!);
+    this.identitiesAffected = identitiesAffected;
+  }
+}
