@@ -36,6 +36,9 @@ const INSERT_IDENTIFIERS = `${CONTACTS}
   select 1, 0, email, id from contacts where claims_email
   union all
   select 1, 1, phone, id from contacts where claims_phone`;
+/** The hot email and the large identity outgrow what a tenant allows unless it says otherwise. */
+const INSERT_POLICY = `insert into tenant_policy (tenant_id, version, generation, max_contacts, updated_at)
+  values (1, 1, 1, null, now())`;
 const INSERT_BASELINE = `
   insert into baseline.contact (id, email, phone_number, linked_id, link_precedence, created_at, updated_at)
   select id, email, phone_number, linked_id, link_precedence, created_at, updated_at from contact`;
@@ -52,6 +55,7 @@ export async function fill(client: ClientBase, population: Population, withBasel
   await client.query(`set session_replication_role = replica`).catch(() => undefined);
   await client.query(INSERT_CONTACTS, [contacts, bigContacts]);
   await client.query(INSERT_IDENTIFIERS, [contacts, bigContacts]);
+  await client.query(INSERT_POLICY);
   await client.query(`select setval('contact_id_seq', $1)`, [contacts + bigContacts]);
   // An insert's load of index pages and hint bits must not fall on the first slices.
   await client.query('vacuum (analyze) contact');
