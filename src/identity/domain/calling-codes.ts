@@ -1,5 +1,5 @@
 import { Metadata } from 'libphonenumber-js/core';
-import { getCountries, getCountryCallingCode } from 'libphonenumber-js/max';
+import { getCountries, getCountryCallingCode, type CountryCode } from 'libphonenumber-js/max';
 import metadataJson from 'libphonenumber-js/max/metadata';
 
 /** The common rules of all countries with a calling code. */
@@ -58,4 +58,15 @@ function readCallingCodes(): ReadonlyMap<string, CallingCode> {
       ];
     }),
   );
+}
+
+/** Whether national numbers of a country begin with a prefix, mostly 0, when they are dialled within it. */
+export function hasTrunkPrefix(country: CountryCode): boolean {
+  const metadata = new Metadata(metadataJson);
+  metadata.selectNumberingPlan(country);
+  // Works, though it is not in the types.
+  const { numberingPlan } = metadata as unknown as {
+    numberingPlan: { nationalPrefix(): string | undefined };
+  };
+  return numberingPlan.nationalPrefix() !== undefined;
 }

@@ -1,5 +1,11 @@
-import { AsYouType, parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js/max';
-import { isSettled } from './calling-codes.js';
+import { domainToASCII, domainToUnicode } from 'node:url';
+import {
+  AsYouType,
+  getCountryCallingCode,
+  parsePhoneNumberFromString,
+  type CountryCode,
+} from 'libphonenumber-js/max';
+import { hasTrunkPrefix, isSettled } from './calling-codes.js';
 
 /** Characters that an email may have; RFC 5321 allows a path of 256, which has two angle brackets. */
 export const EMAIL_MAX_LENGTH = 254;
@@ -10,27 +16,67 @@ export const EMAIL_MAX_LENGTH = 254;
  */
 export const RAW_MAX_LENGTH = 4 * EMAIL_MAX_LENGTH;
 
+/** So many digits before a dot are a whole number: what follows is a fraction, not a group of digits. */
+const WHOLE_NUMBER_DIGITS = 7;
+
 /** Separators in a phone number: any space, hyphen or dash, dot, parentheses, slash, invisible marks. */
-const SEPARATORS = /[\p{Zs}\p{Pd}\p{Cf}.()/]/gu;
+const SEPARATORS = /[\p{Zs}\t\p{Pd}\p{Cf}.()/]/gu;
 
 /** `+` and the 15 digits that E.164 allows; some national numbers that count as valid would become longer. */
 const E164_MAX_LENGTH = 16;
 
+/** Characters that never belong into an email: nobody sees them, so they would make two identifiers of one mailbox. */
+const UNSEEN = /[\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\uFFFD]/u;
+/** A local part in quotes that it does not need: RFC 5321 calls it the same mailbox. */
+const NEEDLESS_QUOTES = /^"([\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*)"$/u;
+/** A domain that is its own normal form, in lower case. */
+const PLAIN_DOMAIN = /^(?!.*xn--)[\x21-\x7e]*$/;
+/** The dots between labels; UTS #46 knows four. */
+const LABEL_DOTS = /[.\u3002\uFF0E\uFF61]/;
+
 /**
- * Gives an email its normal form: trimmed, Unicode NFC, lower case; null if nothing is left.
+ * Gives an email its normal form: trimmed, Unicode NFC, lower case, its domain by UTS #46 as Unicode, without needless quotes; null if
+ * nothing is left.
  *
  * Idempotent, and total: it never refuses. The caller checks whether the result is a valid address. A text that is too long
  * for an address is only trimmed.
  *
  * @example normaliseEmail(' McFly@HillValley.EDU ') // 'mcfly@hillvalley.edu'
+ * @example normaliseEmail('doc@xn--mnchen-3ya.de') // 'doc@münchen.de'
  */
 export function normaliseEmail(raw: string): string | null {
   const trimmed = raw.trim();
   if (trimmed === '' || trimmed.length > RAW_MAX_LENGTH) {
     return trimmed || null;
   }
+  const composed = trimmed.normalize('NFC');
   // Lower case can decompose a character (İ becomes i and a dot above), so NFC is applied again.
-  return trimmed.normalize('NFC').toLowerCase().normalize('NFC');
+  const lower = composed.toLowerCase().normalize('NFC');
+  const at = lower.lastIndexOf('@');
+  const isPlainDomain = PLAIN_DOMAIN.test(lower.slice(at + 1));
+  if (at < 1 || (isPlainDomain && !lower.startsWith('"'))) {
+    return lower;
+  }
+  const local = lower.slice(0, at).replace(NEEDLESS_QUOTES, '$1');
+  const domain = composed.slice(composed.lastIndexOf('@') + 1);
+  return `${local}@${isPlainDomain ? domain.toLowerCase() : normaliseDomain(domain)}`;
+}
+
+/**
+ * A domain with characters beyond ASCII, by UTS #46 without the transitional mappings, as browsers read it. What is no domain stays
+ * as it is, in lower case, for the caller to refuse.
+ *
+ * Node's own functions, because they are those of its URL: kept with the Unicode version that the process has.
+ */
+function normaliseDomain(domain: string): string {
+  // Label by label: the small form of Σ depends on what follows in the same word.
+  const lower = domain
+    .split(LABEL_DOTS)
+    .map((label) => label.toLowerCase())
+    .join('.')
+    .normalize('NFC');
+  const ascii = UNSEEN.test(lower) ? '' : domainToASCII(lower);
+  return (ascii && domainToUnicode(ascii)) || lower;
 }
 
 /**
@@ -52,8 +98,13 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
   if (trimmed === '' || trimmed.length > RAW_MAX_LENGTH) {
     return trimmed || null;
   }
+  const number = withoutFraction(withoutWrapping(trimmed));
+  if (number === null || /^\p{Pd}/u.test(number)) {
+    // It would become another number.
+    return trimmed;
+  }
   // A text of separators alone is not blank: it stays, so that the caller refuses it.
-  const compact = withoutSeparators(trimmed) || trimmed;
+  const compact = withoutSeparators(number) || trimmed;
   if (/^\+\d{1,20}$/.test(compact)) {
     return international(compact) ?? compact;
   }
@@ -66,6 +117,52 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
   }
   // If the number is possible only after the library removed digits, 00 may be part of another prefix, like 0011 in Australia.
   return (region === null ? null : national(compact, region)) ?? abroad ?? compact;
+}
+
+/** What other programs write around a number, and other digits than 0 to 9. */
+function withoutWrapping(trimmed: string): string {
+  const [, inside] = /^(?:="(.*)"|'(.*))$/.exec(trimmed)?.filter((part) => part !== undefined) ?? [];
+  const text = inside ?? trimmed;
+  const [, jid] = /^(\+?\d+)@s\.whatsapp\.net$/i.exec(text) ?? [];
+  if (jid !== undefined) {
+    return jid.startsWith('+') ? jid : `+${jid}`;
+  }
+  const [, scheme, path = text] = /^(tel|whatsapp):(.*)$/i.exec(text) ?? [];
+  const [digits = '', ...parameters] = scheme === undefined ? [path] : path.split(';');
+  const context = parameters.find((each) => /^phone-context=\+/i.test(each))?.slice('phone-context='.length);
+  // Other parameters may be an extension: they stay, so that the caller refuses the number.
+  const others = parameters.filter((each) => !/^(phone-context|isub|rn|npdi|cic)\b/i.test(each));
+  return inAsciiDigits([`${context ?? ''}${digits}`, ...others].join(';'));
+}
+
+/** Digits of any script as 0 to 9, and a full-width plus as +. */
+function inAsciiDigits(text: string): string {
+  return text.replace(/[^\P{Nd}0-9]/gu, digitOf).replaceAll('\uFF0B', '+');
+}
+
+/** Digits lie side by side, in order, and in some scripts several times. */
+function digitOf(digit: string): string {
+  const point = digit.codePointAt(0)!;
+  let first = point;
+  while (/\p{Nd}/u.test(String.fromCodePoint(first - 1))) {
+    first--;
+  }
+  return String((point - first) % 10);
+}
+
+/**
+ * A number that a spreadsheet wrote as a fraction, without it if it is zero; null if it is not, because then the number is another
+ * one. A dot may also separate: `555.0199`.
+ */
+function withoutFraction(number: string): string | null {
+  const [, whole = '', fraction = ''] = /^(\+?\d+)\.(\d+)$/.exec(number) ?? [];
+  if (whole === '') {
+    return number;
+  }
+  if (/^0+$/.test(fraction)) {
+    return whole;
+  }
+  return whole.length >= WHOLE_NUMBER_DIGITS || fraction.length === 1 ? null : number;
 }
 
 /**
@@ -109,6 +206,14 @@ function international(digits: string): string | null {
 }
 
 function national(digits: string, defaultCountry: CountryCode): string | null {
+  const code = getCountryCallingCode(defaultCountry);
+  if (digits.startsWith(code) && hasTrunkPrefix(defaultCountry)) {
+    // Without the trunk prefix it is no national number, but an international one without its plus.
+    const abroad = parsePhoneNumberFromString(`+${digits}`, { extract: false });
+    if (abroad?.isValid() === true) {
+      return settled(abroad.number);
+    }
+  }
   const parsed = parsePhoneNumberFromString(digits, { defaultCountry, extract: false });
   return parsed?.isValid() === true ? settled(parsed.number) : null;
 }

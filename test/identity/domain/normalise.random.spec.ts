@@ -57,6 +57,8 @@ describe('a normalised email', () => {
         `Σ${character}a`,
         `a${character}\u0307`,
         `\u0130${character}`,
+        `a@ü${character}b.de`,
+        `"a${character}"@b.de`,
       ]) {
         const email = normaliseEmail(raw) ?? '';
         if (email !== (normaliseEmail(email) ?? '') || email !== email.normalize('NFC')) {
@@ -110,6 +112,9 @@ const aSpelling = fc
   .tuple(aNumber, fc.infiniteStream(aSeparator))
   .map(([number, separators]) => Array.from(number, (sign) => sign + separators.next().value).join(''));
 
+/** One dot, and digits: a spreadsheet may have written it. */
+const LIKE_A_FRACTION = /^\s*\+?\d+\.\d+\s*$/;
+
 describe('a normalised phone number', () => {
   it('is in its one form: a second pass in the same region changes nothing', () => {
     fc.assert(
@@ -145,6 +150,7 @@ describe('a normalised phone number', () => {
     fc.assert(
       fc.property(aNumber, fc.infiniteStream(aSeparator), aRegion, (number, separators, region) => {
         const spelling = Array.from(number, (sign) => sign + separators.next().value).join('');
+        fc.pre(!LIKE_A_FRACTION.test(spelling));
         expect(normalisePhone(spelling, region)).toBe(normalisePhone(number, region));
       }),
       { seed, numRuns: 2000 },
@@ -193,11 +199,7 @@ describe('a normalised phone number', () => {
 
   it('keeps every sign that is neither digit nor separator, to be refused for it', () => {
     const aSpoiledNumber = fc
-      .tuple(
-        aSpelling,
-        fc.oneof(fc.constantFrom('x', 'ext', ';ext=', '#', ',', '~', '٣', '３'), anyText),
-        aShare,
-      )
+      .tuple(aSpelling, fc.oneof(fc.constantFrom('x', 'ext', ';ext=', '#', ',', '~'), anyText), aShare)
       .map(([number, text, share]) => {
         const at = 1 + Math.trunc(share * number.length);
         return number.slice(0, at) + text + number.slice(at);
@@ -205,7 +207,8 @@ describe('a normalised phone number', () => {
 
     fc.assert(
       fc.property(fc.oneof(aSpoiledNumber, anyText), aRegion, (raw, region) => {
-        const foreign = Array.from(raw.replaceAll(/[\d\s+.()/\p{Pd}\p{Cf}]/gu, ''));
+        fc.pre(!/^\s*['=]/.test(raw));
+        const foreign = Array.from(raw.replaceAll(/[\p{Nd}\s\uFF0B+.()/\p{Pd}\p{Cf}]/gu, ''));
         const kept = normalisePhone(raw, region) ?? '';
         expect(foreign.filter((sign) => !kept.includes(sign))).toEqual([]);
       }),
