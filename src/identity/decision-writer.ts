@@ -173,7 +173,7 @@ export class DecisionWriter {
     const { snapshot, decision } = made;
     const { writes } = decision;
     if (isNothing(writes)) {
-      this.metrics.settled(attempt, writes);
+      this.metrics.settled(attempt, snapshot, writes);
       return NOTHING_DRAWN;
     }
     const primaryIds = touchedPrimaries(snapshot, writes);
@@ -276,7 +276,7 @@ export class DecisionWriter {
     drawn: Drawn,
     attempt: number,
   ): Drawn {
-    this.metrics.settled(attempt, writes);
+    this.metrics.settled(attempt, snapshot, writes);
     this.reader.keepWritten(tenantId, snapshot.identities, writes, drawn);
     return drawn;
   }

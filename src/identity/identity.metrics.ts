@@ -1,24 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { Settings } from '../config/settings.js';
-import { IGNORED_REASONS, type IdentityView } from './domain/contact.js';
-import { CHANGE_KINDS, MERGE_CAUSES, type ChangeKind, type MergeCause } from './domain/writes.js';
+import { IGNORED_REASONS, type IdentityView, type Snapshot } from './domain/contact.js';
+import { linksByWidelyShared, WIDELY_SHARED } from './domain/widely-shared.js';
+import { CHANGE_KINDS, MERGE_CAUSES, type Writes } from './domain/writes.js';
 import { addGauge } from '../telemetry/metrics/registry.js';
 
 /** Why a decision could not be written: another writer changed its rows, or held them for too long. */
 export type ConflictCause = (typeof CAUSES)[number];
 const CAUSES = ['changed', 'claimed', 'not_held', 'serialization', 'deadlock', 'lock_timeout'] as const;
 const LINK_PRECEDENCES = ['primary', 'secondary'] as const;
-
-/** What is counted of a decision. */
-interface Written {
-  readonly newcomers: readonly { readonly linkedId: number | null }[];
-  readonly merges: readonly { readonly cause: MergeCause }[];
-  readonly rules: readonly unknown[];
-  readonly liftedRules: readonly unknown[];
-  readonly deletion: { readonly contactIds: readonly unknown[] } | null;
-  readonly change: { readonly kind: ChangeKind; readonly isChanged: boolean } | null;
-}
 
 /** How many sightings wait for a batch, how many batches run, and how many sightings wait for another writer. */
 interface Load {
@@ -45,6 +36,7 @@ export class IdentityMetrics {
   private readonly contentions: Counter;
   private readonly contacts: Counter<'link_precedence'>;
   private readonly merges: Counter<'cause'>;
+  private readonly sharedValueLinks: Counter;
   private readonly deletions: Counter;
   private readonly changes: Counter<'kind'>;
   private readonly rulesMade: Counter;
@@ -131,6 +123,11 @@ export class IdentityMetrics {
       labelNames: ['cause'],
       registers,
     });
+    this.sharedValueLinks = new Counter({
+      name: 'identity_shared_value_links_total',
+      help: `Contacts and merges linked by a value that ${WIDELY_SHARED} contacts of an identity carried already`,
+      registers,
+    });
     this.deletions = new Counter({
       name: 'identity_deletions_total',
       help: 'Contacts that were deleted',
@@ -199,15 +196,17 @@ export class IdentityMetrics {
   }
 
   /** A decision was written after this many attempts. */
-  settled(attempts: number, { newcomers, merges, rules, liftedRules, deletion, change }: Written): void {
+  settled(attempts: number, snapshot: Snapshot, writes: Writes): void {
     if (!this.isOn) {
       return;
     }
+    const { newcomers, merges, rules, liftedRules, deletion, change } = writes;
     this.attempts.observe(attempts);
     const primaries = newcomers.filter(({ linkedId }) => linkedId === null).length;
     this.contacts.inc({ link_precedence: 'primary' }, primaries);
     this.contacts.inc({ link_precedence: 'secondary' }, newcomers.length - primaries);
     merges.filter(({ cause }) => cause !== 'kept').forEach(({ cause }) => this.merges.inc({ cause }));
+    this.sharedValueLinks.inc(linksByWidelyShared(snapshot, writes));
     this.rulesMade.inc(rules.length);
     this.rulesRemoved.inc(liftedRules.length);
     this.deletions.inc(deletion?.contactIds.length ?? 0);

@@ -112,6 +112,25 @@ test('rules that are made and removed are counted, and what is left out of sight
   }).toEqual({ made: 2, removed: 2, withheld: 1, changes: [2, 1, 1] });
 });
 
+test('links by a value that a hundred contacts carry already are counted', async () => {
+  const { client } = service;
+  const metric = 'identity_shared_value_links_total';
+  const before = await Scrape.of(service);
+  const grown = async (): Promise<number> => (await Scrape.of(service)).value(metric) - before.value(metric);
+  const shared = (name: string): Promise<unknown> =>
+    client.identify({ email: `${name}@hillvalley.edu`, phoneNumber: '0000000000' });
+  await client.identify({ email: 'stranger@hillvalley.edu' });
+  for (let i = 1; i <= 100; i++) {
+    await shared(`sharer${i}`);
+  }
+  expect(await grown()).toBe(0);
+  await shared('sharer101');
+  await shared('sharer101'); // a repetition
+  expect(await grown()).toBe(1);
+  await shared('stranger'); // a merge
+  expect(await grown()).toBe(2);
+});
+
 test('a conflict is counted with its cause', async () => {
   const before = await Scrape.of(service);
   const claims = Array.from({ length: 400 }, (_, i) => ({ email: `needles${i % 20}@hillvalley.edu` }));

@@ -8,7 +8,7 @@ import {
   type IdentityView,
 } from './contact.js';
 import { GrowingView } from './growing-view.js';
-import type { IdentifierMap } from './identifier-map.js';
+import { IdentifierMap } from './identifier-map.js';
 
 /** An identity with this many rows or more is not indexed in each batch, but searched with {@link factsOf}. */
 const WIDE_ROWS = 64;
@@ -23,6 +23,8 @@ export interface Facts {
   readonly live: readonly Contact[];
   /** The contact that holds each identifier. */
   readonly holders: IdentifierMap<number>;
+  /** How many live contacts carry an identifier beside its holder; absent: none. */
+  readonly sharers: IdentifierMap<number>;
   readonly view: IdentityView;
   /** See {@link ruledOf}. */
   readonly ruled: readonly Identifier[];
@@ -44,13 +46,27 @@ export function factsOf(identity: Identity): Facts {
 
 function workOut(identity: Identity): Facts {
   const live = liveContacts(identity);
+  const holders = holdersOf(live);
+  const sharers = new IdentifierMap<number>();
+  for (const { id, identifiers } of live) {
+    for (const identifier of identifiers) {
+      if (holders.get(identifier) !== id) {
+        addSharer(sharers, identifier);
+      }
+    }
+  }
   return {
     live,
-    holders: holdersOf(live),
+    holders,
+    sharers,
     view: viewOf(live),
     ruled: ruledOf(identity),
     youngest: youngestOf(identity),
   };
+}
+
+function addSharer(sharers: IdentifierMap<number>, identifier: Identifier): void {
+  sharers.set(identifier, (sharers.get(identifier) ?? 0) + 1);
 }
 
 /**
@@ -70,16 +86,18 @@ export function withAdded(identity: Identity, primary: Contact, added: readonly 
     return grown;
   }
   known.delete(identity);
-  const { live, holders, ruled } = facts;
+  const { live, holders, sharers, ruled } = facts;
   const view = new GrowingView(facts.view);
   for (const { id, identifiers } of added) {
     const news = identifiers.filter((identifier) => !holders.has(identifier));
+    identifiers.filter((each) => holders.has(each)).forEach((each) => addSharer(sharers, each));
     news.forEach((identifier) => holders.set(identifier, id));
     view.add(id, news);
   }
   known.set(grown, {
     live: [...live.with(0, primary), ...added],
     holders,
+    sharers,
     view: view.moment()(),
     ruled: [...ruled, ...ruledOf({ primaryId, rows: added })],
     youngest: youngestOf({ primaryId, rows: added }),
