@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { setFlagsFromString } from 'node:v8';
 import { installLastWords } from '../telemetry/logging/loggable.js';
 import { VERSION } from '../config/version.js';
+import { blockedValuesCommand } from './blocked-values.command.js';
 import { exportCommand } from './export.command.js';
 import { identitiesCommand } from './identities.command.js';
 import { importCommand } from './import.command.js';
@@ -29,7 +30,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const program = new Command('identity-reconciliation')
   .description(
-    'Manages identity reconciliation: import and export, identities, rules, tenants, API keys and migrations. `npm start` starts the service itself.',
+    'Manages identity reconciliation: import and export, identities, rules, blocked values, tenants, API keys and migrations. `npm start` starts the service itself.',
   )
   .version(VERSION)
   .addCommand(importCommand())
@@ -37,6 +38,7 @@ const program = new Command('identity-reconciliation')
   .addCommand(identitiesCommand())
   .addCommand(mergesCommand())
   .addCommand(rulesCommand())
+  .addCommand(blockedValuesCommand())
   .addCommand(keysCommand())
   .addCommand(tenantsCommand())
   .addCommand(migrateCommand())

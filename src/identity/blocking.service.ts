@@ -16,7 +16,7 @@ import type { Page } from './reading.service.js';
 import { BlockedValues, type Carried, type StoredBlocked } from './store/blocked-values.js';
 
 /** A replica may know the old policy for 5 s, and a decision that rests on it may take as long until it is written. */
-const IN_FORCE_AFTER_MS = 10_000;
+export const IN_FORCE_AFTER_MS = 10_000;
 /** How often an identity that other calls change is tried, each time for seconds. */
 const ATTEMPTS = 5;
 
@@ -41,11 +41,16 @@ export interface BlockOutcome {
   readonly isChanged: boolean;
   /** In the order in which they were named */
   readonly blocked: readonly ToldBlocked[];
+  /** How many of them were blocked before */
+  readonly blockedBefore: number;
   /** How many identities carried one of them */
   readonly identitiesAffected: number;
   /** Of a dry run: stands for all that it rests on. */
   readonly etag: string | null;
 }
+
+/** Called with how many identities are done, each time that values were taken out of one. */
+export type OnProgress = (done: number) => void;
 
 /** Who carries a pattern. */
 export interface CarrierCount extends Pattern {
@@ -102,10 +107,14 @@ export class BlockingService implements OnModuleDestroy {
    * transaction; otherwise each identity is a transaction and a change of its own. If that ends early, the same call finishes
    * it. Other replicas may link by the values for some seconds, so they are taken out again when these are over.
    */
-  async block(call: ChangeCall, request: BlockRequest): Promise<BlockOutcome> {
+  async block(
+    call: ChangeCall,
+    request: BlockRequest,
+    onProgress: OnProgress = () => undefined,
+  ): Promise<BlockOutcome> {
     for (;;) {
       try {
-        return await this.blockOnce(call, request);
+        return await this.blockOnce(call, request, onProgress);
       } catch (error) {
         if (!(error instanceof BlockedMeanwhileError)) {
           throw error;
@@ -137,7 +146,11 @@ export class BlockingService implements OnModuleDestroy {
     await Promise.all(this.looks);
   }
 
-  private async blockOnce(call: ChangeCall, body: BlockRequest): Promise<BlockOutcome> {
+  private async blockOnce(
+    call: ChangeCall,
+    body: BlockRequest,
+    onProgress: OnProgress,
+  ): Promise<BlockOutcome> {
     const { tenantId, actor, isDryRun } = call;
     const { patterns, existing, reason } = body;
     const isSplit = existing === 'split';
@@ -158,14 +171,18 @@ export class BlockingService implements OnModuleDestroy {
         return { writes: { ...writes, blocks }, contactIds, identities: [] };
       },
     );
-    const told = { identitiesAffected: affected.size, etag: outcome.etag };
+    const told = {
+      blockedBefore: patterns.length - blocks.length,
+      identitiesAffected: affected.size,
+      etag: outcome.etag,
+    };
     if (isDryRun) {
       const isChanged = outcome.isChanged || (isSplit && affected.size > 0);
       return { ...told, changeId: null, isChanged, blocked: patterns.map((each) => toldOf(each, known)) };
     }
     await this.policies.refresh(tenantId);
     const sweep = { tenantId, patterns, actor, reason };
-    const changeId = isSplit && affected.size > 0 ? await this.takeOutOnce(sweep) : null;
+    const changeId = isSplit && affected.size > 0 ? await this.takeOutOnce(sweep, onProgress) : null;
     if (isSplit) {
       this.lookAgain(sweep);
     }
@@ -188,18 +205,22 @@ export class BlockingService implements OnModuleDestroy {
   }
 
   /** Takes values out of all identities that carry them. Those who ask for the same meanwhile wait for it. */
-  private async takeOutOnce(sweep: Sweep): Promise<number | null> {
+  private async takeOutOnce(sweep: Sweep, onProgress?: OnProgress): Promise<number | null> {
     const key = `${sweep.tenantId} ${JSON.stringify(sweep.patterns)}`;
     const running =
-      this.underWay.get(key) ?? this.takeOutOfAll(sweep).finally(() => this.underWay.delete(key));
+      this.underWay.get(key) ?? this.takeOutOfAll(sweep, onProgress).finally(() => this.underWay.delete(key));
     this.underWay.set(key, running);
     return running;
   }
 
   /** @returns the first change that was made; null: nobody carried a value */
-  private async takeOutOfAll({ tenantId, patterns, actor, reason }: Sweep): Promise<number | null> {
+  private async takeOutOfAll(
+    { tenantId, patterns, actor, reason }: Sweep,
+    onProgress?: OnProgress,
+  ): Promise<number | null> {
     const isTaken = matcherOf(patterns);
     let firstId: number | null = null;
+    let done = 0;
     for await (const page of this.values.carried(tenantId, patterns)) {
       for (const { contactId } of new Map(page.map((carried) => [carried.primaryId, carried])).values()) {
         const { changeId } = await persistently(() =>
@@ -217,6 +238,7 @@ export class BlockingService implements OnModuleDestroy {
           }),
         );
         firstId ??= changeId;
+        onProgress?.(++done);
       }
     }
     return firstId;

@@ -12,8 +12,10 @@ import { requireSchema } from '../database/schema/schema-version.js';
 import { openSession } from '../database/session/open-session.js';
 import type { SqlSession } from '../database/session/sql-session.js';
 import { IdentityModule } from '../identity/identity.module.js';
+import { BlockingService } from '../identity/blocking.service.js';
 import { ChangesService } from '../identity/changes.service.js';
 import { ListingService } from '../identity/listing.service.js';
+import { PolicyDirectory } from '../identity/policy-directory.js';
 import { ReadingService } from '../identity/reading.service.js';
 import { ReconciliationService } from '../identity/reconciliation.service.js';
 
@@ -25,6 +27,8 @@ export interface OpenService extends AsyncDisposable {
   readonly reading: ReadingService;
   readonly listing: ListingService;
   readonly changes: ChangesService;
+  readonly blocking: BlockingService;
+  readonly policies: PolicyDirectory;
   readonly session: SqlSession;
 }
 
@@ -74,6 +78,8 @@ export async function openService(
       reading: app.get(ReadingService),
       listing: app.get(ListingService),
       changes: app.get(ChangesService),
+      blocking: app.get(BlockingService),
+      policies: app.get(PolicyDirectory),
       session: await openSession(em),
       [Symbol.asyncDispose]: () => app.close(),
     };
