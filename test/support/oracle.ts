@@ -44,8 +44,11 @@ export class Oracle {
     if ((email !== null && byEmail === undefined) || (phoneNumber !== null && byPhone === undefined)) {
       this.insert(sighting, this.primaryOf(known).id);
     } else if (byEmail !== undefined && byPhone !== undefined) {
-      this.join(this.primaryOf(byEmail), this.primaryOf(byPhone), sighting);
-      this.backdate(sighting);
+      if (this.join(this.primaryOf(byEmail), this.primaryOf(byPhone), sighting)) {
+        this.dateHolders(sighting);
+      } else {
+        this.backdate(sighting);
+      }
     } else {
       this.backdate(sighting);
     }
@@ -98,16 +101,45 @@ export class Oracle {
     return this.contacts.filter(({ deletedAt }) => deletedAt === null);
   }
 
-  /** Of a dated sighting that adds no contact: the oldest that carries part of it is at least as old as it. */
-  private backdate({ email, phoneNumber, createdAt = Infinity }: IdentifyBody): void {
-    const carriers = this.live().filter(
-      (contact) =>
-        (email !== null && contact.email === email) ||
-        (phoneNumber !== null && contact.phoneNumber === phoneNumber),
-    );
-    const [oldest] = carriers.toSorted(older);
-    if (oldest !== undefined && createdAt < oldest.createdAt) {
-      oldest.createdAt = createdAt;
+  /** A dated sighting that was the first to have one of its identifiers has a contact of its date that carries just what it had. */
+  private backdate(sighting: IdentifyBody): void {
+    const { email, phoneNumber, createdAt = Infinity } = sighting;
+    const first = (names: (contact: OracleContact) => boolean): number =>
+      Math.min(
+        ...this.live()
+          .filter(names)
+          .map((contact) => contact.createdAt),
+      );
+    const isFirst =
+      (email !== null && first((contact) => contact.email === email) > createdAt) ||
+      (phoneNumber !== null && first((contact) => contact.phoneNumber === phoneNumber) > createdAt);
+    if (!isFirst) {
+      return;
+    }
+    const [same] = this.live()
+      .filter((contact) => contact.email === email && contact.phoneNumber === phoneNumber)
+      .toSorted(older);
+    if (same === undefined) {
+      const carrier = this.live().find(
+        (contact) =>
+          contact.email === (email ?? contact.email) &&
+          (email !== null || contact.phoneNumber === phoneNumber),
+      )!;
+      this.insert(sighting, this.primaryOf(carrier).id);
+    } else {
+      same.createdAt = createdAt;
+    }
+  }
+
+  /** After a merge, which makes no contact, the oldest contact with each identifier is at least as old as the sighting. */
+  private dateHolders({ email, phoneNumber, createdAt = Infinity }: IdentifyBody): void {
+    const oldest = (isCarrier: (contact: OracleContact) => boolean): OracleContact =>
+      this.live().filter(isCarrier).toSorted(older)[0]!;
+    for (const holder of [
+      oldest((contact) => contact.email === email),
+      oldest((contact) => contact.phoneNumber === phoneNumber),
+    ]) {
+      holder.createdAt = Math.min(holder.createdAt, createdAt);
     }
   }
 
@@ -146,12 +178,14 @@ export class Oracle {
       .toSorted(older);
   }
 
-  private join(one: OracleContact, other: OracleContact, { email, phoneNumber }: IdentifyBody): void {
+  private join(one: OracleContact, other: OracleContact, { email, phoneNumber }: IdentifyBody): boolean {
     const [survivor, merged] = [one, other].toSorted(older);
     if (survivor !== undefined && merged !== undefined && survivor !== merged) {
       this.linkAll(merged.id, survivor.id);
       this.merges.push({ survivorId: survivor.id, mergedId: merged.id, email, phoneNumber });
+      return true;
     }
+    return false;
   }
 
   /** Links a primary and all that links to it, deleted contacts too, to another contact. */

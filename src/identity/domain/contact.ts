@@ -117,11 +117,6 @@ export function carries(
   return identifiers.some((each) => each.value === value && each.kind === kind);
 }
 
-/** Whether a contact carries one of the identifiers of a sighting. */
-export function carriesAny(contact: Contact, { identifiers }: Sighting): boolean {
-  return identifiers.some((identifier) => carries(contact, identifier));
-}
-
 /** The live contacts of an identity, the oldest first. */
 export function liveContacts(identity: Identity): Contact[] {
   return identity.rows.filter((row) => !row.isDeleted).toSorted(byAge);

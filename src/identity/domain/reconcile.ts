@@ -3,7 +3,6 @@ import { writesOf } from './batch-writes.js';
 import {
   byAge,
   carries,
-  carriesAny,
   liveContacts,
   viewOf,
   type Claim,
@@ -53,9 +52,11 @@ export interface Reconciliation {
  * A newcomer attaches to the contact that holds its strongest known identifier, and a merge joins the holders of two
  * known ones. So the contacts of an identity, deleted ones included, and these edges are always a tree.
  *
- * A sighting may have a date. If it creates a contact, the contact has that date. If it creates none, the oldest contact with
- * one of its identifiers becomes at least as old. So the oldest wins in every order of arrival, and a replay still changes
- * nothing.
+ * A sighting may have a date. If it creates a contact, the contact has that date. If it has no news, but would have had some at its
+ * date, the contact that carries just its identifiers gets that date, or the sighting becomes a contact of that date. So sightings
+ * with different dates lead to the same primary, with the same values in the same order, in every order of arrival, and a replay
+ * still changes nothing. Two things can't hold. A sighting that merges makes no contact: the holders of its identifiers get its date,
+ * with all else that they carry. And where an identity has no room for another contact, one with more identifiers gets the date, or none.
  *
  * Pure: nothing passed in is modified, and neither ids nor the clock are needed (see {@link Writes}).
  *
@@ -167,14 +168,20 @@ function apply(batch: Batch, sighting: Sighting, { holders, news }: Found): Grow
     batch.outcomes.push('created');
     return add(batch, emptyIdentity(batch), null, sighting, news);
   }
-  batch.outcomes.push(holders.length > 1 ? 'merged' : news.length > 0 ? 'linked' : 'unchanged');
   let identity = current(strongest.identity);
   for (let i = 1; i < holders.length; i++) {
     identity = merge(batch, strongest, holders[i]!, sighting);
   }
-  return news.length > 0
-    ? add(batch, identity, strongest.contactId, sighting, news)
-    : backdate(batch, identity, sighting);
+  let isAdded = news.length > 0;
+  if (isAdded) {
+    identity = add(batch, identity, strongest.contactId, sighting, news);
+  } else if (sighting.createdAt !== undefined && holders.length > 1) {
+    identity = dateHolders(batch, identity, sighting, sighting.createdAt);
+  } else if (sighting.createdAt !== undefined) {
+    ({ identity, isAdded } = backdate(batch, identity, strongest.contactId, sighting, sighting.createdAt));
+  }
+  batch.outcomes.push(holders.length > 1 ? 'merged' : isAdded ? 'linked' : 'unchanged');
+  return identity;
 }
 
 /** The known identifiers of a sighting, as one holder for each identity, the strongest first; and the new identifiers. */
@@ -395,19 +402,54 @@ function add(
   return identity;
 }
 
-/** If the oldest contact with one of the identifiers is younger than the sighting, gives it the date of the sighting. */
-function backdate(batch: Batch, identity: Growing, sighting: Sighting): Growing {
-  if (sighting.createdAt === undefined) {
-    return identity;
+/**
+ * Puts a dated sighting without news into its place in time. If one of its identifiers was not known yet at that time, the sighting
+ * brought it then: the contact that carries just its identifiers gets its date, and if there is none, the sighting becomes a contact.
+ */
+function backdate(
+  batch: Batch,
+  identity: Growing,
+  joinedId: number,
+  sighting: Sighting,
+  createdAt: number,
+): { readonly identity: Growing; readonly isAdded: boolean } {
+  const { identifiers } = sighting;
+  const isFirst = identifiers.some((identifier) => holderIn(identity, identifier).createdAt > createdAt);
+  if (!isFirst) {
+    return { identity, isAdded: false };
   }
-  const at = identity.contacts.findIndex((contact) => carriesAny(contact, sighting));
-  const oldest = identity.contacts[at];
-  if (oldest === undefined || oldest.createdAt <= sighting.createdAt) {
-    return identity;
+  const carriesAll = (contact: Contact): boolean => identifiers.every((each) => carries(contact, each));
+  const same = identity.contacts.find(
+    (contact) => contact.identifiers.length === identifiers.length && carriesAll(contact),
+  );
+  if (same === undefined && identity.contacts.length < batch.policy.maxContacts) {
+    return { identity: add(batch, identity, joinedId, sighting, []), isAdded: true };
   }
-  const older = { ...oldest, createdAt: sighting.createdAt };
-  batch.dates.set(older.id, older.createdAt);
-  identity.contacts = identity.contacts.with(at, older);
+  const carrier = same ?? identity.contacts.find(carriesAll);
+  return {
+    identity: carrier === undefined ? identity : dated(batch, identity, carrier, createdAt),
+    isAdded: false,
+  };
+}
+
+/** A dated sighting that merges makes no contact: the holders of its identifiers become as old as it. */
+function dateHolders(batch: Batch, identity: Growing, { identifiers }: Sighting, createdAt: number): Growing {
+  const holders = identifiers.map((identifier) => holderIn(identity, identifier));
+  return [...new Set(holders)]
+    .filter((holder) => holder.createdAt > createdAt)
+    .reduce((older, holder) => dated(batch, older, holder, createdAt), identity);
+}
+
+/** The oldest contact with an identifier that the identity has. */
+function holderIn({ contacts }: Growing, identifier: Identifier): Contact {
+  return contacts.find((each) => carries(each, identifier))!;
+}
+
+/** Gives a contact an earlier date. */
+function dated(batch: Batch, identity: Growing, contact: Contact, createdAt: number): Growing {
+  const older = { ...contact, createdAt };
+  batch.dates.set(older.id, createdAt);
+  identity.contacts = identity.contacts.map((each) => (each === contact ? older : each));
   return reorder(batch, identity, older);
 }
 
