@@ -67,7 +67,9 @@ export class Policy extends Migration {
     // Partial, so that a look-up of an id or a pair can't be planned by them.
     this.addSql('create index review_open_index on review (tenant_id, id) where decision is null');
     this.addSql('create index review_decided_index on review (tenant_id, id) where decision is not null');
-    this.addSql('create index review_other_index on review (tenant_id, other_kind, other_value)');
+    this.addSql(
+      'create index review_other_index on review (tenant_id, other_kind, other_value) where other_value is not null',
+    );
     for (const table of TABLES) {
       this.addSql(`alter table ${table} enable row level security`);
       this.addSql(`alter table ${table} force row level security`);

@@ -37,10 +37,6 @@ export class Erasures extends Migration {
       blocked_until timestamptz(6) not null,
       constraint erased_value_pkey primary key (tenant_id, hash)
     )`);
-    // Partial, so that a look-up of a hash can't be planned by it.
-    this.addSql(
-      `create index erased_value_blocked_index on erased_value (tenant_id, blocked_until) where blocked_until > erased_at`,
-    );
     this.addSql(`create table erasure (
       tenant_id int not null,
       id bigint not null,
@@ -59,6 +55,9 @@ export class Erasures extends Migration {
       constraint erasure_scope_known check (scope in ('identity', 'identifier'))
     )`);
     this.addSql(`create index erasure_running_index on erasure (tenant_id, id) where status = 'running'`);
+    this.addSql(
+      'create index erasure_blocked_index on erasure (tenant_id, id) where blocked_until > created_at',
+    );
     for (const table of ['erased_value', 'erasure']) {
       this.addSql(`alter table ${table} enable row level security`);
       this.addSql(`alter table ${table} force row level security`);

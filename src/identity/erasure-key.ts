@@ -34,6 +34,11 @@ export class ErasureKey {
     return this.sign(JSON.stringify([kind, value]));
   }
 
+  /** A hash that tells the key from others: every tenant that erased something has it among its tombstones. */
+  get ownHash(): string {
+    return this.sign('the key itself');
+  }
+
   /**
    * The keyed hash of any text, as hexadecimal text.
    *

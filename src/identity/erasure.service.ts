@@ -14,6 +14,7 @@ import {
   IdentifierNotFoundError,
 } from './identity.errors.js';
 import { HELD_MICROS } from './store/erasure-queries.js';
+import { PolicyDirectory } from './policy-directory.js';
 import { ErasureRecords, type RecordedErasure } from './store/erasure-records.js';
 
 /** How long one replica looks for what is left before another one may. */
@@ -48,12 +49,15 @@ export interface PlannedErasure {
 export class ErasureService implements BeforeApplicationShutdown {
   private readonly logger = new Logger('Erasures');
   private readonly timers = new Set<NodeJS.Timeout>();
+  /** Called when this process erased something of a tenant. */
+  onErased: (tenantId: number) => void = () => undefined;
 
   constructor(
     private readonly changes: ChangeWriter,
     private readonly writer: DecisionWriter,
     private readonly records: ErasureRecords,
     private readonly key: ErasureKey,
+    private readonly policies: PolicyDirectory,
   ) {}
 
   beforeApplicationShutdown(): void {
@@ -75,6 +79,8 @@ export class ErasureService implements BeforeApplicationShutdown {
       throw new Error('an erasure was not recorded');
     }
     if (made.status === 'running') {
+      this.onErased(call.tenantId);
+      await this.policies.refresh(call.tenantId).catch(() => undefined);
       this.later(call.tenantId, made.id);
     }
     return made;
@@ -191,6 +197,7 @@ export class ErasureService implements BeforeApplicationShutdown {
     const note: ErasureNote = {
       scope,
       hashes: erasing.identifiers.map((each) => this.key.hashOf(each)),
+      keyHash: this.key.ownHash,
       blockedForDays,
     };
     const { writes, contactIds } = erase(erasing, basis, note);

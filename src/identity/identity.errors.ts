@@ -105,6 +105,24 @@ export class BlockedMeanwhileError extends Error {
   override readonly name = 'BlockedMeanwhileError';
 }
 
+/** What was erased was hashed with another key, so nobody can tell what it was. */
+export class ErasureKeyMismatchError extends Error implements ProblemError {
+  override readonly name = 'ErasureKeyMismatchError';
+
+  constructor() {
+    super('ERASURE_KEY is not the key that earlier erasures were made with');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'erasure-key-mismatch',
+      title: 'Another erasure key',
+      status: 503,
+      detail: `${this.message}; nothing was changed. Set it to that key on every replica.`,
+    };
+  }
+}
+
 /** There is no merge with this id. */
 export class MergeNotFoundError extends Error implements ProblemError {
   override readonly name = 'MergeNotFoundError';

@@ -21,6 +21,8 @@ import { IdentityLists } from './store/identity-lists.js';
 import { LookupController } from './api/lookup.controller.js';
 import { ErasuresController } from './api/erasures.controller.js';
 import { RulesController } from './api/rules.controller.js';
+import { ErasureWatch } from './erasure-watch.js';
+import { Tombstones } from './tombstones.js';
 import { ErasureKey } from './erasure-key.js';
 import { ErasureService } from './erasure.service.js';
 import { ErasureRecords } from './store/erasure-records.js';
@@ -66,6 +68,8 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ChangeWriter,
     ChangesService,
     ErasureKey,
+    Tombstones,
+    ErasureWatch,
     ErasureRecords,
     ErasureService,
     BlockingService,

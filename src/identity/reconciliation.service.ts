@@ -15,6 +15,7 @@ import { LARGE_CONTACTS } from './large.js';
 import { PolicyDirectory } from './policy-directory.js';
 import { ReadLanes } from './read-lanes.js';
 import type { PlainSelection } from './store/contact.repository.js';
+import { Tombstones } from './tombstones.js';
 import { IdentityReader } from './store/identity-reader.js';
 
 /** How often a batch waits for other batches of this process before it sets its calls aside. */
@@ -31,6 +32,7 @@ export class ReconciliationService {
     private readonly writer: DecisionWriter,
     private readonly lanes: ReadLanes,
     private readonly policies: PolicyDirectory,
+    private readonly tombstones: Tombstones,
   ) {}
 
   /**
@@ -116,16 +118,16 @@ export class ReconciliationService {
       () => this.writer.prepareAtMost(LARGE_CONTACTS, selection, decide),
       () => this.writer.prepare(selection, decide),
     );
-    const { view } = decision.answers[0]!;
+    const { view, ignored } = decision.answers[0]!;
     if (view === null) {
-      throw new IdentifiersBlockedError(sighting.leftOut ?? []);
+      throw new IdentifiersBlockedError(ignored ?? []);
     }
     return { view, outcome: decision.outcomes[0]! };
   }
 
   /** Decides on sightings in advance, for {@link reconcileAll}. Writes nothing. */
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<Prepared<Reconciliation>> {
-    const admitted = await this.admitAll(tenantId, sightings);
+    const { admitted } = await this.admitAll(tenantId, sightings);
     return this.writer.prepare({ tenantId, sightings: admitted }, (snapshot) =>
       reconcile(snapshot, admitted),
     );
@@ -143,22 +145,29 @@ export class ReconciliationService {
     sightings: readonly Sighting[],
     prepared: Prepared<Reconciliation> | null = null,
   ): Promise<readonly { readonly outcome: Outcome; readonly ignored: readonly Ignored[] }[]> {
-    const admitted = await this.admitAll(tenantId, sightings);
+    const { admitted, isErased } = await this.admitAll(tenantId, sightings);
     const { decision } = await this.writer.write(
       { tenantId, sightings: admitted },
       (snapshot) => reconcile(snapshot, admitted),
-      { prepared },
+      // It may have been prepared before something was erased.
+      { prepared: isErased ? null : prepared },
     );
     const { outcomes, answers } = decision;
     return outcomes.map((outcome, i) => ({
       outcome,
-      ignored: answers[i]!.view?.ignored ?? admitted[i]!.leftOut ?? [],
+      ignored: answers[i]!.view?.ignored ?? answers[i]!.ignored ?? [],
     }));
   }
 
-  private async admitAll(tenantId: number, sightings: readonly Sighting[]): Promise<Sighting[]> {
+  /** Records without what is blocked or erased, and whether something of them was erased. */
+  private async admitAll(
+    tenantId: number,
+    sightings: readonly Sighting[],
+  ): Promise<{ readonly admitted: readonly Sighting[]; readonly isErased: boolean }> {
     const policy = await this.policies.of(tenantId);
-    return sightings.map((sighting) => admit(policy, sighting));
+    const allowed = sightings.map((sighting) => admit(policy, sighting));
+    const admitted = await this.tombstones.admitAll(tenantId, allowed);
+    return { admitted, isErased: admitted.some((sighting, i) => sighting !== allowed[i]) };
   }
 
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */

@@ -65,6 +65,11 @@ export class SizeRankings {
     return kept.ranking;
   }
 
+  /** Forgets the ranking of a tenant. */
+  drop(tenantId: number): void {
+    this.kept.delete(tenantId);
+  }
+
   /** Those who ask at the same time share one count. */
   private countOnce(tenantId: number): Promise<readonly Ranked[]> {
     const running =

@@ -17,12 +17,14 @@ const READS_BEHIND: Readonly<Record<string, string>> = {
   do_not_link_of: 'value = v.value',
   do_not_link_of_after: 'value = v.value',
   do_not_link_of_erased: 'value = v.value',
+  review_of_erased: 'value = v.value',
   erasure_past_with: 'ROW(contact_id, until) >',
 };
 /** A whole table is what it is for, or all that a tenant has in it. */
 const READS_ALL = new Set([
   'rate_limit_sweep',
   'backfill_tenants',
+  'erasure_tenants',
   'identifier_kind_load',
   'blocked_value_load',
 ]);

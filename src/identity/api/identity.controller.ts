@@ -70,9 +70,10 @@ export class IdentityController {
     @IsDryRun() isDryRun: boolean,
     @Body() body: unknown,
   ): Promise<IdentityResponse | IdentifyDryRunResponse | StreamableFile> {
+    const receivedAt = performance.now();
     const known = this.policies.of(tenantId);
     const policy = known instanceof Promise ? await known : known;
-    const sighting = admit(policy, readSighting(body, this.settings));
+    const sighting = admit(policy, { ...readSighting(body, this.settings), receivedAt });
     if (sighting.identifiers.length === 0) {
       throw new IdentifiersBlockedError(sighting.leftOut ?? []);
     }

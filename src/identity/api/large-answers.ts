@@ -68,6 +68,18 @@ export class LargeAnswers {
     return this.places.waiting;
   }
 
+  /** The tenants that the JSON of something is kept of. */
+  tenantIds(): Set<number> {
+    return new Set([...this.kept.keys()].map((key) => Number(key.split(':')[0])));
+  }
+
+  /** Forgets the JSON that is kept of a tenant. */
+  drop(tenantId: number): void {
+    for (const key of [...this.kept.keys()].filter((each) => each.startsWith(`${tenantId}:`))) {
+      this.kept.delete(key);
+    }
+  }
+
   /**
    * The body of an answer; a stream if the identity is large.
    *

@@ -43,15 +43,15 @@ export class DecidedCalls<C extends Call> implements Decision {
 
   /** Answers the calls whose answer is already true, because it rests only on stored rows. */
   answerKnown(): void {
-    this.calls.forEach((call, i) => this.answers[i]!.awaitsWrite || answer(call, this.answers[i]!.view));
+    this.calls.forEach((call, i) => this.answers[i]!.awaitsWrite || answer(call, this.answers[i]!));
   }
 
   /** Answers all calls, once the decision is written. */
   answerAll({ freshIds, reviewIds }: Drawn): void {
     this.calls.forEach((call, i) => {
       if (!call.isEnded) {
-        const { view } = this.answers[i]!;
-        answer(call, view && withRealIds(view, freshIds, reviewIds));
+        const { view, ignored } = this.answers[i]!;
+        answer(call, { view: view && withRealIds(view, freshIds, reviewIds), ignored });
       }
     });
   }
@@ -84,10 +84,12 @@ export class DecidedCalls<C extends Call> implements Decision {
   }
 }
 
-/** @param view null: none of the identifiers may be used */
-function answer(call: Call, view: IdentityView | null): void {
+function answer(
+  call: Call,
+  { view, ignored }: { readonly view: IdentityView | null; readonly ignored?: Answer['ignored'] | undefined },
+): void {
   if (view === null) {
-    call.fail(new IdentifiersBlockedError(call.sighting.leftOut ?? []));
+    call.fail(new IdentifiersBlockedError(ignored ?? []));
   } else {
     call.answer(view);
   }

@@ -17,6 +17,11 @@ export interface Sighting {
   readonly identifiers: readonly Identifier[];
   /** When it took place, in µs since 1970, for imported sightings; absent: now. */
   readonly createdAt?: number;
+  /**
+   * When the call for it arrived, in ms by any clock that {@link PendingErasure.seenAt} is told by too; absent: it is no call, but a
+   * record of the past.
+   */
+  readonly receivedAt?: number;
   /** What was left out of it before it was decided on; absent: nothing. */
   readonly leftOut?: readonly Ignored[];
 }
@@ -45,6 +50,16 @@ export interface Identity {
 export interface Held extends Identifier {
   /** Null: it is reserved, nobody has it. */
   readonly contactId: number | null;
+}
+
+/** An identifier that was erased and is still reserved, so that what was under way does not bring it back. */
+export interface PendingErasure extends Identifier {
+  /** In µs since 1970. */
+  readonly erasedAt: number;
+  /** Whether calls that arrived later are refused too. */
+  readonly isBlocked: boolean;
+  /** The same moment by the clock of {@link Sighting.receivedAt}, or a little later. */
+  readonly seenAt: number;
 }
 
 /** What the database holds of some identifiers at one moment. */

@@ -11,6 +11,13 @@ export interface Policy {
   readonly kinds: Kinds;
   /** Values that link nobody. */
   readonly blocked: Blocklist;
+  /** Values that were erased and that live calls must not bring back yet; absent: none. */
+  readonly erased?: ErasedValues;
+}
+
+/** Values that were erased. Only whoever has the key of their hashes can tell which. */
+export interface ErasedValues {
+  isBlocked(identifier: Identifier): boolean;
 }
 
 /** A placeholder must not grow without end, and a large identity must not slow down the others. */
@@ -27,15 +34,44 @@ export const DEFAULT_POLICY: Policy = {
  * The sighting without its blocked identifiers, which are listed in `leftOut`. The result may have no identifiers: then nothing of
  * it may be used.
  */
-export function admit({ blocked }: Policy, sighting: Sighting): Sighting {
-  const isAllowed = (identifier: Identifier): boolean => !blocked.isBlocked(identifier);
-  if (sighting.identifiers.every(isAllowed)) {
+export function admit({ blocked, erased }: Policy, sighting: Sighting): Sighting {
+  return leaveOut(
+    sighting,
+    (identifier) => blocked.isBlocked(identifier) || erased?.isBlocked(identifier) === true,
+  );
+}
+
+/**
+ * A record of the past without what was erased since. Without a date, nobody knows when it was: it is refused for good, as if it
+ * were from before. One with a date is refused if it took place before the erasure, or while calls were refused.
+ *
+ * @param refusedUntil until when an identifier is refused, in µs since 1970; undefined: it was not erased
+ */
+export function admitRecord(
+  sighting: Sighting,
+  refusedUntil: (identifier: Identifier) => number | undefined,
+): Sighting {
+  const { createdAt } = sighting;
+  return leaveOut(sighting, (identifier) => {
+    const until = refusedUntil(identifier);
+    return until !== undefined && (createdAt === undefined || createdAt <= until);
+  });
+}
+
+/** The sighting without some identifiers, which are added to `leftOut`. */
+export function leaveOut(sighting: Sighting, isLeftOut: (identifier: Identifier) => boolean): Sighting {
+  const { identifiers } = sighting;
+  if (!identifiers.some(isLeftOut)) {
     return sighting;
   }
-  const leftOut = sighting.identifiers
-    .filter((identifier) => !isAllowed(identifier))
+  const leftOut = identifiers
+    .filter((identifier) => isLeftOut(identifier))
     .map(({ kind }): Ignored => ({ kind, reason: 'blocked' }));
-  return { ...sighting, identifiers: sighting.identifiers.filter(isAllowed), leftOut };
+  return {
+    ...sighting,
+    identifiers: identifiers.filter((identifier) => !isLeftOut(identifier)),
+    leftOut: [...(sighting.leftOut ?? []), ...leftOut],
+  };
 }
 
 /** How large an identity is. */

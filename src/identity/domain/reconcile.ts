@@ -10,6 +10,7 @@ import {
   type Identifier,
   type Identity,
   type Ignored,
+  type PendingErasure,
   type IdentityView,
   type Sighting,
   type Snapshot,
@@ -17,7 +18,7 @@ import {
 import { factsOf, isWide, ruledOf } from './facts.js';
 import { GrowingView } from './growing-view.js';
 import { IdentifierMap } from './identifier-map.js';
-import { exceededLimit, type Size } from './policy.js';
+import { exceededLimit, leaveOut, type Size } from './policy.js';
 import { keyOf, type Pair, type ReviewReason } from './reviews.js';
 import { isSame, otherOf, type Rule } from './rules.js';
 import type { Writes } from './writes.js';
@@ -26,6 +27,8 @@ import type { Writes } from './writes.js';
 export interface Answer {
   /** May be a copy each time. Null: none of the identifiers may be used, so nobody is shown. */
   readonly view: IdentityView | null;
+  /** If there is no view: what was left out. */
+  readonly ignored?: readonly Ignored[];
   /** Whether the view shows something that this batch still has to write; if not, it is already true. */
   readonly awaitsWrite: boolean;
 }
@@ -125,11 +128,12 @@ function startIdentity(stored: Identity): Growing {
 }
 
 /** Applies one sighting, without the identifiers that must be left out, and returns the answer to its caller. */
-function take(batch: Batch, sighting: Sighting): Answer {
+function take(batch: Batch, given: Sighting): Answer {
+  const sighting = batch.reserved.isEmpty ? given : withoutErased(batch, given);
   const { identifiers, leftOut = [] } = sighting;
   if (identifiers.length === 0) {
     batch.outcomes.push('blocked');
-    return { view: null, awaitsWrite: false };
+    return { view: null, ignored: leftOut, awaitsWrite: false };
   }
   const withheld: Withheld[] = [];
   let taken = sighting;
@@ -144,6 +148,28 @@ function take(batch: Batch, sighting: Sighting): Answer {
   const identity = apply(batch, taken, found);
   const ignored = withheld.map((each) => ignore(batch, taken.identifiers[0]!, each));
   return answerTo(identity, [...leftOut, ...ignored]);
+}
+
+/** The sighting without what was erased after it was seen, because it was under way or is a record of the past, or is blocked. */
+function withoutErased(batch: Batch, sighting: Sighting): Sighting {
+  const isErased = (identifier: Identifier): boolean => {
+    if (!batch.reserved.has(identifier)) {
+      return false;
+    }
+    rulesOf(batch, identifier);
+    const erasure = batch.rules.erasureOf(identifier);
+    return erasure !== null && isRefused(sighting, erasure);
+  };
+  return leaveOut(sighting, isErased);
+}
+
+function isRefused(
+  { createdAt, receivedAt }: Sighting,
+  { erasedAt, isBlocked, seenAt }: PendingErasure,
+): boolean {
+  const isFromBefore =
+    receivedAt === undefined ? createdAt === undefined || createdAt <= erasedAt : receivedAt <= seenAt;
+  return isBlocked || isFromBefore;
 }
 
 /** An identifier that is left out, because with it policy would not accept the sighting. */

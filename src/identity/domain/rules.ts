@@ -1,4 +1,10 @@
-import { liveContacts, type Identifier, type Identity, type Snapshot } from './contact.js';
+import {
+  liveContacts,
+  type Identifier,
+  type Identity,
+  type PendingErasure,
+  type Snapshot,
+} from './contact.js';
 import { factsOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
 import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
@@ -22,10 +28,12 @@ export class KnownRules {
   /**
    * @param askedFor the identifiers whose rules were read
    * @param rules all rules about one of them
+   * @param erasures those of them that are reserved by an erasure
    */
   constructor(
     readonly askedFor: readonly Identifier[] = [],
     readonly rules: readonly Rule[] = [],
+    readonly erasures: readonly PendingErasure[] = [],
   ) {
     askedFor.forEach((identifier) => this.byIdentifier.set(identifier, []));
     for (const rule of rules) {
@@ -39,9 +47,18 @@ export class KnownRules {
   }
 
   /** These and more. */
-  with({ askedFor, rules }: KnownRules): KnownRules {
+  with({ askedFor, rules, erasures }: KnownRules): KnownRules {
     const known = new Map([...this.rules, ...rules].map((rule) => [rule.id, rule]));
-    return new KnownRules([...this.askedFor, ...askedFor], [...known.values()]);
+    return new KnownRules(
+      [...this.askedFor, ...askedFor],
+      [...known.values()],
+      [...this.erasures, ...erasures],
+    );
+  }
+
+  /** The erasure that reserves an identifier; null: none does. */
+  erasureOf(identifier: Identifier): PendingErasure | null {
+    return this.erasures.find((each) => isSame(each, identifier)) ?? null;
   }
 }
 

@@ -77,6 +77,8 @@ export interface ErasureNote {
   readonly scope: ErasureScope;
   /** The keyed hashes of the identifiers, as hexadecimal text. */
   readonly hashes: readonly string[];
+  /** Tells the key of the hashes from others. */
+  readonly keyHash: string;
   /** How long live calls with one of them are refused. */
   readonly blockedForDays: number;
 }

@@ -19,6 +19,7 @@ import type {
   Held,
   Identifier,
   Identity,
+  PendingErasure,
   Sighting,
   Snapshot,
 } from '../domain/contact.js';
@@ -30,6 +31,7 @@ import { asksForMore, realId, type TouchedRow, type Writes } from '../domain/wri
 import type { Contact } from './entities/contact.js';
 import { loadEvidenceAtMost, pastOf } from './evidence-rows.js';
 import { lastOf, removeErased } from './erasure-queries.js';
+import { PENDING_ERASURES } from './erasure.statements.js';
 import { inSteps, partsOf } from './large-writes.js';
 import {
   blockQueries,
@@ -47,7 +49,14 @@ import {
   writeQueries,
   type Drawn,
 } from './write-queries.js';
-import { distinctKeyColumns, heldOf, identifiersOf, pairOf, ruleOf } from './identifier-columns.js';
+import {
+  distinctKeyColumns,
+  heldOf,
+  keyColumns,
+  identifiersOf,
+  pairOf,
+  ruleOf,
+} from './identifier-columns.js';
 
 /**
  * The identities to read: those that share an identifier with the sightings, those of live contacts, or those of any contacts
@@ -525,7 +534,12 @@ function contactOf(kinds: Kinds, row: Row): ContactRow {
 /** Reads what a decision asks for, in the order that {@link extended} expects. */
 function queriesForMore(kinds: Kinds, tenantId: number, { unknownRules, unknownReviews }: Writes): Query[] {
   return [
-    ...(unknownRules.length > 0 ? [rulesQuery(kinds, tenantId, unknownRules)] : []),
+    ...(unknownRules.length > 0
+      ? [
+          rulesQuery(kinds, tenantId, unknownRules),
+          [PENDING_ERASURES, tenantId, ...keyColumns(kinds, unknownRules)] as const,
+        ]
+      : []),
     ...(unknownReviews.length > 0 ? [reviewsQuery(kinds, tenantId, unknownReviews)] : []),
   ];
 }
@@ -536,7 +550,7 @@ function extended(
   { unknownRules, unknownReviews }: Writes,
   found: readonly (readonly Row[])[],
 ): Snapshot {
-  const rules = unknownRules.length > 0 ? rulesIn(kinds, unknownRules, found[0]!) : null;
+  const rules = unknownRules.length > 0 ? rulesIn(kinds, unknownRules, found[0]!, found[1]) : null;
   const reviews = unknownReviews.length > 0 ? reviewsIn(kinds, unknownReviews, found.at(-1)!) : null;
   return {
     ...snapshot,
@@ -545,9 +559,25 @@ function extended(
   };
 }
 
-function rulesIn(kinds: Kinds, askedFor: readonly Identifier[], rows: readonly Row[]): KnownRules {
+function rulesIn(
+  kinds: Kinds,
+  askedFor: readonly Identifier[],
+  rows: readonly Row[],
+  erasures: readonly Row[] = [],
+): KnownRules {
   const rules = new Map(rows.map((row) => [Number(row.rule_id), ruleOf(kinds, row)]));
-  return new KnownRules(askedFor, [...rules.values()]);
+  return new KnownRules(askedFor, [...rules.values()], pendingOf(kinds, erasures));
+}
+
+function pendingOf(kinds: Kinds, rows: readonly Row[]): PendingErasure[] {
+  const now = performance.now();
+  return rows.map((row) => ({
+    kind: kinds.numbered(Number(row.kind)).name,
+    value: row.value as string,
+    erasedAt: Number(row.erased_at),
+    isBlocked: row.is_blocked as boolean,
+    seenAt: now - Number(row.ago) / 1_000,
+  }));
 }
 
 function reviewsIn(kinds: Kinds, askedFor: readonly Pair[], rows: readonly Row[]): KnownReviews {

@@ -60,9 +60,18 @@ export async function removeErased(
   if (kept.length > 0 && results.slice(-kept.length).flat().length < keptReservations.length) {
     return false;
   }
+  const [reviews = []] = await transaction.send([
+    sql.REVIEWS_OF_ERASED,
+    tenantId,
+    ...keyColumns(kinds, identifiers),
+  ]);
+  if (reviews.length > 0) {
+    await transaction.send([sql.REMOVE_REVIEWS, tenantId, reviews.map(({ id }) => Number(id))]);
+  }
   const ruleChangeIds = await removeRules(transaction, kinds, tenantId, identifiers);
   if (typeof parts.record !== 'number') {
-    const { hashes, blockedForDays } = parts.record;
+    const { hashes, keyHash, blockedForDays } = parts.record;
+    await leaveTombstones(transaction, tenantId, [keyHash], now, now);
     await leaveTombstones(transaction, tenantId, hashes, now, now + blockedForDays * DAY_MICROS);
   }
   const named = [...parts.removedIds, ...parts.strippedIds];

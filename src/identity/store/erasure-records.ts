@@ -1,5 +1,7 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
+import { DEFAULT_TENANT_ID } from '../../access/entities/tenant.js';
+import { Settings } from '../../config/settings.js';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Statement } from '../../database/session/sql-session.js';
 import type { Held, Identifier } from '../domain/contact.js';
@@ -41,7 +43,10 @@ export interface Traces {
 export class ErasureRecords {
   private session: Promise<SqlSession> | null = null;
 
-  constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
+  constructor(
+    @InjectRepository(Contact) private readonly contacts: ContactRepository,
+    private readonly settings: Settings,
+  ) {}
 
   /** An erasure; null if there is none with this id. */
   async find(tenantId: number, id: number): Promise<RecordedErasure | null> {
@@ -57,6 +62,26 @@ export class ErasureRecords {
           createdAt: Number(row.created_at),
           doneAt: row.done_at === null ? null : Number(row.done_at),
         };
+  }
+
+  /** Whether a tenant has erased anything. */
+  async hasAny(tenantId: number): Promise<boolean> {
+    return (await this.query(tenantId, [sql.ANY_ERASURE, tenantId])).length > 0;
+  }
+
+  /** By hash, of those that are tombstones: until when they are blocked, in µs since 1970; when they were erased at least. */
+  async tombstonesOf(tenantId: number, hashes: readonly string[]): Promise<Map<string, number>> {
+    const rows = await this.query(tenantId, [sql.TOMBSTONES_OF, tenantId, hashes]);
+    return new Map(rows.map((row) => [row.hash as string, Number(row.blocked_until)]));
+  }
+
+  /** The tenants that the connections may work for. */
+  async tenantIds(): Promise<number[]> {
+    if (this.settings.authMode === 'none') {
+      return [DEFAULT_TENANT_ID];
+    }
+    const session = await this.open();
+    return (await session.query([sql.ALL_TENANTS], null)).map(({ id }) => Number(id));
   }
 
   /** The erasures of a tenant that are not done. */

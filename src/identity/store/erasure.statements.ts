@@ -84,6 +84,23 @@ export const RULES_OF_ERASED: Statement = {
       order by other_kind, other_value offset 0) d`,
 };
 
+/** $2 kinds, $3 values → the reviews that are about one of these identifiers. */
+export const REVIEWS_OF_ERASED: Statement = {
+  name: 'review_of_erased',
+  text: `select r.id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+      select id from review where tenant_id = $1 and kind = v.kind and value = v.value
+      order by other_kind, other_value offset 0) r
+    union
+    select r.id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+      select id from review where tenant_id = $1 and other_kind = v.kind and other_value = v.value offset 0) r`,
+};
+
+/** $2 reviews */
+export const REMOVE_REVIEWS: Statement = {
+  name: 'review_remove',
+  text: 'delete from review where tenant_id = $1 and id = any($2::bigint[])',
+};
+
 /** $2 kind, $3 values → waits until nobody makes a rule about those that nobody has, and lets nobody begin. */
 export const HOLD_RESERVED: Statement = {
   name: 'identifier_hold_reserved',
@@ -147,7 +164,10 @@ export const FIND_ERASURE: Statement = {
   text: `select ${TOLD} from erasure where tenant_id = $1 and id = $2`,
 };
 
-/** The erasures of a tenant that are not done. */
+/** → the tenants. */
+export const ALL_TENANTS: Statement = { name: 'erasure_tenants', text: 'select id from tenant order by id' };
+
+/** → the erasures of a tenant that are not done. */
 export const RUNNING_ERASURES: Statement = {
   name: 'erasure_running',
   text: `select id from erasure where tenant_id = $1 and id > 0 and status = 'running' order by id`,
@@ -159,6 +179,42 @@ export const TAKE_UP: Statement = {
   text: `update erasure set due_at = clock_timestamp() + $3::int * interval '1 millisecond'
     where tenant_id = $1 and id = $2 and status = 'running' and due_at <= clock_timestamp()
     returning ${micros('created_at')} as created_at`,
+};
+
+/**
+ * $2 kinds, $3 values → those that an erasure reserves, with when that was in µs since 1970, how many µs ago, and whether calls are
+ * refused.
+ */
+export const PENDING_ERASURES: Statement = {
+  name: 'identifier_pending_erasures',
+  text: `select v.kind, v.value, e.* from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+      select erasure_id from identifier
+      where tenant_id = $1 and kind = v.kind and value = v.value and contact_id is null limit 1) i
+    cross join lateral (
+      select ${micros('created_at')} as erased_at, blocked_until > clock_timestamp() as is_blocked,
+        (extract(epoch from clock_timestamp() - created_at) * 1000000)::bigint as ago
+      from erasure where tenant_id = $1 and id = i.erasure_id limit 1) e`,
+};
+
+/** → a row if the tenant has erased anything. */
+export const ANY_ERASURE: Statement = {
+  name: 'erasure_any',
+  text: 'select id from erasure where tenant_id = $1 and id > 0 limit 1',
+};
+
+/** $2 hashes as hexadecimal text → those that are tombstones, with until when they are blocked. */
+export const TOMBSTONES_OF: Statement = {
+  name: 'erased_value_of',
+  text: `select u.hash, e.* from unnest($2::text[]) u(hash) cross join lateral (
+      select ${micros('blocked_until')} as blocked_until from erased_value
+      where tenant_id = $1 and hash = decode(u.hash, 'hex') limit 1) e`,
+};
+
+/** → the hashes that live calls are refused by, and until when. */
+export const BLOCKED_HASHES: Statement = {
+  name: 'erasure_blocked',
+  text: `select array(select encode(h, 'hex') from unnest(hashes) h) as hashes, ${micros('blocked_until')} as blocked_until
+    from erasure where tenant_id = $1 and id > 0 and blocked_until > created_at and blocked_until > now()`,
 };
 
 /** $2 erasure → the identifiers that it reserved. */

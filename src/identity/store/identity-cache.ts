@@ -52,6 +52,20 @@ export class IdentityCache {
       .map(({ identity }) => identity);
   }
 
+  /** The tenants that something is kept of. */
+  tenantIds(): Set<number> {
+    return new Set([...this.entries.values()].map(({ tenantId }) => tenantId));
+  }
+
+  /** Forgets all that is kept of a tenant. */
+  drop(tenantId: number): void {
+    for (const [key, entry] of [...this.entries.entries()]) {
+      if (entry.tenantId === tenantId) {
+        this.entries.delete(key);
+      }
+    }
+  }
+
   /** Whether an identity is large enough to be kept. */
   takes({ rows }: Identity): boolean {
     return this.maxBytes > 0 && rows.length >= this.minContacts;

@@ -51,6 +51,16 @@ export class IdentityReader {
     return this.cache.candidates(tenantId, [sighting]).some(({ rows }) => rows.length >= LARGE_CONTACTS);
   }
 
+  /** The tenants that identities are kept of. */
+  tenantIds(): Set<number> {
+    return this.cache.tenantIds();
+  }
+
+  /** Forgets the identities of a tenant. */
+  drop(tenantId: number): void {
+    this.cache.drop(tenantId);
+  }
+
   /** Keeps those that are large; but none that were read with their evidence, since these may have no live contacts. */
   keep(selection: Selection, identities: readonly Identity[]): void {
     if (!('evidenceOf' in selection)) {

@@ -1,12 +1,15 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
 import type { Row, SqlSession } from '../../database/session/sql-session.js';
 import { Blocklist } from '../domain/blocklist.js';
 import { Kinds, STANDARD_KINDS, type IdentifierKind, type Normaliser } from '../domain/kinds.js';
 import { DEFAULT_MAX_CONTACTS, type Policy } from '../domain/policy.js';
+import { BlockedHashes } from '../blocked-hashes.js';
+import { ErasureKey } from '../erasure-key.js';
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
+import { BLOCKED_HASHES } from './erasure.statements.js';
 import * as sql from './policy.statements.js';
 
 /** The policy of a tenant as it is stored. */
@@ -21,7 +24,12 @@ export interface StoredPolicy {
 export class PolicyRecords {
   private session: Promise<SqlSession> | null = null;
 
-  constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
+  private readonly logger = new Logger('Policy');
+
+  constructor(
+    @InjectRepository(Contact) private readonly contacts: ContactRepository,
+    private readonly key: ErasureKey,
+  ) {}
 
   /**
    * The policy of a tenant.
@@ -32,19 +40,48 @@ export class PolicyRecords {
     const session = await this.open();
     const [row] = await session.query([sql.LOAD_POLICY, tenantId], tenantId);
     const generation = Number(row?.generation ?? 0);
+    const erased = await this.erasedOf(session, tenantId);
     if (known?.generation === generation) {
-      return known;
+      return withErased(known, erased);
     }
     // What was written after the generation was read is read again, with the next generation.
     const kinds = await session.query([sql.LOAD_KINDS, tenantId], tenantId);
     const blocked = await session.query([sql.LOAD_BLOCKED, tenantId], tenantId);
-    return { generation, policy: policyOf(row, kinds, blocked) };
+    return withErased({ generation, policy: policyOf(row, kinds, blocked) }, erased);
+  }
+
+  /** What live calls must not bring back yet; undefined: nothing, or nobody can tell because there is no key. */
+  private async erasedOf(session: SqlSession, tenantId: number): Promise<BlockedHashes | undefined> {
+    const rows = await session.query([BLOCKED_HASHES, tenantId], tenantId);
+    if (rows.length > 0 && !this.key.isConfigured) {
+      this.logger.warn('Erased identifiers are blocked, but ERASURE_KEY is not set: calls bring them back');
+      return undefined;
+    }
+    return rows.length === 0 ? undefined : new BlockedHashes(this.key, untilsOf(rows));
   }
 
   private open(): Promise<SqlSession> {
     this.session ??= openSession(this.contacts.getEntityManager());
     return this.session;
   }
+}
+
+/** By hash, the latest time until when it is blocked. */
+function untilsOf(rows: readonly Row[]): Map<string, number> {
+  const untils = new Map<string, number>();
+  for (const row of rows) {
+    const until = Number(row.blocked_until);
+    (row.hashes as string[]).forEach((hash) => untils.set(hash, Math.max(until, untils.get(hash) ?? 0)));
+  }
+  return untils;
+}
+
+/** The same object if nothing has changed. */
+function withErased(stored: StoredPolicy, erased: BlockedHashes | undefined): StoredPolicy {
+  const { erased: before, ...policy } = stored.policy;
+  return before === undefined && erased === undefined
+    ? stored
+    : { ...stored, policy: erased === undefined ? policy : { ...policy, erased } };
 }
 
 function policyOf(row: Row | undefined, kindRows: readonly Row[], blockedRows: readonly Row[]): Policy {

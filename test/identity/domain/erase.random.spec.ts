@@ -18,7 +18,7 @@ type Operation =
   | { readonly do: 'identify'; readonly batch: readonly Sighting[] }
   | { readonly do: 'delete' | 'merge' | 'undo' | 'rule' | 'split' | 'erase-identity' | 'erase-identifier' };
 
-const NOTE: ErasureNote = { scope: 'identity', hashes: [], blockedForDays: 0 };
+const NOTE: ErasureNote = { scope: 'identity', hashes: [], keyHash: '', blockedForDays: 0 };
 
 const someOperations: fc.Arbitrary<Operation[]> = fc.array(
   fc.oneof(

@@ -11,13 +11,6 @@ const ErasedValueSchema = defineEntity({
     erasedAt: p.datetime(6).columnType('timestamptz'),
     blockedUntil: p.datetime(6).columnType('timestamptz'),
   },
-  indexes: [
-    {
-      name: 'erased_value_blocked_index',
-      properties: ['tenantId', 'blockedUntil'],
-      where: 'blocked_until > erased_at',
-    },
-  ],
 });
 
 /**

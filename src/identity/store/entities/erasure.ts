@@ -19,7 +19,10 @@ const ErasureSchema = defineEntity({
     createdAt: p.datetime(6).columnType('timestamptz'),
     doneAt: p.datetime(6).columnType('timestamptz').strictNullable(),
   },
-  indexes: [{ name: 'erasure_running_index', properties: ['tenantId', 'id'], where: "status = 'running'" }],
+  indexes: [
+    { name: 'erasure_blocked_index', properties: ['tenantId', 'id'], where: 'blocked_until > created_at' },
+    { name: 'erasure_running_index', properties: ['tenantId', 'id'], where: "status = 'running'" },
+  ],
   checks: [
     { name: 'erasure_status_known', expression: "status in ('running', 'done')" },
     { name: 'erasure_scope_known', expression: "scope in ('identity', 'identifier')" },
