@@ -4,7 +4,7 @@ import { FILE_FORMATS, formatOf, TransferError, type FileFormat } from '../trans
 import { DATE_FORMATS, type DateFormat } from '../transfer/import/parse-date.js';
 import { ENCODINGS, type Encoding } from '../transfer/import/records/input.js';
 import type { ImportOptions } from '../transfer/import/run-import.js';
-import { summaryJson, summaryText } from '../transfer/import/summary.js';
+import { summaryJson, summaryText, type ImportResult } from '../transfer/import/summary.js';
 import { readWholeNumber } from './arguments.js';
 import { print, printError } from './output.js';
 
@@ -101,7 +101,7 @@ async function run(path: string, flags: ImportFlags): Promise<void> {
   const result = await runImport(loadSettings(), options);
   print(flags.json ? summaryJson(result) : summaryText(result));
   if (!result.isComplete) {
-    printError(howToResume(path, result.isDryRun));
+    printError(howToResume(result));
   }
   process.exitCode = result.isComplete ? (result.tally.rejected > 0 ? 1 : 0) : 2;
 }
@@ -173,11 +173,11 @@ function readTimeZone(text: string): string {
   }
 }
 
-function howToResume(path: string, isDryRun: boolean): string {
+function howToResume({ isDryRun, isResumable }: ImportResult): string {
   if (isDryRun) {
     return 'Nothing was written.\n';
   }
-  return path === '-'
-    ? 'To continue, send the whole input again: rows that are in the database already are not written twice.\n'
-    : 'To continue from here, run the same command again.\n';
+  return isResumable
+    ? 'To continue from here, run the same command again.\n'
+    : 'To continue, send the whole input again: rows that are in the database already are not written twice.\n';
 }

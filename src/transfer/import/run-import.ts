@@ -12,7 +12,7 @@ import { Importer } from './importer.js';
 import { createJudge, type Judge } from './judge.js';
 import { DateParser, type DateStyle } from './parse-date.js';
 import { showProgress, type Screen } from './progress.js';
-import { openInput, type Encoding, type Input } from './records/input.js';
+import { isStandardInput, openInput, type Encoding, type Input } from './records/input.js';
 import { RejectedFile } from './rejected-file.js';
 import { passingTroubleOf, retry } from './retry.js';
 import { RowReader } from './row-reader.js';
@@ -123,6 +123,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     tally,
     isDryRun,
     isComplete,
+    isResumable: checkpoint !== null,
     isResumed: saved !== null,
     seconds,
   };
@@ -130,7 +131,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
 
 /** Next to a file; the rejected rows of a pipe or the standard input go to the working folder. */
 export function defaultRejectedPath(path: string, { file }: Input): string {
-  const name = path === '-' ? 'stdin' : file === null ? basename(path) : path;
+  const name = isStandardInput(path) ? 'stdin' : file === null ? basename(path) : path;
   return `${name}.rejected.csv`;
 }
 

@@ -40,6 +40,8 @@ export interface ImportResult {
   readonly isDryRun: boolean;
   /** Whether every row was imported or rejected; false: the import was stopped before the end */
   readonly isComplete: boolean;
+  /** Whether the same command continues it where it was stopped; false: its input can't be read again */
+  readonly isResumable: boolean;
   readonly isResumed: boolean;
   /** Duration of this run */
   readonly seconds: number;

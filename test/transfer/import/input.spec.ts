@@ -1,13 +1,14 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { mkdtemp, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command } from '../../support/command.js';
+import { CHILD_ENV } from '../../support/child-env.js';
+import { Command, command } from '../../support/command.js';
 import { useDatabase } from '../../support/hooks.js';
 import { importFile, importText, tally } from './import-text.js';
 
@@ -52,6 +53,38 @@ test('a pipe given as a path is read once, from its first byte, and its rejected
   ]);
   expect(result.tally).toEqual(tally({ created: 6000 }));
   expect(result.rejectedPath).toBe('people.rejected.csv');
+});
+
+test('process substitution of a shell and /dev/stdin are read once, from their first byte', async () => {
+  const path = join(folder, 'substituted.csv');
+  const rows = Array.from({ length: 6000 }, (_, i) => `shell${i}@hillvalley.edu,${'x'.repeat(20)}`);
+  await writeFile(path, `email,note\n${rows.join('\n')}\nnobody,\n`);
+  const program = `"${process.execPath}" "${resolve('dist/src/cli/main.js')}" import`;
+  const flags = '--format csv --dry-run --quiet --json';
+  const env = { ...CHILD_ENV, DATABASE_URL: database.url };
+  for (const source of [`<(cat "${path}")`, `/dev/stdin < "${path}"`, `/dev/fd/3 3< "${path}"`]) {
+    const { status, stdout } = spawnSync('bash', ['-c', `${program} ${source} ${flags}`], {
+      cwd: folder,
+      env,
+    });
+    const result = JSON.parse(String(stdout)) as Record<string, unknown>;
+    expect({ source, status, ...result }).toMatchObject({ status: 1, created: 6000, rejected: 1 });
+    expect(result.rejectedFile).toMatch(/^(?:\d+|stdin)\./);
+  }
+  // the standard input of a child process is a socket
+  const args = ['import', '/dev/stdin', '--format', 'csv', '--dry-run', '--json'];
+  const { stdout } = await command(args, { DATABASE_URL: database.url }, `email,note\n${rows.join('\n')}\n`);
+  expect(JSON.parse(stdout)).toMatchObject({ created: 6000 });
+});
+
+test.each([
+  ['before it is opened', 'early', () => AbortSignal.abort()],
+  ['while nobody has it open for writing', 'lonely', () => AbortSignal.timeout(200)],
+])('an import of a pipe that is stopped %s ends', async (_, name, signal) => {
+  const path = pipe(name);
+  const stop = signal();
+  const importing = importFile({ DATABASE_URL: database.url }, path, { stop });
+  await expect(importing).rejects.toThrow('The import was stopped.');
 });
 
 test('SIGTERM ends the wait for a pipe to which nothing is written', async () => {

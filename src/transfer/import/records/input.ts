@@ -14,6 +14,11 @@ const CHUNK_BYTES = 256 * 1024;
 /** First bytes that tell one file from another. */
 const HEAD_BYTES = 64 * 1024;
 
+/** Names of the standard input. It may be a socket, which can't be opened by its name. */
+const STANDARD_INPUT = new Set(['-', '/dev/stdin', '/dev/fd/0', '/proc/self/fd/0']);
+/** Names of devices and open files, such as those that `<(…)` of a shell gives. Nothing can be written next to them. */
+const OPEN_FILE = /^\/(?:dev|proc)\//;
+
 /** Tells whether a file is the one that a checkpoint belongs to. */
 export interface FileFingerprint {
   readonly size: number;
@@ -41,17 +46,22 @@ export interface Input {
  * @throws {TransferError} if the file can't be read
  */
 export async function openInput(path: string, encoding: Encoding | null, stop: AbortSignal): Promise<Input> {
-  const file = path === '-' ? null : await fingerprintOf(path);
-  const chunks = path === '-' ? process.stdin : await openChunks(path);
+  const isStandard = isStandardInput(path);
+  const file = isStandard ? null : await fingerprintOf(path);
+  const chunks = isStandard ? process.stdin : await openChunks(path);
   let bytes = 0;
   const counted = count(chunks, file === null ? stop : null, (length) => (bytes += length));
   return { file, bytesRead: () => bytes, text: () => decode(unpack(counted), encoding) };
 }
 
+export function isStandardInput(path: string): boolean {
+  return STANDARD_INPUT.has(path);
+}
+
 async function fingerprintOf(path: string): Promise<FileFingerprint | null> {
   try {
     const found = await stat(path);
-    if (!found.isFile() && !found.isDirectory()) {
+    if (OPEN_FILE.test(path) || (!found.isFile() && !found.isDirectory())) {
       return null;
     }
     const hash = createHash('sha256');
@@ -91,6 +101,10 @@ async function* count(
 ): AsyncGenerator<Buffer> {
   const giveUp = (): unknown => chunks.destroy();
   stop?.addEventListener('abort', giveUp, { once: true });
+  if (stop?.aborted) {
+    // a signal that came while the program was loading
+    giveUp();
+  }
   try {
     for await (const chunk of chunks as AsyncIterable<Buffer>) {
       add(chunk.length);
