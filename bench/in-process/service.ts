@@ -18,6 +18,6 @@ export async function openService(url: string): Promise<Caller> {
   return async ({ sighting }) => {
     const identifiers = STANDARD_KINDS.identifiersOf({ ...sighting });
     const view = await batcher.identify(DEFAULT_TENANT_ID, { identifiers });
-    return { status: 200, view: () => new IdentityDto(view) };
+    return { status: 200, view: () => new IdentityDto(view, STANDARD_KINDS) };
   };
 }

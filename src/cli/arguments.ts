@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import type { Identifier } from '../identity/domain/contact.js';
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -27,6 +28,15 @@ export function readContactId(text: string): number {
     throw new InvalidArgumentError('It must be the id of a contact, a whole number from 1.');
   }
   return id;
+}
+
+/** Reads an argument that is an identifier, such as `email:george@hillvalley.edu`. Its kind and value are not judged. */
+export function readIdentifier(text: string): Identifier {
+  const colon = text.indexOf(':');
+  if (colon < 1) {
+    throw new InvalidArgumentError('It must be a kind and a value, such as email:george@hillvalley.edu.');
+  }
+  return { kind: text.slice(0, colon), value: text.slice(colon + 1) };
 }
 
 /** Reads an option that is a whole number within limits. */

@@ -1,13 +1,14 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import type { Identifier } from '../identity/domain/contact.js';
 import type {
   ConnectionResponse,
   EdgeDto,
   SeparationResponse,
 } from '../identity/api/dto/evidence.response.js';
-import { readContactId, readWholeNumber } from './arguments.js';
+import { readContactId, readIdentifier, readWholeNumber } from './arguments.js';
 import { ask } from './ask.js';
 import { mergeRows } from './merges.command.js';
-import { inUtc, named, print, table } from './output.js';
+import { inUtc, named, namedLists, print, table } from './output.js';
 
 interface Flags {
   readonly tenant?: string;
@@ -19,6 +20,7 @@ export function identitiesCommand(): Command {
     .description('Shows identities, and why their contacts are one person.')
     .addCommand(largestCommand())
     .addCommand(suspiciousCommand())
+    .addCommand(lookupCommand())
     .addCommand(showCommand())
     .addCommand(explainCommand());
 }
@@ -31,9 +33,10 @@ function largestCommand(): Command {
     .option('--json', 'as JSON')
     .action(async ({ limit, tenant, json }: Flags & { limit: number }) => {
       const { ListingResponse } = await import('../identity/api/dto/listing.response.js');
-      const { identities } = await ask(tenant, async ({ listing, tenantId }) =>
-        ListingResponse.bySize(await listing.largest(tenantId, null, limit)),
-      );
+      const { identities } = await ask(tenant, async ({ listing, tenantId, policies }) => {
+        const largest = await listing.largest(tenantId, null, limit);
+        return ListingResponse.bySize(largest, (await policies.of(tenantId)).kinds);
+      });
       print(
         json
           ? `${JSON.stringify(identities)}\n`
@@ -48,6 +51,59 @@ function largestCommand(): Command {
             ]),
       );
     });
+}
+
+function lookupCommand(): Command {
+  return new Command('lookup')
+    .description('Shows the identities that have one of the identifiers, and changes nothing.')
+    .argument(
+      '<identifier...>',
+      'kind and value, such as email:george@hillvalley.edu or customerId:C-1; one of a kind',
+      addIdentifier,
+    )
+    .option('--tenant <name>', 'tenant of the identities (default: the only tenant)')
+    .option('--json', 'as JSON')
+    .action(async (given: readonly Identifier[], { tenant, json }: Flags) => {
+      const { LookupResponse } = await import('../identity/api/dto/lookup.response.js');
+      const { readSighting } = await import('../identity/api/dto/read-sighting.js');
+      const { loadSettings } = await import('../config/load-settings.js');
+      const settings = loadSettings();
+      const { identities } = await ask(tenant, async ({ reading, tenantId, policies }) => {
+        const { kinds } = await policies.of(tenantId);
+        const sighting = readSighting(lookupBody(given), settings, kinds, { withRetired: true });
+        return new LookupResponse(await reading.lookUp(tenantId, sighting), kinds);
+      });
+      print(
+        json
+          ? `${JSON.stringify(identities)}\n`
+          : table([
+              ['ID', 'CONTACTS', 'MATCHED', 'EMAILS', 'PHONE NUMBERS', 'OTHER IDENTIFIERS'],
+              ...identities.map(({ contact, matched }) => [
+                String(contact.primaryContactId),
+                String(contact.secondaryContactIds.length + 1),
+                matched.join(', '),
+                contact.emails.join(', ') || '-',
+                contact.phoneNumbers.join(', ') || '-',
+                namedLists(contact.identifiers ?? {}) || '-',
+              ]),
+            ]),
+      );
+    });
+}
+
+function addIdentifier(text: string, given: readonly Identifier[] = []): Identifier[] {
+  const identifier = readIdentifier(text);
+  if (given.some(({ kind }) => kind === identifier.kind)) {
+    throw new InvalidArgumentError('It is the second one of its kind.');
+  }
+  return [...given, identifier];
+}
+
+/** The identifiers in the form of the body of `POST /lookup`. */
+function lookupBody(given: readonly Identifier[]): object {
+  const values = new Map(given.map(({ kind, value }) => [kind, value]));
+  const { email, phoneNumber, ...identifiers } = Object.fromEntries(values);
+  return { email, phoneNumber, identifiers };
 }
 
 /** Values of an identity in JSON, those that hold most together. */
@@ -99,22 +155,30 @@ function showCommand(): Command {
     .action(async (contactId: number, { tenant, json }: Flags) => {
       const { ContactDto } = await import('../identity/api/dto/evidence.response.js');
       const { IdentityDto } = await import('../identity/api/dto/identity.response.js');
-      const { contacts, view } = await ask(tenant, async ({ reading, reconciliation, tenantId }) => {
-        const evidence = await reading.evidence(tenantId, contactId);
-        // A deleted contact leads to no identity, but others of it do.
-        const live = evidence.contacts.find(({ deletedAt }) => deletedAt === null);
-        const shown = live === undefined ? null : await reconciliation.find(tenantId, live.id);
-        return { contacts: evidence.contacts.map((contact) => new ContactDto(contact)), view: shown };
-      });
-      const identity = view && new IdentityDto(view);
+      const { contacts, identity, hasFurther } = await ask(
+        tenant,
+        async ({ reading, reconciliation, tenantId, policies }) => {
+          const evidence = await reading.evidence(tenantId, contactId);
+          // A deleted contact leads to no identity, but others of it do.
+          const live = evidence.contacts.find(({ deletedAt }) => deletedAt === null);
+          const shown = live === undefined ? null : await reconciliation.find(tenantId, live.id);
+          const { kinds } = await policies.of(tenantId);
+          return {
+            contacts: evidence.contacts.map((contact) => new ContactDto(contact, kinds)),
+            identity: shown && new IdentityDto(shown, kinds),
+            hasFurther: kinds.further.length > 0,
+          };
+        },
+      );
       if (json) {
         print(`${JSON.stringify({ contact: identity, contacts })}\n`);
         return;
       }
-      const rows = contacts.map(({ id, email, phoneNumber, createdAt, deletedAt }) => [
+      const rows = contacts.map(({ id, email, phoneNumber, identifiers, createdAt, deletedAt }) => [
         String(id),
         email ?? '-',
         phoneNumber ?? '-',
+        ...(hasFurther ? [namedLists(identifiers ?? {}) || '-'] : []),
         inUtc(createdAt),
         deletedAt !== null
           ? `deleted ${inUtc(deletedAt)}`
@@ -122,7 +186,8 @@ function showCommand(): Command {
             ? 'primary'
             : 'secondary',
       ]);
-      print(table([['ID', 'EMAIL', 'PHONE NUMBER', 'CREATED', 'STATE'], ...rows]));
+      const heading = ['ID', 'EMAIL', 'PHONE NUMBER', ...(hasFurther ? ['OTHER IDENTIFIERS'] : [])];
+      print(table([[...heading, 'CREATED', 'STATE'], ...rows]));
     });
 }
 
@@ -136,11 +201,12 @@ function explainCommand(): Command {
     .action(async (from: number, to: number, { tenant, json }: Flags) => {
       const { ConnectionResponse, SeparationResponse } =
         await import('../identity/api/dto/evidence.response.js');
-      const found = await ask(tenant, ({ reading, tenantId }) => reading.explain(tenantId, from, to));
-      const answer =
-        'path' in found
-          ? new ConnectionResponse(found.path, found.contacts)
+      const answer = await ask(tenant, async ({ reading, tenantId, policies }) => {
+        const found = await reading.explain(tenantId, from, to);
+        return 'path' in found
+          ? new ConnectionResponse(found.path, found.contacts, (await policies.of(tenantId)).kinds)
           : new SeparationResponse(found.rules, found.undoneMerges);
+      });
       print(json ? `${JSON.stringify(answer)}\n` : explanation(answer, from, to));
     });
 }

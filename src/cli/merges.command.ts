@@ -58,7 +58,8 @@ function undoCommand(): Command {
       const body = readBody(UndoRequest, { reason }, 'reject');
       const change = await ask(tenant, async (service) => {
         const call = changeOf(service, 'merges undo', dryRun);
-        return new Shown(await service.changes.undo(call, mergeId, body));
+        const outcome = await service.changes.undo(call, mergeId, body);
+        return new Shown(outcome, (await service.policies.of(service.tenantId)).kinds);
       });
       print(json ? `${JSON.stringify(change)}\n` : undoText(change, mergeId, dryRun));
     });

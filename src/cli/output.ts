@@ -47,6 +47,12 @@ export function named(identifiers: readonly Identifier[]): string {
   return identifiers.map(({ kind, value }) => `${kind} ${value}`).join(' and ');
 }
 
+/** @example namedLists({ customerId: ['C-1', 'C-2'], card: '7' }) // 'customerId C-1, C-2 and card 7' */
+export function namedLists(values: Readonly<Record<string, string | readonly string[]>>): string {
+  const lists = Object.entries(values).map(([kind, value]) => ({ kind, value: [value].flat().join(', ') }));
+  return named(lists.filter(({ value }) => value !== ''));
+}
+
 /** A time of an answer to the minute. @example inUtc('2026-11-25T18:30:00.000001Z') // '2026-11-25 18:30Z' */
 export function inUtc(iso: string): string {
   return `${iso.slice(0, 16).replace('T', ' ')}Z`;

@@ -1,9 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Identifier } from '../identity/domain/contact.js';
 import type { Rule } from '../identity/domain/rules.js';
 import { FILE_FORMATS, formatOf, TransferError, type FileFormat } from '../transfer/files.js';
 import { ENCODINGS, type Encoding } from '../transfer/import/records/input.js';
 import type { OpenService } from '../transfer/open-service.js';
-import { readContactId, readWholeNumber } from './arguments.js';
+import { readContactId, readIdentifier, readWholeNumber } from './arguments.js';
 import { ACTOR, ask, changeOf } from './ask.js';
 import { isReadEnough } from './export.command.js';
 import { readDelimiter, stoppedBySignals } from './import.command.js';
@@ -23,12 +24,6 @@ export function rulesCommand(): Command {
     .addCommand(exportCommand());
 }
 
-/** An identifier of the command line. */
-interface Given {
-  readonly kind: string;
-  readonly value: string;
-}
-
 function addCommand(): Command {
   return new Command('add')
     .description('Keeps two identifiers apart. A rule that is there already is no error.')
@@ -37,21 +32,29 @@ function addCommand(): Command {
     .requiredOption('--reason <text>', 'why; it is recorded, so put no identifiers in it')
     .option('--dry-run', 'tell what would be, and write nothing')
     .option('--tenant <name>', 'tenant of the rule (default: the only tenant)')
-    .action(async (one: Given, other: Given, flags: { reason: string; dryRun?: true; tenant?: string }) => {
-      const { loadSettings } = await import('../config/load-settings.js');
-      const { readRule } = await import('../identity/api/dto/rule.request.js');
-      const settings = loadSettings();
-      const body = readRule({ identifiers: [one, other], reason: flags.reason }, settings);
-      const { isChanged, rules } = await ask(flags.tenant, (service) =>
-        service.changes.makeRule(changeOf(service, 'rules add', flags.dryRun ?? false), body),
-      );
-      const [rule] = rules;
-      print(
-        isChanged
-          ? `${flags.dryRun ? 'The rule would be made' : `Made rule ${rule?.id}`}\n`
-          : `Rule ${rule?.id} is there already\n`,
-      );
-    });
+    .action(
+      async (
+        one: Identifier,
+        other: Identifier,
+        flags: { reason: string; dryRun?: true; tenant?: string },
+      ) => {
+        const { loadSettings } = await import('../config/load-settings.js');
+        const { readRule } = await import('../identity/api/dto/rule.request.js');
+        const settings = loadSettings();
+        const { isChanged, rules } = await ask(flags.tenant, async (service) => {
+          const given = { identifiers: [one, other], reason: flags.reason };
+          const body = readRule(given, settings, (await service.policies.of(service.tenantId)).kinds);
+          const call = changeOf(service, 'rules add', flags.dryRun ?? false);
+          return service.changes.makeRule(call, body);
+        });
+        const [rule] = rules;
+        print(
+          isChanged
+            ? `${flags.dryRun ? 'The rule would be made' : `Made rule ${rule?.id}`}\n`
+            : `Rule ${rule?.id} is there already\n`,
+        );
+      },
+    );
 }
 
 function listCommand(): Command {
@@ -229,16 +232,8 @@ async function allRules({ reading, tenantId }: OpenService, contactId: number | 
   }
 }
 
-function textOf({ kind, value }: Given): string {
+function textOf({ kind, value }: Identifier): string {
   return `${kind}:${value}`;
-}
-
-function readIdentifier(text: string): Given {
-  const colon = text.indexOf(':');
-  if (colon < 1) {
-    throw new InvalidArgumentError('It must be a kind and a value, such as email:george@hillvalley.edu.');
-  }
-  return { kind: text.slice(0, colon), value: text.slice(colon + 1) };
 }
 
 function readId(text: string): number {

@@ -7,7 +7,7 @@ import { DeleteIdentityRequest } from '../identity/api/dto/delete-identity.reque
 import { MergeRequest } from '../identity/api/dto/merge.request.js';
 import { SplitRequest } from '../identity/api/dto/split.request.js';
 import { UndoRequest } from '../identity/api/dto/undo.request.js';
-import { IdentifyByEmail, IdentifyByPhoneNumber } from '../identity/api/dto/identify.request.js';
+import { SIGHTINGS } from '../identity/api/dto/identify.request.js';
 import { GivenIdentifier } from '../identity/api/dto/read-identifiers.js';
 import { DeleteRuleRequest, RuleRequest } from '../identity/api/dto/rule.request.js';
 
@@ -29,6 +29,10 @@ Every value is normalised before it is compared or stored, so that each has one 
 | \`123456\` | \`123456\`, or \`+…\` if the service has a default country where this number is valid |
 
 Null, absent, empty and blank all mean "not given". At least one identifier must be given.
+
+A tenant may declare further **kinds** of identifiers, such as customer numbers. Calls take them as
+\`"identifiers": {"customerId": "C-1"}\`, beside \`email\` and \`phoneNumber\`, and answers have them likewise. The answers of a tenant that
+has declared none have no \`identifiers\`.
 
 ## What a call of \`POST /identify\` changes
 1. No identifier is known: a new primary contact.
@@ -109,8 +113,7 @@ type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
 function closeBody({ components }: OpenAPIObject): void {
   const bodies = [
-    IdentifyByEmail,
-    IdentifyByPhoneNumber,
+    ...SIGHTINGS,
     MergeRequest,
     UndoRequest,
     SplitRequest,

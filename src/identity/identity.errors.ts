@@ -1,9 +1,14 @@
-import { RETRY_IN_A_SECOND } from '../http/problems/problem.errors.js';
+import { InvalidRequestError, RETRY_IN_A_SECOND } from '../http/problems/problem.errors.js';
 import type { ProblemDescription, ProblemError } from '../http/problems/problem.js';
 import { RuleDto } from './api/dto/rule.dto.js';
 import type { Ignored } from './domain/contact.js';
 import type { Rule } from './domain/rules.js';
 import type { ConflictCause } from './identity.metrics.js';
+
+/** A call names a kind of identifier that its tenant has not declared, or has retired, as far as this process knows. */
+export class UndeclaredKindError extends InvalidRequestError {
+  override readonly name = 'UndeclaredKindError';
+}
 
 /** There is no live contact with this id. Does not reveal whether there ever was one. */
 export class ContactNotFoundError extends Error implements ProblemError {

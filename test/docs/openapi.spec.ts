@@ -104,7 +104,7 @@ test('every field has a description and an example', () => {
   expect(undescribed.map(({ field }) => field)).toEqual([]);
 });
 
-test('the request is one with an email or one with a phone number, so that generated clients refuse {}', () => {
+test('the request has an email, a phone number or identifiers, so that generated clients refuse {}', () => {
   expect(document.paths['/identify']).toMatchObject({
     post: {
       requestBody: {
@@ -115,6 +115,7 @@ test('the request is one with an email or one with a phone number, so that gener
               anyOf: [
                 { $ref: '#/components/schemas/IdentifyByEmail' },
                 { $ref: '#/components/schemas/IdentifyByPhoneNumber' },
+                { $ref: '#/components/schemas/IdentifyByIdentifiers' },
               ],
             },
             examples: { both: { value: { email: expect.any(String), phoneNumber: expect.any(String) } } },
@@ -128,6 +129,10 @@ test('the request is one with an email or one with a phone number, so that gener
     IdentifyByPhoneNumber: {
       required: ['phoneNumber'],
       properties: { phoneNumber: { oneOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }] } },
+    },
+    IdentifyByIdentifiers: {
+      required: ['identifiers'],
+      properties: { identifiers: { type: 'object', minProperties: 1 } },
     },
   });
 });
@@ -184,6 +189,7 @@ test('the document of a service that refuses unknown properties lists all there 
   expect(body.components.schemas).toMatchObject({
     IdentifyByEmail: { additionalProperties: false },
     IdentifyByPhoneNumber: { additionalProperties: false },
+    IdentifyByIdentifiers: { additionalProperties: false },
     MergeRequest: { additionalProperties: false },
     DeleteIdentityRequest: { additionalProperties: false },
     RuleRequest: { additionalProperties: false },

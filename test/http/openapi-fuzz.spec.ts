@@ -6,6 +6,7 @@ import { useDatabase } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
 import { administerKeys } from '../support/keys.js';
 import { callsOf } from '../support/openapi-calls.js';
+import { CUSTOMER_ID, declareKinds, LOYALTY_CARD } from '../support/policy.js';
 import { Contract, type OpenApiDocument } from '../support/openapi.js';
 import { seedOf } from '../support/random.js';
 import { sendRaw, type RawCall } from '../support/raw-call.js';
@@ -38,6 +39,8 @@ const SERVED = [
 ];
 
 const database = useDatabase();
+
+beforeAll(() => declareKinds(database, [CUSTOMER_ID, LOYALTY_CARD]));
 
 /**
  * Begins again with the contacts 1 to 4, of which merges made 1, 2 and 3 one, and the rules 1 and 2, after a look at those that

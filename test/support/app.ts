@@ -1,4 +1,5 @@
 import { Settings } from '../../src/config/settings.js';
+import { PolicyDirectory } from '../../src/identity/policy-directory.js';
 import { createApp } from '../../src/create-app.js';
 import { ServiceClient } from './client.js';
 import { variant } from './variant.js';
@@ -9,6 +10,8 @@ const QUIET = { LOG_LEVEL: 'silent', PORT: '0', METRICS_PORT: 'off', MAX_EVENT_L
 /** The application running in this process, and a client for it. */
 export interface RunningApp extends AsyncDisposable {
   readonly client: ServiceClient;
+  /** Reads the policy of a tenant again, as after a change in this process. */
+  refreshPolicy(tenantId?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -17,5 +20,8 @@ export async function startApp(env: Readonly<Record<string, string>>): Promise<R
   const app = await createApp(new Settings({ ...QUIET, ...env, ...variant() }));
   await app.listen(0, '127.0.0.1');
   const close = (): Promise<void> => app.close();
-  return { client: new ServiceClient(await app.getUrl()), close, [Symbol.asyncDispose]: close };
+  const refreshPolicy = async (tenantId = 1): Promise<void> =>
+    void (await app.get(PolicyDirectory, { strict: false }).refresh(tenantId));
+  const client = new ServiceClient(await app.getUrl());
+  return { client, refreshPolicy, close, [Symbol.asyncDispose]: close };
 }

@@ -5,6 +5,7 @@ import type { ShownIdentity } from './wire.js';
 export interface Body {
   readonly email?: unknown;
   readonly phoneNumber?: unknown;
+  readonly identifiers?: unknown;
 }
 
 /** An HTTP answer, its body parsed if it is JSON. */

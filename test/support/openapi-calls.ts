@@ -227,9 +227,8 @@ function encoded(text: string): string {
   return text.isWellFormed() ? encodeURIComponent(text) : '%ed%a0%80';
 }
 
-const ODD_FIELDS = 'email phoneNumber contactIds reason force __proto__ constructor toString tenantId'.split(
-  ' ',
-);
+const ODD_FIELDS =
+  'email phoneNumber identifiers contactIds reason force __proto__ constructor toString tenantId'.split(' ');
 
 /** A body that a schema allows, with a field replaced, repeated or added. */
 function distorted(document: OpenApiDocument, schema: Schema): Arbitrary<string> {

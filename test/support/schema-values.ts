@@ -3,7 +3,7 @@ import type { OpenApiDocument, Schema } from './openapi.js';
 
 /** JSON that a schema of an OpenAPI document allows. */
 export function valueOf(document: OpenApiDocument, schema: Schema): Arbitrary<unknown> {
-  const { $ref, allOf, anyOf, oneOf, type, properties } = schema;
+  const { $ref, allOf, anyOf, oneOf, type, properties, additionalProperties } = schema;
   if ($ref !== undefined) {
     return valueOf(document, document.components.schemas[$ref.split('/').at(-1)!]!);
   }
@@ -21,6 +21,16 @@ export function valueOf(document: OpenApiDocument, schema: Schema): Arbitrary<un
     anyOf ?? oneOf ?? (Array.isArray(type) ? type.map((each: string) => ({ ...schema, type: each })) : null);
   if (alternatives !== null) {
     return fc.oneof(...alternatives.map((each) => valueOf(document, each)));
+  }
+  if (type === 'object' && properties === undefined && typeof additionalProperties === 'object') {
+    const values = valueOf(document, additionalProperties);
+    // few, so that identities meet; few names, since a tenant declares few kinds
+    const value = fc.oneof({ weight: 3, arbitrary: fc.constantFrom('C-1', 'C-2', 7) }, values);
+    const name = fc.oneof(
+      { weight: 9, arbitrary: fc.constantFrom('customerId', 'loyaltyCard') },
+      fc.string(),
+    );
+    return fc.dictionary(name, value, { minKeys: schema.minProperties ?? 0, maxKeys: 2 });
   }
   if (type === 'object' || properties !== undefined) {
     if (properties?.kind !== undefined && properties.value !== undefined) {
@@ -63,6 +73,7 @@ const aPhoneNumber = fc.stringMatching(/^(\+[1-9]|0)?\d{3,12}$/);
 const anIdentifier = fc.oneof(
   fc.record({ kind: fc.constant('email'), value: fc.emailAddress() }),
   fc.record({ kind: fc.constant('phoneNumber'), value: fc.oneof(fc.nat(9), aPhoneNumber) }),
+  fc.record({ kind: fc.constantFrom('customerId', 'loyaltyCard'), value: fc.constantFrom('C-1', 'C-2', 7) }),
 );
 
 function scalarOf({

@@ -13,7 +13,7 @@ export interface IdentifyBody {
 /** An identity as callers are shown it. */
 export type ShownIdentity = Pick<
   IdentityDto,
-  'primaryContactId' | 'emails' | 'phoneNumbers' | 'secondaryContactIds'
+  'primaryContactId' | 'emails' | 'phoneNumbers' | 'secondaryContactIds' | 'identifiers'
 >;
 
 /** The answer to a change by hand, as far as tests look at it. */
@@ -33,5 +33,5 @@ export function sightingOf({ email, phoneNumber, ...rest }: IdentifyBody): Sight
 
 /** What a caller is shown of a view. */
 export function shown(view: IdentityView): ShownIdentity {
-  return { ...new IdentityDto(view) };
+  return { ...new IdentityDto(view, STANDARD_KINDS) };
 }

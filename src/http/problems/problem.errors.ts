@@ -5,7 +5,7 @@ export const RETRY_IN_A_SECOND: Readonly<Record<string, string>> = { 'retry-afte
 
 /** The request has invalid fields; names each of them. */
 export class InvalidRequestError extends Error implements ProblemError {
-  override readonly name = 'InvalidRequestError';
+  override readonly name: string = 'InvalidRequestError';
 
   constructor(readonly errors: readonly FieldError[]) {
     super(errors.map(({ message }) => message).join('; '));

@@ -66,8 +66,9 @@ export class BlockedValuesController {
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BlockedValueChangeResponse> {
-    const { kinds } = await this.policies.of(call.tenantId);
-    const request = readBlockedValue(body, kinds, this.settings);
+    const request = await this.policies.reading(call.tenantId, ({ kinds }) =>
+      readBlockedValue(body, kinds, this.settings),
+    );
     const outcome = await changeInTime(call, this.blocking.block(call, request));
     if (outcome.etag !== null) {
       void reply.status(200).header('etag', outcome.etag);

@@ -4,6 +4,7 @@ import { answerInTime } from '../batching/call.js';
 import type { ChangeCall, ChangeOutcome } from '../change-writer.js';
 import { ChangeUnderWayError } from '../identity.errors.js';
 import { LARGE_CONTACTS } from '../large.js';
+import { PolicyDirectory } from '../policy-directory.js';
 import { ChangeResponse } from './dto/change.response.js';
 import { RuleDto } from './dto/rule.dto.js';
 import { MadeWhenSent } from './json-stream.js';
@@ -25,7 +26,10 @@ export async function changeInTime<T>({ isDryRun }: ChangeCall, change: Promise<
 /** Answers changes by hand. */
 @Injectable()
 export class ChangeAnswers {
-  constructor(private readonly largeAnswers: LargeAnswers) {}
+  constructor(
+    private readonly largeAnswers: LargeAnswers,
+    private readonly policies: PolicyDirectory,
+  ) {}
 
   /**
    * The answer to a change, with the entity tag of a dry run; a stream if it has many contacts or rules.
@@ -42,11 +46,12 @@ export class ChangeAnswers {
     if (etag !== null) {
       void reply.header('etag', etag);
     }
+    const { kinds } = await this.policies.of(call.tenantId);
     const contacts = identities.reduce((sum, view) => sum + view.secondaryContactIds.length + 1, 0);
     return contacts + rules.length < LARGE_CONTACTS
-      ? new ChangeResponse(outcome)
+      ? new ChangeResponse(outcome, kinds)
       : this.largeAnswers.lists(contacts * CONTACT_BYTES + rules.length * RULE_BYTES, {
-          ...new ChangeResponse({ ...outcome, rules: [] }),
+          ...new ChangeResponse({ ...outcome, rules: [] }, kinds),
           rules: new MadeWhenSent(rules, (rule) => new RuleDto(rule)),
         });
   }

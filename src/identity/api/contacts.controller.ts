@@ -17,6 +17,7 @@ import { DeletingTenantId } from './dto/change-call.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { readMoment } from './dto/moment.js';
+import { PolicyDirectory } from '../policy-directory.js';
 import { ReadingService } from '../reading.service.js';
 import { ReconciliationService } from '../reconciliation.service.js';
 
@@ -43,6 +44,7 @@ export class ContactsController {
     private readonly reconciliation: ReconciliationService,
     private readonly reading: ReadingService,
     private readonly largeAnswers: LargeAnswers,
+    private readonly policies: PolicyDirectory,
   ) {}
 
   @Get(':id')
@@ -82,7 +84,8 @@ export class ContactsController {
     if (view === null) {
       throw new ContactNotFoundError(id);
     }
-    return this.largeAnswers.of(tenantId, new IdentityResponse(view));
+    const { kinds } = await this.policies.of(tenantId);
+    return this.largeAnswers.of(tenantId, new IdentityResponse(view, kinds));
   }
 
   @Delete(':id')

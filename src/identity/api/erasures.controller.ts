@@ -27,6 +27,7 @@ import { ApiChangeProblems } from './change-problems.js';
 import { ETAG } from './dto/change.response.js';
 import { ApiChangeParameters, Changing } from './dto/change-call.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
+import { PolicyDirectory } from '../policy-directory.js';
 import { ErasureRequest, readErasure } from './dto/erasure.request.js';
 import { ErasureResponse, PlannedErasureResponse } from './dto/erasure.response.js';
 import { PlannedIdentityResponse } from './dto/planned-identity.response.js';
@@ -41,6 +42,7 @@ export class ErasuresController {
     private readonly erasures: ErasureService,
     private readonly largeAnswers: LargeAnswers,
     private readonly settings: Settings,
+    private readonly policies: PolicyDirectory,
   ) {}
 
   @Post()
@@ -75,7 +77,9 @@ export class ErasuresController {
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ErasureResponse | PlannedErasureResponse | StreamableFile> {
-    const request = readErasure(body, this.settings);
+    const request = await this.policies.reading(call.tenantId, ({ kinds }) =>
+      readErasure(body, this.settings, kinds),
+    );
     if (!call.isDryRun) {
       const made = await changeInTime(call, this.erasures.create(call, request));
       void reply.status(202);
@@ -84,7 +88,8 @@ export class ErasuresController {
     const planned = await changeInTime(call, this.erasures.plan(call, request));
     void reply.status(200).header('etag', planned.etag ?? '');
     const contacts = planned.identity?.secondaryContactIds.length ?? 0;
-    const answer = new PlannedErasureResponse(planned);
+    const { kinds } = await this.policies.of(call.tenantId);
+    const answer = new PlannedErasureResponse(planned, kinds);
     return contacts < LARGE_CONTACTS ? answer : this.largeAnswers.lists(contacts * CONTACT_BYTES, answer);
   }
 

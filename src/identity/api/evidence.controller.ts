@@ -5,6 +5,7 @@ import { DatabaseUnavailableError } from '../../database/session/unavailable.js'
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
 import { ContactNotFoundError } from '../identity.errors.js';
+import { PolicyDirectory } from '../policy-directory.js';
 import { ReadingService } from '../reading.service.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import {
@@ -50,6 +51,7 @@ export class EvidenceController {
   constructor(
     private readonly reading: ReadingService,
     private readonly largeAnswers: LargeAnswers,
+    private readonly policies: PolicyDirectory,
   ) {}
 
   @Get('contacts/:id/evidence')
@@ -83,10 +85,11 @@ export class EvidenceController {
       return this.explain(tenantId, id, TO.transform(to as string));
     }
     const { contacts, edges } = await answerInTime(this.reading.evidence(tenantId, id));
+    const { kinds } = await this.policies.of(tenantId);
     return contacts.length < LARGE_CONTACTS
-      ? new EvidenceResponse(contacts, edges)
+      ? new EvidenceResponse(contacts, edges, kinds)
       : this.largeAnswers.lists(contacts.length * CONTACT_BYTES, {
-          contacts: new MadeWhenSent(contacts, (contact) => new ContactDto(contact)),
+          contacts: new MadeWhenSent(contacts, (contact) => new ContactDto(contact, kinds)),
           edges: new MadeWhenSent(edges, (edge) => new EdgeDto(edge)),
         } satisfies Record<keyof EvidenceResponse, unknown>);
   }
@@ -97,8 +100,9 @@ export class EvidenceController {
     toId: number,
   ): Promise<ConnectionResponse | SeparationResponse> {
     const found = await answerInTime(this.reading.explain(tenantId, fromId, toId));
+    const { kinds } = await this.policies.of(tenantId);
     return 'path' in found
-      ? new ConnectionResponse(found.path, found.contacts)
+      ? new ConnectionResponse(found.path, found.contacts, kinds)
       : new SeparationResponse(found.rules, found.undoneMerges);
   }
 

@@ -4,12 +4,7 @@ import { RequiresScope, TenantId } from '../../access/access.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { Settings } from '../../config/settings.js';
-import {
-  IdentifyByEmail,
-  IdentifyByPhoneNumber,
-  SIGHTING_BODY,
-  SIGHTING_EXAMPLES,
-} from './dto/identify.request.js';
+import { SIGHTING_BODY, SIGHTING_EXAMPLES, SIGHTINGS } from './dto/identify.request.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { readSighting } from './dto/read-sighting.js';
 import { LargeAnswers } from './large-answers.js';
@@ -46,7 +41,7 @@ export class IdentityController {
     description:
       'Unknown identifiers create a primary contact. If one is known and one is new, a secondary contact is created. If they are known in two identities, these are merged, and the oldest contact becomes the primary of all. If all are known in one identity, nothing is written. Safe to repeat.',
   })
-  @ApiExtraModels(IdentifyByEmail, IdentifyByPhoneNumber, ...IDENTIFY_ANSWERS)
+  @ApiExtraModels(...SIGHTINGS, ...IDENTIFY_ANSWERS)
   @ApiQuery(DRY_RUN)
   @ApiBody({ schema: SIGHTING_BODY, examples: SIGHTING_EXAMPLES })
   @ApiOkResponse({
@@ -71,17 +66,22 @@ export class IdentityController {
     @Body() body: unknown,
   ): Promise<IdentityResponse | IdentifyDryRunResponse | StreamableFile> {
     const receivedAt = performance.now();
-    const known = this.policies.of(tenantId);
-    const policy = known instanceof Promise ? await known : known;
-    const sighting = admit(policy, { ...readSighting(body, this.settings), receivedAt });
+    const read = this.policies.reading(tenantId, (policy) =>
+      admit(policy, { ...readSighting(body, this.settings, policy.kinds), receivedAt }),
+    );
+    const sighting = read instanceof Promise ? await read : read;
     if (sighting.identifiers.length === 0) {
       throw new IdentifiersBlockedError(sighting.leftOut ?? []);
     }
     if (isDryRun) {
       const preview = await answerInTime(this.reconciliation.preview(tenantId, sighting));
-      return this.largeAnswers.of(tenantId, new IdentifyDryRunResponse(preview));
+      const { kinds } = await this.policies.of(tenantId);
+      return this.largeAnswers.of(tenantId, new IdentifyDryRunResponse(preview, kinds));
     }
     const view = await this.batcher.identify(tenantId, sighting);
-    return this.largeAnswers.of(tenantId, new IdentityResponse(view));
+    // Not the policy from before: the identity may have a kind that was declared since.
+    const policy = this.policies.of(tenantId);
+    const { kinds } = policy instanceof Promise ? await policy : policy;
+    return this.largeAnswers.of(tenantId, new IdentityResponse(view, kinds));
   }
 }

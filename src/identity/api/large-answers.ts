@@ -35,7 +35,7 @@ interface ListJson {
   readonly pieces: readonly Buffer[];
 }
 
-/** The lists of an answer, by field. */
+/** The lists of an answer, by where they stand. */
 type Lists = Map<string, ListJson>;
 
 /**
@@ -136,22 +136,11 @@ export class LargeAnswers {
     const { contact, ...others } = answer;
     const key = `${tenantId}:${contact.primaryContactId}`;
     const lists: Lists = new Map();
-    const pieces: Buffer[] = [Buffer.from('{"contact":{')];
-    let separator = '';
-    for (const [field, value] of Object.entries(contact) as [string, unknown][]) {
-      pieces.push(Buffer.from(`${separator}${JSON.stringify(field)}:`));
-      separator = ',';
-      if (Array.isArray(value)) {
-        const list = await listJson(value, this.kept.get(key)?.get(field));
-        lists.set(field, list);
-        pieces.push(Buffer.from('['), ...list.pieces, Buffer.from(']'));
-      } else {
-        pieces.push(Buffer.from(JSON.stringify(value)));
-      }
-    }
+    const pieces: Buffer[] = [Buffer.from('{"contact":')];
+    await addJson(pieces, contact, '', lists, this.kept.get(key));
     this.kept.set(key, lists);
     const rest = JSON.stringify(others).slice(1);
-    pieces.push(Buffer.from(rest === '}' ? '}}' : `},${rest}`));
+    pieces.push(Buffer.from(rest === '}' ? '}' : `,${rest}`));
     return pieces;
   }
 
@@ -191,6 +180,35 @@ function tooManyAnswers(): OverloadedError {
 
 function bytesOf({ values, pieces }: ListJson): number {
   return pieces.reduce((sum, { length }) => sum + length, values.length * 8);
+}
+
+/**
+ * Adds the JSON of a value whose lists may be long.
+ *
+ * @param path where the value stands in the answer: under it a list is kept
+ */
+async function addJson(
+  pieces: Buffer[],
+  value: unknown,
+  path: string,
+  lists: Lists,
+  kept: Lists | undefined,
+): Promise<void> {
+  if (Array.isArray(value)) {
+    const list = await listJson(value, kept?.get(path));
+    lists.set(path, list);
+    pieces.push(Buffer.from('['), ...list.pieces, Buffer.from(']'));
+  } else if (typeof value === 'object' && value !== null) {
+    let separator = '{';
+    for (const [field, part] of Object.entries(value)) {
+      pieces.push(Buffer.from(`${separator}${JSON.stringify(field)}:`));
+      separator = ',';
+      await addJson(pieces, part, `${path}.${field}`, lists, kept);
+    }
+    pieces.push(Buffer.from(separator === '{' ? '{}' : '}'));
+  } else {
+    pieces.push(Buffer.from(JSON.stringify(value)));
+  }
 }
 
 /** The JSON of a list. Reuses the kept JSON if the list begins with the same values. */

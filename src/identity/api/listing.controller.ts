@@ -9,6 +9,7 @@ import { answerInTime } from '../batching/call.js';
 import type { Kinds } from '../domain/kinds.js';
 import { PolicyDirectory } from '../policy-directory.js';
 import { PREFIX_MIN_LENGTH, searchRanges, type ValueRange } from '../domain/search.js';
+import { UndeclaredKindError } from '../identity.errors.js';
 import { ListingService } from '../listing.service.js';
 import { RANKED_MAX } from '../size-rankings.js';
 import { ListingResponse, matchOf, rankedOf } from './dto/listing.response.js';
@@ -58,10 +59,12 @@ export class ListingController {
     const limit = readLimit(count);
     if (readOrder(order) === 'size') {
       const after = readAfter(cursor, rankedOf);
-      return ListingResponse.bySize(await answerInTime(this.listing.largest(tenantId, after, limit)));
+      const largest = await answerInTime(this.listing.largest(tenantId, after, limit));
+      return ListingResponse.bySize(largest, await this.kindsOf(tenantId));
     }
     const after = readAfter(cursor, idOf);
-    return ListingResponse.inOrder(await answerInTime(this.listing.all(tenantId, after, limit)));
+    const found = await answerInTime(this.listing.all(tenantId, after, limit));
+    return ListingResponse.inOrder(found, await this.kindsOf(tenantId));
   }
 
   @Post('search')
@@ -69,9 +72,9 @@ export class ListingController {
   @HttpCode(200)
   @ApiOperation({
     operationId: 'searchIdentities',
-    summary: 'Find identities by how an email or a phone number begins',
+    summary: 'Find identities by how an email, a phone number or another identifier begins',
     description:
-      'Emails first, then phone numbers, in alphabetical order. An identity with several such identifiers is listed once, where the first of them stands.',
+      'Kind by kind, the strongest first: emails before phone numbers. Within a kind in alphabetical order. An identity with several such identifiers is listed once, where the first of them stands.',
   })
   @ApiPage()
   @ApiBody({ type: SearchRequest })
@@ -92,20 +95,24 @@ export class ListingController {
     @Query('limit') count: unknown,
   ): Promise<ListingResponse> {
     const request = readBody(SearchRequest, body, this.settings.unknownProperties);
-    const ranges = this.rangesOf((await this.policies.of(tenantId)).kinds, request);
+    const ranges = await this.policies.reading(tenantId, ({ kinds }) => this.rangesOf(kinds, request));
     const [after, limit] = [readAfter(cursor, matchOf), readLimit(count)];
     const found = await answerInTime(this.listing.search(tenantId, ranges, after, limit));
     if (found === null) {
       throw noPage();
     }
-    return ListingResponse.ofSearch(found);
+    return ListingResponse.ofSearch(found, await this.kindsOf(tenantId));
+  }
+
+  private async kindsOf(tenantId: number): Promise<Kinds> {
+    return (await this.policies.of(tenantId)).kinds;
   }
 
   private rangesOf({ all }: Kinds, { prefix, kind = null }: SearchRequest): ValueRange[] {
     const kinds = all.filter(({ name }) => kind === null || name === kind);
     if (kinds.length === 0) {
       const names = all.map(({ name }) => name).join(', ');
-      throw new InvalidRequestError([{ field: 'kind', message: `kind must be one of ${names}` }]);
+      throw new UndeclaredKindError([{ field: 'kind', message: `kind must be one of ${names}` }]);
     }
     const ranges = searchRanges(prefix, kinds, this.settings.defaultPhoneRegion);
     if (ranges.length === 0) {

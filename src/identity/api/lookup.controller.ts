@@ -6,6 +6,7 @@ import { DatabaseUnavailableError } from '../../database/session/unavailable.js'
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
 import { LARGE_CONTACTS } from '../large.js';
+import { PolicyDirectory } from '../policy-directory.js';
 import { ReadingService } from '../reading.service.js';
 import { SIGHTING_BODY, SIGHTING_EXAMPLES } from './dto/identify.request.js';
 import { LookupResponse } from './dto/lookup.response.js';
@@ -22,6 +23,7 @@ export class LookupController {
     private readonly reading: ReadingService,
     private readonly settings: Settings,
     private readonly largeAnswers: LargeAnswers,
+    private readonly policies: PolicyDirectory,
   ) {}
 
   @Post('lookup')
@@ -48,10 +50,13 @@ export class LookupController {
     @TenantId() tenantId: number,
     @Body() body: unknown,
   ): Promise<LookupResponse | StreamableFile> {
-    const sighting = readSighting(body, this.settings);
+    const sighting = await this.policies.reading(tenantId, ({ kinds }) =>
+      readSighting(body, this.settings, kinds, { withRetired: true }),
+    );
     const matches = await answerInTime(this.reading.lookUp(tenantId, sighting));
     const contacts = matches.reduce((sum, { view }) => sum + view.secondaryContactIds.length + 1, 0);
-    const answer = new LookupResponse(matches);
+    const { kinds } = await this.policies.of(tenantId);
+    const answer = new LookupResponse(matches, kinds);
     return contacts < LARGE_CONTACTS ? answer : this.largeAnswers.lists(contacts * CONTACT_BYTES, answer);
   }
 }

@@ -19,6 +19,7 @@ import { changeInTime } from './change-answers.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ChangesService } from '../changes.service.js';
 import { AlreadyLinkedError, ContactNotFoundError, RuleNotFoundError } from '../identity.errors.js';
+import { PolicyDirectory } from '../policy-directory.js';
 import { ReadingService } from '../reading.service.js';
 import { ApiChangeProblems, ApiDeletionProblems } from './change-problems.js';
 import { ETAG } from './dto/change.response.js';
@@ -40,6 +41,7 @@ export class RulesController {
     private readonly changes: ChangesService,
     private readonly reading: ReadingService,
     private readonly settings: Settings,
+    private readonly policies: PolicyDirectory,
   ) {}
 
   @Post()
@@ -70,7 +72,10 @@ export class RulesController {
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RuleChangeResponse> {
-    const outcome = await changeInTime(call, this.changes.makeRule(call, readRule(body, this.settings)));
+    const request = await this.policies.reading(call.tenantId, ({ kinds }) =>
+      readRule(body, this.settings, kinds),
+    );
+    const outcome = await changeInTime(call, this.changes.makeRule(call, request));
     if (outcome.etag !== null) {
       void reply.status(200).header('etag', outcome.etag);
     }

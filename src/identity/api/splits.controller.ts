@@ -6,6 +6,7 @@ import { Settings } from '../../config/settings.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ChangesService } from '../changes.service.js';
 import { NothingToSplitError } from '../identity.errors.js';
+import { PolicyDirectory } from '../policy-directory.js';
 import { ApiChangeProblems } from './change-problems.js';
 import { ChangeAnswers } from './change-answers.js';
 import { ApiChange, type ChangeResponse } from './dto/change.response.js';
@@ -19,6 +20,7 @@ export class SplitsController {
     private readonly changes: ChangesService,
     private readonly answers: ChangeAnswers,
     private readonly settings: Settings,
+    private readonly policies: PolicyDirectory,
   ) {}
 
   @Post()
@@ -44,7 +46,9 @@ export class SplitsController {
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ChangeResponse | StreamableFile> {
-    const request = readSplit(body, this.settings);
+    const request = await this.policies.reading(call.tenantId, ({ kinds }) =>
+      readSplit(body, this.settings, kinds),
+    );
     return this.answers.of(call, reply, this.changes.split(call, request));
   }
 }

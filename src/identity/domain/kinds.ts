@@ -105,7 +105,8 @@ export class Kinds {
     const identifiers: Identifier[] = [];
     for (const { name } of this.all) {
       const value = values[name];
-      if (value !== null && value !== undefined) {
+      // not what every object has, if a kind is named like that
+      if (typeof value === 'string') {
         identifiers.push({ kind: name, value });
       }
     }

@@ -80,6 +80,30 @@ function normaliseDomain(domain: string): string {
 }
 
 /**
+ * Gives a text its normal form: trimmed, Unicode NFC; null if nothing is left. Upper and lower case stay apart.
+ *
+ * Idempotent, and total: it never refuses. A text that is too long is only trimmed.
+ *
+ * @param maxLength characters that the normal form may have
+ * @example normaliseText(' C-1 ', 254) // 'C-1'
+ */
+export function normaliseText(raw: string, maxLength: number): string | null {
+  const trimmed = raw.trim();
+  return trimmed === '' || trimmed.length > 4 * maxLength ? trimmed || null : trimmed.normalize('NFC');
+}
+
+/**
+ * As {@link normaliseText}, in lower case.
+ *
+ * @example normaliseLowercase(' Gold-7 ', 254) // 'gold-7'
+ */
+export function normaliseLowercase(raw: string, maxLength: number): string | null {
+  const text = normaliseText(raw, maxLength);
+  // Lower case can decompose a character.
+  return text === null || text.length > 4 * maxLength ? text : text.toLowerCase().normalize('NFC');
+}
+
+/**
  * Gives a phone number its normal form; null if it is blank.
  *
  * An international number (`+…`, or `00…` if a possible number follows) becomes E.164: `+` and digits. A national number

@@ -1,7 +1,7 @@
 import type { CountryCode } from 'libphonenumber-js/max';
 import type { Identifier } from './contact.js';
 import type { IdentifierKind, Normaliser } from './kinds.js';
-import { normaliseEmail, phonePrefixes } from './normalise.js';
+import { normaliseEmail, normaliseLowercase, normaliseText, phonePrefixes } from './normalise.js';
 
 /** The least characters of a prefix in its normal form. Fewer would match a large part of all identifiers. */
 export const PREFIX_MIN_LENGTH = 3;
@@ -22,8 +22,8 @@ export interface ValueRange {
 const PREFIXES: Readonly<Record<Normaliser, (prefix: string, region: CountryCode | null) => string[]>> = {
   email: (prefix) => [normaliseEmail(prefix) ?? ''],
   phone: phonePrefixes,
-  trim: (prefix) => [prefix.trim()],
-  lowercase: (prefix) => [prefix.trim().toLowerCase()],
+  trim: (prefix) => [normaliseText(prefix, prefix.length) ?? ''],
+  lowercase: (prefix) => [normaliseLowercase(prefix, prefix.length) ?? ''],
 };
 
 /**

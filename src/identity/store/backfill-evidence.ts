@@ -3,9 +3,11 @@ import type { SqlEntityManager } from '@mikro-orm/sql';
 import { openSession } from '../../database/session/open-session.js';
 import type { Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import { missingEvidence, type EvidentContact } from '../domain/evidence.js';
-import { STANDARD_KINDS } from '../domain/kinds.js';
+import type { Kinds } from '../domain/kinds.js';
 import { LOCK_UNCHANGED } from './contact.statements.js';
 import { identifiersOf } from './identifier-columns.js';
+import { kindsOf } from './policy-records.js';
+import { LOAD_KINDS } from './policy.statements.js';
 
 /** Merges or identities per transaction. */
 const PAGE_SIZE = 1_000;
@@ -80,10 +82,15 @@ const fillMerges: PageWork = async (transaction, tenantId, after) => {
 };
 
 const fillContacts: PageWork = async (transaction, tenantId, after) => {
-  const [rows = []] = await transaction.send([IDENTITIES_AFTER, tenantId, after, PAGE_SIZE]);
+  // The kinds are read last, so that none is missing that a contact has.
+  const [rows = [], kindRows = []] = await transaction.send(
+    [IDENTITIES_AFTER, tenantId, after, PAGE_SIZE],
+    [LOAD_KINDS, tenantId],
+  );
   if (rows.length === 0) {
     return null;
   }
+  const kinds = kindsOf(kindRows);
   const [edges = []] = await transaction.send([MERGES_OF, tenantId, rows.map(({ id }) => id)]);
   const rightsOf = Map.groupBy(edges, ({ left_contact_id: left }) => Number(left));
   const missing: { primary: Row; attached: Map<number, number> }[] = [];
@@ -94,7 +101,11 @@ const fillContacts: PageWork = async (transaction, tenantId, after) => {
         rightId: Number(edge.right_contact_id),
       })),
     );
-    const attached = missingEvidence(primaryId, members.map(contactOf), merges);
+    const attached = missingEvidence(
+      primaryId,
+      members.map((row) => contactOf(kinds, row)),
+      merges,
+    );
     if (attached.size > 0) {
       missing.push({ primary: members.find(({ id }) => Number(id) === primaryId)!, attached });
     }
@@ -128,10 +139,10 @@ async function attachHeld(
   return edges.length;
 }
 
-function contactOf(row: Row): EvidentContact {
+function contactOf(kinds: Kinds, row: Row): EvidentContact {
   return {
     id: Number(row.id),
-    identifiers: identifiersOf(STANDARD_KINDS, row),
+    identifiers: identifiersOf(kinds, row),
     createdAt: Number(row.created_at),
     version: Number(row.version),
     isDeleted: row.is_deleted as boolean,

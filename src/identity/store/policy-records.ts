@@ -44,9 +44,10 @@ export class PolicyRecords {
     if (known?.generation === generation) {
       return withErased(known, erased);
     }
-    // What was written after the generation was read is read again, with the next generation.
-    const kinds = await session.query([sql.LOAD_KINDS, tenantId], tenantId);
+    // What was written after the generation was read is read again, with the next generation. Kinds are read last, so that none of
+    // a blocked value is missing.
     const blocked = await session.query([sql.LOAD_BLOCKED, tenantId], tenantId);
+    const kinds = await session.query([sql.LOAD_KINDS, tenantId], tenantId);
     return withErased({ generation, policy: policyOf(row, kinds, blocked) }, erased);
   }
 
@@ -100,8 +101,8 @@ function policyOf(row: Row | undefined, kindRows: readonly Row[], blockedRows: r
   };
 }
 
-/** The standard kinds as they were changed, and those that were declared. */
-function kindsOf(rows: readonly Row[]): Kinds {
+/** The standard kinds as they were changed, and those that were declared. @param rows of `LOAD_KINDS` */
+export function kindsOf(rows: readonly Row[]): Kinds {
   const stored = rows.map(kindOf);
   const unchanged = STANDARD_KINDS.all.filter(({ number }) => !stored.some((kind) => kind.number === number));
   return stored.length === 0 ? STANDARD_KINDS : new Kinds([...unchanged, ...stored]);

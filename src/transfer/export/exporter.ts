@@ -2,13 +2,19 @@ import type { Row, SqlSession, Statement, Transaction } from '../../database/ses
 import { IdentityDto } from '../../identity/api/dto/identity.response.js';
 import { isoOf } from '../../identity/api/dto/moment.js';
 import { viewOf, type Contact } from '../../identity/domain/contact.js';
-import { EMAIL, PHONE_NUMBER, STANDARD_KINDS } from '../../identity/domain/kinds.js';
+import { furtherOf } from '../../identity/api/dto/evidence.response.js';
+import { EMAIL, PHONE_NUMBER, type Kinds } from '../../identity/domain/kinds.js';
 import { identifiersOf, valueOf } from '../../identity/store/identifier-columns.js';
+import { kindsOf } from '../../identity/store/policy-records.js';
+import { LOAD_KINDS } from '../../identity/store/policy.statements.js';
 import { csvLine, guarded, unambiguous } from '../csv.js';
 import type { FileFormat } from '../files.js';
 
 /** Identities read at once. It bounds the memory of an export. */
 const PAGE_SIZE = 1000;
+
+/** The columns of a CSV file; those of the kinds that the tenant has declared follow. */
+const CSV_COLUMNS = ['primaryContactId', 'contactId', 'email', 'phoneNumber', 'createdAt'];
 
 /** How much was exported. */
 export interface ExportCount {
@@ -29,16 +35,22 @@ export async function exportIdentities(
   write: (text: string) => Promise<void>,
 ): Promise<ExportCount> {
   const count = { identities: 0, contacts: 0 };
-  const text = format === 'csv' ? (one: DatedIdentity) => csvOf(one, isExcelSafe) : ndjsonOf;
   await session.transaction(async (transaction) => {
-    await transaction.send([ONE_SNAPSHOT], [NO_IDLE_TIMEOUT]);
-    // the snapshot is taken with the first page
-    let page = await pageAfter(transaction, tenantId, 0);
+    // The snapshot is taken with the kinds, so that none is missing that a contact has.
+    const [, , kindRows = []] = await transaction.send(
+      [ONE_SNAPSHOT],
+      [NO_IDLE_TIMEOUT],
+      [LOAD_KINDS, tenantId],
+    );
+    const kinds = kindsOf(kindRows);
+    const text = (one: DatedIdentity): string =>
+      format === 'csv' ? csvOf(one, kinds, isExcelSafe) : ndjsonOf(one, kinds);
+    let page = await pageAfter(transaction, kinds, tenantId, 0);
     if (format === 'csv') {
-      await write(csvLine(['primaryContactId', 'contactId', 'email', 'phoneNumber', 'createdAt']));
+      await write(csvLine([...CSV_COLUMNS, ...kinds.further.map(({ name }) => name)]));
     }
     while (page.length > 0) {
-      const following = pageAfter(transaction, tenantId, page.at(-1)!.primaryId);
+      const following = pageAfter(transaction, kinds, tenantId, page.at(-1)!.primaryId);
       const written = write(page.map(text).join(''));
       const [next, done] = await Promise.allSettled([following, written]);
       if (done.status === 'rejected' || next.status === 'rejected') {
@@ -92,6 +104,7 @@ interface DatedIdentity {
 
 async function pageAfter(
   transaction: Transaction,
+  kinds: Kinds,
   tenantId: number,
   primaryId: number,
 ): Promise<DatedIdentity[]> {
@@ -102,15 +115,15 @@ async function pageAfter(
     if (identities.at(-1)?.primaryId !== root) {
       identities.push({ primaryId: root, contacts: [] });
     }
-    identities.at(-1)!.contacts.push(contactOf(row));
+    identities.at(-1)!.contacts.push(contactOf(kinds, row));
   }
   return identities;
 }
 
-function contactOf(row: Row): Contact {
+function contactOf(kinds: Kinds, row: Row): Contact {
   return {
     id: Number(row.id),
-    identifiers: identifiersOf(STANDARD_KINDS, row),
+    identifiers: identifiersOf(kinds, row),
     createdAt: Number(row.created_at),
     version: 0,
     isDeleted: false,
@@ -119,21 +132,22 @@ function contactOf(row: Row): Contact {
 }
 
 /** The identity as the API shows it, and its contacts with their dates. */
-function ndjsonOf({ contacts }: DatedIdentity): string {
+function ndjsonOf({ contacts }: DatedIdentity, kinds: Kinds): string {
   const dated = contacts.map(({ id, identifiers, createdAt }) => ({
     id,
     email: valueOf(identifiers, EMAIL.name),
     phoneNumber: valueOf(identifiers, PHONE_NUMBER.name),
+    ...(kinds.further.length > 0 && { identifiers: furtherOf(identifiers) }),
     createdAt: isoOf(createdAt),
   }));
-  return `${JSON.stringify({ ...new IdentityDto(viewOf(contacts)), contacts: dated })}\n`;
+  return `${JSON.stringify({ ...new IdentityDto(viewOf(contacts), kinds), contacts: dated })}\n`;
 }
 
 /**
  * One contact a row, in the order they were created. If the rows are imported in this order, each brings the news that
  * its contact brought, and the same contacts are created.
  */
-function csvOf({ primaryId, contacts }: DatedIdentity, isExcelSafe: boolean): string {
+function csvOf({ primaryId, contacts }: DatedIdentity, { further }: Kinds, isExcelSafe: boolean): string {
   const field = (value: string | null): string | null =>
     value === null ? null : isExcelSafe ? guarded(value) : unambiguous(value);
   return contacts
@@ -145,6 +159,7 @@ function csvOf({ primaryId, contacts }: DatedIdentity, isExcelSafe: boolean): st
         field(valueOf(identifiers, EMAIL.name)),
         field(valueOf(identifiers, PHONE_NUMBER.name)),
         isoOf(createdAt),
+        ...further.map(({ name }) => field(valueOf(identifiers, name))),
       ]),
     )
     .join('');

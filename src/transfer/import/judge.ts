@@ -1,4 +1,5 @@
 import type { Settings } from '../../config/settings.js';
+import type { Kinds } from '../../identity/domain/kinds.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import { readSighting } from '../../identity/api/dto/read-sighting.js';
 import type { DateParser } from './parse-date.js';
@@ -13,9 +14,9 @@ export type Judge = (values: RawValues) => Sighting;
  *
  * @param now µs since 1970, by the clock of the database
  */
-export function createJudge(settings: Settings, dates: DateParser, now: () => number): Judge {
+export function createJudge(settings: Settings, dates: DateParser, now: () => number, kinds: Kinds): Judge {
   return ({ email, phoneNumber, createdAt }) => {
-    const sighting = readSighting({ email, phoneNumber }, settings);
+    const sighting = readSighting({ email, phoneNumber }, settings, kinds);
     const date = dates.parse(createdAt, now());
     return date === null ? sighting : { ...sighting, createdAt: date };
   };

@@ -82,7 +82,8 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     { ...options, onWait: (reason) => options.progress?.write(`Waiting: ${reason}\n`) },
   );
   const dates = new DateParser(options.dates);
-  judge = createJudge(settings, dates, await clockOf(service.session));
+  const { kinds } = await service.policies.of(service.tenantId);
+  judge = createJudge(settings, dates, await clockOf(service.session), kinds);
   await using rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
   if (saved !== null) {
     reader.seek(saved.place);

@@ -1,6 +1,7 @@
 import type { Settings } from '../../config/settings.js';
-import { STANDARD_KINDS } from '../../identity/domain/kinds.js';
 import { ruleOf } from '../../identity/store/identifier-columns.js';
+import { kindsOf } from '../../identity/store/policy-records.js';
+import { LOAD_KINDS } from '../../identity/store/policy.statements.js';
 import { RULES_AFTER } from '../../identity/store/rule.statements.js';
 import { csvLine } from '../csv.js';
 import { NO_IDLE_TIMEOUT, ONE_SNAPSHOT } from '../export/exporter.js';
@@ -23,7 +24,12 @@ export async function exportRules(settings: Settings, options: ExportOptions): P
     await using service = await openService(settings, 1, tenant);
     const { session, tenantId } = service;
     return await session.transaction(async (transaction) => {
-      await transaction.send([ONE_SNAPSHOT], [NO_IDLE_TIMEOUT]);
+      const [, , rowsOfKinds = []] = await transaction.send(
+        [ONE_SNAPSHOT],
+        [NO_IDLE_TIMEOUT],
+        [LOAD_KINDS, tenantId],
+      );
+      const kinds = kindsOf(rowsOfKinds);
       if (format === 'csv') {
         await write(csvLine(RULE_COLUMNS));
       }
@@ -33,7 +39,7 @@ export async function exportRules(settings: Settings, options: ExportOptions): P
         if (rows.length === 0) {
           return count;
         }
-        const rules = rows.map((row) => ruleOf(STANDARD_KINDS, row));
+        const rules = rows.map((row) => ruleOf(kinds, row));
         await write(rules.map((rule) => ruleLine(rule, format, isExcelSafe)).join(''));
         count += rules.length;
         after = rules.at(-1)!.id;

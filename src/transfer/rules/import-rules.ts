@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import type { ChangeCall } from '../../identity/change-writer.js';
+import type { Kinds } from '../../identity/domain/kinds.js';
 import { AlreadyLinkedError } from '../../identity/identity.errors.js';
 import { TransferError, type FileFormat } from '../files.js';
 import { showProgress, type Screen } from '../import/progress.js';
@@ -86,6 +87,7 @@ export async function importRules(settings: Settings, options: RuleImportOptions
     passingTroubleOf,
     waiting,
   );
+  const { kinds } = await service.policies.of(service.tenantId);
   await using rejected = await RejectedFile.open(rejectedPath, headers, 0);
   const call: ChangeCall = {
     tenantId: service.tenantId,
@@ -115,7 +117,7 @@ export async function importRules(settings: Settings, options: RuleImportOptions
     }
   };
   const next = (): Promise<RuleRow[] | null> =>
-    nextRows(records, places, options.reason, settings).catch((error: unknown) => {
+    nextRows(records, places, options.reason, settings, kinds).catch((error: unknown) => {
       // a pipe that is not read any further
       if (stop.aborted) {
         return null;
@@ -145,6 +147,7 @@ async function nextRows(
   places: RulePlaces | null,
   reason: string,
   settings: Settings,
+  kinds: Kinds,
 ): Promise<RuleRow[] | null> {
   const rows: RuleRow[] = [];
   while (rows.length < AT_ONCE) {
@@ -152,7 +155,7 @@ async function nextRows(
     if (done === true) {
       return rows.length === 0 ? null : rows;
     }
-    rows.push(ruleRowOf(value, places, reason, settings));
+    rows.push(ruleRowOf(value, places, reason, settings, kinds));
   }
   return rows;
 }

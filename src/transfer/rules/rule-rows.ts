@@ -1,6 +1,7 @@
 import type { Settings } from '../../config/settings.js';
 import { readRule, type RuleBody } from '../../identity/api/dto/rule.request.js';
 import { RuleDto } from '../../identity/api/dto/rule.dto.js';
+import type { Kinds } from '../../identity/domain/kinds.js';
 import type { Rule } from '../../identity/domain/rules.js';
 import { csvLine, guarded, unambiguous, unguarded } from '../csv.js';
 import { TransferError, type FileFormat } from '../files.js';
@@ -42,6 +43,7 @@ export function ruleRowOf(
   places: RulePlaces | null,
   reason: string,
   settings: Settings,
+  kinds: Kinds,
 ): RuleRow {
   const { line, fields, fault } = record;
   try {
@@ -52,7 +54,7 @@ export function ruleRowOf(
     const own = typeof given.reason === 'string' && given.reason.trim() === '' ? undefined : given.reason;
     // An exported rule has more properties than a request may have.
     const lenient = { ...settings, unknownProperties: 'ignore' } as const;
-    const rule = readRule({ identifiers: given.identifiers, reason: own ?? reason }, lenient);
+    const rule = readRule({ identifiers: given.identifiers, reason: own ?? reason }, lenient, kinds);
     return { line, fields, rule, reason: null };
   } catch (error) {
     return { line, fields, rule: null, reason: reasonOf(error) };

@@ -5,6 +5,8 @@ import { OverloadedError } from '../../../src/http/problems/problem.errors.js';
 import { IdentityResponse } from '../../../src/identity/api/dto/identity.response.js';
 import { MadeWhenSent } from '../../../src/identity/api/json-stream.js';
 import { LargeAnswers } from '../../../src/identity/api/large-answers.js';
+import { Kinds, STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
+import { CUSTOMER_ID, LOYALTY_CARD } from '../../support/policy.js';
 import type { IdentityView } from '../../../src/identity/domain/contact.js';
 
 const TENANT = 1;
@@ -22,6 +24,9 @@ function identity(size: number, valueLength = 0): IdentityView {
     secondaryContactIds: ids.slice(1),
   };
 }
+
+const answerOf = (view: IdentityView, kinds = STANDARD_KINDS): IdentityResponse =>
+  new IdentityResponse(view, kinds);
 
 const valuesOf = (view: IdentityView, kind: string): readonly string[] => view.values.get(kind)!;
 
@@ -64,57 +69,68 @@ afterEach(() => {
 });
 
 test('a small answer is left as it is', () => {
-  const small = new IdentityResponse(identity(999));
+  const small = answerOf(identity(999));
   expect(answers().of(TENANT, small)).toBe(small);
 });
 
 test('a large answer is the same JSON', async () => {
-  const response = new IdentityResponse(identity(5_000, 60));
+  const response = answerOf(identity(5_000, 60));
   expect(await read(await answers().of(TENANT, response))).toBe(JSON.stringify(response));
 });
 
 test('the JSON of an answer is made once, and only that of what is new after it', async () => {
   const sut = answers();
   const view = identity(5_000);
-  await read(await sut.of(TENANT, new IdentityResponse(view)));
+  await read(await sut.of(TENANT, answerOf(view)));
   const values = countValues();
-  await read(await sut.of(TENANT, new IdentityResponse(view)));
+  await read(await sut.of(TENANT, answerOf(view)));
   expect(values()).toBe(0);
   let grown = view;
   for (const phone of ['1', '2', '3']) {
     grown = withOneMore(grown, phone);
-    expect(await read(await sut.of(TENANT, new IdentityResponse(grown)))).toContain(`"${phone}"]`);
+    expect(await read(await sut.of(TENANT, answerOf(grown)))).toContain(`"${phone}"]`);
   }
   expect(values()).toBe(6);
   jest.restoreAllMocks();
-  expect(await read(await sut.of(TENANT, new IdentityResponse(grown)))).toBe(
-    JSON.stringify(new IdentityResponse(grown)),
-  );
+  expect(await read(await sut.of(TENANT, answerOf(grown)))).toBe(JSON.stringify(answerOf(grown)));
 });
 
 test('an answer that does not begin like the one before is made anew', async () => {
   const sut = answers();
   const view = identity(3_000);
-  await read(await sut.of(TENANT, new IdentityResponse(view)));
-  const shrunk = new IdentityResponse(withValues(view, 'email', valuesOf(view, 'email').slice(1)));
+  await read(await sut.of(TENANT, answerOf(view)));
+  const shrunk = answerOf(withValues(view, 'email', valuesOf(view, 'email').slice(1)));
   expect(await read(await sut.of(TENANT, shrunk))).toBe(JSON.stringify(shrunk));
-  const other = new IdentityResponse(
-    withValues(view, 'phoneNumber', valuesOf(view, 'phoneNumber').with(7, '0')),
-  );
+  const other = answerOf(withValues(view, 'phoneNumber', valuesOf(view, 'phoneNumber').with(7, '0')));
   expect(await read(await sut.of(TENANT, other))).toBe(JSON.stringify(other));
+});
+
+test('the lists of declared kinds are kept likewise, also next to one that is empty', async () => {
+  const kinds = new Kinds([...STANDARD_KINDS.all, CUSTOMER_ID, LOYALTY_CARD]);
+  const sut = answers();
+  const view = withValues(identity(3_000), 'customerId', valuesOf(identity(3_000), 'email'));
+  const response = answerOf(view, kinds);
+  expect(response.contact.identifiers).toEqual({ customerId: valuesOf(view, 'email'), loyaltyCard: [] });
+  expect(await read(await sut.of(TENANT, response))).toBe(JSON.stringify(response));
+  const values = countValues();
+  const grown = answerOf(withValues(view, 'customerId', [...valuesOf(view, 'customerId'), 'C-1']), kinds);
+  const text = await read(await sut.of(TENANT, grown));
+  expect(values()).toBe(1);
+  jest.restoreAllMocks();
+  expect(text).toBe(JSON.stringify(grown));
 });
 
 test('answers of two tenants share nothing', async () => {
   const sut = answers();
-  await read(await sut.of(1, new IdentityResponse(identity(2_000))));
+  await read(await sut.of(1, answerOf(identity(2_000))));
   const values = countValues();
-  await read(await sut.of(2, new IdentityResponse(identity(2_000))));
+  await read(await sut.of(2, answerOf(identity(2_000))));
   expect(values()).toBe(5_999);
 });
 
 test('JSON is made in slices, between which others have their turn', async () => {
   const order: string[] = [];
-  const made = answers().of(TENANT, new IdentityResponse(identity(20_000))) as Promise<StreamableFile>;
+  const made = answers().of(TENANT, answerOf(identity(20_000))) as Promise<StreamableFile>;
   void made.then(() => order.push('large'));
   await new Promise((resolve) => setImmediate(resolve));
   order.push('small');
@@ -125,7 +141,7 @@ test('JSON is made in slices, between which others have their turn', async () =>
 describe('answers that are not read', () => {
   test('wait for a place, which a slow reader gives up after a moment', async () => {
     const sut = answers();
-    const response = new IdentityResponse(identity(1_500));
+    const response = answerOf(identity(1_500));
     const sent = Array.from({ length: 9 }, () => sut.of(TENANT, response) as Promise<StreamableFile>);
     await Promise.all(sent.slice(0, 8));
     expect(sut.waiting).toBe(1);
@@ -134,7 +150,7 @@ describe('answers that are not read', () => {
 
   test('make room as soon as they are read', async () => {
     const sut = answers();
-    const response = new IdentityResponse(identity(1_500));
+    const response = answerOf(identity(1_500));
     const sent = Array.from({ length: 9 }, () => sut.of(TENANT, response) as Promise<StreamableFile>);
     await read(await sent[0]!);
     await sent[8]!;
@@ -143,7 +159,7 @@ describe('answers that are not read', () => {
 
   test('of one identity count once, and of several are refused beyond 64 MiB', async () => {
     const sut = answers({ IDENTITY_CACHE_MB: '0' });
-    const sizes = Array.from({ length: 7 }, () => new IdentityResponse(identity(5_000, 600)));
+    const sizes = Array.from({ length: 7 }, () => answerOf(identity(5_000, 600)));
     const sent: StreamableFile[] = [];
     for (const response of sizes.slice(0, 5)) {
       sent.push(await (sut.of(TENANT, response) as Promise<StreamableFile>));
@@ -174,7 +190,7 @@ describe('answers that are not read', () => {
 
   test('of one identity share their memory', async () => {
     const sut = answers();
-    const response = new IdentityResponse(identity(5_000, 600));
+    const response = answerOf(identity(5_000, 600));
     for (let i = 0; i < 8; i++) {
       await sut.of(TENANT, response);
     }

@@ -4,11 +4,15 @@ import { validateSync } from 'class-validator';
 import { InvalidRequestError } from '../../../src/http/problems/problem.errors.js';
 import { IdentifyRequest } from '../../../src/identity/api/dto/identify.request.js';
 import { readSighting } from '../../../src/identity/api/dto/read-sighting.js';
+import { Kinds, STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
 import type { Sighting } from '../../../src/identity/domain/contact.js';
 import { normaliseEmail, normalisePhone, RAW_MAX_LENGTH } from '../../../src/identity/domain/normalise.js';
+import { CUSTOMER_ID, LOYALTY_CARD } from '../../support/policy.js';
 import { announceSeed, seed } from '../../support/sightings.js';
 
 announceSeed('read-sighting');
+
+const KINDS = new Kinds([...STANDARD_KINDS.all, CUSTOMER_ID, LOYALTY_CARD]);
 
 /** Pieces of which most emails and phone numbers are made, right ones and wrong ones. */
 const aPiece = fc.constantFrom(
@@ -80,7 +84,11 @@ test.each([null, 'DE' as const])('what is plainly right is what the rules take: 
   fc.assert(
     fc.property(aValue(anEmail), aValue(aPhone), (email, phoneNumber) => {
       const read = verdict(() =>
-        readSighting({ email, phoneNumber }, { defaultPhoneRegion: region, unknownProperties: 'ignore' }),
+        readSighting(
+          { email, phoneNumber },
+          { defaultPhoneRegion: region, unknownProperties: 'ignore' },
+          STANDARD_KINDS,
+        ),
       );
       const number =
         Number.isInteger(phoneNumber) && Number(phoneNumber) >= 0 ? String(phoneNumber) : phoneNumber;
@@ -122,8 +130,9 @@ test('no work on a field grows faster than its length: what is composed or parse
           const text = `${start}${unit.repeat(length)}${end}`;
           verdict(() =>
             readSighting(
-              { email: text, phoneNumber: text },
+              { email: text, phoneNumber: text, identifiers: { customerId: text, loyaltyCard: text } },
               { defaultPhoneRegion: 'DE', unknownProperties: 'ignore' },
+              KINDS,
             ),
           );
         },

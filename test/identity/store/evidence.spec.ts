@@ -12,6 +12,7 @@ import { backfillEvidence } from '../../../src/identity/store/backfill-evidence.
 import type { ContactRepository } from '../../../src/identity/store/contact.repository.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { CUSTOMER_ID, declareKinds } from '../../support/policy.js';
 import { violations } from '../../support/invariants.js';
 import { untilLocked } from '../../support/until.js';
 
@@ -235,6 +236,17 @@ describe('the backfill', () => {
     expect(await database.query('select ends_assumed from identity_merge')).toEqual([{ ends_assumed: true }]);
     await forget();
     expect(await backfillEvidence(orm)).toBe(0);
+  });
+
+  test('knows the kinds that a tenant has declared', async () => {
+    await declareKinds(database, [CUSTOMER_ID]);
+    await write({ customerId: 'C-1', email: 'a' }, { customerId: 'C-1', email: 'b' });
+    await forget();
+    expect(await backfillEvidence(orm)).toBe(1);
+    expect(await joined()).toEqual([
+      { id: 1, joined: null },
+      { id: 2, joined: 1 },
+    ]);
   });
 
   test('is done for all who end it at the same moment', async () => {

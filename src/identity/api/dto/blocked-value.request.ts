@@ -6,6 +6,7 @@ import type { FieldError } from '../../../http/problems/problem.js';
 import type { BlockRequest } from '../../blocking.service.js';
 import { isGlob, readGlob, type GlobRefusal, type Pattern } from '../../domain/blocklist.js';
 import type { IdentifierKind, Kinds } from '../../domain/kinds.js';
+import { UndeclaredKindError } from '../../identity.errors.js';
 import { readBody } from './read-body.js';
 import { readIdentifier } from './read-identifiers.js';
 import { OptionalReason, Reason } from './reason.js';
@@ -74,7 +75,7 @@ const WHY_REFUSED: Readonly<Record<GlobRefusal, (kind: IdentifierKind) => string
 /**
  * Reads a value or a glob of a kind.
  *
- * @throws {InvalidRequestError} naming `kind` or `pattern`
+ * @throws {InvalidRequestError} naming `kind` or `pattern`; {@link UndeclaredKindError} if there is no such kind
  */
 export function readPattern(
   kind: string,
@@ -91,9 +92,10 @@ export function readPattern(
     return glob;
   }
   const mistakes: FieldError[] = [];
-  const { value } = readIdentifier('given', { kind, value: given }, settings, mistakes);
+  const { value } = readIdentifier('given', { kind, value: given }, settings, kinds, mistakes);
   if (mistakes.length > 0) {
-    throw new InvalidRequestError(
+    const MistakeError = known === undefined ? UndeclaredKindError : InvalidRequestError;
+    throw new MistakeError(
       mistakes.map(({ field, message }) => ({
         field: field === 'given.kind' ? 'kind' : 'pattern',
         message: message.replace(/^value /, 'pattern '),

@@ -1,6 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOkResponse, ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { ChangeOutcome } from '../../change-writer.js';
+import type { Kinds } from '../../domain/kinds.js';
 import { PlannedIdentityResponse } from './planned-identity.response.js';
 import { RuleDto } from './rule.dto.js';
 
@@ -42,10 +43,10 @@ export class ChangeResponse {
   })
   readonly assumed?: boolean;
 
-  constructor({ changeId, isChanged, identities, mergeIds, rules, isAssumed }: ChangeOutcome) {
+  constructor({ changeId, isChanged, identities, mergeIds, rules, isAssumed }: ChangeOutcome, kinds: Kinds) {
     this.changeId = changeId;
     this.changed = isChanged;
-    this.identities = identities.map((view) => new PlannedIdentityResponse(view));
+    this.identities = identities.map((view) => new PlannedIdentityResponse(view, kinds));
     this.mergeIds = mergeIds;
     this.rules = rules.map((rule) => new RuleDto(rule));
     if (isAssumed) {

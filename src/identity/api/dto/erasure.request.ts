@@ -3,6 +3,7 @@ import { IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
 import type { Settings } from '../../../config/settings.js';
 import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
 import type { Identifier } from '../../domain/contact.js';
+import type { Kinds } from '../../domain/kinds.js';
 import { ERASURE_SCOPES, type ErasureScope } from '../../domain/writes.js';
 import type { ErasureRequest as Erasing } from '../../erasure.service.js';
 import { readBody } from './read-body.js';
@@ -104,10 +105,10 @@ export interface Subject {
  *
  * @throws {InvalidRequestError} naming each invalid field
  */
-export function readErasure(body: unknown, settings: Settings): Erasing {
+export function readErasure(body: unknown, settings: Settings, kinds: Kinds): Erasing {
   const request = readBody(ErasureRequest, body, settings.unknownProperties);
   const { scope, blockedForDays, reason } = request;
-  const subject = subjectOf(request, settings);
+  const subject = subjectOf(request, settings, kinds);
   if (scope === 'identifier' && subject.identifier === null) {
     throw new InvalidRequestError([
       { field: 'identifier', message: 'identifier must be given with the scope identifier' },
@@ -121,13 +122,14 @@ export function readErasure(body: unknown, settings: Settings): Erasing {
  *
  * @throws {InvalidRequestError} naming each invalid field
  */
-export function readSubject(body: unknown, settings: Settings): Subject {
-  return subjectOf(readBody(SubjectAccessRequest, body, settings.unknownProperties), settings);
+export function readSubject(body: unknown, settings: Settings, kinds: Kinds): Subject {
+  return subjectOf(readBody(SubjectAccessRequest, body, settings.unknownProperties), settings, kinds);
 }
 
 function subjectOf(
   { contactId = null, identifier = null }: Pick<ErasureRequest, 'contactId' | 'identifier'>,
   settings: Settings,
+  kinds: Kinds,
 ): Subject {
   if ((contactId === null) === (identifier === null)) {
     throw new InvalidRequestError([
@@ -136,6 +138,6 @@ function subjectOf(
   }
   return {
     contactId,
-    identifier: identifier === null ? null : readOneIdentifier('identifier', identifier, settings),
+    identifier: identifier === null ? null : readOneIdentifier('identifier', identifier, settings, kinds),
   };
 }

@@ -1,3 +1,4 @@
+import type { Kinds } from '../../domain/kinds.js';
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { ERASURE_SCOPES } from '../../domain/writes.js';
 import type { PlannedErasure } from '../../erasure.service.js';
@@ -82,9 +83,9 @@ export class PlannedErasureResponse {
   })
   readonly identity: PlannedIdentityResponse | null;
 
-  constructor({ contacts, identifiers, identity }: PlannedErasure) {
+  constructor({ contacts, identifiers, identity }: PlannedErasure, kinds: Kinds) {
     this.contacts = contacts;
     this.identifiers = identifiers;
-    this.identity = identity && new PlannedIdentityResponse(identity);
+    this.identity = identity && new PlannedIdentityResponse(identity, kinds);
   }
 }

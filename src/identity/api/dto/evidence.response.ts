@@ -1,6 +1,7 @@
 import { ApiProperty, ApiSchema, getSchemaPath } from '@nestjs/swagger';
+import type { Identifier } from '../../domain/contact.js';
 import type { EvidenceEdge, RecordedMerge } from '../../domain/explain.js';
-import { EMAIL, PHONE_NUMBER } from '../../domain/kinds.js';
+import { EMAIL, PHONE_NUMBER, type Kinds } from '../../domain/kinds.js';
 import type { RecordedContact } from '../../domain/past.js';
 import type { Rule } from '../../domain/rules.js';
 import { valueOf } from '../../store/identifier-columns.js';
@@ -21,6 +22,16 @@ export class ContactDto {
   readonly phoneNumber: string | null;
 
   @ApiProperty({
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    selfRequired: false,
+    description:
+      'Its values of the kinds that the tenant has declared, by kind. Absent if it has declared none.',
+    example: { customerId: 'C-1' },
+  })
+  readonly identifiers?: Readonly<Record<string, string>>;
+
+  @ApiProperty({
     format: 'date-time',
     description: 'Since when it counts; an imported contact may be older than its row.',
     example: '2026-11-25T18:30:00.000001Z',
@@ -36,13 +47,22 @@ export class ContactDto {
   })
   readonly deletedAt: string | null;
 
-  constructor({ id, identifiers, createdAt, deletedAt }: RecordedContact) {
+  constructor({ id, identifiers, createdAt, deletedAt }: RecordedContact, kinds: Kinds) {
     this.id = id;
     this.email = valueOf(identifiers, EMAIL.name);
     this.phoneNumber = valueOf(identifiers, PHONE_NUMBER.name);
+    if (kinds.further.length > 0) {
+      this.identifiers = furtherOf(identifiers);
+    }
     this.createdAt = isoOf(createdAt);
     this.deletedAt = deletedAt === null ? null : isoOf(deletedAt);
   }
+}
+
+/** What a contact carries beside an email and a phone number, by kind. */
+export function furtherOf(identifiers: readonly Identifier[]): Readonly<Record<string, string>> {
+  const further = identifiers.filter(({ kind }) => kind !== EMAIL.name && kind !== PHONE_NUMBER.name);
+  return Object.fromEntries(further.map(({ kind, value }) => [kind, value]));
 }
 
 @ApiSchema({ name: 'Edge', description: 'One reason why two contacts are one person.' })
@@ -113,8 +133,8 @@ export class EvidenceResponse {
   })
   readonly edges: readonly EdgeDto[];
 
-  constructor(contacts: readonly RecordedContact[], edges: readonly EvidenceEdge[]) {
-    this.contacts = contacts.map((contact) => new ContactDto(contact));
+  constructor(contacts: readonly RecordedContact[], edges: readonly EvidenceEdge[], kinds: Kinds) {
+    this.contacts = contacts.map((contact) => new ContactDto(contact, kinds));
     this.edges = edges.map((edge) => new EdgeDto(edge));
   }
 }
@@ -133,9 +153,9 @@ export class ConnectionResponse {
   @ApiProperty({ type: [ContactDto], description: 'The contacts on the way, in order.' })
   readonly contacts: readonly ContactDto[];
 
-  constructor(path: readonly EvidenceEdge[], contacts: readonly RecordedContact[]) {
+  constructor(path: readonly EvidenceEdge[], contacts: readonly RecordedContact[], kinds: Kinds) {
     this.path = path.map((edge) => new EdgeDto(edge));
-    this.contacts = contacts.map((contact) => new ContactDto(contact));
+    this.contacts = contacts.map((contact) => new ContactDto(contact, kinds));
   }
 }
 

@@ -1,5 +1,6 @@
 import { ApiProperty, ApiSchema, getSchemaPath } from '@nestjs/swagger';
 import type { IdentityView } from '../../domain/contact.js';
+import type { Kinds } from '../../domain/kinds.js';
 import type { Outcome } from '../../domain/batch.js';
 import { IdentityResponse, IgnoredDto } from './identity.response.js';
 import { PlannedIdentityDto } from './planned-identity.response.js';
@@ -24,10 +25,10 @@ export class IdentifyDryRunResponse {
   })
   readonly ignored?: readonly IgnoredDto[];
 
-  constructor({ view, outcome }: { readonly view: IdentityView; readonly outcome: Outcome }) {
-    this.contact = new PlannedIdentityDto(view);
+  constructor({ view, outcome }: { readonly view: IdentityView; readonly outcome: Outcome }, kinds: Kinds) {
+    this.contact = new PlannedIdentityDto(view, kinds);
     this.outcome = outcome;
-    const { ignored } = new IdentityResponse(view);
+    const { ignored } = new IdentityResponse(view, kinds);
     if (ignored !== undefined) {
       this.ignored = ignored;
     }

@@ -5,7 +5,7 @@ import { EMAIL_MAX_LENGTH } from '../../domain/normalise.js';
 const NOTHING_GIVEN = 'give email, phoneNumber, or both';
 const INVALID_EMAIL = 'email must be a valid email address';
 /** No control character, no lone surrogate, and no invisible character, which would make two identifiers of one. */
-const WELL_FORMED = /^[^\p{Cc}\p{Cs}\p{Cf}]*$/u;
+export const WELL_FORMED = /^[^\p{Cc}\p{Cs}\p{Cf}]*$/u;
 const isGiven = (value: unknown): boolean => value !== null;
 
 /**
@@ -49,32 +49,64 @@ const PHONE_NUMBER = {
   example: '+1 (555) 010-9999',
 };
 
-// Two schemas, because generators of clients make a type of `anyOf` and know nothing of a rule between two properties.
+const IDENTIFIERS = {
+  type: 'object' as const,
+  additionalProperties: { oneOf: [{ type: 'string' }, { type: 'integer' }, { type: 'null' }] },
+  description:
+    'Values of the kinds that the tenant has declared, by kind. Each gets the normal form that was declared for its kind. An empty or blank one counts as null. Emails and phone numbers have their own properties.',
+  example: { customerId: 'C-1' },
+};
+const MAY_HAVE_IDENTIFIERS = { ...IDENTIFIERS, selfRequired: false, nullable: true };
 
-@ApiSchema({ description: 'An email, and a phone number if one was given with it.' })
+// Several schemas, because generators of clients make a type of `anyOf` and know nothing of a rule between properties.
+
+@ApiSchema({ description: 'An email, and what else was given with it.' })
 export class IdentifyByEmail {
   @ApiProperty({ ...EMAIL, minLength: 1 })
   readonly email!: string;
 
   @ApiProperty({ ...PHONE_NUMBER, required: false, nullable: true })
   readonly phoneNumber?: string | number | null;
+
+  @ApiProperty(MAY_HAVE_IDENTIFIERS)
+  readonly identifiers?: Readonly<Record<string, string | number | null>> | null;
 }
 
-@ApiSchema({ description: 'A phone number, and an email if one was given with it.' })
+@ApiSchema({ description: 'A phone number, and what else was given with it.' })
 export class IdentifyByPhoneNumber {
   @ApiProperty({ ...EMAIL, required: false, nullable: true })
   readonly email?: string | null;
 
   @ApiProperty({ ...PHONE_NUMBER, oneOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }] })
   readonly phoneNumber!: string | number;
+
+  @ApiProperty(MAY_HAVE_IDENTIFIERS)
+  readonly identifiers?: Readonly<Record<string, string | number | null>> | null;
 }
 
-/** The body of a call that takes a sighting: at least one of both. */
-export const SIGHTING_BODY = {
-  anyOf: [IdentifyByEmail, IdentifyByPhoneNumber].map((type) => ({ $ref: getSchemaPath(type) })),
-};
+@ApiSchema({
+  description: 'An identifier of a kind that the tenant has declared, and what else was given with it.',
+})
+export class IdentifyByIdentifiers {
+  @ApiProperty({ ...EMAIL, required: false, nullable: true })
+  readonly email?: string | null;
+
+  @ApiProperty({ ...PHONE_NUMBER, required: false, nullable: true })
+  readonly phoneNumber?: string | number | null;
+
+  @ApiProperty({ ...IDENTIFIERS, selfRequired: true, minProperties: 1 })
+  readonly identifiers!: Readonly<Record<string, string | number | null>>;
+}
+
+/** The schemas of the body of a call that takes a sighting: at least one identifier. */
+export const SIGHTINGS = [IdentifyByEmail, IdentifyByPhoneNumber, IdentifyByIdentifiers] as const;
+export const SIGHTING_BODY = { anyOf: SIGHTINGS.map((type) => ({ $ref: getSchemaPath(type) })) };
 export const SIGHTING_EXAMPLES = {
   both: { summary: 'Email and phone', value: { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' } },
   email: { summary: 'Email only', value: { email: 'lorraine@hillvalley.edu', phoneNumber: null } },
   phone: { summary: 'Phone only', value: { phoneNumber: '+1 (555) 010-9999' } },
+  customer: {
+    summary: 'A customer number, where the tenant has declared the kind `customerId`',
+    value: { email: 'lorraine@hillvalley.edu', identifiers: { customerId: 'C-1' } },
+  },
 };

@@ -1,6 +1,16 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { IGNORED_REASONS, type Ignored, type IdentityView } from '../../domain/contact.js';
-import { EMAIL, PHONE_NUMBER } from '../../domain/kinds.js';
+import { EMAIL, PHONE_NUMBER, type Kinds } from '../../domain/kinds.js';
+
+/** The property `identifiers` of an identity. */
+export const IDENTIFIERS = {
+  type: 'object',
+  additionalProperties: { type: 'array', items: { type: 'string' } },
+  selfRequired: false,
+  description:
+    'Every value of the kinds that the tenant has declared, by kind, in the order of `emails`. Absent if it has declared none.',
+  example: { customerId: ['C-1'] },
+} as const;
 
 @ApiSchema({ name: 'Identity', description: 'One person: all that is known of them.' })
 export class IdentityDto {
@@ -34,12 +44,27 @@ export class IdentityDto {
   })
   readonly secondaryContactIds: readonly number[];
 
-  constructor({ primaryContactId, values, secondaryContactIds }: IdentityView) {
+  @ApiProperty(IDENTIFIERS)
+  readonly identifiers?: Readonly<Record<string, readonly string[]>>;
+
+  constructor({ primaryContactId, values, secondaryContactIds }: IdentityView, kinds: Kinds) {
     this.primaryContactId = primaryContactId;
     this.emails = values.get(EMAIL.name) ?? [];
     this.phoneNumbers = values.get(PHONE_NUMBER.name) ?? [];
     this.secondaryContactIds = secondaryContactIds;
+    if (kinds.further.length > 0) {
+      this.identifiers = furtherValues(values, kinds);
+    }
   }
+}
+
+/** What an identity has of the kinds that its tenant declared. A retired kind is left out if there is nothing of it. */
+function furtherValues(
+  values: IdentityView['values'],
+  { further }: Kinds,
+): Readonly<Record<string, readonly string[]>> {
+  const shown = further.filter(({ name, isRetired }) => !isRetired || values.has(name));
+  return Object.fromEntries(shown.map(({ name }) => [name, values.get(name) ?? []]));
 }
 
 @ApiSchema({
@@ -76,8 +101,8 @@ export class IdentityResponse {
   })
   readonly ignored?: readonly IgnoredDto[];
 
-  constructor(view: IdentityView) {
-    this.contact = new IdentityDto(view);
+  constructor(view: IdentityView, kinds: Kinds) {
+    this.contact = new IdentityDto(view, kinds);
     if (view.ignored !== undefined) {
       this.ignored = view.ignored.map((each) => new IgnoredDto(each));
     }

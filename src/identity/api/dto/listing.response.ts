@@ -1,4 +1,5 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import type { Kinds } from '../../domain/kinds.js';
 import type { Ranked } from '../../size-rankings.js';
 import {
   LISTED_CONTACTS,
@@ -31,8 +32,8 @@ export class ListedIdentityDto {
   })
   readonly partial?: true;
 
-  constructor({ view, contacts, isPartial }: ListedIdentity, isSized: boolean) {
-    this.contact = new IdentityDto(view);
+  constructor({ view, contacts, isPartial }: ListedIdentity, isSized: boolean, kinds: Kinds) {
+    this.contact = new IdentityDto(view, kinds);
     if (isSized && contacts !== null) {
       this.contacts = contacts;
     }
@@ -58,23 +59,23 @@ export class ListingResponse {
     this.next = next;
   }
 
-  static inOrder({ identities, next }: Listing<number>): ListingResponse {
-    return new ListingResponse(shown(identities, false), next === null ? null : String(next));
+  static inOrder({ identities, next }: Listing<number>, kinds: Kinds): ListingResponse {
+    return new ListingResponse(shown(identities, false, kinds), next === null ? null : String(next));
   }
 
-  static bySize({ identities, next }: Listing<Ranked>): ListingResponse {
+  static bySize({ identities, next }: Listing<Ranked>, kinds: Kinds): ListingResponse {
     const cursor = next && `${next.contacts}.${next.primaryId}`;
-    return new ListingResponse(shown(identities, true), cursor);
+    return new ListingResponse(shown(identities, true, kinds), cursor);
   }
 
   /** The cursor names no identifier: it becomes part of an address, which others may write down. */
-  static ofSearch({ identities, next }: Listing<MatchKey>): ListingResponse {
-    return new ListingResponse(shown(identities, false), next && `${next.kind}.${next.contactId}`);
+  static ofSearch({ identities, next }: Listing<MatchKey>, kinds: Kinds): ListingResponse {
+    return new ListingResponse(shown(identities, false, kinds), next && `${next.kind}.${next.contactId}`);
   }
 }
 
-function shown(identities: readonly ListedIdentity[], isSized: boolean): ListedIdentityDto[] {
-  return identities.map((identity) => new ListedIdentityDto(identity, isSized));
+function shown(identities: readonly ListedIdentity[], isSized: boolean, kinds: Kinds): ListedIdentityDto[] {
+  return identities.map((identity) => new ListedIdentityDto(identity, isSized, kinds));
 }
 
 /** Reads what {@link ListingResponse.bySize} wrote as `next`; null: it is none. */

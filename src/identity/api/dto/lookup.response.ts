@@ -1,4 +1,5 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import type { Kinds } from '../../domain/kinds.js';
 import type { Match } from '../../domain/lookup.js';
 import { IdentityDto } from './identity.response.js';
 
@@ -14,8 +15,8 @@ export class MatchedIdentity {
   })
   readonly matched: readonly string[];
 
-  constructor({ view, matched }: Match) {
-    this.contact = new IdentityDto(view);
+  constructor({ view, matched }: Match, kinds: Kinds) {
+    this.contact = new IdentityDto(view, kinds);
     this.matched = matched;
   }
 }
@@ -29,7 +30,7 @@ export class LookupResponse {
   })
   readonly identities: readonly MatchedIdentity[];
 
-  constructor(matches: readonly Match[]) {
-    this.identities = matches.map((match) => new MatchedIdentity(match));
+  constructor(matches: readonly Match[], kinds: Kinds) {
+    this.identities = matches.map((match) => new MatchedIdentity(match, kinds));
   }
 }

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { IdentityView } from '../../domain/contact.js';
-import { IdentityDto } from './identity.response.js';
+import type { Kinds } from '../../domain/kinds.js';
+import { IDENTIFIERS, IdentityDto } from './identity.response.js';
 
 const ID_OR_NULL = { oneOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }] };
 
@@ -38,13 +39,20 @@ export class PlannedIdentityDto {
   })
   readonly secondaryContactIds: readonly (number | null)[];
 
+  @ApiProperty(IDENTIFIERS)
+  readonly identifiers?: IdentityDto['identifiers'];
+
   /** @param view ids of newcomers may be provisional, below 0: nobody has drawn them. */
-  constructor(view: IdentityView) {
-    const { primaryContactId, emails, phoneNumbers, secondaryContactIds } = new IdentityDto(view);
+  constructor(view: IdentityView, kinds: Kinds) {
+    const shown = new IdentityDto(view, kinds);
+    const { primaryContactId, emails, phoneNumbers, secondaryContactIds } = shown;
     this.primaryContactId = drawnOrNull(primaryContactId);
     this.emails = emails;
     this.phoneNumbers = phoneNumbers;
     this.secondaryContactIds = secondaryContactIds.map(drawnOrNull);
+    if (shown.identifiers !== undefined) {
+      this.identifiers = shown.identifiers;
+    }
   }
 }
 
@@ -53,8 +61,8 @@ export class PlannedIdentityResponse {
   @ApiProperty({ type: PlannedIdentityDto })
   readonly contact: PlannedIdentityDto;
 
-  constructor(view: IdentityView) {
-    this.contact = new PlannedIdentityDto(view);
+  constructor(view: IdentityView, kinds: Kinds) {
+    this.contact = new PlannedIdentityDto(view, kinds);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Settings } from '../../../config/settings.js';
 import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
 import { isSame } from '../../domain/rules.js';
 import type { Identifier } from '../../domain/contact.js';
+import type { Kinds } from '../../domain/kinds.js';
 import { readBody } from './read-body.js';
 import { GivenIdentifier, readIdentifiers } from './read-identifiers.js';
 import { OptionalReason, Reason } from './reason.js';
@@ -48,9 +49,9 @@ export interface RuleBody {
  *
  * @throws {InvalidRequestError} naming each invalid field
  */
-export function readRule(body: unknown, settings: Settings): RuleBody {
+export function readRule(body: unknown, settings: Settings, kinds: Kinds): RuleBody {
   const { identifiers: given, reason } = readBody(RuleRequest, body, settings.unknownProperties);
-  const [one, other] = readIdentifiers('identifiers', given, settings) as [Identifier, Identifier];
+  const [one, other] = readIdentifiers('identifiers', given, settings, kinds) as [Identifier, Identifier];
   if (isSame(one, other)) {
     throw new InvalidRequestError([
       { field: 'identifiers', message: 'identifiers must be two different ones' },

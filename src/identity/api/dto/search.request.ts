@@ -9,7 +9,7 @@ export class SearchRequest {
     type: String,
     minLength: PREFIX_MIN_LENGTH,
     maxLength: EMAIL_MAX_LENGTH,
-    description: `How the identifiers begin: at least ${PREFIX_MIN_LENGTH} characters in their normal form. It gets that form as \`POST /identify\` gives it: lower case for emails, separators dropped for phone numbers. No character is a wildcard.`,
+    description: `How the identifiers begin: at least ${PREFIX_MIN_LENGTH} characters in their normal form. It gets that form as \`POST /identify\` gives it: lower case for emails, separators dropped for phone numbers, what was declared for other kinds. No character is a wildcard.`,
     example: 'mcfly@',
   })
   @Matches(/^[^\p{Cc}\p{Cs}]*$/u, { message: 'prefix must not contain control characters' })
@@ -22,7 +22,8 @@ export class SearchRequest {
     type: String,
     required: false,
     nullable: true,
-    description: 'Search identifiers of this kind alone: `email` or `phoneNumber`. Absent: all kinds.',
+    description:
+      'Search identifiers of this kind alone: `email`, `phoneNumber`, or one that the tenant has declared. Absent: all kinds.',
     example: 'email',
   })
   @IsOptional()

@@ -2,6 +2,7 @@ import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { ArrayMaxSize, ArrayUnique, IsArray, IsInt, IsOptional, Max, Min } from 'class-validator';
 import type { Settings } from '../../../config/settings.js';
 import type { Identifier } from '../../domain/contact.js';
+import type { Kinds } from '../../domain/kinds.js';
 import { readBody } from './read-body.js';
 import { GivenIdentifier, readIdentifiers } from './read-identifiers.js';
 import { Reason } from './reason.js';
@@ -70,6 +71,7 @@ export class SplitRequest {
 export function readSplit(
   body: unknown,
   settings: Pick<Settings, 'defaultPhoneRegion' | 'unknownProperties'>,
+  kinds: Kinds,
 ): {
   readonly contactId: number;
   readonly identifiers: readonly Identifier[];
@@ -83,7 +85,7 @@ export function readSplit(
   );
   return {
     contactId,
-    identifiers: readIdentifiers('identifiers', identifiers ?? [], settings),
+    identifiers: readIdentifiers('identifiers', identifiers ?? [], settings, kinds),
     contactIds: contactIds ?? [],
     reason,
   };

@@ -10,15 +10,20 @@ const MAX_DISTANCE = 2;
  * The unknown properties of a body, as errors for the answer.
  *
  * @param known what the request takes
+ * @param takes the words before the list of what it takes
  */
-export function mistakesOfNames(names: readonly string[], known: readonly string[]): FieldError[] {
+export function mistakesOfNames(
+  names: readonly string[],
+  known: readonly string[],
+  takes = 'the request takes',
+): FieldError[] {
   return names
     .filter((name) => !known.includes(name))
     .slice(0, MAX_MISTAKES)
     .map((name) => {
       const field = name.slice(0, MAX_NAME_LENGTH);
       const meant = nearest(field, known);
-      const hint = meant === null ? `the request takes ${listOf(known)}` : `did you mean ${meant}?`;
+      const hint = meant === null ? `${takes} ${listOf(known)}`.trimEnd() : `did you mean ${meant}?`;
       return { field, message: `${JSON.stringify(field)} is not known; ${hint}` };
     });
 }
