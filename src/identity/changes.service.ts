@@ -78,7 +78,12 @@ export class ChangesService {
     };
     const request = { kind: 'undo', reason: body.reason, body } as const;
     return this.writer.change(call, request, selection, (snapshot) => {
-      const { writes, identities, primaryIds, isAssumed } = undo(mergeId, withEvidence(snapshot));
+      const evident = withEvidence(snapshot);
+      if (!evident.evidence.merges.some(({ id }) => id === mergeId)) {
+        // An erasure has removed it since it was found.
+        throw new MergeNotFoundError(mergeId);
+      }
+      const { writes, identities, primaryIds, isAssumed } = undo(mergeId, evident);
       return { writes, contactIds: primaryIds, identities, isAssumed };
     });
   }

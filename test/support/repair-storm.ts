@@ -14,6 +14,7 @@ interface Named {
 }
 
 type Operation = (client: ServiceClient) => Promise<Reply | null>;
+type Operations = Readonly<Record<string, readonly [weight: number, operation: Operation]>>;
 
 /** Calls of all kinds that change identities, by chance, about a few identifiers; and what their callers were told. */
 export class RepairStorm {
@@ -25,12 +26,16 @@ export class RepairStorm {
   private readonly faults: object[] = [];
   /** By kind: the changes that were told. */
   private readonly told: Record<string, number[]> = { undo: [], split: [], merge: [] };
+  private readonly operations: Operations;
   private readonly kinds: readonly string[];
 
+  /** @param changesPolicy whether limits and blocked values change too, people decide reviews, and some are erased */
   constructor(
     private readonly database: TestDatabase,
     private readonly next: () => number,
+    { changesPolicy = false } = {},
   ) {
+    this.operations = changesPolicy ? { ...this.repairs, ...this.policies } : this.repairs;
     this.kinds = Object.entries(this.operations).flatMap(([kind, [weight]]) =>
       Array.from({ length: weight }, () => kind),
     );
@@ -95,7 +100,7 @@ export class RepairStorm {
     };
   }
 
-  private readonly operations: Readonly<Record<string, readonly [weight: number, operation: Operation]>> = {
+  private readonly repairs: Operations = {
     identify: [
       40,
       (client) => {
@@ -161,6 +166,53 @@ export class RepairStorm {
       async (client) => {
         const id = await this.anyId('select distinct rule_id as id from do_not_link order by 1');
         return id === null ? null : client.send('DELETE', `/rules/${id}`);
+      },
+    ],
+  };
+
+  private readonly policies: Operations = {
+    limits: [
+      4,
+      async (client) => {
+        const known = await client.send<object>('GET', '/policy');
+        const maxContacts = [2, 3, 5, 1_000][this.some(4)];
+        const maxPerIdentity = [null, 1, 2][this.some(3)];
+        return client.send(
+          'PUT',
+          '/policy',
+          { maxContacts, kinds: [{ name: 'phoneNumber', maxPerIdentity }] },
+          { 'if-match': known.headers.get('etag') ?? '' },
+        );
+      },
+    ],
+    block: [
+      4,
+      (client) => {
+        const { kind, value: pattern } = this.any();
+        const existing = this.next() < 0.7 ? 'split' : 'keep';
+        return client.send('POST', '/blocked-values', { kind, pattern, existing, reason: REASON });
+      },
+    ],
+    unblock: [
+      6,
+      async (client) => {
+        const id = await this.anyId('select id from blocked_value order by id');
+        return id === null ? null : client.send('DELETE', `/blocked-values/${id}`);
+      },
+    ],
+    erase: [
+      3,
+      (client) => {
+        const scope = this.next() < 0.5 ? 'identity' : 'identifier';
+        return client.send('POST', '/erasures', { identifier: this.any(), scope, reason: REASON });
+      },
+    ],
+    decide: [
+      8,
+      async (client) => {
+        const id = await this.anyId('select id from review where decision is null order by id');
+        const decision = this.next() < 0.5 ? 'link' : 'keep-apart';
+        return id === null ? null : client.send('POST', `/reviews/${id}`, { decision, reason: REASON });
       },
     ],
   };

@@ -130,7 +130,7 @@ function startIdentity(stored: Identity): Growing {
 /** Applies one sighting, without the identifiers that must be left out, and returns the answer to its caller. */
 function take(batch: Batch, given: Sighting): Answer {
   const sighting = batch.reserved.isEmpty ? given : withoutErased(batch, given);
-  const { identifiers, leftOut = [] } = sighting;
+  const { identifiers, leftOut = NOTHING_LEFT_OUT } = sighting;
   if (identifiers.length === 0) {
     batch.outcomes.push('blocked');
     return { view: null, ignored: leftOut, awaitsWrite: false };
@@ -146,8 +146,12 @@ function take(batch: Batch, given: Sighting): Answer {
     reason = taken.identifiers.length > 1 ? whyNot(batch, found) : null;
   }
   const identity = apply(batch, taken, found);
-  const ignored = withheld.map((each) => ignore(batch, taken.identifiers[0]!, each));
-  return answerTo(identity, [...leftOut, ...ignored]);
+  return answerTo(
+    identity,
+    withheld.length === 0
+      ? leftOut
+      : [...leftOut, ...withheld.map((each) => ignore(batch, taken.identifiers[0]!, each))],
+  );
 }
 
 /** The sighting without what was erased after it was seen, because it was under way or is a record of the past, or is blocked. */
@@ -171,6 +175,8 @@ function isRefused(
     receivedAt === undefined ? createdAt === undefined || createdAt <= erasedAt : receivedAt <= seenAt;
   return isBlocked || isFromBefore;
 }
+
+const NOTHING_LEFT_OUT: readonly Ignored[] = [];
 
 /** An identifier that is left out, because with it policy would not accept the sighting. */
 interface Withheld {
