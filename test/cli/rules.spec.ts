@@ -340,7 +340,15 @@ test(
     );
     const importing = (...flags: string[]) =>
       command(['import', path, '--json', '--quiet', ...flags], { DATABASE_URL: database.url });
-    const counts = { created: 2, linked: 30, merged: 0, unchanged: 2, rejected: 0, withheld: 2 };
+    const counts = {
+      created: 2,
+      linked: 30,
+      merged: 0,
+      unchanged: 2,
+      rejected: 0,
+      withheld: 2,
+      ignored: { 'do-not-link': 2, limit: 0 },
+    };
     expect(JSON.parse((await importing('--dry-run')).stdout)).toMatchObject(counts);
     expect(JSON.parse((await importing('--batch-size', '3')).stdout)).toMatchObject(counts);
     expect(JSON.parse((await importing('--restart')).stdout)).toMatchObject({
@@ -350,7 +358,7 @@ test(
     const { stdout } = await command(['import', path, '--quiet', '--restart'], {
       DATABASE_URL: database.url,
     });
-    expect(stdout).toContain('  2 taken without an identifier, which policy left out\n');
+    expect(stdout).toContain('  2 taken without an identifier: 2 kept apart by a rule\n');
     expect(await database.query('select from contact where linked_id is null')).toHaveLength(2);
   },
   TIMEOUT_MS,

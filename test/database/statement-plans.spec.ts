@@ -27,6 +27,8 @@ const READS_ALL = new Set([
   'erasure_tenants',
   'identifier_kind_load',
   'blocked_value_load',
+  'dry_run_last_stored',
+  'dry_run_common_values',
 ]);
 
 /**

@@ -114,7 +114,10 @@ export class Importer {
       } else if (outcome === 'merged') {
         tally.joined++;
       }
-      tally.withheld += Number(ignored.length > 0 && outcome !== 'blocked');
+      if (ignored.length > 0 && outcome !== 'blocked') {
+        tally.withheld++;
+        new Set(ignored.map(({ reason }) => reason)).forEach((reason) => tally.ignored[reason]++);
+      }
     });
     const bad = batch.rows
       .filter((row) => row.reason !== null || refused.has(row))

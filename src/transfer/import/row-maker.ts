@@ -37,7 +37,7 @@ const UNDECODED = '\uFFFD';
 /** Makes rows of records. */
 export class RowMaker {
   /** Properties of NDJSON that were not read; the first of them */
-  readonly ignored = new Set<string>();
+  readonly notTaken = new Set<string>();
   /** Columns by the names of the properties */
   private readonly layouts = new Map<string, Columns>();
 
@@ -114,8 +114,8 @@ export class RowMaker {
     const used = Object.values(columns);
     for (const [place, key] of keys.entries()) {
       // like headers: not what looks like the data of a customer
-      if (!used.includes(place) && this.ignored.size < UNREAD_MAX && !/@|\d{5}/.test(key)) {
-        this.ignored.add(key.slice(0, 100));
+      if (!used.includes(place) && this.notTaken.size < UNREAD_MAX && !/@|\d{5}/.test(key)) {
+        this.notTaken.add(key.slice(0, 100));
       }
     }
     if (this.layouts.size < LAYOUTS_MAX) {

@@ -103,8 +103,8 @@ export class RowReader {
   }
 
   /** Columns that look like contact data, and properties of NDJSON, that are not read; the first of them */
-  get ignored(): readonly string[] {
-    return this.columns === null ? [...this.maker.ignored] : unreadColumns(this.headers, this.columns);
+  get notTaken(): readonly string[] {
+    return this.columns === null ? [...this.maker.notTaken] : unreadColumns(this.headers, this.columns);
   }
 
   /** Goes on at a place where a batch ended. */

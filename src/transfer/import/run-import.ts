@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import { holdSocket, temporarySocket } from '../../database/embedded/socket-lock.js';
 import type { SqlSession, Statement } from '../../database/session/sql-session.js';
+import { STANDARD_KINDS } from '../../identity/domain/kinds.js';
 import { TransferError, type FileFormat } from '../files.js';
 import { openService } from '../open-service.js';
 import { Checkpoint, type Progress } from './checkpoint.js';
@@ -99,13 +100,14 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     bytesRead: () => input.bytesRead(),
     size: input.file?.size ?? null,
   });
+  const dryRun = isDryRun ? await DryRun.start(service.session) : null;
   const isComplete = await new Importer({
     reader,
     tenantId: service.tenantId,
     reconciliation: service.reconciliation,
     rejected,
     checkpoint: isDryRun ? null : checkpoint,
-    dryRun: isDryRun ? await DryRun.start(service.session) : null,
+    dryRun,
     tally,
     batchSize: options.batchSize,
     retryForMs: options.retryForMs,
@@ -115,12 +117,14 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   if (isComplete && !isDryRun) {
     await checkpoint?.remove();
   }
+  const commonValues = (await dryRun?.commonValues(service.tenantId, STANDARD_KINDS)) ?? [];
   const seconds = (performance.now() - startedAt) / 1000;
   return {
     rejectedPath,
     columns: columnsOf(reader),
-    ignored: reader.ignored,
+    notTaken: reader.notTaken,
     suspiciousDates: dates.suspicious,
+    commonValues,
     tally,
     isDryRun,
     isComplete,

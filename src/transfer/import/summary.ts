@@ -1,11 +1,18 @@
 import type { Outcome } from '../../identity/domain/batch.js';
+import type { IGNORED_REASONS } from '../../identity/domain/contact.js';
 import type { ColumnRole } from './columns.js';
+import { COMMON_FROM, type CommonValue } from './dry-run.js';
+
+type Reason = (typeof IGNORED_REASONS)[number];
 
 /**
  * How many rows had which outcome so far. `joined` and `apart` count what the column of the identity did; `withheld` the rows
  * without an identifier that policy left out, whatever their outcome.
  */
-export type Tally = Record<Outcome | 'rejected' | 'joined' | 'apart' | 'withheld', number>;
+export interface Tally extends Record<Outcome | 'rejected' | 'joined' | 'apart' | 'withheld', number> {
+  /** Of the rows that `withheld` counts: why. A row may count for several reasons. */
+  readonly ignored: Record<Reason, number>;
+}
 
 export function emptyTally(): Tally {
   return {
@@ -18,6 +25,7 @@ export function emptyTally(): Tally {
     joined: 0,
     apart: 0,
     withheld: 0,
+    ignored: { blocked: 0, 'do-not-link': 0, limit: 0 },
   };
 }
 
@@ -32,9 +40,11 @@ export interface ImportResult {
   /** The header of each column in use, null: there is none; null as a whole: NDJSON, where each object has its own */
   readonly columns: Readonly<Record<ColumnRole, string | null>> | null;
   /** Columns that look like contact data, and properties of NDJSON, that were not read; the first of them */
-  readonly ignored: readonly string[];
+  readonly notTaken: readonly string[];
   /** Dates of this run that are 1970-01-01 or 1900-01-01, which most programs write for "no date" */
   readonly suspiciousDates: number;
+  /** What a dry run found, see `DryRun.commonValues()`; otherwise empty */
+  readonly commonValues: readonly CommonValue[];
   /** Of all runs, if the import was resumed */
   readonly tally: Tally;
   readonly isDryRun: boolean;
@@ -49,8 +59,18 @@ export interface ImportResult {
 
 /** The summary for people. */
 export function summaryText(result: ImportResult): string {
-  const { tally, columns, ignored, suspiciousDates, isDryRun, isComplete, isResumed, seconds, rejectedPath } =
-    result;
+  const {
+    tally,
+    columns,
+    notTaken,
+    suspiciousDates,
+    commonValues,
+    isDryRun,
+    isComplete,
+    isResumed,
+    seconds,
+    rejectedPath,
+  } = result;
   const would = isDryRun ? 'would be ' : '';
   const title = isComplete ? (isDryRun ? 'Dry run' : 'Imported') : 'Stopped';
   const lines = [
@@ -64,10 +84,14 @@ export function summaryText(result: ImportResult): string {
       : []),
     `  ${inDigits(tally.rejected)} rejected${tally.rejected > 0 ? `, see ${rejectedPath}` : ''}`,
     ...(tally.withheld > 0
-      ? [`  ${inDigits(tally.withheld)} ${would}taken without an identifier, which policy left out`]
+      ? [
+          `  ${inDigits(tally.withheld)} ${would}taken without an identifier: ${describeIgnored(tally.ignored)}`,
+        ]
       : []),
     ...(columns === null ? [] : [`  columns: ${describeColumns(columns)}`]),
-    ...(ignored.length > 0 ? [`  not taken: ${ignored.map((name) => JSON.stringify(name)).join(', ')}`] : []),
+    ...(notTaken.length > 0
+      ? [`  not taken: ${notTaken.map((name) => JSON.stringify(name)).join(', ')}`]
+      : []),
     ...(columns !== null && columns.createdAt === null
       ? [
           '  NO DATES: every new contact is dated now. Name the column with --created-at-column if there is one.',
@@ -76,6 +100,7 @@ export function summaryText(result: ImportResult): string {
     ...(suspiciousDates > 0
       ? [`  ${inDigits(suspiciousDates)} dates are 1970-01-01 or 1900-01-01, which often means "no date"`]
       : []),
+    ...describeCommon(commonValues),
     ...(tally.joined > 0 ? [`  ${inDigits(tally.joined)} more merges because of the identity column`] : []),
     ...(tally.apart > 0
       ? [
@@ -88,24 +113,61 @@ export function summaryText(result: ImportResult): string {
 
 /** The summary for programs. */
 export function summaryJson(result: ImportResult): string {
-  const { tally, columns, ignored, suspiciousDates, isDryRun, isComplete, isResumed, seconds, rejectedPath } =
-    result;
-  const { joined, apart, withheld, ...outcomes } = tally;
+  const {
+    tally,
+    columns,
+    notTaken,
+    suspiciousDates,
+    commonValues,
+    isDryRun,
+    isComplete,
+    isResumed,
+    seconds,
+    rejectedPath,
+  } = result;
+  const { joined, apart, withheld, ignored, ...outcomes } = tally;
   return `${JSON.stringify({
     rows: rowsOf(tally),
     ...outcomes,
     joined,
     apart,
     withheld,
-    columns,
     ignored,
+    columns,
+    notTaken,
     suspiciousDates,
+    commonValues,
     rejectedFile: tally.rejected > 0 ? rejectedPath : null,
     isDryRun,
     isComplete,
     isResumed,
     seconds: Math.round(seconds * 1000) / 1000,
   })}\n`;
+}
+
+const WHY_IGNORED: Readonly<Record<Reason, string>> = {
+  blocked: 'blocked',
+  'do-not-link': 'kept apart by a rule',
+  limit: 'beyond a limit',
+};
+
+function describeIgnored(ignored: Tally['ignored']): string {
+  return (Object.keys(WHY_IGNORED) as Reason[])
+    .filter((reason) => ignored[reason] > 0)
+    .map((reason) => `${inDigits(ignored[reason])} ${WHY_IGNORED[reason]}`)
+    .join(', ');
+}
+
+function describeCommon(values: readonly CommonValue[]): string[] {
+  return values.length === 0
+    ? []
+    : [
+        `  SHARED VALUES: more than ${COMMON_FROM} contacts would be linked by each of these. Block them before you import if nobody owns them.`,
+        ...values.map(
+          ({ kind, value, contacts, merges }) =>
+            `    ${kind} ${value}: ${inDigits(contacts)} contacts${merges > 0 ? `, ${inDigits(merges)} merges` : ''}`,
+        ),
+      ];
 }
 
 /** Also says what was not found, so that a column with an unknown name is noticed. */

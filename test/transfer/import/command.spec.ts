@@ -76,7 +76,7 @@ test('of objects the summary names the properties that were not taken', async ()
   const { stdout } = await run(['import', path, '--dry-run']);
   expect(stdout).toContain('  not taken: "Fon", "plz"\n');
   const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Fon']);
-  expect(JSON.parse(named.stdout)).toMatchObject({ columns: null, ignored: ['phone', 'plz'] });
+  expect(JSON.parse(named.stdout)).toMatchObject({ columns: null, notTaken: ['phone', 'plz'] });
 });
 
 test('an import with rejected rows exits with 1 and names their file', async () => {

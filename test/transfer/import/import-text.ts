@@ -63,6 +63,7 @@ export function tally(counts: Partial<ImportResult['tally']>): ImportResult['tal
     joined: 0,
     apart: 0,
     withheld: 0,
+    ignored: { blocked: 0, 'do-not-link': 0, limit: 0 },
     ...counts,
   };
 }
