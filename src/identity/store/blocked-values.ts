@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession } from '../../database/session/sql-session.js';
 import { retryUnavailable } from '../../database/session/unavailable.js';
-import { Blocklist, isGlob, literalStart, type BlockedPattern, type Pattern } from '../domain/blocklist.js';
+import { isGlob, literalStart, type BlockedPattern, type Pattern } from '../domain/blocklist.js';
 import type { Identifier } from '../domain/contact.js';
 import type { Kinds } from '../domain/kinds.js';
 import { DEFAULT_MAX_CONTACTS } from '../domain/policy.js';
@@ -15,8 +15,8 @@ import { keyColumns } from './identifier-columns.js';
 import { LOAD_POLICY } from './policy.statements.js';
 import { HOLDERS_OF } from './rule.statements.js';
 
-/** Identifiers that one statement reads: about 5 ms. */
-const STEP = 5_000;
+/** Identifiers that one statement reads: about 20 ms. */
+const STEP = 20_000;
 /** Identities whose contacts one statement counts. */
 const COUNTED_AT_ONCE = 500;
 
@@ -120,22 +120,24 @@ export class BlockedValues {
     kinds: Kinds,
     { kind, pattern }: Pattern,
   ): AsyncGenerator<readonly Carried[]> {
-    const blocklist = new Blocklist([{ id: 0, kind, pattern }]);
     const start = literalStart(pattern);
     const range = [kinds.named(kind).number, start, `${start}${LAST_CHARACTER}`] as const;
-    for (let last = '', isLast = false; !isLast;) {
-      const rows = await this.query(tenantId, [sql.CLAIMS_AFTER, tenantId, ...range, last, STEP]);
-      isLast = rows.length < STEP;
-      last = (rows.at(-1)?.value as string | undefined) ?? last;
-      const held = rows.map(({ value, contact_id: id }) => ({
-        kind,
-        value: value as string,
-        contactId: Number(id),
-      }));
-      yield await this.withPrimaries(
+    for (let last = '', read = STEP; read === STEP;) {
+      const rows = await this.query(tenantId, [
+        sql.MATCHING_AFTER,
         tenantId,
-        held.filter((each) => blocklist.isBlocked(each)),
-      );
+        ...range,
+        last,
+        STEP,
+        likeOf(pattern),
+      ]);
+      const end = rows.find((row) => row.read !== null);
+      last = (end?.value as string | null) ?? last;
+      read = Number(end?.read);
+      const held = rows
+        .filter((row) => row !== end)
+        .map(({ value, contact_id: id }) => ({ kind, value: value as string, contactId: Number(id) }));
+      yield await this.withPrimaries(tenantId, held);
     }
   }
 
@@ -176,6 +178,11 @@ export class BlockedValues {
     const session = await this.session;
     return retryUnavailable(() => session.query(query, tenantId));
   }
+}
+
+/** The pattern of `like` that matches the same. */
+function likeOf(pattern: string): string {
+  return pattern.replaceAll(/[\\%_]/g, '\\$&').replaceAll('*', '%');
 }
 
 const UNIQUE_VIOLATION = '23505';

@@ -50,14 +50,19 @@ export const START_POLICY: Statement = {
 };
 
 /**
- * $2 kind, $3 first value, $4 the value before which to end, $5 the last value seen, $6 how many → the next identifiers in
- * order, each with the contact that has it; null if it is reserved.
+ * $2 kind, $3 first value, $4 the value before which to end, $5 the last value seen, $6 how many to read, $7 a pattern of `like`
+ * → those of the next identifiers that match, in order, each with the contact that has it (null: it is reserved); and a row with
+ * the last value that was read and how many were read.
  */
-export const CLAIMS_AFTER: Statement = {
-  name: 'blocked_claims_after',
-  text: `select value, contact_id from identifier
+export const MATCHING_AFTER: Statement = {
+  name: 'blocked_matching_after',
+  text: `with i as materialized (
+    select value, contact_id from identifier
     where tenant_id = $1 and kind = $2::smallint and value >= $3 and value < $4 and value > $5
-    order by value limit $6::int`,
+    order by value limit $6::int)
+  select value, contact_id, null::bigint as read from i where value like $7
+  union all
+  select max(value), null, count(*) from i`,
 };
 
 /** $2 contacts → each with the primary of its identity, and the version of that. */
