@@ -19,6 +19,8 @@ import { ReadLanes } from './read-lanes.js';
 import { SizeRankings } from './size-rankings.js';
 import { IdentityLists } from './store/identity-lists.js';
 import { LookupController } from './api/lookup.controller.js';
+import { SubjectAccessController } from './api/subject-access.controller.js';
+import { SubjectAccessService } from './subject-access.service.js';
 import { ErasuresController } from './api/erasures.controller.js';
 import { RulesController } from './api/rules.controller.js';
 import { ErasureWatch } from './erasure-watch.js';
@@ -51,6 +53,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     SplitsController,
     RulesController,
     ErasuresController,
+    SubjectAccessController,
     BlockedValuesController,
   ],
   providers: [
@@ -72,6 +75,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ErasureWatch,
     ErasureRecords,
     ErasureService,
+    SubjectAccessService,
     BlockingService,
     BlockedValues,
     SightingBatcher,

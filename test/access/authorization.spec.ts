@@ -99,6 +99,11 @@ const ROUTES: Readonly<
     call: (id) => ['POST', '/erasures', { contactId: id, scope: 'identity', reason: 'Asked for' }],
     status: 202,
   },
+  'post /subject-access': {
+    scope: 'erase',
+    call: (id) => ['POST', '/subject-access', { contactId: id }],
+    status: 200,
+  },
   'get /erasures/{id}': { scope: 'erase', call: () => ['GET', '/erasures/999999'], status: 404 },
   'post /blocked-values': {
     scope: 'curate',

@@ -36,6 +36,7 @@ const SERVED = [
   'get /rules: 200',
   'delete /rules/{id}: 204',
   'post /erasures: 202',
+  'post /subject-access: 200',
 ];
 
 const database = useDatabase();

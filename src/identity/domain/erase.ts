@@ -12,6 +12,7 @@ import {
 import type { KnownEvidence, RecordedIdentity, RecordedMerge } from './explain.js';
 import { IdentifierMap } from './identifier-map.js';
 import type { RecordedContact } from './past.js';
+import { ownIdentifiers } from './subject.js';
 import { evidenceAfter, touchedRow, type After } from './take-apart.js';
 import { NO_WRITES, type ErasureNote, type Merge, type TouchedRow, type Writes } from './writes.js';
 
@@ -49,19 +50,7 @@ export function wholeIdentity(contactId: number, { evidence, held }: ErasureBasi
     throw new Error(`contact ${contactId} is in none of the identities`);
   }
   const contactIds = new Set(identity.contacts.map(({ id }) => id));
-  const holders = holdersIn(held);
-  const own = new IdentifierMap<Identifier>();
-  for (const { identifiers } of [
-    ...identity.contacts,
-    ...evidence.past.filter((state) => contactIds.has(state.contactId)),
-  ]) {
-    for (const { kind, value } of identifiers) {
-      const holder = holders.get({ kind, value }) ?? null;
-      if (holder === null || contactIds.has(holder)) {
-        own.set({ kind, value }, { kind, value });
-      }
-    }
-  }
+  const own = ownIdentifiers(identity.contacts, evidence.past, held);
   return { contactIds, identifiers: [...own.items()], recordedUntil: Infinity };
 }
 

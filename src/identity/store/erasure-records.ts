@@ -5,6 +5,8 @@ import { Settings } from '../../config/settings.js';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Statement } from '../../database/session/sql-session.js';
 import type { Held, Identifier } from '../domain/contact.js';
+import type { MadeChange } from '../domain/history.js';
+import type { RecordedReview } from '../domain/subject.js';
 import type { ErasureScope } from '../domain/writes.js';
 import { turn } from '../turns.js';
 import type { ContactRepository } from './contact.repository.js';
@@ -114,6 +116,39 @@ export class ErasureRecords {
     return this.contacts.withPolicy(tenantId, ({ kinds }) =>
       Promise.resolve(rows.map((row) => heldOf(kinds, row))),
     );
+  }
+
+  /** The reviews that are about one of the identifiers, by age. */
+  async reviewsOf(tenantId: number, identifiers: readonly Identifier[]): Promise<RecordedReview[]> {
+    return this.contacts.withPolicy(tenantId, async ({ kinds }) => {
+      const keys = keyColumns(kinds, identifiers);
+      const ids = await this.query(tenantId, [sql.REVIEWS_OF_ERASED, tenantId, ...keys]);
+      const rows = await this.query(tenantId, [sql.REVIEWS_BY_ID, tenantId, ids.map(({ id }) => Number(id))]);
+      return rows.map((row) => ({
+        id: Number(row.id),
+        identifiers: [
+          { kind: kinds.numbered(Number(row.kind)).name, value: row.value as string },
+          { kind: kinds.numbered(Number(row.other_kind)).name, value: row.other_value as string },
+        ],
+        reason: row.reason as string,
+        createdAt: Number(row.created_at),
+        decision: row.decision as string | null,
+        decidedAt: row.decided_at === null ? null : Number(row.decided_at),
+      }));
+    });
+  }
+
+  /** The changes by hand that name one of the contacts, by age. */
+  async changesOf(tenantId: number, contactIds: readonly number[]): Promise<MadeChange[]> {
+    const rows = await this.query(tenantId, [sql.CHANGES_OF, tenantId, contactIds]);
+    return rows.map((row) => ({
+      id: Number(row.id),
+      kind: row.kind as string,
+      at: Number(row.at),
+      actor: row.actor as string,
+      reason: row.reason as string | null,
+      contactIds: (row.contact_ids as unknown[]).map(Number),
+    }));
   }
 
   /**

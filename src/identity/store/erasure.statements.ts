@@ -95,6 +95,23 @@ export const REVIEWS_OF_ERASED: Statement = {
       select id from review where tenant_id = $1 and other_kind = v.kind and other_value = v.value offset 0) r`,
 };
 
+/** $2 reviews → these, by age. Bounds and an order, so that no plan reads all reviews by another key. */
+export const REVIEWS_BY_ID: Statement = {
+  name: 'review_by_id',
+  text: `select r.* from unnest($2::bigint[]) u(id) cross join lateral (
+      select id, kind, value, other_kind, other_value, reason, ${micros('created_at')} as created_at, decision,
+        ${micros('decided_at')} as decided_at
+      from review where tenant_id = $1 and id >= u.id and id <= u.id order by id offset 0) r
+    order by r.id`,
+};
+
+/** $2 contacts → the changes that name one of them, by age. All of a tenant are read, as in {@link FORGET_CHANGES}. */
+export const CHANGES_OF: Statement = {
+  name: 'change_of_contacts',
+  text: `select id, kind, ${micros('at')} as at, actor, reason, contact_ids from change
+    where tenant_id = $1 and id > 0 and contact_ids && $2::bigint[] and is_changed order by id`,
+};
+
 /** $2 reviews */
 export const REMOVE_REVIEWS: Statement = {
   name: 'review_remove',

@@ -59,7 +59,7 @@ export class IdentityCache {
 
   /** Forgets all that is kept of a tenant. */
   drop(tenantId: number): void {
-    for (const [key, entry] of [...this.entries.entries()]) {
+    for (const [key, entry] of this.entries.entries()) {
       if (entry.tenantId === tenantId) {
         this.entries.delete(key);
       }

@@ -241,3 +241,38 @@ test('an erasure that is not there is a 404', async () => {
     body: { type: 'urn:problem:erasure-not-found' },
   });
 });
+
+test('a person is told all that is stored of them, and nothing of others', async () => {
+  await app.client.identify({ email: GEORGE.email, phoneNumber: PHONE });
+  const { body: listed } = await app.client.send<{ merges: { id: number }[] }>('GET', '/merges?contactId=3');
+  const { body: undo } = await app.client.send<Changed>('POST', `/merges/${listed.merges[0]!.id}/undo`, {
+    reason: 'They are two',
+  });
+  const told = await app.client.send('POST', '/subject-access', { identifier: phone(PHONE) });
+  expect(told).toMatchObject({
+    status: 200,
+    body: {
+      contacts: [
+        { id: 1, identifiers: [email(LORRAINE.email), phone(PHONE)], linkedId: null, deletedAt: null },
+        { id: 2, identifiers: [email(MCFLY.email), phone(PHONE)], linkedId: 1, attachedToId: 1 },
+      ],
+      merges: [
+        {
+          survivorId: 1,
+          mergedId: 3,
+          cause: 'sighting',
+          identifiers: [{ kind: 'email', value: null }, phone(PHONE)],
+          undoneAt: expect.any(String),
+        },
+      ],
+      rules: [{ identifiers: expect.arrayContaining([{ kind: 'email', value: null }, phone(PHONE)]) }],
+      reviews: [],
+      changes: [{ id: undo.changeId, kind: 'undo', reason: 'They are two' }],
+    },
+  });
+  expect(JSON.stringify(told.body)).not.toContain(GEORGE.email);
+  expect(await app.client.send('POST', '/subject-access', { contactId: 4711 })).toMatchObject({
+    status: 404,
+  });
+  expect(await app.client.send('POST', '/subject-access', {})).toMatchObject({ status: 400 });
+});
