@@ -45,11 +45,6 @@ test('limits, blocked values, reviews and erasures among sightings and repairs i
 });
 
 test('afterwards each sighting twice is each sighting once, in answer and in state', async () => {
-  const answer = async (client: ServiceClient, body: object): Promise<unknown> => {
-    const { status, body: answered } = await client.send<{ requestId?: string }>('POST', '/identify', body);
-    const { requestId: _, ...told } = answered;
-    return { status, ...told };
-  };
   for (let i = 0; i < 60; i++) {
     const body = { email: `doc${i % 8}@hillvalley.edu`, phoneNumber: `80${(i * 5) % 9}` };
     const client = services[i % 2]!.client;
@@ -60,6 +55,13 @@ test('afterwards each sighting twice is each sighting once, in answer and in sta
   }
   expect(await violations(database)).toEqual({});
 });
+
+/** An answer without what differs from call to call. */
+async function answer(client: ServiceClient, body: object): Promise<unknown> {
+  const { status, body: answered } = await client.send<{ requestId?: string }>('POST', '/identify', body);
+  const { requestId: _, ...told } = answered;
+  return { status, ...told };
+}
 
 /** All that a sighting may write. */
 async function stored(): Promise<object[]> {
