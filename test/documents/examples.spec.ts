@@ -15,6 +15,7 @@ test.each([
   ['docs/walkthrough.md', 12],
   ['docs/finding-identities.md', 7],
   ['docs/repairing.md', 19],
+  ['docs/blocked-values.md', 14],
 ])(
   'every command of %s gives, on an empty database, the answer printed below it, apart from times',
   async (file, count) => {
