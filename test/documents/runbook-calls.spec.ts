@@ -24,7 +24,12 @@ async function run(command: string): Promise<string> {
 }
 
 test('the steps of IdentitySharedValue find a placeholder, block it, and give each customer an identity again', async () => {
-  const [find, preview, block] = commandsOf('IdentitySharedValue') as [string, string, string];
+  const [find, preview, block, others] = commandsOf('IdentitySharedValue') as [
+    string,
+    string,
+    string,
+    string,
+  ];
   for (let i = 1; i <= 24; i++) {
     await app.client.identify({ email: `customer${i}@example.com`, phoneNumber: '0000000000' });
   }
@@ -49,6 +54,10 @@ test('the steps of IdentitySharedValue find a placeholder, block it, and give ea
   expect(after).toHaveLength(25);
   expect(after[0]).toMatchObject({ emails: ['customer1@example.com'], phoneNumbers: ['1985'] });
   expect(await run(find)).toBe('No identity has 20 contacts or more.\n');
+  await app.client.identify({ email: 'test@test.com', phoneNumber: '1955' });
+  expect(await run(others)).toMatch(
+    /^KIND +PATTERN +CONTACTS +IDENTITIES\nemail +test@test\.com +1 +1\n[^]* 1 are blocked already\.\n/,
+  );
   const { body } = await app.client.send('POST', '/identify', {
     email: 'next@example.com',
     phoneNumber: '0000000000',

@@ -3,7 +3,6 @@ import { basename, resolve } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import { holdSocket, temporarySocket } from '../../database/embedded/socket-lock.js';
 import type { SqlSession, Statement } from '../../database/session/sql-session.js';
-import { STANDARD_KINDS } from '../../identity/domain/kinds.js';
 import { TransferError, type FileFormat } from '../files.js';
 import { openService } from '../open-service.js';
 import { Checkpoint, type Progress } from './checkpoint.js';
@@ -117,7 +116,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   if (isComplete && !isDryRun) {
     await checkpoint?.remove();
   }
-  const commonValues = (await dryRun?.commonValues(service.tenantId, STANDARD_KINDS)) ?? [];
+  const commonValues = (await dryRun?.commonValues(service.tenantId, kinds)) ?? [];
   const seconds = (performance.now() - startedAt) / 1000;
   return {
     rejectedPath,
