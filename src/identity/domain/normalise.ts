@@ -25,8 +25,8 @@ const SEPARATORS = /[\p{Zs}\t\p{Pd}\p{Cf}.()/]/gu;
 /** `+` and the 15 digits that E.164 allows; some national numbers that count as valid would become longer. */
 const E164_MAX_LENGTH = 16;
 
-/** Characters that never belong into an email: nobody sees them, so they would make two identifiers of one mailbox. */
-const UNSEEN = /[\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\uFFFD]/u;
+/** Characters that never belong into an identifier: nobody sees them, so they would make two of one. */
+export const UNSEEN = /[\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\uFFFD]/u;
 /** A local part in quotes that it does not need: RFC 5321 calls it the same mailbox. */
 const NEEDLESS_QUOTES = /^"([\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*)"$/u;
 /** A domain that is its own normal form, in lower case. */
@@ -214,6 +214,16 @@ export function phonePrefixes(raw: string, region: CountryCode | null): string[]
 /** What is left of a phone number without its separators. */
 export function withoutSeparators(raw: string): string {
   return raw.replace(SEPARATORS, '').trim();
+}
+
+/**
+ * Whether the domain of a normalised email is one by UTS #46, and neither it nor the local part begins with a mark that combines
+ * with what comes before.
+ */
+export function hasReadableDomain(email: string): boolean {
+  const domain = email.slice(email.lastIndexOf('@') + 1);
+  const isDomain = PLAIN_DOMAIN.test(domain) || domainToASCII(domain) !== '';
+  return isDomain && !/(?:^|[@.])\p{M}/u.test(email);
 }
 
 /** E.164 of a possible international number; a trunk zero as in `+49 (0)30 …` is not part of it. */

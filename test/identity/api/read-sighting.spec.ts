@@ -145,3 +145,52 @@ test('no work on a field grows faster than its length: what is composed or parse
   expect(lengths.length).toBeGreaterThan(0);
   expect(Math.max(...lengths)).toBeLessThanOrEqual(RAW_MAX_LENGTH);
 });
+
+const OPTIONS = { defaultPhoneRegion: null, unknownProperties: 'ignore' } as const;
+
+describe('an email is refused that differs from another by what nobody sees', () => {
+  it.each([
+    '\u034F',
+    '\u115F',
+    '\u3164',
+    '\uFE0F',
+    '\u17B4',
+    '\u2028',
+    '\u2029',
+    '\uFFFD',
+    '\u200B',
+    '\u00AD',
+  ])('%j, in both parts', (unseen) => {
+    for (const email of [`mc${unseen}fly@hillvalley.edu`, `mcfly@hill${unseen}välley.edu`]) {
+      expect(verdict(() => readSighting({ email }, OPTIONS, STANDARD_KINDS))).toEqual([
+        { field: 'email', message: 'email must be a valid email address' },
+      ]);
+    }
+  });
+
+  it.each([
+    '\u0301mcfly@hillvalley.edu',
+    'mcfly@\u0301hillvalley.edu',
+    'mcfly@hill.\u0301edu',
+    'mcfly@℀.com',
+  ])('or whose domain nobody can read: %j', (email) => {
+    expect(verdict(() => readSighting({ email }, OPTIONS, STANDARD_KINDS))).toMatchObject([
+      { field: 'email' },
+    ]);
+  });
+});
+
+describe('a phone number is refused with its cause', () => {
+  it.each([
+    ['2133734253 x12', 'phoneNumber must not have an extension'],
+    ['+1 213 373 4253 ext. 5', 'phoneNumber must not have an extension'],
+    ['tel:+12133734253;ext=5', 'phoneNumber must not have an extension'],
+    ['2133734253.5', 'phoneNumber must not have a fraction'],
+    ['-2133734253', 'phoneNumber must have 1 to 15 digits'],
+    ['1-800-FLOWERS', 'phoneNumber must have 1 to 15 digits'],
+  ])('%s', (phoneNumber, message) => {
+    expect(verdict(() => readSighting({ phoneNumber }, OPTIONS, STANDARD_KINDS))).toEqual([
+      { field: 'phoneNumber', message: expect.stringContaining(message) },
+    ]);
+  });
+});

@@ -1,11 +1,11 @@
 import { ApiProperty, ApiSchema, getSchemaPath } from '@nestjs/swagger';
-import { IsEmail, IsNotEmpty, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
-import { EMAIL_MAX_LENGTH } from '../../domain/normalise.js';
+import { IsEmail, IsNotEmpty, IsString, Matches, MaxLength, ValidateBy, ValidateIf } from 'class-validator';
+import { EMAIL_MAX_LENGTH, hasReadableDomain, UNSEEN } from '../../domain/normalise.js';
 
 const NOTHING_GIVEN = 'give email, phoneNumber, or both';
 const INVALID_EMAIL = 'email must be a valid email address';
-/** No control character, no lone surrogate, and no invisible character, which would make two identifiers of one. */
-export const WELL_FORMED = /^[^\p{Cc}\p{Cs}\p{Cf}]*$/u;
+/** Nothing that nobody sees, which would make two identifiers of one. */
+export const WELL_FORMED = new RegExp(`^(?!.*${UNSEEN.source})`, 'su');
 const isGiven = (value: unknown): boolean => value !== null;
 
 /**
@@ -14,6 +14,10 @@ const isGiven = (value: unknown): boolean => value !== null;
  */
 export class IdentifyRequest {
   @ValidateIf((request: IdentifyRequest) => isGiven(request.email) || !isGiven(request.phoneNumber))
+  @ValidateBy(
+    { name: 'hasReadableDomain', validator: { validate: (email) => hasReadableDomain(email as string) } },
+    { message: INVALID_EMAIL },
+  )
   @IsEmail({}, { message: INVALID_EMAIL })
   @Matches(WELL_FORMED, { message: INVALID_EMAIL })
   @MaxLength(EMAIL_MAX_LENGTH, { message: `email must have at most ${EMAIL_MAX_LENGTH} characters` })
@@ -24,6 +28,12 @@ export class IdentifyRequest {
   @ValidateIf((request: IdentifyRequest) => isGiven(request.phoneNumber) || !isGiven(request.email))
   @Matches(/^(\d{1,15}|\+[1-9]\d{0,14})$/, {
     message: 'phoneNumber must have 1 to 15 digits, and may start with + and a country code',
+  })
+  @Matches(/^(?!\D*\d.*(?:x|ext|#|;))/is, {
+    message: 'phoneNumber must not have an extension: all who share the number before it would be one person',
+  })
+  @Matches(/^(?!.*\d\.\d)/s, {
+    message: 'phoneNumber must not have a fraction: a spreadsheet may have made another number of it',
   })
   @IsString({ message: 'phoneNumber must be a string or an integer' })
   @IsNotEmpty({ message: NOTHING_GIVEN })
@@ -39,13 +49,13 @@ const EMAIL = {
   type: String,
   format: 'email',
   description:
-    'An email address of at most 254 characters. It is trimmed, composed to Unicode NFC and lower-cased. Dots and `+tags` stay. An empty or blank one counts as null.',
+    'An email address of at most 254 characters. It is trimmed, composed to Unicode NFC and lower-cased, and its domain is read as browsers do. Dots and `+tags` stay. An empty or blank one counts as null.',
   example: 'mcfly@hillvalley.edu',
 };
 const PHONE_NUMBER = {
   oneOf: [{ type: 'string' }, { type: 'integer' }],
   description:
-    'A phone number of 1 to 15 digits, as a string or an integer. Spaces, hyphens, dots, parentheses and slashes are dropped. `+…` and `00…` become E.164. A national number becomes E.164 if the service has a default country, and keeps its digits otherwise. An empty or blank one counts as null.',
+    'A phone number of 1 to 15 digits, as a string or an integer. Spaces, hyphens, dots, parentheses and slashes are dropped. `+…` and `00…` become E.164, also in a `tel:` link. A national number becomes E.164 if the service has a default country, and keeps its digits otherwise. An empty or blank one counts as null.',
   example: '+1 (555) 010-9999',
 };
 
