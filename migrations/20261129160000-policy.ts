@@ -60,16 +60,17 @@ export class Policy extends Migration {
       decided_at timestamptz(6) null,
       change_id bigint null,
       constraint review_pkey primary key (tenant_id, id),
-      constraint review_pair_unique unique (tenant_id, kind, value, other_kind, other_value),
       constraint review_of_two check (kind < other_kind or (kind = other_kind and value < other_value)),
       constraint review_decision check ((decision is null) = (decided_at is null))
     )`);
-    // Partial, so that a look-up of an id or a pair can't be planned by them.
-    this.addSql('create index review_open_index on review (tenant_id, id) where decision is null');
-    this.addSql('create index review_decided_index on review (tenant_id, id) where decision is not null');
+    // Partial, so that a look-up of an id can't be planned by them: a look-up of a pair says `kind >= 0`, which all have.
     this.addSql(
-      'create index review_other_index on review (tenant_id, other_kind, other_value) where other_value is not null',
+      'create unique index review_pair_unique on review (tenant_id, kind, value, other_kind, other_value) where kind >= 0',
     );
+    this.addSql(
+      'create index review_other_index on review (tenant_id, other_kind, other_value) where other_kind >= 0',
+    );
+    this.addSql('create index review_open_index on review (tenant_id, id) where decision is null');
     for (const table of TABLES) {
       this.addSql(`alter table ${table} enable row level security`);
       this.addSql(`alter table ${table} force row level security`);

@@ -69,7 +69,7 @@ changes nothing of the others. It has scopes:
 |---|---|
 | \`identify\` | \`POST /identify\` |
 | \`read\` | \`POST /lookup\`, \`POST /search\` and all calls with \`GET\` |
-| \`curate\` | \`POST /merges\`, \`POST /rules\`, \`DELETE /rules/{id}\`, \`POST /blocked-values\`, \`DELETE /blocked-values/{id}\` |
+| \`curate\` | \`POST /merges\`, \`POST /rules\`, \`DELETE /rules/{id}\`, \`POST /reviews/{id}\`, \`POST /blocked-values\`, \`DELETE /blocked-values/{id}\` |
 | \`delete\` | \`DELETE /contacts/{id}\`, \`DELETE /identities/{contactId}\` |
 | \`erase\` | nothing yet |
 | \`admin\` | all of them |

@@ -26,7 +26,7 @@ import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
 
 /** The kinds of change whose answer has identities. */
-const TELL_IDENTITIES: ReadonlySet<ChangeKind> = new Set(['merge', 'undo', 'split']);
+const TELL_IDENTITIES: ReadonlySet<ChangeKind> = new Set(['merge', 'undo', 'split', 'review']);
 
 /** A call that asks for a change: everything of it but what is to be changed. */
 export interface ChangeCall {

@@ -82,6 +82,7 @@ export class DecisionWriter {
     private readonly metrics: IdentityMetrics,
   ) {
     contacts.onConflict = (cause) => metrics.conflict(cause);
+    contacts.onReviewsDecided = (decision, count) => metrics.reviewsDecided(decision, count);
     const spare = settings.databasePoolMax - settings.batchLanes;
     this.locked = pLimit(Math.max(1, Math.min(LOCKED_AT_ONCE, spare)));
   }

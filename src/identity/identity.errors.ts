@@ -2,6 +2,7 @@ import { InvalidRequestError, RETRY_IN_A_SECOND } from '../http/problems/problem
 import type { ProblemDescription, ProblemError } from '../http/problems/problem.js';
 import { RuleDto } from './api/dto/rule.dto.js';
 import type { Ignored } from './domain/contact.js';
+import type { Unusable } from './domain/decide-review.js';
 import type { Rule } from './domain/rules.js';
 import type { ConflictCause } from './identity.metrics.js';
 
@@ -141,6 +142,19 @@ export class MergeNotFoundError extends Error implements ProblemError {
   }
 }
 
+/** There is no review with this id. */
+export class ReviewNotFoundError extends Error implements ProblemError {
+  override readonly name = 'ReviewNotFoundError';
+
+  constructor(reviewId: number) {
+    super(`There is no review ${reviewId}.`);
+  }
+
+  get problem(): ProblemDescription {
+    return { slug: 'review-not-found', title: 'Review not found', status: 404, detail: this.message };
+  }
+}
+
 /** What was named can't leave the identity. Nothing was changed. */
 export class NothingToSplitError extends Error implements ProblemError {
   override readonly name = 'NothingToSplitError';
@@ -195,6 +209,28 @@ export class IdentifiersBlockedError extends Error implements ProblemError {
       status: 422,
       detail: 'None of the identifiers may link anybody; nothing was written. Send another one with them.',
       errors: this.ignored.map(({ kind }) => ({ field: kind, message: `${kind} is blocked` })),
+    };
+  }
+}
+
+/** The link that a review is about can't be made: an identifier of its pair may link nobody any more. Nothing was written. */
+export class ReviewBlockedError extends Error implements ProblemError {
+  override readonly name = 'ReviewBlockedError';
+
+  constructor(private readonly unusable: readonly Unusable[]) {
+    super('an identifier of the review may link nobody');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'identifiers-blocked',
+      title: 'Identifiers blocked',
+      status: 422,
+      detail: 'An identifier of the review may link nobody; nothing was changed. It can only be kept apart.',
+      errors: this.unusable.map(({ kind, because }) => ({
+        field: kind,
+        message: because === 'blocked' ? `${kind} is blocked` : `the kind ${kind} is retired`,
+      })),
     };
   }
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { Settings } from '../config/settings.js';
 import { IGNORED_REASONS, type IdentityView, type Snapshot } from './domain/contact.js';
+import { REVIEW_DECISIONS, REVIEW_REASONS, type ReviewDecision } from './domain/reviews.js';
 import { linksByWidelyShared, WIDELY_SHARED } from './domain/widely-shared.js';
 import { CHANGE_KINDS, MERGE_CAUSES, type Writes } from './domain/writes.js';
 import { addGauge } from '../telemetry/metrics/registry.js';
@@ -42,6 +43,8 @@ export class IdentityMetrics {
   private readonly rulesMade: Counter;
   private readonly rulesRemoved: Counter;
   private readonly withheld: Counter<'reason'>;
+  private readonly reviewsOpened: Counter<'reason'>;
+  private readonly reviewsClosed: Counter<'decision'>;
 
   constructor({ metricsPort }: Settings, registry: Registry) {
     this.isOn = metricsPort !== null;
@@ -155,10 +158,24 @@ export class IdentityMetrics {
       labelNames: ['reason'],
       registers,
     });
+    this.reviewsOpened = new Counter({
+      name: 'identity_reviews_opened_total',
+      help: 'Links that were withheld for the first time, so that people are asked, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.reviewsClosed = new Counter({
+      name: 'identity_reviews_decided_total',
+      help: 'Reviews that were decided, by people, a rule or a link, by decision',
+      labelNames: ['decision'],
+      registers,
+    });
     // Set to 0 at the start, so that the first event of a kind is a rise and not the beginning of a series.
     CAUSES.forEach((cause) => this.conflicts.inc({ cause }, 0));
     MERGE_CAUSES.filter((cause) => cause !== 'kept').forEach((cause) => this.merges.inc({ cause }, 0));
     IGNORED_REASONS.forEach((reason) => this.withheld.inc({ reason }, 0));
+    REVIEW_REASONS.forEach((reason) => this.reviewsOpened.inc({ reason }, 0));
+    REVIEW_DECISIONS.forEach((decision) => this.reviewsClosed.inc({ decision }, 0));
     CHANGE_KINDS.forEach((kind) => this.changes.inc({ kind }, 0));
     LINK_PRECEDENCES.forEach((precedence) => this.contacts.inc({ link_precedence: precedence }, 0));
   }
@@ -200,7 +217,7 @@ export class IdentityMetrics {
     if (!this.isOn) {
       return;
     }
-    const { newcomers, merges, rules, liftedRules, deletion, change } = writes;
+    const { newcomers, merges, rules, liftedRules, reviews, deletion, change } = writes;
     this.attempts.observe(attempts);
     const primaries = newcomers.filter(({ linkedId }) => linkedId === null).length;
     this.contacts.inc({ link_precedence: 'primary' }, primaries);
@@ -209,9 +226,17 @@ export class IdentityMetrics {
     this.sharedValueLinks.inc(linksByWidelyShared(snapshot, writes));
     this.rulesMade.inc(rules.length);
     this.rulesRemoved.inc(liftedRules.length);
+    reviews.forEach(({ reason }) => this.reviewsOpened.inc({ reason }));
     this.deletions.inc(deletion?.contactIds.length ?? 0);
     if (change?.isChanged === true) {
       this.changes.inc({ kind: change.kind });
+    }
+  }
+
+  /** Reviews were decided, also by themselves. */
+  reviewsDecided(decision: ReviewDecision, count: number): void {
+    if (this.isOn) {
+      this.reviewsClosed.inc({ decision }, count);
     }
   }
 

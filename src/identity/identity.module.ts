@@ -22,6 +22,9 @@ import { LookupController } from './api/lookup.controller.js';
 import { SubjectAccessController } from './api/subject-access.controller.js';
 import { SubjectAccessService } from './subject-access.service.js';
 import { ErasuresController } from './api/erasures.controller.js';
+import { ReviewsController } from './api/reviews.controller.js';
+import { ReviewsService } from './reviews.service.js';
+import { ReviewRecords } from './store/review-records.js';
 import { RulesController } from './api/rules.controller.js';
 import { ErasureWatch } from './erasure-watch.js';
 import { Tombstones } from './tombstones.js';
@@ -52,6 +55,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     MergesController,
     SplitsController,
     RulesController,
+    ReviewsController,
     ErasuresController,
     SubjectAccessController,
     BlockedValuesController,
@@ -78,6 +82,8 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     SubjectAccessService,
     BlockingService,
     BlockedValues,
+    ReviewRecords,
+    ReviewsService,
     SightingBatcher,
     LargeAnswers,
     ChangeAnswers,

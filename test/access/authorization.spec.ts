@@ -89,6 +89,12 @@ const ROUTES: Readonly<
   },
   'post /rules': { scope: 'curate', call: () => ['POST', '/rules', aRule()], status: 201 },
   'get /rules': { scope: 'read', call: (id) => ['GET', `/rules?contactId=${id}`], status: 200 },
+  'get /reviews': { scope: 'read', call: () => ['GET', '/reviews'], status: 200 },
+  'post /reviews/{id}': {
+    scope: 'curate',
+    call: () => ['POST', '/reviews/999999', { decision: 'link', reason: 'One customer' }],
+    status: 404,
+  },
   'delete /rules/{id}': {
     scope: 'curate',
     call: async () => ['DELETE', `/rules/${await ruleOf('default')}`],

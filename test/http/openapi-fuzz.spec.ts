@@ -35,6 +35,8 @@ const SERVED = [
   'post /rules: 201',
   'get /rules: 200',
   'delete /rules/{id}: 204',
+  'get /reviews: 200',
+  'post /reviews/{id}: 200',
   'post /erasures: 202',
   'post /subject-access: 200',
 ];
@@ -44,8 +46,8 @@ const database = useDatabase();
 beforeAll(() => declareKinds(database, [CUSTOMER_ID, LOYALTY_CARD]));
 
 /**
- * Begins again with the contacts 1 to 4, of which merges made 1, 2 and 3 one, and the rules 1 and 2, after a look at those that
- * are there.
+ * Begins again with the contacts 1 to 4, of which merges made 1, 2 and 3 one, the rules 1 to 3, and the review 1, after a look at
+ * those that are there.
  */
 async function renew(client: ServiceClient, key: string): Promise<void> {
   expect(await violations(database)).toEqual({});
@@ -56,10 +58,15 @@ async function renew(client: ServiceClient, key: string): Promise<void> {
   for (const phoneNumber of ['123456', '919191', '3']) {
     await client.identify({ email: 'lorraine@hillvalley.edu', phoneNumber }, { 'x-api-key': key });
   }
-  for (const value of ['4', '9']) {
-    const identifiers = ['8', value].map((each) => ({ kind: 'phoneNumber', value: each }));
+  for (const pair of [
+    ['8', '4'],
+    ['8', '9'],
+    ['3', '4'],
+  ]) {
+    const identifiers = pair.map((value) => ({ kind: 'phoneNumber', value }));
     await client.send('POST', '/rules', { identifiers, reason: 'They are two' }, { 'x-api-key': key });
   }
+  await client.identify({ email: 'lorraine@hillvalley.edu', phoneNumber: '4' }, { 'x-api-key': key });
 }
 
 /** Some that may do everything, and one each that may only read, is used up, revoked, of another tenant, or invented. */

@@ -105,7 +105,15 @@ async function faultsOfEvidence(database: TestDatabase): Promise<object[]> {
 
 /** All rows that a change by hand may write, for comparison. */
 export async function storedRows(database: TestDatabase): Promise<unknown> {
-  const tables = ['contact', 'contact_past', 'identifier', 'identity_merge', 'change', 'do_not_link'];
+  const tables = [
+    'contact',
+    'contact_past',
+    'identifier',
+    'identity_merge',
+    'change',
+    'do_not_link',
+    'review',
+  ];
   return Promise.all(tables.map((table) => database.query(`select * from ${table} t order by t::text`)));
 }
 

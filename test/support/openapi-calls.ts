@@ -5,7 +5,12 @@ import { valueOf } from './schema-values.js';
 import type { RawCall } from './raw-call.js';
 
 /** Few calls of these operations name what fits together. */
-const WEIGHTS: Readonly<Record<string, number>> = { '/merges': 16, '/merges/{id}/undo': 32, '/splits': 56 };
+const WEIGHTS: Readonly<Record<string, number>> = {
+  '/merges': 16,
+  '/merges/{id}/undo': 32,
+  '/splits': 56,
+  '/reviews/{id}': 24,
+};
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'SEARCH'];
 const PATHS = [
   '/',

@@ -131,6 +131,46 @@ test('links by a value that a hundred contacts carry already are counted', async
   expect(await grown()).toBe(2);
 });
 
+test('reviews that are opened and decided are counted, also if a rule or a link decides them', async () => {
+  const { client } = service;
+  const before = await Scrape.of(service);
+  const [match, goldie] = ['match', 'goldie'].map((name) => ({
+    kind: 'email',
+    value: `${name}@hillvalley.edu`,
+  }));
+  const ids: number[] = [];
+  for (const phoneNumber of ['61', '62', '63']) {
+    const shown = await client.identify({ email: match!.value, phoneNumber });
+    ids.push(shown.primaryContactId);
+  }
+  const { primaryContactId } = await client.identify({ email: goldie!.value });
+  const rule = (...identifiers: unknown[]): Promise<unknown> =>
+    client.send('POST', '/rules', { identifiers, reason: 'Two customers' });
+  await rule(match, goldie);
+  const reviewIds: number[] = [];
+  for (const phoneNumber of ['61', '62', '63', '63']) {
+    const { body } = await client.send<{ ignored: { reviewId: number }[] }>('POST', '/identify', {
+      email: goldie!.value,
+      phoneNumber,
+    });
+    reviewIds.push(body.ignored[0]!.reviewId);
+  }
+  await rule(goldie, { kind: 'phoneNumber', value: '61' });
+  const body = { decision: 'keep-apart', reason: 'Two customers' };
+  await client.send('POST', `/reviews/${reviewIds[1]}`, body);
+  await client.send('POST', `/reviews/${reviewIds[1]}`, body);
+  const contactIds = [ids[0], primaryContactId];
+  await client.send('POST', '/merges', { contactIds, reason: 'One customer', force: true });
+  await client.send('GET', '/reviews');
+  const after = await Scrape.of(service);
+  const grown = (name: string, labels: Record<string, string>): number =>
+    after.value(name, labels) - before.value(name, labels);
+  expect({
+    opened: ['limit', 'do-not-link'].map((reason) => grown('identity_reviews_opened_total', { reason })),
+    decided: ['link', 'keep-apart'].map((decision) => grown('identity_reviews_decided_total', { decision })),
+  }).toEqual({ opened: [0, 3], decided: [1, 2] });
+});
+
 test('a conflict is counted with its cause', async () => {
   const before = await Scrape.of(service);
   const claims = Array.from({ length: 400 }, (_, i) => ({ email: `needles${i % 20}@hillvalley.edu` }));

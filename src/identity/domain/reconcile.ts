@@ -274,12 +274,11 @@ function ignore(batch: Batch, strongest: Identifier, { identifier, reason }: Wit
     return { kind, reason };
   }
   const key = keyOf(pair);
-  const known = batch.knownReviews.idOf(pair);
+  const known = batch.knownReviews.get(pair);
   if (known === undefined) {
     batch.unknownReviews.set(key, pair);
-  }
-  if (typeof known === 'number') {
-    return { kind, reason, reviewId: known };
+  } else if (known !== null) {
+    return { kind, reason, reviewId: known.id };
   }
   const opened = batch.reviews.get(key) ?? { id: -(batch.reviews.size + 1), pair, reason };
   batch.reviews.set(key, opened);

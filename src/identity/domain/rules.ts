@@ -231,13 +231,13 @@ export function rulesBetween(
 }
 
 /** Where an identifier is held. */
-interface Held {
+export interface Held {
   readonly identity: Identity;
   readonly contactId: number;
 }
 
-/** Who holds the identifiers of a rule, in order, and which of them nobody holds. */
-function holdersIn(
+/** Who holds two identifiers, in order, and which of them nobody holds. */
+export function holdersIn(
   identities: readonly Identity[],
   identifiers: readonly [Identifier, Identifier],
 ): { readonly held: readonly Held[]; readonly unheld: readonly Identifier[] } {

@@ -1,6 +1,6 @@
 import type { Claim, Identifier, IdentityView, Ignored, Sighting } from './contact.js';
 import type { BlockedPattern, Pattern } from './blocklist.js';
-import type { NewReview, Pair } from './reviews.js';
+import type { NewReview, Pair, ReviewDecision } from './reviews.js';
 import type { Rule } from './rules.js';
 
 /** A row that a decision rests on: it must still have `version`, and is given `linkedId` (null: primary). */
@@ -42,9 +42,12 @@ export interface Newcomer extends Pick<Sighting, 'identifiers' | 'createdAt'> {
   readonly isRuled: boolean;
 }
 
-/** Why two identities were merged: by a sighting of both, or by hand. `kept`: they were one, and a split left them together. */
+/**
+ * Why two identities were merged: by a sighting of both, by hand, or by a decision on a review. `kept`: they were one, and a split
+ * left them together.
+ */
 export type MergeCause = (typeof MERGE_CAUSES)[number];
-export const MERGE_CAUSES = ['sighting', 'manual', 'kept'] as const;
+export const MERGE_CAUSES = ['sighting', 'manual', 'review', 'kept'] as const;
 
 /** Two identities that became one: an edge between two trees of evidence. */
 export interface Merge {
@@ -55,7 +58,7 @@ export interface Merge {
   readonly leftId: number;
   readonly rightId: number;
   readonly cause: MergeCause;
-  /** The sighting that joined them; empty if it was none. */
+  /** The sighting that joined them, or the pair of the review; empty if it was neither. */
   readonly identifiers: readonly Identifier[];
 }
 
@@ -117,6 +120,7 @@ export const CHANGE_KINDS = [
   'erasure',
   'block',
   'block-delete',
+  'review',
 ] as const;
 
 /** Who changes what by hand, and why: recorded with the change. */
@@ -183,6 +187,8 @@ export interface Writes {
   readonly blocks: readonly Pattern[];
   /** Blocked patterns that are free from now on. They must still be there. */
   readonly unblocked: readonly BlockedPattern[];
+  /** A review that people decided on: it must still be open. Null: none. The rules of a decision decide others by themselves. */
+  readonly decidedReview: { readonly id: number; readonly decision: ReviewDecision } | null;
   /** Null: not made by hand. */
   readonly change: ChangeNote | null;
   /** Newcomers without a date of their own must be younger than this, in µs since 1970; 0 if they join nobody. */
@@ -211,6 +217,7 @@ export const NO_WRITES: Writes = {
   unknownReviews: [],
   blocks: [],
   unblocked: [],
+  decidedReview: null,
   change: null,
   youngestTouched: 0,
 };

@@ -25,7 +25,7 @@ import type {
 } from '../domain/contact.js';
 import { UnknownKindError, type Kinds } from '../domain/kinds.js';
 import { DEFAULT_POLICY, type Policy } from '../domain/policy.js';
-import { keyOf, KnownReviews, type Pair } from '../domain/reviews.js';
+import { keyOf, KnownReviews, type Pair, type ReviewDecision, type StoredReview } from '../domain/reviews.js';
 import { KnownRules, type Rule } from '../domain/rules.js';
 import { asksForMore, realId, type TouchedRow, type Writes } from '../domain/writes.js';
 import type { Contact } from './entities/contact.js';
@@ -41,6 +41,8 @@ import {
   reservationDeletions,
   ruleDeletions,
   rowsOf,
+  reviewDecision,
+  reviewDecisionsByRules,
   reviewInsertions,
   reviewsQuery,
   ruleInsertions,
@@ -93,6 +95,8 @@ export interface RecordedChange {
 export class ContactRepository extends EntityRepository<Contact> {
   /** Called with the cause each time a decision could not be written. */
   onConflict: (cause: ConflictCause) => void = () => undefined;
+  /** Called when reviews were decided, also by themselves. */
+  onReviewsDecided: (decision: ReviewDecision, count: number) => void = () => undefined;
   /** The policy of a tenant, with its kinds of identifiers. */
   policyOf: (tenantId: number) => Policy | Promise<Policy> = () => DEFAULT_POLICY;
   /** Called when a contact has an identifier of a kind that the policy does not have yet. */
@@ -338,7 +342,7 @@ export class ContactRepository extends EntityRepository<Contact> {
       now,
     };
     let queries = writeQueries(kinds, tenantId, writes, drawn);
-    const { takenClaims, keptReservations, freedReservations, liftedRules, erasure, change } = writes;
+    const { takenClaims, keptReservations, freedReservations, liftedRules, erasure, decidedReview } = writes;
     if (takenClaims.length + keptReservations.length + freedReservations.length > 0) {
       await transaction.send(...queries);
       queries = [];
@@ -368,17 +372,47 @@ export class ContactRepository extends EntityRepository<Contact> {
       }
       queries = [];
     }
-    await transaction.commit(
-      ...queries,
-      ...ruleInsertions(kinds, tenantId, writes.rules, drawn),
-      ...reviewInsertions(kinds, tenantId, writes.reviews, drawn),
+    if (decidedReview !== null) {
+      const results = await transaction.send(...queries, reviewDecision(tenantId, decidedReview, drawn));
+      if (results.at(-1)!.length === 0) {
+        return new Conflict('claimed');
+      }
+      queries = [];
+    }
+    await this.commitRules(transaction, kinds, tenantId, writes, drawn, queries);
+    if (decidedReview !== null) {
+      this.onReviewsDecided(decidedReview.decision, 1);
+    }
+    return drawn;
+  }
+
+  /** Commits with the rules of a decision, what they decide, the reviews that it opens, and its record. */
+  private async commitRules(
+    transaction: Transaction,
+    kinds: Kinds,
+    tenantId: number,
+    writes: Writes,
+    drawn: Drawn,
+    queries: readonly Query[],
+  ): Promise<void> {
+    const { rules, reviews, change } = writes;
+    const { freshIds, changeId, now } = drawn;
+    const first = [...queries, ...ruleInsertions(kinds, tenantId, rules, drawn)];
+    const byRules = reviewDecisionsByRules(kinds, tenantId, rules, drawn);
+    const results = await transaction.commit(
+      ...first,
+      ...byRules,
+      ...reviewInsertions(kinds, tenantId, reviews, drawn),
       ...blockQueries(kinds, tenantId, writes, drawn),
       // last, after all that others may wait for: so that who waits for a key is waited for by nobody
       ...(change === null || changeId === null
         ? []
         : changeInsertion(tenantId, change, changeId, (id) => realId(id, freshIds), now)),
     );
-    return drawn;
+    const decided = results.slice(first.length, first.length + byRules.length).flat().length;
+    if (decided > 0) {
+      this.onReviewsDecided('keep-apart', decided);
+    }
   }
 
   /**
@@ -581,11 +615,15 @@ function pendingOf(kinds: Kinds, rows: readonly Row[]): PendingErasure[] {
 }
 
 function reviewsIn(kinds: Kinds, askedFor: readonly Pair[], rows: readonly Row[]): KnownReviews {
-  const idOf = new Map(rows.map((row) => [keyOf(pairOf(kinds, row)), Number(row.id)]));
+  const byPair = new Map(rows.map((row) => [keyOf(pairOf(kinds, row)), storedReviewOf(row)]));
   return KnownReviews.of(
     askedFor,
-    askedFor.map((pair) => idOf.get(keyOf(pair)) ?? null),
+    askedFor.map((pair) => byPair.get(keyOf(pair)) ?? null),
   );
+}
+
+function storedReviewOf({ id, decision }: Row): StoredReview {
+  return { id: Number(id), decision: decision as StoredReview['decision'] };
 }
 
 function without(touched: readonly TouchedRow[], rows: readonly Row[]): number[] {

@@ -88,11 +88,12 @@ export const RULES_OF_ERASED: Statement = {
 export const REVIEWS_OF_ERASED: Statement = {
   name: 'review_of_erased',
   text: `select r.id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
-      select id from review where tenant_id = $1 and kind = v.kind and value = v.value
+      select id from review where tenant_id = $1 and kind >= 0 and kind = v.kind and value = v.value
       order by other_kind, other_value offset 0) r
     union
     select r.id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
-      select id from review where tenant_id = $1 and other_kind = v.kind and other_value = v.value offset 0) r`,
+      select id from review
+      where tenant_id = $1 and other_kind >= 0 and other_kind = v.kind and other_value = v.value offset 0) r`,
 };
 
 /** $2 reviews → these, by age. Bounds and an order, so that no plan reads all reviews by another key. */

@@ -164,6 +164,29 @@ export function reviewInsertions(
   ]);
 }
 
+/** Decides a review. A row is found, unless it was decided before. */
+export function reviewDecision(
+  tenantId: number,
+  { id, decision }: NonNullable<Writes['decidedReview']>,
+  { changeId, now }: Pick<Drawn, 'changeId' | 'now'>,
+): Query {
+  return [reviewSql.DECIDE_REVIEW, tenantId, id, decision, changeId, now];
+}
+
+/** Decides the open reviews of the pairs that get a rule; a row is found for each. All writers use the same order. */
+export function reviewDecisionsByRules(
+  kinds: Kinds,
+  tenantId: number,
+  rules: Writes['rules'],
+  { changeId, now }: Pick<Drawn, 'changeId' | 'now'>,
+): Query[] {
+  const [numbers, values, otherNumbers, otherValues] = pairColumns(kinds, rules);
+  return rules
+    .map((_, i) => [numbers[i]!, values[i]!, otherNumbers[i]!, otherValues[i]!])
+    .toSorted((a, b) => (a.join() < b.join() ? -1 : 1))
+    .map((pair) => [reviewSql.DECIDE_BY_RULE, tenantId, ...pair, changeId, now]);
+}
+
 /** Deletes rules. Two rows are found for each, unless somebody else deleted it. */
 export function ruleDeletions(tenantId: number, liftedRules: Writes['liftedRules']): Query[] {
   return partsOf(liftedRules.map(({ id }) => id)).map((ids) => [ruleSql.DELETE_RULES, tenantId, ids]);

@@ -12,7 +12,7 @@ import type {
 import type { KnownEvidence } from '../../../src/identity/domain/explain.js';
 import type { PastState, RecordedContact } from '../../../src/identity/domain/past.js';
 import { DEFAULT_POLICY, type Policy } from '../../../src/identity/domain/policy.js';
-import { keyOf, KnownReviews, type Pair } from '../../../src/identity/domain/reviews.js';
+import { keyOf, KnownReviews, type Pair, type StoredReview } from '../../../src/identity/domain/reviews.js';
 import { KnownRules, type Rule } from '../../../src/identity/domain/rules.js';
 import { realId } from '../../../src/identity/domain/writes.js';
 import type { Deletion, ErasedParts, Merge, Writes } from '../../../src/identity/domain/writes.js';
@@ -52,7 +52,8 @@ export class MemoryStore {
     private readonly rulesMade = 0,
     readonly past: readonly PastState[] = [],
     readonly policy: Policy = DEFAULT_POLICY,
-    readonly reviews: readonly Pair[] = [],
+    /** The first has the id 1. */
+    readonly reviews: readonly (Pick<StoredReview, 'decision'> & { readonly pair: Pair })[] = [],
   ) {
     this.byId = new Map(rows.map((row) => [row.id, row]));
     this.byPrimaryId = Map.groupBy(rows, ({ id, linkedId }) => linkedId ?? id);
@@ -197,7 +198,7 @@ export class MemoryStore {
       this.rulesMade + writes.rules.length,
       pastWithout(writes.erasure, [...this.past, ...this.pastOf(writes, now)]),
       this.policy,
-      [...this.reviews, ...this.opened(writes)],
+      this.reviewsAfter(writes),
     );
     next.check();
     for (const newcomer of inserted.filter((_, index) => writes.newcomers[index]?.createdAt === undefined)) {
@@ -255,20 +256,31 @@ export class MemoryStore {
     const pairs = sightings.flatMap(({ identifiers }) =>
       identifiers.flatMap((one, i) => identifiers.slice(i + 1).map((other): Pair => [one, other])),
     );
-    const ids = new Map(this.reviews.map((pair, i) => [keyOf(pair), i + 1]));
+    const known = new Map(
+      this.reviews.map(({ pair, decision }, i) => [keyOf(pair), { id: i + 1, decision }]),
+    );
     return KnownReviews.of(
       pairs,
-      pairs.map((pair) => ids.get(keyOf(pair)) ?? null),
+      pairs.map((pair) => known.get(keyOf(pair)) ?? null),
     );
   }
 
-  private opened({ reviews }: Writes): Pair[] {
-    const pairs = reviews.map(({ pair }) => pair);
-    const keys = [...this.reviews, ...pairs].map(keyOf);
-    if (new Set(keys).size < keys.length) {
+  /** A rule decides the open review of its pair. */
+  private reviewsAfter({ reviews, decidedReview, rules }: Writes): MemoryStore['reviews'] {
+    const opened = reviews.map(({ pair }) => ({ pair, decision: null }));
+    const all = [...this.reviews, ...opened];
+    if (new Set(all.map(({ pair }) => keyOf(pair))).size < all.length) {
       throw new Conflict('unique pair of a review');
     }
-    return pairs;
+    const ruled = new Set(rules.map(keyOf));
+    return all.map(({ pair, decision }, i) => {
+      const isDecided = decidedReview?.id === i + 1;
+      if (isDecided && decision !== null) {
+        throw new Conflict(`review ${i + 1} was decided before`);
+      }
+      const byItself = ruled.has(keyOf(pair)) ? ('keep-apart' as const) : null;
+      return { pair, decision: decision ?? (isDecided ? decidedReview.decision : byItself) };
+    });
   }
 
   private reservedAfter({

@@ -35,7 +35,9 @@ function decide(
 }
 
 /** What is known of a pair: no review, or one with this id. */
-const reviewOf = (pair: Pair, id: number | null = null) => ({ reviews: KnownReviews.of([pair], [id]) });
+const reviewOf = (pair: Pair, id: number | null = null) => ({
+  reviews: KnownReviews.of([pair], [id === null ? null : { id, decision: null }]),
+});
 
 describe('an identity that has as many contacts as it may', () => {
   const two = { maxContacts: 2 };

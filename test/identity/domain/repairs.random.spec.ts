@@ -5,15 +5,18 @@ import {
   type IdentityView,
   type Sighting,
 } from '../../../src/identity/domain/contact.js';
+import { decideReview } from '../../../src/identity/domain/decide-review.js';
+import { EMAIL, Kinds, PHONE_NUMBER } from '../../../src/identity/domain/kinds.js';
 import { mergeByHand } from '../../../src/identity/domain/merge-by-hand.js';
 import { identityAt } from '../../../src/identity/domain/past.js';
+import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { makeRule } from '../../../src/identity/domain/rules.js';
 import { split, type Leaving } from '../../../src/identity/domain/split.js';
 import { takeOut } from '../../../src/identity/domain/take-out.js';
 import { undo } from '../../../src/identity/domain/undo.js';
-import { isNothing, withRealIds, type Writes } from '../../../src/identity/domain/writes.js';
+import { isNothing, realId, withRealIds, type Writes } from '../../../src/identity/domain/writes.js';
 import { aShare, aSighting, announceSeed, EMAILS, PHONES, pick, seed } from '../../support/sightings.js';
 import { UnionFind } from '../../support/union-find.js';
 import { shown, sightingOf } from '../../support/wire.js';
@@ -25,12 +28,21 @@ announceSeed('repairs');
 
 type Operation =
   | { readonly do: 'identify'; readonly batch: readonly Sighting[] }
-  | { readonly do: 'delete' | 'merge' | 'undo' | 'rule' | 'split-contacts' | 'split-values' | 'take-out' };
+  | {
+      readonly do:
+        'delete' | 'merge' | 'undo' | 'rule' | 'review' | 'split-contacts' | 'split-values' | 'take-out';
+    };
 
 const dated = (sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Sighting> =>
   fc
     .tuple(sighting, fc.option(fc.integer({ min: 1, max: 50 }), { freq: 3 }))
     .map(([given, createdAt]) => (createdAt === null ? given : { ...given, createdAt }));
+
+const KINDS = new Kinds([
+  EMAIL,
+  PHONE_NUMBER,
+  { ...EMAIL, name: 'customerId', number: 2, normaliser: 'trim', priority: 10 },
+]);
 
 /** Now and then with a customer id, which is stronger than both: it may join three identities and be news at once. */
 const ofThreeKinds = fc
@@ -54,6 +66,7 @@ function operationsOf(sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Operation[
         ['merge', 1],
         ['undo', 3],
         ['rule', 1],
+        ['review', 5],
         ['split-contacts', 1],
         ['split-values', 1],
         ['take-out', 1],
@@ -127,7 +140,7 @@ function freshIds({ rows }: MemoryStore, { newcomers }: Writes): number[] {
 }
 
 describe('undo, split and take-out among all that happens', () => {
-  const RUNS = 120;
+  const RUNS = 160;
 
   it.each([
     ['two kinds', aSighting.map(sightingOf)],
@@ -157,15 +170,21 @@ describe('undo, split and take-out among all that happens', () => {
         reservedByTakeOut: 0,
         deadParts: 0,
         withheld: 0,
+        linkedByReview: 0,
+        attachedByReview: 0,
+        keptApartByReview: 0,
+        decidedBefore: 0,
       };
 
       fc.assert(
         fc.property(operationsOf(sighting), fc.infiniteStream(aShare), (list, shares) => {
-          let store = new MemoryStore();
+          const share = (): number => shares.next().value!;
+          // In some runs a small limit opens reviews whose identifiers nobody has yet.
+          const maxContacts = share() < 0.4 ? 3 : Infinity;
+          let store = new MemoryStore().withPolicy({ ...DEFAULT_POLICY, kinds: KINDS, maxContacts });
           const edges = new Edges();
           const chronicle = new Chronicle();
           const told: { at: number; views: Map<number, IdentityView | null> }[] = [];
-          const share = (): number => shares.next().value!;
           const contents = new Map<string, string>();
           let now = 1_000;
 
@@ -281,6 +300,45 @@ describe('undo, split and take-out among all that happens', () => {
                 if (outcome === 'made') {
                   write(writes);
                 }
+                break;
+              }
+              case 'review': {
+                const { pair, decision } = pick(store.reviews, share()) ?? {};
+                if (pair === undefined) {
+                  break;
+                }
+                const decided = decideReview(
+                  store.load([{ identifiers: pair }]),
+                  pair,
+                  share() < 0.6 ? 'link' : 'keep-apart',
+                );
+                if ('refused' in decided) {
+                  throw new Error(decided.refused);
+                }
+                const { writes, contactIds, identities } = decided;
+                if (isNothing(writes)) {
+                  seen.decidedBefore++;
+                  break;
+                }
+                expect(decision).toBe(null);
+                const ids = freshIds(store, writes);
+                write(writes);
+                expect(identities.map((view) => shown(withRealIds(view, ids)))).toEqual(
+                  identities.map((view) => shown(store.find(withRealIds(view, ids).primaryContactId)!)),
+                );
+                const holders = contactIds.map((id) => rowOf(store, realId(id, ids)));
+                const isLink = writes.decidedReview!.decision === 'link';
+                expect(
+                  store.partition().some((group) => pair.map(nameOf).every((name) => group.includes(name))),
+                ).toBe(isLink);
+                expect(holders.every((row) => areOne(row, holders[0]!))).toBe(isLink || holders.length < 2);
+                writes.newcomers.forEach(({ joinedId }, i) => edges.attach(ids[i]!, joinedId));
+                if (writes.merges.length > 0) {
+                  edges.merge(store.merges.at(-1)!);
+                }
+                seen.linkedByReview += writes.merges.length;
+                seen.attachedByReview += writes.newcomers.length;
+                seen.keptApartByReview += writes.rules.length;
                 break;
               }
               case 'split-contacts':

@@ -77,14 +77,29 @@ export class IgnoredDto {
 
   @ApiProperty({
     enum: [...IGNORED_REASONS],
-    description: '`do-not-link`: a rule keeps the holders of two of the identifiers apart.',
+    description:
+      '`blocked`: the value may link nobody. `do-not-link`: a rule keeps the holders of two of the identifiers apart. `limit`: the identity would have grown beyond a limit.',
     example: 'do-not-link',
   })
   readonly reason: Ignored['reason'];
 
-  constructor({ kind, reason }: Ignored) {
+  @ApiProperty({
+    type: 'integer',
+    minimum: 1,
+    required: false,
+    description:
+      'The review of the link that was withheld; see `GET /reviews`. Absent if nobody is asked, and after a dry run if it would be opened.',
+    example: 17,
+  })
+  readonly reviewId?: number;
+
+  constructor({ kind, reason, reviewId = 0 }: Ignored) {
     this.field = kind;
     this.reason = reason;
+    // a provisional one is not told
+    if (reviewId > 0) {
+      this.reviewId = reviewId;
+    }
   }
 }
 
