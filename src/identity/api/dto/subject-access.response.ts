@@ -27,16 +27,24 @@ export class ToldIdentifierDto implements ToldIdentifier {
 
 @ApiSchema({ name: 'SubjectContact', description: 'One row: identifiers that were seen together once.' })
 export class SubjectContact {
-  @ApiProperty(ID)
+  @ApiProperty({ ...ID, description: 'The contact.', example: 1 })
   readonly id!: number;
 
-  @ApiProperty({ type: [ToldIdentifierDto] })
+  @ApiProperty({ type: [ToldIdentifierDto], description: 'What it carries.' })
   readonly identifiers!: readonly ToldIdentifier[];
 
-  @ApiProperty({ ...ID_OR_NULL, description: 'The primary that it links to; null: it is one.' })
+  @ApiProperty({
+    ...ID_OR_NULL,
+    description: 'The primary that it links to; null: it is one.',
+    example: null,
+  })
   readonly linkedId!: number | null;
 
-  @ApiProperty({ ...ID_OR_NULL, description: 'The contact that it attached to when it came; null: none.' })
+  @ApiProperty({
+    ...ID_OR_NULL,
+    description: 'The contact that it attached to when it came; null: none.',
+    example: 1,
+  })
   readonly attachedToId!: number | null;
 
   @ApiProperty({ ...TIME, description: 'When it was seen.' })
@@ -45,40 +53,44 @@ export class SubjectContact {
   @ApiProperty({ ...TIME, description: 'When it was stored: later, if it was imported.' })
   readonly recordedAt!: string;
 
-  @ApiProperty({ ...TIME_OR_NULL, description: 'Null: it is live.' })
+  @ApiProperty({ ...TIME_OR_NULL, description: 'Null: it is live.', example: null })
   readonly deletedAt!: string | null;
 }
 
 @ApiSchema({ name: 'SubjectPast', description: 'What a contact was until a change.' })
 export class SubjectPast {
-  @ApiProperty(ID)
+  @ApiProperty({ ...ID, description: 'The contact.', example: 1 })
   readonly contactId!: number;
 
   @ApiProperty({ ...TIME, description: 'When it changed.' })
   readonly until!: string;
 
-  @ApiProperty(ID_OR_NULL)
+  @ApiProperty({
+    ...ID_OR_NULL,
+    description: 'The primary that it linked to; null: it was one.',
+    example: null,
+  })
   readonly linkedId!: number | null;
 
-  @ApiProperty({ type: [ToldIdentifierDto] })
+  @ApiProperty({ type: [ToldIdentifierDto], description: 'What it carried.' })
   readonly identifiers!: readonly ToldIdentifier[];
 
-  @ApiProperty(TIME)
+  @ApiProperty({ ...TIME, description: 'When it was seen, as it was known then.' })
   readonly createdAt!: string;
 }
 
 @ApiSchema({ name: 'SubjectMerge', description: 'Two identities that became one.' })
 export class SubjectMerge {
-  @ApiProperty(ID)
+  @ApiProperty({ ...ID, description: 'The merge.', example: 9 })
   readonly id!: number;
 
-  @ApiProperty(TIME)
+  @ApiProperty({ ...TIME, description: 'When.' })
   readonly at!: string;
 
-  @ApiProperty(ID)
+  @ApiProperty({ ...ID, description: 'The primary that stayed.', example: 1 })
   readonly survivorId!: number;
 
-  @ApiProperty(ID)
+  @ApiProperty({ ...ID, description: 'The other one.', example: 4 })
   readonly mergedId!: number;
 
   @ApiProperty({ description: 'Why, as in `Merge`.', example: 'sighting' })
@@ -87,85 +99,88 @@ export class SubjectMerge {
   @ApiProperty({ type: [ToldIdentifierDto], description: 'What was seen together.' })
   readonly identifiers!: readonly ToldIdentifier[];
 
-  @ApiProperty({ ...TIME_OR_NULL, description: 'When it was undone; null: it was not.' })
+  @ApiProperty({ ...TIME_OR_NULL, description: 'When it was undone; null: it was not.', example: null })
   readonly undoneAt!: string | null;
 }
 
 @ApiSchema({ name: 'SubjectRule', description: 'Two identifiers that are kept apart.' })
 export class SubjectRule {
-  @ApiProperty(ID)
+  @ApiProperty({ ...ID, description: 'The rule.', example: 3 })
   readonly id!: number;
 
-  @ApiProperty({ type: [ToldIdentifierDto] })
+  @ApiProperty({ type: [ToldIdentifierDto], description: 'Both identifiers.' })
   readonly identifiers!: readonly ToldIdentifier[];
 
-  @ApiProperty(TIME)
+  @ApiProperty({ ...TIME, description: 'When it was made.' })
   readonly createdAt!: string;
 
-  @ApiProperty({ description: 'Who made it.' })
+  @ApiProperty({ description: 'Who made it.', example: 'k3v9q0w2x1z7 crm' })
   readonly actor!: string;
 
-  @ApiProperty({ ...TEXT_OR_NULL, description: 'Why.' })
+  @ApiProperty({ ...TEXT_OR_NULL, description: 'Why.', example: 'They are two' })
   readonly reason!: string | null;
 }
 
 @ApiSchema({ name: 'SubjectReview', description: 'A link that was withheld.' })
 export class SubjectReview {
-  @ApiProperty(ID)
+  @ApiProperty({ ...ID, description: 'The review.', example: 17 })
   readonly id!: number;
 
-  @ApiProperty({ type: [ToldIdentifierDto] })
+  @ApiProperty({ type: [ToldIdentifierDto], description: 'Both identifiers.' })
   readonly identifiers!: readonly ToldIdentifier[];
 
   @ApiProperty({ description: 'Why it was withheld.', example: 'limit' })
   readonly reason!: string;
 
-  @ApiProperty(TIME)
+  @ApiProperty({ ...TIME, description: 'When it was opened.' })
   readonly createdAt!: string;
 
-  @ApiProperty({ ...TEXT_OR_NULL, description: 'What was decided; null: nothing yet.' })
+  @ApiProperty({ ...TEXT_OR_NULL, description: 'What was decided; null: nothing yet.', example: null })
   readonly decision!: string | null;
 
-  @ApiProperty(TIME_OR_NULL)
+  @ApiProperty({ ...TIME_OR_NULL, description: 'When; null: not yet.', example: null })
   readonly decidedAt!: string | null;
 }
 
 @ApiSchema({ name: 'SubjectChange', description: 'What somebody changed by hand.' })
 export class SubjectChange {
-  @ApiProperty(ID)
+  @ApiProperty({ ...ID, description: 'The change.', example: 12 })
   readonly id!: number;
 
   @ApiProperty({ description: 'What was done.', example: 'merge' })
   readonly kind!: string;
 
-  @ApiProperty(TIME)
+  @ApiProperty({ ...TIME, description: 'When.' })
   readonly at!: string;
 
-  @ApiProperty({ description: 'Who did it.' })
+  @ApiProperty({ description: 'Who did it.', example: 'k3v9q0w2x1z7 crm' })
   readonly actor!: string;
 
-  @ApiProperty({ ...TEXT_OR_NULL, description: 'Why, in their words.' })
+  @ApiProperty({ ...TEXT_OR_NULL, description: 'Why, in their words.', example: 'The customer called' })
   readonly reason!: string | null;
 
-  @ApiProperty({ type: 'array', items: ID })
+  @ApiProperty({ type: 'array', items: ID, description: 'The contacts that it names.', example: [1] })
   readonly contactIds!: readonly number[];
 }
 
 @ApiSchema({ name: 'SubjectAccess', description: 'All that is stored of a person.' })
 export class SubjectAccessResponse {
-  @ApiProperty({ type: [SubjectContact] })
+  @ApiProperty({ type: [SubjectContact], description: 'The contacts, by id, deleted ones too.' })
   readonly contacts: readonly SubjectContact[];
 
-  @ApiProperty({ type: [SubjectPast] })
+  @ApiProperty({ type: [SubjectPast], description: 'What they were before changes.' })
   readonly past: readonly SubjectPast[];
 
-  @ApiProperty({ type: [SubjectMerge] })
+  @ApiProperty({
+    type: [SubjectMerge],
+    description: 'The merges that joined one of them to another contact.',
+  })
   readonly merges: readonly SubjectMerge[];
 
-  @ApiProperty({ type: [SubjectRule] })
+  @ApiProperty({ type: [SubjectRule], description: 'The rules about the identifiers.' })
   readonly rules: readonly SubjectRule[];
 
-  @ApiProperty({ type: [SubjectReview] })
+  @ApiProperty({ type: [SubjectReview], description: 'The reviews about the identifiers.' })
   readonly reviews: readonly SubjectReview[];
 
   @ApiProperty({ type: [SubjectChange], description: 'Changes that name one of the contacts.' })
