@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { installLastWords } from '../telemetry/logging/loggable.js';
 import { VERSION } from '../config/version.js';
 import { blockedValuesCommand } from './blocked-values.command.js';
+import { erasuresCommand } from './erasures.command.js';
 import { exportCommand } from './export.command.js';
 import { identitiesCommand } from './identities.command.js';
 import { importCommand } from './import.command.js';
@@ -38,6 +39,7 @@ const program = new Command('identity-reconciliation')
   .addCommand(identitiesCommand())
   .addCommand(mergesCommand())
   .addCommand(rulesCommand())
+  .addCommand(erasuresCommand())
   .addCommand(blockedValuesCommand())
   .addCommand(keysCommand())
   .addCommand(tenantsCommand())

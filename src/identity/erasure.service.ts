@@ -15,7 +15,12 @@ import {
 } from './identity.errors.js';
 import { HELD_MICROS } from './store/erasure-queries.js';
 import { PolicyDirectory } from './policy-directory.js';
-import { ErasureRecords, type RecordedErasure } from './store/erasure-records.js';
+import {
+  ErasureRecords,
+  type ErasedTrace,
+  type RecordedErasure,
+  type RepeatableErasure,
+} from './store/erasure-records.js';
 
 /** How long one replica looks for what is left before another one may. */
 const LEASE_MS = 300_000;
@@ -121,6 +126,59 @@ export class ErasureService implements BeforeApplicationShutdown {
     await this.removeTraces(tenantId, id, await this.records.identifiersOf(tenantId, id), createdAt);
     await this.records.finish(tenantId, id);
     return true;
+  }
+
+  /**
+   * Makes an erasure again on a database that does not have it, such as a restored backup. What was recorded later stays.
+   *
+   * @param traces where its identifiers are, as far as they are stored
+   * @returns how many contacts were removed or lost an identifier
+   */
+  async repeat(
+    call: ChangeCall,
+    erasure: RepeatableErasure,
+    traces: readonly ErasedTrace[],
+  ): Promise<number> {
+    const { tenantId } = call;
+    const identifiers = traces.map(({ identifier }) => identifier);
+    const { scope, hashes, createdAt, blockedUntil } = erasure;
+    const erasing = { contactIds: new Set(erasure.contactIds), identifiers, recordedUntil: createdAt };
+    const note: ErasureNote = {
+      scope,
+      hashes,
+      keyHash: this.key.ownHash,
+      first: { erasedAt: createdAt, blockedUntil },
+      blockedForDays: 0,
+    };
+    const named = [...erasure.contactIds, ...traces.flatMap(({ contactIds }) => [...contactIds])];
+    const selection = {
+      tenantId,
+      evidenceOf: [...new Set(named)],
+      sightings: identifiers.map((identifier) => ({ identifiers: [identifier] })),
+      pastSince: null,
+      isToErase: true,
+    };
+    let contacts = 0;
+    const { changeId } = await this.changes.change(
+      call,
+      { kind: 'erasure', reason: 'Repeated after a restore', body: {} },
+      selection,
+      (snapshot) => {
+        const { writes, contactIds } = erase(erasing, basisOf(snapshot), note);
+        contacts = contactIds.length;
+        return { writes, contactIds, identities: [] };
+      },
+    );
+    const ids = (place: 'pastIds' | 'mergeIds'): number[] => [
+      ...new Set(traces.flatMap((trace) => [...trace[place]])),
+    ];
+    await this.records.strip(
+      tenantId,
+      { contactIds: [], pastIds: ids('pastIds'), mergeIds: ids('mergeIds') },
+      identifiers,
+    );
+    await this.records.finish(tenantId, changeId!);
+    return contacts;
   }
 
   /** Erases, or plans to, after the identifier if it moves to another identity meanwhile. */

@@ -14,6 +14,9 @@ import type { SqlSession } from '../database/session/sql-session.js';
 import { IdentityModule } from '../identity/identity.module.js';
 import { BlockingService } from '../identity/blocking.service.js';
 import { ChangesService } from '../identity/changes.service.js';
+import { ErasureKey } from '../identity/erasure-key.js';
+import { ErasureService } from '../identity/erasure.service.js';
+import { ErasureRecords } from '../identity/store/erasure-records.js';
 import { ListingService } from '../identity/listing.service.js';
 import { PolicyDirectory } from '../identity/policy-directory.js';
 import { ReadingService } from '../identity/reading.service.js';
@@ -29,6 +32,9 @@ export interface OpenService extends AsyncDisposable {
   readonly changes: ChangesService;
   readonly blocking: BlockingService;
   readonly policies: PolicyDirectory;
+  readonly erasures: ErasureService;
+  readonly erasureRecords: ErasureRecords;
+  readonly erasureKey: ErasureKey;
   readonly session: SqlSession;
 }
 
@@ -80,6 +86,9 @@ export async function openService(
       changes: app.get(ChangesService),
       blocking: app.get(BlockingService),
       policies: app.get(PolicyDirectory),
+      erasures: app.get(ErasureService),
+      erasureRecords: app.get(ErasureRecords),
+      erasureKey: app.get(ErasureKey),
       session: await openSession(em),
       [Symbol.asyncDispose]: () => app.close(),
     };

@@ -19,6 +19,7 @@ const READS_BEHIND: Readonly<Record<string, string>> = {
   do_not_link_of_erased: 'value = v.value',
   review_of_erased: 'value = v.value',
   erasure_past_with: 'ROW(contact_id, until) >',
+  erasure_past_after: 'ROW(contact_id, until) >',
 };
 /** A whole table is what it is for, or all that a tenant has in it. */
 const READS_ALL = new Set([

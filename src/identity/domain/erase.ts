@@ -21,7 +21,7 @@ export type ErasureBasis = Snapshot & { readonly evidence: KnownEvidence; readon
 
 /** What is erased. */
 export interface Erasing {
-  /** Contacts that go with all they carry. */
+  /** Contacts that go with all they carry, if they were recorded in time: after a restore an id may be another contact’s. */
   readonly contactIds: ReadonlySet<number>;
   /** They leave every other contact that was recorded in time. */
   readonly identifiers: readonly Identifier[];
@@ -90,10 +90,10 @@ export function erase(
   identifiers.forEach((identifier) => erased.set(identifier, true));
   const afters = identities.map((identity) =>
     afterErasure(identity, merges, (contact) =>
-      contactIds.has(contact.id)
-        ? []
-        : contact.recordedAt > recordedUntil
-          ? contact.identifiers
+      contact.recordedAt > recordedUntil
+        ? contact.identifiers
+        : contactIds.has(contact.id)
+          ? []
           : contact.identifiers.filter((each) => !erased.has(each)),
     ),
   );

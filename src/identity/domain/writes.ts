@@ -82,6 +82,8 @@ export interface ErasureNote {
   readonly hashes: readonly string[];
   /** Tells the key of the hashes from others. */
   readonly keyHash: string;
+  /** When it was made at first, and until when it blocks, in µs since 1970, if it is repeated; absent: it is made now. */
+  readonly first?: { readonly erasedAt: number; readonly blockedUntil: number };
   /** How long live calls with one of them are refused. */
   readonly blockedForDays: number;
 }

@@ -2,7 +2,7 @@ import type { Query, Row, Transaction } from '../../database/session/sql-session
 import type { Identifier } from '../domain/contact.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
-import type { ErasedParts } from '../domain/writes.js';
+import type { ErasedParts, ErasureNote } from '../domain/writes.js';
 import * as sql from './erasure.statements.js';
 import { keyColumns } from './identifier-columns.js';
 import { partsOf } from './large-writes.js';
@@ -70,9 +70,10 @@ export async function removeErased(
   }
   const ruleChangeIds = await removeRules(transaction, kinds, tenantId, identifiers);
   if (typeof parts.record !== 'number') {
-    const { hashes, keyHash, blockedForDays } = parts.record;
-    await leaveTombstones(transaction, tenantId, [keyHash], now, now);
-    await leaveTombstones(transaction, tenantId, hashes, now, now + blockedForDays * DAY_MICROS);
+    const { hashes, keyHash } = parts.record;
+    const { erasedAt, blockedUntil } = timesOf(parts.record, now);
+    await leaveTombstones(transaction, tenantId, [keyHash], erasedAt, erasedAt);
+    await leaveTombstones(transaction, tenantId, hashes, erasedAt, blockedUntil);
   }
   const named = [...parts.removedIds, ...parts.strippedIds];
   await transaction.send([sql.FORGET_CHANGES, tenantId, named, ruleChangeIds]);
@@ -101,12 +102,19 @@ export function lastOf(tenantId: number, parts: ErasedParts, { changeId, now }: 
             record.hashes.length,
             removedIds,
             record.hashes,
-            now + record.blockedForDays * DAY_MICROS,
-            now,
+            timesOf(record, now).blockedUntil,
+            timesOf(record, now).erasedAt,
             now + HELD_MICROS,
           ],
         ] as const)),
   ];
+}
+
+function timesOf(
+  { first, blockedForDays }: ErasureNote,
+  now: number,
+): { readonly erasedAt: number; readonly blockedUntil: number } {
+  return first ?? { erasedAt: now, blockedUntil: now + blockedForDays * DAY_MICROS };
 }
 
 /** Leaves tombstones, or renews those that are there. @param erasedAt and `blockedUntil` in µs since 1970 */

@@ -5,6 +5,8 @@ import { Settings } from '../../config/settings.js';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Statement } from '../../database/session/sql-session.js';
 import type { Held, Identifier } from '../domain/contact.js';
+import { IdentifierMap } from '../domain/identifier-map.js';
+import type { Kinds } from '../domain/kinds.js';
 import type { MadeChange } from '../domain/history.js';
 import type { RecordedReview } from '../domain/subject.js';
 import type { ErasureScope } from '../domain/writes.js';
@@ -13,7 +15,7 @@ import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
 import { erasedColumns, freeUnruled } from './erasure-queries.js';
 import * as sql from './erasure.statements.js';
-import { heldOf, keyColumns } from './identifier-columns.js';
+import { heldOf, identifiersOf, keyColumns } from './identifier-columns.js';
 import { partsOf } from './large-writes.js';
 import { HOLDERS_OF } from './rule.statements.js';
 
@@ -32,6 +34,22 @@ export interface RecordedErasure {
   readonly doneAt: number | null;
 }
 
+/** An erasure with all that repeats it on another state of the database. */
+export interface RepeatableErasure extends RecordedErasure {
+  readonly contactIds: readonly number[];
+  readonly hashes: readonly string[];
+  /** In µs since 1970. */
+  readonly blockedUntil: number;
+}
+
+/** Where an identifier was found that only its hash is known of. */
+export interface ErasedTrace {
+  readonly identifier: Identifier;
+  readonly contactIds: Set<number>;
+  readonly pastIds: Set<number>;
+  readonly mergeIds: Set<number>;
+}
+
 /** Where identifiers are left. */
 export interface Traces {
   readonly contactIds: readonly number[];
@@ -39,6 +57,15 @@ export interface Traces {
   readonly pastIds: readonly number[];
   readonly mergeIds: readonly number[];
 }
+
+/** Everything that names identifiers; null: it goes with them. */
+const PLACES = [
+  ['contactIds', sql.CONTACTS_AFTER],
+  ['pastIds', sql.PAST_AFTER],
+  ['mergeIds', sql.MERGES_AFTER],
+  [null, sql.RULES_AFTER],
+  [null, sql.REVIEWS_AFTER],
+] as const;
 
 /** What is recorded of erasures, and the search for what they left. */
 @Injectable()
@@ -53,17 +80,7 @@ export class ErasureRecords {
   /** An erasure; null if there is none with this id. */
   async find(tenantId: number, id: number): Promise<RecordedErasure | null> {
     const [row] = await this.query(tenantId, [sql.FIND_ERASURE, tenantId, id]);
-    return row === undefined
-      ? null
-      : {
-          id: Number(row.id),
-          status: row.status as RecordedErasure['status'],
-          scope: row.scope as ErasureScope,
-          contacts: Number(row.contacts),
-          identifiers: Number(row.identifiers),
-          createdAt: Number(row.created_at),
-          doneAt: row.done_at === null ? null : Number(row.done_at),
-        };
+    return row === undefined ? null : toldOf(row);
   }
 
   /** Whether a tenant has erased anything. */
@@ -126,10 +143,7 @@ export class ErasureRecords {
       const rows = await this.query(tenantId, [sql.REVIEWS_BY_ID, tenantId, ids.map(({ id }) => Number(id))]);
       return rows.map((row) => ({
         id: Number(row.id),
-        identifiers: [
-          { kind: kinds.numbered(Number(row.kind)).name, value: row.value as string },
-          { kind: kinds.numbered(Number(row.other_kind)).name, value: row.other_value as string },
-        ],
+        identifiers: pairOf(kinds, row),
         reason: row.reason as string,
         createdAt: Number(row.created_at),
         decision: row.decision as string | null,
@@ -184,6 +198,62 @@ export class ErasureRecords {
     for (const query of queries) {
       await this.query(tenantId, query);
     }
+  }
+
+  /** The erasures behind one that was seen, the oldest first. */
+  async after(tenantId: number, id: number, limit: number): Promise<RepeatableErasure[]> {
+    const rows = await this.query(tenantId, [sql.ERASURES_AFTER, tenantId, id, limit]);
+    return rows.map((row) => ({
+      ...toldOf(row),
+      contactIds: (row.contact_ids as unknown[]).map(Number),
+      hashes: row.hashes as string[],
+      blockedUntil: Number(row.blocked_until),
+    }));
+  }
+
+  /**
+   * Looks through all that is stored of a tenant for identifiers that only their hashes are known of, in steps.
+   *
+   * @param isErased whether an identifier is one of them and was recorded in time, in µs since 1970
+   * @param onRows called with the number of rows after each step
+   */
+  async findErased(
+    tenantId: number,
+    isErased: (identifier: Identifier, recordedAt: number) => boolean,
+    onRows: (rows: number) => void,
+  ): Promise<ErasedTrace[]> {
+    const traces = new IdentifierMap<ErasedTrace>();
+    const { kinds } = await this.contacts.policyOf(tenantId);
+    for (const [place, statement] of PLACES) {
+      for (let last: Row = { id: 0, recorded_at: 0 }, isMore = true; isMore;) {
+        const rows = await this.query(tenantId, [
+          statement,
+          tenantId,
+          last.id,
+          STEP_ROWS,
+          ...(place === 'pastIds' ? [last.recorded_at] : []),
+        ]);
+        for (const row of rows) {
+          const named = 'kind' in row ? pairOf(kinds, row) : identifiersOf(kinds, row);
+          for (const identifier of named.filter((each) => isErased(each, Number(row.recorded_at)))) {
+            const trace = traces.get(identifier) ?? {
+              identifier,
+              contactIds: new Set(),
+              pastIds: new Set(),
+              mergeIds: new Set(),
+            };
+            traces.set(identifier, trace);
+            if (place !== null) {
+              trace[place].add(Number(row.id));
+            }
+          }
+        }
+        onRows(rows.length);
+        isMore = rows.length === STEP_ROWS;
+        last = rows.at(-1) ?? last;
+      }
+    }
+    return [...traces.items()];
   }
 
   /** Frees what an erasure reserved, unless somebody took it, and marks it as done. */
@@ -248,4 +318,24 @@ export class ErasureRecords {
     this.session ??= openSession(this.contacts.getEntityManager());
     return this.session;
   }
+}
+
+function toldOf(row: Row): RecordedErasure {
+  return {
+    id: Number(row.id),
+    status: row.status as RecordedErasure['status'],
+    scope: row.scope as ErasureScope,
+    contacts: Number(row.contacts),
+    identifiers: Number(row.identifiers),
+    createdAt: Number(row.created_at),
+    doneAt: row.done_at === null ? null : Number(row.done_at),
+  };
+}
+
+/** The two identifiers of a rule or a review. */
+function pairOf(kinds: Kinds, row: Row): Identifier[] {
+  return [
+    { kind: kinds.numbered(Number(row.kind)).name, value: row.value as string },
+    { kind: kinds.numbered(Number(row.other_kind)).name, value: row.other_value as string },
+  ];
 }

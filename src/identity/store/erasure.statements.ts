@@ -176,6 +176,50 @@ export const INSERT_ERASURE: Statement = {
 const TOLD = `id, status, scope, contacts, identifiers, ${micros('created_at')} as created_at,
     ${micros('done_at')} as done_at`;
 
+/** $2 the last erasure seen, $3 how many → the next ones, with what repeats them. */
+export const ERASURES_AFTER: Statement = {
+  name: 'erasure_after',
+  text: `select ${TOLD}, contact_ids, array(select encode(h, 'hex') from unnest(hashes) h) as hashes,
+      ${micros('blocked_until')} as blocked_until
+    from erasure where tenant_id = $1 and id > $2::bigint order by id limit $3::int`,
+};
+
+/** $2 the last contact seen, $3 how many → the next contacts, with all that identifies them. */
+export const CONTACTS_AFTER: Statement = {
+  name: 'erasure_contacts_after',
+  text: `select id, email, phone_number, identifiers, ${micros('coalesce(recorded_at, created_at)')} as recorded_at
+    from contact where tenant_id = $1 and id > $2::bigint order by id limit $3::int`,
+};
+
+/** $2 the last contact seen, $3 how many, $4 the end of its last state seen → the next past states. */
+export const PAST_AFTER: Statement = {
+  name: 'erasure_past_after',
+  text: `select contact_id as id, ${micros('until')} as recorded_at, email, phone_number, identifiers from contact_past
+    where tenant_id = $1 and (contact_id, until) > ($2::bigint, ${timeOf('$4')})
+    order by contact_id, until limit $3::int`,
+};
+
+/** $2 the last merge seen, $3 how many → the next merges. */
+export const MERGES_AFTER: Statement = {
+  name: 'erasure_merges_after',
+  text: `select id, email, phone_number, identifiers, ${micros('created_at')} as recorded_at
+    from identity_merge where tenant_id = $1 and id > $2::bigint order by id limit $3::int`,
+};
+
+/** $2 the last rule seen, $3 how many → the next rules. */
+export const RULES_AFTER: Statement = {
+  name: 'erasure_rules_after',
+  text: `select rule_id as id, kind, value, other_kind, other_value, ${micros('created_at')} as recorded_at from do_not_link
+    where tenant_id = $1 and rule_id > $2::bigint and is_reverse is null order by rule_id limit $3::int`,
+};
+
+/** $2 the last review seen, $3 how many → the next reviews. */
+export const REVIEWS_AFTER: Statement = {
+  name: 'erasure_reviews_after',
+  text: `select id, kind, value, other_kind, other_value, ${micros('created_at')} as recorded_at from review
+    where tenant_id = $1 and id > $2::bigint order by id limit $3::int`,
+};
+
 /** $2 id → the erasure. */
 export const FIND_ERASURE: Statement = {
   name: 'erasure_find',
