@@ -5,6 +5,7 @@ import { Settings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { DeleteIdentityRequest } from '../identity/api/dto/delete-identity.request.js';
 import { MergeRequest } from '../identity/api/dto/merge.request.js';
+import { GivenKind, PolicyRequest } from '../identity/api/dto/policy.request.js';
 import { SplitRequest } from '../identity/api/dto/split.request.js';
 import { UndoRequest } from '../identity/api/dto/undo.request.js';
 import { SIGHTINGS } from '../identity/api/dto/identify.request.js';
@@ -72,7 +73,7 @@ changes nothing of the others. It has scopes:
 | \`curate\` | \`POST /merges\`, \`POST /rules\`, \`DELETE /rules/{id}\`, \`POST /reviews/{id}\`, \`POST /blocked-values\`, \`DELETE /blocked-values/{id}\` |
 | \`delete\` | \`DELETE /contacts/{id}\`, \`DELETE /identities/{contactId}\` |
 | \`erase\` | nothing yet |
-| \`admin\` | all of them |
+| \`admin\` | all of them, and \`PUT /policy\` |
 
 A key may make a number of calls a minute. \`RateLimit\` says how many are left, and 429 that none is.`;
 
@@ -98,6 +99,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('changes', 'Changing identities by hand')
     .addTag('rules', 'Keeping identifiers apart')
     .addTag('blocked values', 'Keeping values from linking')
+    .addTag('policy', 'How far identities may grow, and by which kinds of identifiers')
     .addTag('health', 'Probes for Kubernetes and load balancers')
     .addSecurity(BEARER, { type: 'http', scheme: 'bearer', description: 'An API key' })
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' }, API_KEY_HEADER)
@@ -121,6 +123,8 @@ function closeBody({ components }: OpenAPIObject): void {
     RuleRequest,
     GivenIdentifier,
     DeleteRuleRequest,
+    PolicyRequest,
+    GivenKind,
   ];
   for (const { name } of bodies) {
     Object.assign(components!.schemas![name]!, { additionalProperties: false });

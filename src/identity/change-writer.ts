@@ -294,7 +294,7 @@ function decideIfMatching(
   decide: (snapshot: Snapshot) => ChangeDecision,
   basis: ChangeRequest['basis'],
 ): ChangeDecision {
-  const isMatching = (): boolean => ifMatch === null || names(ifMatch, etagOf(snapshot, basis));
+  const isMatching = (): boolean => ifMatch === null || namesTag(ifMatch, etagOf(snapshot, basis));
   let decision: ChangeDecision;
   try {
     decision = decide(snapshot);
@@ -325,6 +325,6 @@ function etagOf({ identities, reserved, rules }: Snapshot, more: ChangeRequest['
 }
 
 /** Whether `If-Match` names an entity tag. A weak one names nothing. */
-function names(ifMatch: string, etag: string): boolean {
+export function namesTag(ifMatch: string, etag: string): boolean {
   return ifMatch.split(',').some((tag) => ['*', etag].includes(tag.trim()));
 }

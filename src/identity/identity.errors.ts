@@ -328,16 +328,36 @@ export class ContentionError extends Error implements ProblemError {
 export class PreconditionFailedError extends Error implements ProblemError {
   override readonly name = 'PreconditionFailedError';
 
-  constructor() {
-    super('what the change rests on has moved since the dry run');
+  /** @param of what `If-Match` must name */
+  constructor(private readonly of: 'dry-run' | 'policy' = 'dry-run') {
+    super('what the change rests on has moved since the caller saw it');
   }
 
   get problem(): ProblemDescription {
+    const remedy = this.of === 'policy' ? 'Read the policy, and change that one.' : 'Make the dry run again.';
     return {
       slug: 'precondition-failed',
       title: 'Precondition failed',
       status: 412,
-      detail: 'If-Match does not name what is stored now; nothing was changed. Make the dry run again.',
+      detail: `If-Match does not name what is stored now; nothing was changed. ${remedy}`,
+    };
+  }
+}
+
+/** The change of a policy without `If-Match`: it might undo what somebody else changed meanwhile. Nothing was written. */
+export class PreconditionRequiredError extends Error implements ProblemError {
+  override readonly name = 'PreconditionRequiredError';
+
+  constructor() {
+    super('the call has no If-Match');
+  }
+
+  get problem(): ProblemDescription {
+    return {
+      slug: 'precondition-required',
+      title: 'Precondition required',
+      status: 428,
+      detail: 'Send the ETag of the policy that you have read as If-Match; nothing was changed.',
     };
   }
 }

@@ -4,7 +4,7 @@ import { Settings } from '../config/settings.js';
 import { IGNORED_REASONS, type IdentityView, type Snapshot } from './domain/contact.js';
 import { REVIEW_DECISIONS, REVIEW_REASONS, type ReviewDecision } from './domain/reviews.js';
 import { linksByWidelyShared, WIDELY_SHARED } from './domain/widely-shared.js';
-import { CHANGE_KINDS, MERGE_CAUSES, type Writes } from './domain/writes.js';
+import { CHANGE_KINDS, MERGE_CAUSES, type ChangeKind, type Writes } from './domain/writes.js';
 import { addGauge } from '../telemetry/metrics/registry.js';
 
 /** Why a decision could not be written: another writer changed its rows, or held them for too long. */
@@ -229,7 +229,7 @@ export class IdentityMetrics {
     reviews.forEach(({ reason }) => this.reviewsOpened.inc({ reason }));
     this.deletions.inc(deletion?.contactIds.length ?? 0);
     if (change?.isChanged === true) {
-      this.changes.inc({ kind: change.kind });
+      this.changed(change.kind);
     }
   }
 
@@ -238,6 +238,11 @@ export class IdentityMetrics {
     if (this.isOn) {
       this.reviewsClosed.inc({ decision }, count);
     }
+  }
+
+  /** Somebody changed something by hand. */
+  changed(kind: ChangeKind): void {
+    this.changes.inc({ kind });
   }
 
   /** A decision lost every race. */

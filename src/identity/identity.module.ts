@@ -38,6 +38,10 @@ import { ReadingService } from './reading.service.js';
 import { ReconciliationService } from './reconciliation.service.js';
 import { IdentityRecords } from './store/identity-records.js';
 import { PolicyDirectory } from './policy-directory.js';
+import { ExceedingIdentities } from './exceeding-identities.js';
+import { PolicyController } from './api/policy.controller.js';
+import { PolicyService } from './policy.service.js';
+import { PolicyRevisions } from './store/policy-revisions.js';
 import { PolicyRecords } from './store/policy-records.js';
 import { BlockedValues } from './store/blocked-values.js';
 import { IdentityReader } from './store/identity-reader.js';
@@ -59,11 +63,15 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ErasuresController,
     SubjectAccessController,
     BlockedValuesController,
+    PolicyController,
   ],
   providers: [
     IdentityReader,
     PolicyRecords,
     PolicyDirectory,
+    ExceedingIdentities,
+    PolicyRevisions,
+    PolicyService,
     IdentityRecords,
     IdentityLists,
     SizeRankings,

@@ -126,6 +126,9 @@ const ROUTES: Readonly<
     call: () => ['DELETE', '/blocked-values/999999', { reason: 'A mistake' }],
     status: 404,
   },
+  'get /policy': { scope: 'read', call: () => ['GET', '/policy'], status: 200 },
+  // without If-Match
+  'put /policy': { scope: 'admin', call: () => ['PUT', '/policy', { maxContacts: 1000 }], status: 428 },
 };
 const OPEN_ROUTES = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup'];
 

@@ -44,6 +44,8 @@ const WEIGHED_BEFORE_17 = new Set([
 ]);
 
 const DELETIONS = [
+  'tenant_policy',
+  'identifier_kind',
   'review',
   'blocked_value',
   'do_not_link',
@@ -85,6 +87,10 @@ function identities(from: number, to: number, tenant: string): string[] {
       select ${tenant}, i, i, 1000 + i, i, 1000 + i, 'sighting', i, i, now() ${each}`,
     `insert into review (tenant_id, id, kind, value, other_kind, other_value, reason, created_at)
       select ${tenant}, i, 0, 'e' || i, 1, i::text, 'limit', now() ${each}`,
+    `insert into tenant_policy (tenant_id, version, generation, max_contacts, updated_at)
+      select ${tenant}, 1, 1, 1000, now() ${each} where i <= 60`,
+    `insert into identifier_kind (tenant_id, number, name, normaliser, max_length, priority, one_per_identity, is_retired)
+      select ${tenant}, 1 + i, 'k' || i, 'trim', 254, 100, false, false ${each}`,
     `insert into blocked_value (tenant_id, id, kind, pattern, created_at) select ${tenant}, i, 0, 'e' || i, now() ${each}`,
     `insert into contact_past (tenant_id, contact_id, until, linked_id, created_at, phone_number, change_id, joined_id)
       select ${tenant}, 1000 + i, now(), i, now(), i, i, i ${each}`,

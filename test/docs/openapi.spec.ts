@@ -61,6 +61,8 @@ test('the document is OpenAPI 3.1 and lists every route with the statuses it ans
     'post /blocked-values: 200 201 400 409 412 413 415 422 503',
     'get /blocked-values: 200 400 503',
     'delete /blocked-values/{id}: 204 400 404 409 413 415 422 503',
+    'get /policy: 200 503',
+    'put /policy: 200 400 412 413 415 428 503',
     'get /health: 200',
     'get /health/live: 200',
     'get /health/ready: 200 503',
@@ -169,6 +171,8 @@ test('every operation has a name that a generated client can use', () => {
     'blockValue',
     'listBlockedValues',
     'deleteBlockedValue',
+    'getPolicy',
+    'replacePolicy',
     'getHealth',
     'getHealthLive',
     'getHealthReady',
@@ -201,6 +205,8 @@ test('the document of a service that refuses unknown properties lists all there 
     RuleRequest: { additionalProperties: false },
     GivenIdentifier: { additionalProperties: false },
     DeleteRuleRequest: { additionalProperties: false },
+    PolicyRequest: { additionalProperties: false },
+    GivenKind: { additionalProperties: false },
   });
 });
 

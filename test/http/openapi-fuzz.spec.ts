@@ -39,6 +39,8 @@ const SERVED = [
   'post /reviews/{id}: 200',
   'post /erasures: 202',
   'post /subject-access: 200',
+  'get /policy: 200',
+  'put /policy: 200',
 ];
 
 const database = useDatabase();
@@ -46,12 +48,16 @@ const database = useDatabase();
 beforeAll(() => declareKinds(database, [CUSTOMER_ID, LOYALTY_CARD]));
 
 /**
- * Begins again with the contacts 1 to 4, of which merges made 1, 2 and 3 one, the rules 1 to 3, and the review 1, after a look at
- * those that are there.
+ * Begins again with the contacts 1 to 4, of which merges made 1, 2 and 3 one, the rules 1 to 3, the review 1, and the limits of
+ * the default policy, after a look at those that are there.
  */
 async function renew(client: ServiceClient, key: string): Promise<void> {
   expect(await violations(database)).toEqual({});
   await database.clear();
+  await database.query('truncate identifier_kind');
+  // The generation goes on, so that the service notices.
+  await database.query('update tenant_policy set generation = generation + 1, max_contacts = 1000');
+  await client.send('GET', '/policy', undefined, { 'x-api-key': key });
   for (const phoneNumber of ['123456', '919191', '3', '4']) {
     await client.identify({ phoneNumber }, { 'x-api-key': key });
   }

@@ -1,7 +1,8 @@
 import type { Identifier } from './contact.js';
 
 /** How raw text of a kind gets its normal form; see `normalise.ts`. */
-export type Normaliser = 'email' | 'phone' | 'trim' | 'lowercase';
+export type Normaliser = (typeof NORMALISERS)[number];
+export const NORMALISERS = ['email', 'phone', 'trim', 'lowercase'] as const;
 
 /** A kind of identifier: emails, phone numbers, or anything else that distinguishes customers. */
 export interface IdentifierKind {

@@ -123,6 +123,7 @@ export const CHANGE_KINDS = [
   'block',
   'block-delete',
   'review',
+  'policy',
 ] as const;
 
 /** Who changes what by hand, and why: recorded with the change. */
