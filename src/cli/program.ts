@@ -11,6 +11,7 @@ import { keysCommand } from './keys.command.js';
 import { mergesCommand } from './merges.command.js';
 import { migrateCommand } from './migrate.command.js';
 import { printError } from './output.js';
+import { policyCommand } from './policy.command.js';
 import { rulesCommand } from './rules.command.js';
 import { tenantsCommand } from './tenants.command.js';
 
@@ -41,6 +42,7 @@ const program = new Command('identity-reconciliation')
   .addCommand(rulesCommand())
   .addCommand(erasuresCommand())
   .addCommand(blockedValuesCommand())
+  .addCommand(policyCommand())
   .addCommand(keysCommand())
   .addCommand(tenantsCommand())
   .addCommand(migrateCommand())
@@ -48,11 +50,7 @@ const program = new Command('identity-reconciliation')
     'after',
     '\nThe commands use the database of the service: DATABASE_URL, or the embedded one in DATA_DIR (default ./data).',
   );
-for (const command of [
-  program,
-  ...program.commands,
-  ...program.commands.flatMap(({ commands }) => commands),
-]) {
+for (const command of withSubcommands(program)) {
   command
     .exitOverride()
     .showHelpAfterError('Use --help to see the options.')
@@ -67,4 +65,8 @@ try {
     printError(`${describeError(error)}\n`);
   }
   process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }

@@ -19,6 +19,7 @@ import { ErasureService } from '../identity/erasure.service.js';
 import { ErasureRecords } from '../identity/store/erasure-records.js';
 import { ListingService } from '../identity/listing.service.js';
 import { PolicyDirectory } from '../identity/policy-directory.js';
+import { PolicyService } from '../identity/policy.service.js';
 import { ReadingService } from '../identity/reading.service.js';
 import { ReconciliationService } from '../identity/reconciliation.service.js';
 
@@ -35,6 +36,7 @@ export interface OpenService extends AsyncDisposable {
   readonly erasures: ErasureService;
   readonly erasureRecords: ErasureRecords;
   readonly erasureKey: ErasureKey;
+  readonly policy: PolicyService;
   readonly session: SqlSession;
 }
 
@@ -89,6 +91,7 @@ export async function openService(
       erasures: app.get(ErasureService),
       erasureRecords: app.get(ErasureRecords),
       erasureKey: app.get(ErasureKey),
+      policy: app.get(PolicyService),
       session: await openSession(em),
       [Symbol.asyncDispose]: () => app.close(),
     };
