@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import type { Identifier } from '../identity/domain/contact.js';
+import { encodingOf } from '../transfer/import/records/decode.js';
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -48,4 +49,15 @@ export function readWholeNumber(min: number, max: number): (text: string) => num
     }
     return value;
   };
+}
+
+/** Reads an option that is the name of an encoding. */
+export function readEncoding(text: string): string {
+  const encoding = encodingOf(text);
+  if (encoding === null) {
+    throw new InvalidArgumentError(
+      'It must be an encoding, such as utf-16le, windows-1252, gb18030 or shift_jis.',
+    );
+  }
+  return encoding;
 }

@@ -1,11 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DELIMITERS } from '../transfer/csv.js';
-import { FILE_FORMATS, formatOf, TransferError, type FileFormat } from '../transfer/files.js';
+import { FILE_FORMATS, formatToReadOf, TransferError, type FileFormat } from '../transfer/files.js';
 import { DATE_FORMATS, type DateFormat } from '../transfer/import/parse-date.js';
-import { ENCODINGS, type Encoding } from '../transfer/import/records/input.js';
 import type { ImportOptions } from '../transfer/import/run-import.js';
 import { summaryJson, summaryText, type ImportResult } from '../transfer/import/summary.js';
-import { readWholeNumber } from './arguments.js';
+import { readEncoding, readWholeNumber } from './arguments.js';
 import { print, printError } from './output.js';
 
 /** Rows; see bench/import. Larger batches are not faster, and hold their locks longer. */
@@ -20,7 +19,8 @@ interface ImportFlags {
   readonly dateFormat: DateFormat;
   readonly timeZone?: string;
   readonly delimiter?: string;
-  readonly encoding?: Encoding;
+  readonly skipLines: number;
+  readonly encoding?: string;
   readonly batchSize: number;
   readonly rejected?: string;
   readonly checkpoint?: string;
@@ -65,8 +65,16 @@ export function importCommand(): Command {
       'of CSV; "tab" for a tab (default: detected among , ; tab |)',
       readDelimiter,
     )
-    .addOption(
-      new Option('--encoding <name>', 'default: UTF-8, or what the byte order mark says').choices(ENCODINGS),
+    .option(
+      '--skip-lines <number>',
+      'lines before the header of CSV, such as a title',
+      readWholeNumber(0, 1000),
+      0,
+    )
+    .option(
+      '--encoding <name>',
+      'such as windows-1252, gb18030 or shift_jis (default: UTF-8, or what the byte order mark says)',
+      readEncoding,
     )
     .option('--rejected <file>', 'file for rejected rows (default: <file>.rejected.csv)')
     .option('--dry-run', 'report what would be created, linked and merged, and write nothing')
@@ -121,7 +129,7 @@ export function stoppedBySignals(): Disposable & { readonly signal: AbortSignal 
 }
 
 function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportOptions {
-  const format = flags.format ?? formatOf(path);
+  const format = flags.format ?? formatToReadOf(path);
   if (format === null) {
     throw new TransferError('The name does not tell the format: give --format csv or --format ndjson.');
   }
@@ -136,6 +144,7 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
     format,
     dates: { format: flags.dateFormat, timeZone: flags.timeZone ?? null },
     delimiter: flags.delimiter ?? null,
+    skipLines: flags.skipLines,
     encoding: flags.encoding ?? null,
     columns: Object.fromEntries(Object.entries(chosen).filter(([, name]) => name !== undefined)),
     batchSize: flags.batchSize,

@@ -2,9 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Identifier } from '../identity/domain/contact.js';
 import type { Rule } from '../identity/domain/rules.js';
 import { FILE_FORMATS, formatOf, TransferError, type FileFormat } from '../transfer/files.js';
-import { ENCODINGS, type Encoding } from '../transfer/import/records/input.js';
 import type { OpenService } from '../transfer/open-service.js';
-import { readContactId, readIdentifier, readWholeNumber } from './arguments.js';
+import { readContactId, readEncoding, readIdentifier, readWholeNumber } from './arguments.js';
 import { ACTOR, ask, changeOf } from './ask.js';
 import { isReadEnough } from './export.command.js';
 import { readDelimiter, stoppedBySignals } from './import.command.js';
@@ -104,7 +103,7 @@ function removeCommand(): Command {
 interface ImportFlags {
   readonly format?: FileFormat;
   readonly delimiter?: string;
-  readonly encoding?: Encoding;
+  readonly encoding?: string;
   readonly reason: string;
   readonly rejected?: string;
   readonly dryRun?: true;
@@ -129,8 +128,10 @@ function importCommand(): Command {
       'of CSV; "tab" for a tab (default: detected among , ; tab |)',
       readDelimiter,
     )
-    .addOption(
-      new Option('--encoding <name>', 'default: UTF-8, or what the byte order mark says').choices(ENCODINGS),
+    .option(
+      '--encoding <name>',
+      'such as windows-1252, gb18030 or shift_jis (default: UTF-8, or what the byte order mark says)',
+      readEncoding,
     )
     .option('--reason <text>', 'of rules that have none in the file', 'Imported')
     .option('--rejected <file>', 'file for rejected rows (default: <file>.rejected.csv)')

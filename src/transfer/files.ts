@@ -14,12 +14,18 @@ const FORMAT_BY_EXTENSION: Readonly<Record<string, FileFormat>> = {
   txt: 'csv',
   ndjson: 'ndjson',
   jsonl: 'ndjson',
+  json: 'ndjson',
 };
 
 /** The format that the name of a file tells, gzipped or not; null: it tells none. */
 export function formatOf(path: string): FileFormat | null {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1]?.toLowerCase();
   return FORMAT_BY_EXTENSION[extension ?? ''] ?? null;
+}
+
+/** As {@link formatOf}. What has the name of a workbook or an archive may be text; if not, its first bytes tell what it is. */
+export function formatToReadOf(path: string): FileFormat | null {
+  return formatOf(path) ?? (/\.(?:xlsx?|ods|zip)$/i.test(path) ? 'csv' : null);
 }
 
 /** Only the user who runs the command may read what an import or export writes: it holds personal data. */

@@ -181,7 +181,9 @@ describe('an import', () => {
       const dry = await run(...args, '--dry-run');
       expect(dry.code).toBe(1);
       // Rules of one file may be the same, which only making them shows.
-      expect(JSON.parse(dry.stdout)).toEqual(summary({ made: 3, isDryRun: true }));
+      expect(JSON.parse(dry.stdout)).toEqual(
+        summary({ made: 3, isDryRun: true, rejectedFile: `${path}.dry-run.rejected.csv` }),
+      );
       expect(await listed()).toEqual([]);
       const first = await run(...args);
       expect(first).toMatchObject({ code: 1, stderr: '' });
@@ -216,7 +218,9 @@ describe('an import', () => {
       );
       expect((await stat(`${path}.rejected.csv`)).mode & 0o777).toBe(0o600);
       const again = await run(...args);
-      expect(JSON.parse(again.stdout)).toEqual(summary({ existing: 3 }));
+      expect(JSON.parse(again.stdout)).toEqual(
+        summary({ existing: 3, rejectedFile: `${path}.rejected.2.csv` }),
+      );
       expect(await listed()).toEqual(rules);
     },
     TIMEOUT_MS,

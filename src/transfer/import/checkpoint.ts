@@ -1,4 +1,4 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { fileTrouble, replacePrivately, TransferError } from '../files.js';
 import type { FileFingerprint } from './records/input.js';
@@ -18,6 +18,8 @@ export interface Progress {
   readonly tally: Tally;
   /** Length of the file of rejected rows */
   readonly rejectedBytes: number;
+  /** The file of rejected rows; absent in a checkpoint of an earlier version: the one that was asked for */
+  readonly rejectedPath?: string;
 }
 
 const VERSION = 1;
@@ -65,13 +67,6 @@ export class Checkpoint {
       );
     }
     return saved.progress;
-  }
-
-  async exists(): Promise<boolean> {
-    return stat(this.path).then(
-      () => true,
-      () => false,
-    );
   }
 
   async save(progress: Progress): Promise<void> {

@@ -125,7 +125,12 @@ export class Importer {
     tally.rejected += bad.length;
     await rejected.add(bad);
     if (batch.isResumable) {
-      await checkpoint?.save({ place: batch.end, tally, rejectedBytes: rejected.bytes });
+      await checkpoint?.save({
+        place: batch.end,
+        tally,
+        rejectedBytes: rejected.bytes,
+        rejectedPath: rejected.path,
+      });
     }
   }
 

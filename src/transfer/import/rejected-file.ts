@@ -1,7 +1,24 @@
-import { rm, type FileHandle } from 'node:fs/promises';
+import { lstat, rm, type FileHandle } from 'node:fs/promises';
 import { csvLine, guarded, unguarded } from '../csv.js';
 import { createPrivately, reopenPrivately, TransferError } from '../files.js';
 import type { InputRow } from './row-maker.js';
+
+/**
+ * The path where no file is yet: the wanted one, or the same with a number. A file of rejected rows is never replaced:
+ * people correct them in it.
+ */
+export async function unusedPath(wanted: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const path = number === 1 ? wanted : wanted.replace(/(\.[^./]*)?$/, `.${number}$1`);
+    const isUsed = await lstat(path).then(
+      () => true,
+      () => false,
+    );
+    if (!isUsed) {
+      return path;
+    }
+  }
+}
 
 /** The file of rejected rows: line, reason, and the row as it was given. Created with the first of them.
  * People open it in a spreadsheet, so no value in it may run as a formula. */
@@ -14,7 +31,10 @@ export class RejectedFile {
     private length: number,
   ) {}
 
-  /** @param length where a resumed import goes on; the rest is dropped. 0: a new file */
+  /**
+   * @param path of {@link unusedPath}, or the file of the import that is resumed
+   * @param length where a resumed import goes on; the rest is dropped. 0: a new file
+   */
   static async open(path: string, headers: readonly string[], length: number): Promise<RejectedFile> {
     const rejected = new RejectedFile(path, headers, length);
     if (length === 0) {

@@ -77,6 +77,9 @@ export class RowMaker {
         `the row has ${fields.length} fields, but the header has ${this.headers.length}`,
       );
     }
+    if (fields.some((field) => field.includes('\0'))) {
+      return rejected(record, 'the row holds a NUL, which is no character of text');
+    }
     return this.row(record, fields, columns);
   }
 

@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { DELIMITERS, unguarded } from '../csv.js';
-import { TransferError, type FileFormat } from '../files.js';
+import { unguarded } from '../csv.js';
+import { TransferError } from '../files.js';
 import { findColumns, unreadColumns, type Columns } from './columns.js';
-import { CsvParser } from './records/csv-parser.js';
-import { LineParser, type RecordParser, type TextRecord } from './records/record.js';
+import { openParser, type RecordFormat } from './records/open-parser.js';
+import type { RecordParser, TextRecord } from './records/record.js';
+import { takesInRows } from './records/stray-quote.js';
 import { RowMaker, type InputRow, type RowOptions } from './row-maker.js';
 
 /** Rows in order, and the place behind them. */
@@ -20,21 +21,28 @@ export interface Place {
   readonly line: number;
 }
 
-export interface ReadOptions extends RowOptions {
-  readonly format: FileFormat;
-  /** null: detected in the first line; CSV only */
-  readonly delimiter: string | null;
-}
+export interface ReadOptions extends RowOptions, RecordFormat {}
 
 /** Longest time of reading without a pause, so that answers of the database do not wait. */
 const SLICE_MS = 2;
 /** A batch that ends within an identity is extended to the end of it, up to this many times the size. */
 const OVERRUN = 4;
-/** Characters among which the end of the first line is looked for. */
-const FIRST_LINE_MAX = 65_536;
+/** Rows among which the header is looked for, if the first one names no column that is known */
+const TITLES_MAX = 10;
+/** Most records told of that seem to take in further rows */
+const STRAY_QUOTES_MAX = 20;
+/** The columns of rejected rows of NDJSON */
+const REJECTED_OBJECTS = ['line', 'reason', 'row'];
 
 /** Reads the rows of an input in batches. Memory does not grow with the input. */
 export class RowReader {
+  /** Rows before the header that name no column, such as the title of a report */
+  titles = 0;
+  /** Records with a quoted field that seems to take in further rows: their lines; the first of them */
+  readonly strayQuotes: { readonly line: number; readonly endLine: number }[] = [];
+  private delimiter = ',';
+  /** Whether the records are rejected rows of NDJSON, each in the last column of a CSV file */
+  private isOfRejectedObjects = false;
   private isEnd = false;
   /** The first record of NDJSON, which was looked at for its names and is still to be read. */
   private first: TextRecord | null = null;
@@ -59,14 +67,9 @@ export class RowReader {
    */
   static async open(text: AsyncGenerator<string>, options: ReadOptions): Promise<RowReader> {
     try {
-      const start = await startOf(text);
-      const parser =
-        options.format === 'csv'
-          ? new CsvParser(options.delimiter ?? likelyDelimiter(start))
-          : new LineParser();
-      parser.push(start);
+      const { parser, delimiter } = await openParser(text, options);
       return options.format === 'csv'
-        ? await RowReader.ofCsv(text, parser, options)
+        ? await RowReader.ofCsv(text, parser, delimiter, options)
         : await RowReader.ofObjects(text, parser, options);
     } catch (error) {
       // an open pipe would keep the process alive
@@ -78,12 +81,21 @@ export class RowReader {
   private static async ofCsv(
     text: AsyncGenerator<string>,
     parser: RecordParser,
+    delimiter: string,
     options: ReadOptions,
   ): Promise<RowReader> {
-    const { record, isEnd } = await firstRecord(text, parser);
-    const headers = record.fields.map((header) => unguarded(header).trim());
-    const columns = findColumns(headers, options.columns, false);
+    const first = await firstRecord(text, parser);
+    const names = namesOf(first.record);
+    if (REJECTED_OBJECTS.every((name, i) => names[i] === name) && names.length === REJECTED_OBJECTS.length) {
+      const objects = new RowReader(text, parser, new RowMaker(options, [], null), [], null);
+      objects.isOfRejectedObjects = true;
+      objects.isEnd = first.isEnd;
+      return objects;
+    }
+    const { headers, columns, titles, isEnd } = await headerFrom(text, parser, first, options);
     const reader = new RowReader(text, parser, new RowMaker(options, headers, columns), headers, columns);
+    reader.titles = titles;
+    reader.delimiter = delimiter;
     reader.isEnd = isEnd;
     return reader;
   }
@@ -146,7 +158,25 @@ export class RowReader {
   private async next(): Promise<{ rows: readonly InputRow[]; record: TextRecord } | null> {
     const record = this.first ?? (await this.record());
     this.first = null;
-    return record === null ? null : { rows: this.maker.rowsOf(record), record };
+    if (record === null) {
+      return null;
+    }
+    if (this.isOfRejectedObjects && record.fault === null) {
+      const field = unguarded(record.fields[REJECTED_OBJECTS.length - 1] ?? '');
+      return { rows: this.maker.rowsOf({ ...record, fields: [field] }), record };
+    }
+    this.noteStrayQuote(record);
+    return { rows: this.maker.rowsOf(record), record };
+  }
+
+  private noteStrayQuote(record: TextRecord): void {
+    if (
+      this.columns !== null &&
+      this.strayQuotes.length < STRAY_QUOTES_MAX &&
+      takesInRows(record, this.headers.length, this.delimiter)
+    ) {
+      this.strayQuotes.push({ line: record.line, endLine: record.endLine - 1 });
+    }
   }
 
   private async record(): Promise<TextRecord | null> {
@@ -159,12 +189,9 @@ export class RowReader {
 /** The records of a text, in order. Of CSV the first one is the header. */
 export async function* recordsOf(
   text: AsyncGenerator<string>,
-  format: FileFormat,
-  delimiter: string | null,
+  format: RecordFormat,
 ): AsyncGenerator<TextRecord> {
-  const start = await startOf(text);
-  const parser = format === 'csv' ? new CsvParser(delimiter ?? likelyDelimiter(start)) : new LineParser();
-  parser.push(start);
+  const { parser } = await openParser(text, format);
   for (let isDone = false; ;) {
     const { record, isEnd } = await nextRecord(text, parser, isDone);
     if (record === null) {
@@ -175,16 +202,34 @@ export async function* recordsOf(
   }
 }
 
-async function startOf(text: AsyncGenerator<string>): Promise<string> {
-  let start = '';
-  while (!/[^\s][^\r\n]*[\r\n]/.test(start) && start.length < FIRST_LINE_MAX) {
-    const { value, done } = await text.next();
-    if (done === true) {
-      break;
+function namesOf({ fields }: TextRecord): string[] {
+  return fields.map((header) => unguarded(header).trim());
+}
+
+/**
+ * The header: the first record, or the first one after it that names a column which is read.
+ *
+ * @throws {TransferError} if there is none among the first records: what is wrong with the first one
+ */
+async function headerFrom(
+  text: AsyncGenerator<string>,
+  parser: RecordParser,
+  { record: first, isEnd: isShort }: { record: TextRecord; isEnd: boolean },
+  { columns: choice }: ReadOptions,
+): Promise<{ headers: string[]; columns: Columns; titles: number; isEnd: boolean }> {
+  let wrong: unknown = null;
+  let record: TextRecord | null = first;
+  let isEnd = isShort;
+  for (let titles = 0; record !== null && titles < TITLES_MAX; titles++) {
+    const headers = namesOf(record);
+    try {
+      return { headers, columns: findColumns(headers, choice, false), titles, isEnd };
+    } catch (error) {
+      wrong ??= error;
     }
-    start += value;
+    ({ record, isEnd } = await nextRecord(text, parser, isEnd));
   }
-  return start;
+  throw wrong;
 }
 
 async function firstRecord(
@@ -218,14 +263,4 @@ async function nextRecord(
       parser.push(value);
     }
   }
-}
-
-/** The usual delimiter that occurs most often in the first line, outside of quotes. */
-function likelyDelimiter(start: string): string {
-  const [line = ''] = start
-    .trimStart()
-    .replaceAll(/"[^"]*"/g, '')
-    .split(/[\r\n]/, 1);
-  const counts = DELIMITERS.map((delimiter) => ({ delimiter, count: line.split(delimiter).length }));
-  return counts.reduce((most, each) => (each.count > most.count ? each : most)).delimiter;
 }

@@ -12,8 +12,8 @@ import { Importer } from './importer.js';
 import { createJudge, type Judge } from './judge.js';
 import { DateParser, type DateStyle } from './parse-date.js';
 import { showProgress, type Screen } from './progress.js';
-import { isStandardInput, openInput, type Encoding, type Input } from './records/input.js';
-import { RejectedFile } from './rejected-file.js';
+import { isStandardInput, openInput, type Input } from './records/input.js';
+import { RejectedFile, unusedPath } from './rejected-file.js';
 import { passingTroubleOf, retry } from './retry.js';
 import { RowReader } from './row-reader.js';
 import { emptyTally, rowsOf, type ImportResult } from './summary.js';
@@ -24,8 +24,10 @@ export interface ImportOptions {
   readonly format: FileFormat;
   /** null: detected */
   readonly delimiter: string | null;
+  /** Lines before the header of CSV */
+  readonly skipLines: number;
   /** null: detected */
-  readonly encoding: Encoding | null;
+  readonly encoding: string | null;
   readonly columns: ColumnChoice;
   readonly dates: DateStyle;
   readonly batchSize: number;
@@ -57,19 +59,20 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   const startedAt = performance.now();
   let judge: Judge | null = null;
   const input = await openInput(path, options.encoding, options.stop);
-  const rejectedPath = options.rejectedPath ?? defaultRejectedPath(path, input);
-  if (resolve(rejectedPath) === resolve(path)) {
+  const wantedPath = options.rejectedPath ?? defaultRejectedPath(path, input, isDryRun);
+  if (resolve(wantedPath) === resolve(path)) {
     throw new TransferError('The rejected rows would replace the input. Give another file for --rejected.');
   }
   await using reader = await RowReader.open(input.text(), {
     format: options.format,
     delimiter: options.delimiter,
+    skipLines: options.skipLines,
     columns: options.columns,
     judge: (given) => judge!(given),
   });
-  const checkpoint = checkpointOf(settings, { ...options, rejectedPath }, input);
+  const checkpoint = checkpointOf(settings, { ...options, rejectedPath: wantedPath }, input);
   await using held = new AsyncDisposableStack();
-  await hold(held, [rejectedPath, ...(checkpoint === null ? [] : [checkpoint.path])]);
+  await hold(held, [wantedPath, ...(checkpoint === null || isDryRun ? [] : [checkpoint.path])]);
   const saved = await resume(options, checkpoint);
   await using service = await retry(
     () =>
@@ -84,6 +87,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   const dates = new DateParser(options.dates);
   const { kinds } = await service.policies.of(service.tenantId);
   judge = createJudge(settings, dates, await clockOf(service.session), kinds);
+  const rejectedPath = saved === null ? await unusedPath(wantedPath) : (saved.rejectedPath ?? wantedPath);
   await using rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
   if (saved !== null) {
     reader.seek(saved.place);
@@ -124,6 +128,8 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     notTaken: reader.notTaken,
     suspiciousDates: dates.suspicious,
     commonValues,
+    titles: reader.titles,
+    strayQuotes: reader.strayQuotes,
     tally,
     isDryRun,
     isComplete,
@@ -134,9 +140,9 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
 }
 
 /** Next to a file; the rejected rows of a pipe or the standard input go to the working folder. */
-export function defaultRejectedPath(path: string, { file }: Input): string {
+export function defaultRejectedPath(path: string, { file }: Input, isDryRun: boolean): string {
   const name = isStandardInput(path) ? 'stdin' : file === null ? basename(path) : path;
-  return `${name}.rejected.csv`;
+  return `${name}${isDryRun ? '.dry-run' : ''}.rejected.csv`;
 }
 
 function columnsOf({ headers, columns }: RowReader): ImportResult['columns'] {
@@ -167,13 +173,14 @@ function checkpointOf(settings: Settings, options: ImportOptions, { file }: Inpu
   if (file === null) {
     return null;
   }
-  const { format, delimiter, encoding, columns, dates, rejectedPath } = options;
+  const { format, delimiter, skipLines, encoding, columns, dates, rejectedPath } = options;
   const phoneRegion = settings.defaultPhoneRegion;
   return new Checkpoint(options.checkpointPath ?? `${options.path}.checkpoint.json`, {
     file,
     options: {
       format,
       delimiter,
+      skipLines,
       encoding,
       columns: { ...columns },
       dates: { ...dates },
@@ -193,18 +200,10 @@ function databaseOf({ databaseUrl, dataDir }: Settings): string {
 }
 
 async function resume(
-  { isDryRun, isRestart, rejectedPath }: ImportOptions,
+  { isDryRun, isRestart }: ImportOptions,
   checkpoint: Checkpoint | null,
 ): Promise<Progress | null> {
-  if (checkpoint === null) {
-    return null;
-  }
-  if (isDryRun) {
-    if (rejectedPath === null && (await checkpoint.exists())) {
-      throw new TransferError(
-        'An import of this file was stopped, and its rejected rows are kept next to the file. Give the dry run another file with --rejected.',
-      );
-    }
+  if (checkpoint === null || isDryRun) {
     return null;
   }
   if (isRestart) {

@@ -5,9 +5,9 @@ import type { Kinds } from '../../identity/domain/kinds.js';
 import { AlreadyLinkedError } from '../../identity/identity.errors.js';
 import { TransferError, type FileFormat } from '../files.js';
 import { showProgress, type Screen } from '../import/progress.js';
-import { openInput, type Encoding } from '../import/records/input.js';
+import { openInput } from '../import/records/input.js';
 import type { TextRecord } from '../import/records/record.js';
-import { RejectedFile } from '../import/rejected-file.js';
+import { RejectedFile, unusedPath } from '../import/rejected-file.js';
 import { passingTroubleOf, retry } from '../import/retry.js';
 import { recordsOf } from '../import/row-reader.js';
 import { defaultRejectedPath, hold } from '../import/run-import.js';
@@ -22,7 +22,7 @@ export interface RuleImportOptions {
   /** null: detected */
   readonly delimiter: string | null;
   /** null: detected */
-  readonly encoding: Encoding | null;
+  readonly encoding: string | null;
   /** Of rules that have none in the file */
   readonly reason: string;
   readonly actor: string;
@@ -63,17 +63,17 @@ export async function importRules(settings: Settings, options: RuleImportOptions
   const { path, format, isDryRun, stop } = options;
   const startedAt = performance.now();
   const input = await openInput(path, options.encoding, stop);
-  const rejectedPath = options.rejectedPath ?? defaultRejectedPath(path, input);
-  if (resolve(rejectedPath) === resolve(path)) {
+  const wantedPath = options.rejectedPath ?? defaultRejectedPath(path, input, isDryRun);
+  if (resolve(wantedPath) === resolve(path)) {
     throw new TransferError('The rejected rows would replace the input. Give another file for --rejected.');
   }
-  const records = recordsOf(input.text(), format, options.delimiter);
+  const records = recordsOf(input.text(), { format, delimiter: options.delimiter, skipLines: 0 });
   await using closing = new AsyncDisposableStack();
   // an open pipe would keep the process alive
   closing.defer(() => void records.return(undefined));
   const headers = format === 'csv' ? await headersOf(records) : [];
   const places = format === 'csv' ? placesOf(headers) : null;
-  await hold(closing, [rejectedPath]);
+  await hold(closing, [wantedPath]);
   const waiting = { ...options, onWait: (reason: string) => shown.say(`Waiting: ${reason}`) };
   const tally: RuleTally = { made: 0, existing: 0, linked: 0, rejected: 0 };
   using shown = showProgress(options.progress, {
@@ -88,6 +88,7 @@ export async function importRules(settings: Settings, options: RuleImportOptions
     waiting,
   );
   const { kinds } = await service.policies.of(service.tenantId);
+  const rejectedPath = await unusedPath(wantedPath);
   await using rejected = await RejectedFile.open(rejectedPath, headers, 0);
   const call: ChangeCall = {
     tenantId: service.tenantId,

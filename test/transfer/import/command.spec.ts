@@ -158,15 +158,31 @@ describe('what can’t run exits with 2 and one sentence', () => {
 test.each([
   ['no column that is known', 'name\nbiff\n', /^No column for an email .* The headers are: "name"\.$/],
   ['an empty file', '', /^The input is empty\.$/],
-  ['a spreadsheet', 'PK\u0003\u0004rest of it', /^This is a ZIP archive or a spreadsheet/],
-  ['bytes that are no text', Buffer.from(PEOPLE, 'utf16le'), /^The file is not UTF-8 text\./],
+  ['a ZIP archive', 'PK\u0003\u0004rest of it', /^This is a ZIP archive\. Unpack it/],
+  ['a workbook', 'PK\u0003\u0004 [Content_Types].xml', /^This is an Excel workbook \(\.xlsx\)\. Save it as/],
+  ['an open document', 'PK\u0003\u0004 mimetypeapplication/vnd.oasis.opendocument.spreadsheet', /\(\.ods\)/],
+  [
+    'an old workbook',
+    Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1]),
+    /^This is an Excel workbook of the old form/,
+  ],
+  ['another archive', '7z\u00BC\u00AF', /^This is a 7-Zip archive\. Unpack it/, 'latin1'],
+  ['a web page', '<html><table><tr><td>email</td></tr></table></html>', /^This is a web page or XML/],
+  [
+    'UTF-16 without a mark',
+    Buffer.from(PEOPLE, 'utf16le'),
+    /it looks like UTF-16\. .* --encoding utf-16le\.$/,
+  ],
+  ['a multi-byte encoding', Buffer.from(`${PEOPLE}\u00C0\u00EE`, 'latin1'), /^Line 3 is not UTF-8 .*gb18030/],
+  ['a single-byte encoding', Buffer.from(`name,${PEOPLE}Ren\u00E9,`, 'latin1'), /^Line 3 .*windows-1252/],
   [
     'a gzip file that is cut off',
     gzipSync(PEOPLE).subarray(0, 30),
     /^The gzip file is damaged or incomplete/,
   ],
-])('%s is refused with a sentence', async (_, content, message) => {
-  const failure: unknown = await importText(database, content).catch((error: unknown) => error);
+])('%s is refused with a sentence', async (_, content, message, encoding = 'utf8') => {
+  const bytes = typeof content === 'string' ? Buffer.from(content, encoding as BufferEncoding) : content;
+  const failure: unknown = await importText(database, bytes).catch((error: unknown) => error);
   expect(describeError(failure)).toMatch(message);
 });
 

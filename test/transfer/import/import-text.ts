@@ -10,6 +10,7 @@ import type { TestDatabase } from '../../support/database.js';
 const DEFAULTS = {
   format: 'csv',
   delimiter: null,
+  skipLines: 0,
   encoding: null,
   columns: {},
   dates: { format: 'iso', timeZone: null },

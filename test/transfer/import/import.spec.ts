@@ -136,7 +136,20 @@ describe('a file is read as it is written', () => {
     ],
     ['gzip', gzipSync(PEOPLE), {}],
     ['gzip in parts', Buffer.concat([gzipSync(PEOPLE.slice(0, 30)), gzipSync(PEOPLE.slice(30))]), {}],
+    ['a line that tells the delimiter', `sep=~\r\n${PEOPLE.replaceAll(',', '~')}`, {}],
+    ['rows of delimiters only', PEOPLE.replaceAll('\n', '\n,\n" ",\n\n'), {}],
+    ['lines that are to be skipped', `Report, 2026\n"by; McFly\n${PEOPLE}`, { skipLines: 2 }],
+    ['titles', `Customers 2026,\n,\nSource: Hill Valley,x\n${PEOPLE}`, {}],
+    [
+      'Shift JIS, given',
+      Buffer.concat([
+        Buffer.from([0x83, 0x81, 0x2c]),
+        Buffer.from(PEOPLE.replaceAll('\n', '\nx,').slice(0, -2)),
+      ]),
+      { encoding: 'shift_jis' },
+    ],
     ['NDJSON', ndjson, { format: 'ndjson' as const }],
+    ['a JSON array', `\uFEFF [${ndjson.replaceAll('\r\n', ',\n')}]\n`, { format: 'ndjson' as const }],
     ['NDJSON in gzip', gzipSync(ndjson), { format: 'ndjson' as const }],
   ])('%s', async (_, content, options) => {
     const result = await importText(database, content, options);
@@ -159,6 +172,18 @@ describe('a file is read as it is written', () => {
       { email: null, phone_number: '123456' },
     ]);
   });
+});
+
+test('a quoted field that takes in rows is told with its lines', async () => {
+  const rows = [
+    'name,email,phone',
+    '"Doc,doc@hillvalley.edu,88',
+    'Biff",biff@hillvalley.edu,',
+    '"Two\nlines",mcfly@hillvalley.edu,1',
+  ];
+  const { strayQuotes, tally: counts } = await importText(database, rows.join('\n'));
+  expect(counts).toEqual(tally({ created: 2 }));
+  expect(strayQuotes).toEqual([{ line: 2, endLine: 3 }]);
 });
 
 describe('a row that can’t be taken', () => {
@@ -210,13 +235,23 @@ describe('a row that can’t be taken', () => {
     ]);
   });
 
-  test('because of its bytes says so, and corrected rows can be taken from the file', async () => {
-    const content = Buffer.from('email\nren\xE9e@hillvalley.edu\nmcfly@hillvalley.edu\n', 'latin1');
-    const { rejected } = await importText(database, content);
-    expect(rejected).toContain('some bytes are no text in this encoding');
-    const corrected = rejected!.replace('\uFFFD', 'é');
-    expect((await importText(database, corrected)).tally).toEqual(tally({ created: 1 }));
+  test('because of a NUL goes there alone', async () => {
+    const content =
+      'name,email\nDo\0c,doc@hillvalley.edu\nBiff,biff\0@hillvalley.edu\nM,mcfly@hillvalley.edu\n';
+    const result = await importText(database, content);
+    expect(result.tally).toEqual(tally({ created: 1, rejected: 2 }));
+    expect(result.rejected).toContain('2,"the row holds a NUL, which is no character of text",Do\0c,');
   });
+});
+
+test('nothing of a file is written if a line of it is in another encoding, which can be given', async () => {
+  const rows = Array.from({ length: 20_000 }, (_, i) => `b${i}@hillvalley.edu,${'x'.repeat(20)}\n`).join('');
+  const chinese = Buffer.from([0xc0, 0xee, 0x81, 0x30, 0x81, 0x30]);
+  const content = Buffer.concat([Buffer.from(`email,name\n${rows}li@hillvalley.edu,`), chinese]);
+  await expect(importText(database, content)).rejects.toThrow(/^Line 20002 is not UTF-8 text\. .*shift_jis/);
+  expect(await people()).toEqual([]);
+  const { tally: counts } = await importText(database, content, { encoding: 'gb18030', isDryRun: true });
+  expect(counts).toEqual(tally({ created: 20_001 }));
 });
 
 describe('a dry run', () => {

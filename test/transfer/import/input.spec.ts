@@ -52,7 +52,7 @@ test('a pipe given as a path is read once, from its first byte, and its rejected
     writeFile(path, `email\n${rows.join('\n')}\n`),
   ]);
   expect(result.tally).toEqual(tally({ created: 6000 }));
-  expect(result.rejectedPath).toBe('people.rejected.csv');
+  expect(result.rejectedPath).toBe('people.dry-run.rejected.csv');
 });
 
 test('process substitution of a shell and /dev/stdin are read once, from their first byte', async () => {

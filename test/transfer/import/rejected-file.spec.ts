@@ -20,12 +20,52 @@ async function modeOf(path: string): Promise<number> {
   return (await stat(path)).mode & 0o777;
 }
 
-test('only its owner may read the rejected rows, also if a file of the name was open to all', async () => {
+test('only its owner may read the rejected rows', async () => {
   const path = join(folder, 'mode.csv');
   await writeFile(path, 'email\nnobody\n');
-  await writeFile(`${path}.rejected.csv`, 'old', { mode: 0o644 });
   await importFile({ DATABASE_URL: database.url }, path);
   expect(await modeOf(`${path}.rejected.csv`)).toBe(0o600);
+});
+
+test('a file of rejected rows, which may have been corrected, is never replaced; the next one gets a number', async () => {
+  const path = join(folder, 'twice.csv');
+  await writeFile(path, 'email\nnobody\n');
+  const here = { DATABASE_URL: database.url };
+  const first = await importFile(here, path);
+  await writeFile(first.rejectedPath, 'corrected');
+  const second = await importFile(here, path);
+  const chosen = { rejectedPath: first.rejectedPath };
+  const third = await importFile(here, path, chosen);
+  expect(await readFile(first.rejectedPath, 'utf8')).toBe('corrected');
+  expect([second, third].map(({ rejectedPath }) => rejectedPath)).toEqual([
+    `${path}.rejected.2.csv`,
+    `${path}.rejected.3.csv`,
+  ]);
+  expect(await readFile(second.rejectedPath, 'utf8')).toContain('2,email must be');
+});
+
+test('a dry run has a file of rejected rows of its own', async () => {
+  const path = join(folder, 'dry.csv');
+  await writeFile(path, 'email\nnobody\n');
+  const { rejectedPath } = await importFile({ DATABASE_URL: database.url }, path, { isDryRun: true });
+  expect(rejectedPath).toBe(`${path}.dry-run.rejected.csv`);
+  expect(await readFile(rejectedPath, 'utf8')).toContain('2,email must be');
+});
+
+test('rejected rows of NDJSON can be corrected in their file and imported again', async () => {
+  const path = join(folder, 'people.ndjson');
+  const rows = ['{"email":"nobody","name":"Doc, \\"B\\""}', '["x"]', '{"email":"good@hillvalley.edu"}'];
+  await writeFile(path, rows.join('\n'));
+  const here = { DATABASE_URL: database.url };
+  const { rejectedPath } = await importFile(here, path, { format: 'ndjson' });
+  await writeFile(
+    rejectedPath,
+    (await readFile(rejectedPath, 'utf8')).replace('nobody', 'doc@hillvalley.edu'),
+  );
+  const again = await importFile(here, rejectedPath);
+  expect(again.tally).toEqual(tally({ created: 1, rejected: 1 }));
+  const left = await readFile(again.rejectedPath, 'utf8');
+  expect(left).toBe('line,reason,row\n3,the line is no JSON object,"[""x""]"\n');
 });
 
 test('only its owner may read a checkpoint', async () => {

@@ -17,7 +17,7 @@ const AFTER_QUOTE = { fault: 'there is text after a closing quote' };
 
 /**
  * Parses CSV as RFC 4180 defines it and as people write it: \n, \r\n or \r ends a record, a quote inside an unquoted
- * field is text, and blank lines are skipped.
+ * field is text, and lines that are blank but for delimiters are skipped.
  *
  * Written by hand because a fault must cost one line, not the file: parsing goes on in the line after the one where the
  * faulty record begins. It also gives the exact place of each record, which a resumed import needs.
@@ -56,7 +56,7 @@ export class CsvParser implements RecordParser {
       const { line } = window;
       window.at = scan.end;
       window.line += scan.lines;
-      if (scan.fields.length > 1 || scan.fields[0] !== '') {
+      if (scan.fields.some((field) => field.trim() !== '')) {
         return { line, end: window.position, endLine: window.line, fields: scan.fields, fault: null };
       }
     }
@@ -65,17 +65,12 @@ export class CsvParser implements RecordParser {
 
   /** Skips the line of a faulty record, which may need more text. */
   private skipLine({ fault, field }: Fault & { readonly field: string }, isEnd: boolean): TextRecord | null {
-    const { window } = this;
-    const end = window.lineEnd(window.at, isEnd);
-    if (end === -1) {
-      // all but a \r that may be half of a line break
-      window.at = window.text.endsWith('\r') ? window.text.length - 1 : window.text.length;
+    const passed = this.window.skipLine(isEnd);
+    if (passed === null) {
       return null;
     }
     this.faulty = null;
-    window.at = window.afterBreak(end);
-    const line = window.line++;
-    return { line, end: window.position, endLine: window.line, fields: [field], fault };
+    return { ...passed, fields: [field], fault };
   }
 
   private scan(isEnd: boolean): Scan {

@@ -5,14 +5,32 @@ import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { fileTrouble, TransferError } from '../../files.js';
-
-export const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'latin1', 'windows-1252'] as const;
-export type Encoding = (typeof ENCODINGS)[number];
+import { decode, start } from './decode.js';
 
 /** Bytes read at once. */
 const CHUNK_BYTES = 256 * 1024;
 /** First bytes that tell one file from another. */
 const HEAD_BYTES = 64 * 1024;
+
+const ZIP = 'PK\u0003\u0004';
+/** Bytes of an archive among which names are looked for. */
+const ZIP_NAMES_BYTES = 4096;
+
+/** Files that are no text, by their first bytes, and what to do. Gzip is unpacked. */
+const FORMATS: readonly { readonly bytes: string; readonly message: string }[] = [
+  { bytes: ZIP, message: '' },
+  { bytes: 'PK\u0005\u0006', message: 'This is an empty ZIP archive.' },
+  {
+    bytes: '\u00D0\u00CF\u0011\u00E0',
+    message: 'This is an Excel workbook of the old form (.xls). Save it as "CSV UTF-8" and import that.',
+  },
+  { bytes: '%PDF', message: 'This is a PDF. Export the data as CSV and import that.' },
+  { bytes: 'BZh', message: 'This is a bzip2 archive. Unpack it and import the file in it.' },
+  { bytes: '\u00FD7zX', message: 'This is an xz archive. Unpack it and import the file in it.' },
+  { bytes: '(\u00B5/\u00FD', message: 'This is a Zstandard archive. Unpack it and import the file in it.' },
+  { bytes: '7z\u00BC\u00AF', message: 'This is a 7-Zip archive. Unpack it and import the file in it.' },
+  { bytes: 'Rar!', message: 'This is a RAR archive. Unpack it and import the file in it.' },
+];
 
 /** Names of the standard input. It may be a socket, which can't be opened by its name. */
 const STANDARD_INPUT = new Set(['-', '/dev/stdin', '/dev/fd/0', '/proc/self/fd/0']);
@@ -41,17 +59,30 @@ export interface Input {
  * Opens a file, or the standard input for `-`. Gzip is recognised by its first bytes, the encoding by a byte order mark;
  * without one it is UTF-8. A path that is no regular file is read once, like the standard input.
  *
+ * A regular file is decoded to its end first, so that nothing is written of one that is in another encoding.
+ *
  * @param encoding null: detected
  * @param stop ends the wait for input that does not come
  * @throws {TransferError} if the file can't be read
  */
-export async function openInput(path: string, encoding: Encoding | null, stop: AbortSignal): Promise<Input> {
+export async function openInput(path: string, encoding: string | null, stop: AbortSignal): Promise<Input> {
   const isStandard = isStandardInput(path);
   const file = isStandard ? null : await fingerprintOf(path);
   const chunks = isStandard ? process.stdin : await openChunks(path);
+  if (file !== null) {
+    await requireText(path, encoding, stop);
+  }
   let bytes = 0;
   const counted = count(chunks, file === null ? stop : null, (length) => (bytes += length));
   return { file, bytesRead: () => bytes, text: () => decode(unpack(counted), encoding) };
+}
+
+/** @throws {TransferError} if the file is no text in the encoding */
+async function requireText(path: string, encoding: string | null, stop: AbortSignal): Promise<void> {
+  const chunks = count(await openChunks(path), stop, () => undefined);
+  for await (const _ of decode(unpack(chunks), encoding)) {
+    // read for its faults only
+  }
 }
 
 export function isStandardInput(path: string): boolean {
@@ -130,9 +161,10 @@ async function* unpack(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
 }
 
 async function* unpackAfter(head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  if (head.length >= 4 && head.readUInt32BE() === 0x504b0304) {
+  const format = FORMATS.find(({ bytes }) => head.toString('latin1').startsWith(bytes));
+  if (format !== undefined) {
     throw new TransferError(
-      'This is a ZIP archive or a spreadsheet; save it as CSV, or unpack it, and import that.',
+      format.bytes === ZIP ? ofArchive(await start(after(head, chunks), ZIP_NAMES_BYTES)) : format.message,
     );
   }
   if (head.length < 2 || head.readUInt16BE() !== 0x1f8b) {
@@ -154,47 +186,15 @@ async function* unpackAfter(head: Buffer, chunks: AsyncGenerator<Buffer>): Async
   }
 }
 
-async function* decode(chunks: AsyncGenerator<Buffer>, given: Encoding | null): AsyncGenerator<string> {
-  try {
-    const head = await start(chunks, 64);
-    // Drops the byte order mark. "latin1" is read as windows-1252, which contains all of its characters.
-    const decoder = new TextDecoder(given ?? detect(head));
-    yield decoder.decode(head, { stream: true });
-    for await (const chunk of chunks) {
-      yield decoder.decode(chunk, { stream: true });
-    }
-    yield decoder.decode();
-  } finally {
-    await chunks.return(undefined);
+/** What an archive is can be told by the names of the first files in it. */
+function ofArchive(head: Buffer): string {
+  const names = head.toString('latin1');
+  if (/\[Content_Types\]\.xml|_rels\/|xl\/|docProps\//.test(names)) {
+    return 'This is an Excel workbook (.xlsx). Save it as "CSV UTF-8" and import that.';
   }
-}
-
-function detect(head: Buffer): Encoding {
-  if (head[0] === 0xff && head[1] === 0xfe) {
-    return 'utf-16le';
-  }
-  if (head[0] === 0xfe && head[1] === 0xff) {
-    return 'utf-16be';
-  }
-  if (head.includes(0)) {
-    throw new TransferError(
-      'The file is not UTF-8 text. Give its encoding, for example --encoding utf-16le.',
-    );
-  }
-  return 'utf-8';
-}
-
-/** The first chunks as one, at least `length` bytes if the input has as many: a pipe may deliver single bytes. */
-async function start(chunks: AsyncGenerator<Buffer>, length: number): Promise<Buffer> {
-  let head: Buffer = Buffer.alloc(0);
-  while (head.length < length) {
-    const { value, done } = await chunks.next();
-    if (done === true) {
-      break;
-    }
-    head = Buffer.concat([head, value]);
-  }
-  return head;
+  return names.includes('opendocument')
+    ? 'This is an OpenDocument spreadsheet (.ods). Save it as CSV in UTF-8 and import that.'
+    : 'This is a ZIP archive. Unpack it and import the file in it.';
 }
 
 async function* after(head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {

@@ -71,6 +71,23 @@ export class TextWindow {
     return isEnd ? this.text.length : -1;
   }
 
+  /**
+   * Passes over the rest of the line at `at`.
+   *
+   * @returns the place of the line, as a record has it; null: its end is not there yet, and what is there is dropped
+   */
+  skipLine(isEnd: boolean): Pick<TextRecord, 'line' | 'end' | 'endLine'> | null {
+    const end = this.lineEnd(this.at, isEnd);
+    if (end === -1) {
+      // all but a \r that may be half of a line break
+      this.at = this.text.endsWith('\r') ? this.text.length - 1 : this.text.length;
+      return null;
+    }
+    this.at = this.afterBreak(end);
+    const line = this.line++;
+    return { line, end: this.position, endLine: this.line };
+  }
+
   /** The index after the line break at `index`, if there is one. */
   afterBreak(index: number): number {
     const isPair = this.text.charCodeAt(index) === CR && this.text.charCodeAt(index + 1) === LF;

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { csvLine } from '../../../../src/transfer/csv.js';
+import { ArrayParser } from '../../../../src/transfer/import/records/array-parser.js';
 import { CsvParser } from '../../../../src/transfer/import/records/csv-parser.js';
 import {
   LineParser,
@@ -9,6 +10,8 @@ import {
 import { announceSeed, seed } from '../../../support/sightings.js';
 
 announceSeed('csv parser');
+
+const someLengths = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 });
 
 /** All records of a text that comes in pieces of the given lengths, over and over. */
 function parse(parser: RecordParser, text: string, lengths: readonly number[] = [text.length]): TextRecord[] {
@@ -38,6 +41,7 @@ test.each([
   ['\\r', 'a,b\rc,d\r'],
   ['the last line without its end', 'a,b\nc,d'],
   ['blank lines', '\na,b\n\n\r\nc,d\n\n'],
+  ['lines of delimiters', ',\na,b\n , \n"",\nc,d\n,,,\n'],
 ])('records end at a line break: %s', (_, text) => {
   expect(fields(text)).toEqual([
     ['a', 'b'],
@@ -93,6 +97,53 @@ test('a line of NDJSON that is too long is passed over without being kept', () =
   ]);
 });
 
+test('the elements of an array are records, on lines of their own or not, and a fault costs a line', () => {
+  const text = ' [ {"a":"],\\""},{"b":[1,{"c":2}]},\r\n{\n"d":3\n}\n, {"e":"open},\n"f"\n] x\n';
+  const records = parse(new ArrayParser(), text);
+  expect(records.map(({ line, fault, fields: [field] }) => [line, field, fault])).toEqual([
+    [1, '{"a":"],\\""}', null],
+    [1, '{"b":[1,{"c":2}]}', null],
+    [2, '{\n"d":3\n}', null],
+    [5, '{"e":"open},', 'a quote is not closed in its line'],
+    [6, '"f"', null],
+    [7, 'x', 'there is text after the end of the array'],
+  ]);
+  expect(parse(new ArrayParser(), '[{"a":1},\n{"b":\n{"c":3}').map(({ fault }) => fault)).toEqual([
+    null,
+    'a quote or bracket is never closed',
+    null,
+    'the array ends before it is closed',
+  ]);
+});
+
+test('an array is read alike in pieces of any length, and from the end of any element on', () => {
+  const anyText = fc.string({
+    unit: fc.constantFrom('{', '}', '[', ']', '"', ',', '\\', '\n', '\r', 'a'),
+    maxLength: 40,
+  });
+  fc.assert(
+    fc.property(anyText, someLengths, (text, lengths) => {
+      const whole = parse(new ArrayParser(), `[${text}`);
+      expect(parse(new ArrayParser(), `[${text}`, lengths)).toEqual(whole);
+    }),
+    { seed, numRuns: 500 },
+  );
+  const elements = fc.array(fc.json({ maxDepth: 2 }), { minLength: 1, maxLength: 5 });
+  fc.assert(
+    fc.property(elements, someLengths, (parts, lengths) => {
+      const text = `[\n${parts.join(',\n')}\n]\n`;
+      const whole = parse(new ArrayParser(), text, lengths);
+      expect(whole.map(({ fields: [field] }) => field)).toEqual(parts);
+      for (const [i, { end, endLine }] of whole.entries()) {
+        const parser = new ArrayParser();
+        parser.seek(end, endLine);
+        expect(parse(parser, text, lengths)).toEqual(whole.slice(i + 1));
+      }
+    }),
+    { seed, numRuns: 200 },
+  );
+});
+
 const aField = fc.string({
   unit: fc.constantFrom('a', 'é', '😀', ' ', '"', ',', '\n', '\r', ';'),
   maxLength: 6,
@@ -101,13 +152,12 @@ const someRecords = fc.array(fc.array(aField, { minLength: 1, maxLength: 4 }), {
   minLength: 1,
   maxLength: 8,
 });
-const someLengths = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 });
 
 test('what is written is read again, in pieces of any length, and from the end of any record on', () => {
   fc.assert(
     fc.property(someRecords, someLengths, (records, lengths) => {
       const text = records.map(csvLine).join('');
-      const written = records.filter(([first, ...rest]) => first !== '' || rest.length > 0);
+      const written = records.filter((record) => record.some((field) => field.trim() !== ''));
       const read = parse(new CsvParser(','), text, lengths);
       expect(read.map((record) => record.fields)).toEqual(written);
       for (const [i, { end, endLine }] of read.entries()) {
