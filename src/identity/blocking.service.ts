@@ -3,14 +3,16 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { retryUnavailable } from '../database/session/unavailable.js';
 import { OverloadedError } from '../http/problems/problem.errors.js';
+import { MAX_WAIT_MS } from './batching/call.js';
 import { ChangeWriter, type ChangeCall } from './change-writer.js';
 import { DecisionWriter } from './decision-writer.js';
-import { Blocklist, type Pattern } from './domain/blocklist.js';
+import { Blocklist, isGlob, type Pattern } from './domain/blocklist.js';
 import type { Snapshot } from './domain/contact.js';
 import { takeOut, type TakeOut } from './domain/take-out.js';
 import { isNothing, NO_WRITES } from './domain/writes.js';
 import { BlockedMeanwhileError, BlockedValueNotFoundError, ContentionError } from './identity.errors.js';
 import { loggable } from '../telemetry/logging/loggable.js';
+import { Limit } from './limit.js';
 import { PolicyDirectory } from './policy-directory.js';
 import type { Page } from './reading.service.js';
 import { BlockedValues, type Carried, type StoredBlocked } from './store/blocked-values.js';
@@ -19,6 +21,9 @@ import { BlockedValues, type Carried, type StoredBlocked } from './store/blocked
 export const IN_FORCE_AFTER_MS = 10_000;
 /** How often an identity that other calls change is tried, each time for seconds. */
 const ATTEMPTS = 5;
+
+/** Calls that wait until the globs of others are compared. */
+const SCANS_WAITING = 64;
 
 /** What is to be blocked. */
 export interface BlockRequest {
@@ -66,6 +71,13 @@ export class BlockingService implements OnModuleDestroy {
   private readonly underWay = new Map<string, Promise<number | null>>();
   private readonly looks = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
+  /** One at a time: a glob may be compared with every value of its kind. */
+  private readonly scans = new Limit({
+    atOnce: 1,
+    maxWaiting: SCANS_WAITING,
+    waitMs: MAX_WAIT_MS,
+    refusal: () => new OverloadedError('other patterns are being compared'),
+  });
 
   constructor(
     private readonly writer: ChangeWriter,
@@ -156,7 +168,9 @@ export class BlockingService implements OnModuleDestroy {
     const isSplit = existing === 'split';
     const known = await this.values.findAll(tenantId, patterns);
     const blocks = patterns.filter((pattern) => !known.some((each) => isSame(each, pattern)));
-    const affected = await this.affected(tenantId, patterns);
+    const affected = patterns.some(({ pattern }) => isGlob(pattern))
+      ? await this.scans.run(() => this.affected(tenantId, patterns))
+      : await this.affected(tenantId, patterns);
     const [only] = isSplit && affected.size === 1 ? affected.values() : [];
     if (!isDryRun && blocks.length > 0) {
       await this.values.startPolicy(tenantId);
@@ -214,34 +228,32 @@ export class BlockingService implements OnModuleDestroy {
   }
 
   /** @returns the first change that was made; null: nobody carried a value */
-  private async takeOutOfAll(
-    { tenantId, patterns, actor, reason }: Sweep,
-    onProgress?: OnProgress,
-  ): Promise<number | null> {
-    const isTaken = matcherOf(patterns);
+  private async takeOutOfAll(sweep: Sweep, onProgress?: OnProgress): Promise<number | null> {
     let firstId: number | null = null;
     let done = 0;
-    for await (const page of this.values.carried(tenantId, patterns)) {
+    for await (const page of this.values.carried(sweep.tenantId, sweep.patterns)) {
       for (const { contactId } of new Map(page.map((carried) => [carried.primaryId, carried])).values()) {
-        const { changeId } = await persistently(() =>
-          this.decisions.writeInTurn(evidenceOf(tenantId, contactId), (snapshot) => {
-            const { writes, contactIds } = without(snapshot, contactId, isTaken);
-            const note = {
-              kind: 'block',
-              actor,
-              reason,
-              idempotency: null,
-              isChanged: true,
-              contactIds,
-            } as const;
-            return { writes: { ...writes, change: isNothing(writes) ? null : note } };
-          }),
-        );
+        this.stopping.signal.throwIfAborted();
+        const changeId = await persistently(() => this.takeOutOf(contactId, sweep));
         firstId ??= changeId;
         onProgress?.(++done);
       }
     }
     return firstId;
+  }
+
+  /** @returns the change that was made; null: the identity of the contact had none of the values any more */
+  private async takeOutOf(
+    contactId: number,
+    { tenantId, patterns, actor, reason }: Sweep,
+  ): Promise<number | null> {
+    const isTaken = matcherOf(patterns);
+    const { changeId } = await this.decisions.writeInTurn(evidenceOf(tenantId, contactId), (snapshot) => {
+      const { writes, contactIds } = without(snapshot, contactId, isTaken);
+      const note = { kind: 'block', actor, reason, idempotency: null, isChanged: true, contactIds } as const;
+      return { writes: { ...writes, change: isNothing(writes) ? null : note } };
+    });
+    return changeId;
   }
 
   private lookAgain(sweep: Sweep): void {

@@ -1,6 +1,7 @@
 import type { Reply } from '../../support/client.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
 import { storedRows, violations } from '../../support/invariants.js';
+import { CUSTOMER_ID, declareKinds, LOYALTY_CARD } from '../../support/policy.js';
 import type { ShownIdentity } from '../../support/wire.js';
 
 const LORRAINE = 'lorraine@hillvalley.edu';
@@ -76,6 +77,9 @@ const remove = async (id: number | null, body?: unknown, headers = {}): Promise<
 
 const identify = async (email: string | null, phoneNumber: string | null = null): Promise<Identified> =>
   (await send<Identified>('POST', '/identify', { email, phoneNumber })).body;
+
+const identifyAs = (customerId: string, email: string): Promise<Reply<Identified>> =>
+  send('POST', '/identify', { email, identifiers: { customerId } });
 
 const lookUp = async (body: object): Promise<unknown[]> =>
   (await send<{ identities: unknown[] }>('POST', '/lookup', body)).body.identities;
@@ -408,4 +412,22 @@ test.each([
     status: 400,
     body: { type: 'urn:problem:invalid-request', errors: [{ field }] },
   });
+});
+
+// The last one, because from then on answers have the further kinds.
+test('a value of a kind that the tenant has declared may be blocked, alone or by a glob', async () => {
+  await declareKinds(database, [CUSTOMER_ID, LOYALTY_CARD]);
+  // The process reads the policy again after it has changed it.
+  await block(zeros);
+  expect(await block(' DUMMY-* ', { kind: 'loyaltyCard' })).toMatchObject({
+    status: 201,
+    body: { blockedValue: { kind: 'loyaltyCard', pattern: 'dummy-*' } },
+  });
+  await identifyAs('TEST', LORRAINE);
+  await identifyAs('TEST', GEORGE);
+  expect(await block('TEST', { kind: 'customerId' })).toMatchObject({ body: { identitiesAffected: 1 } });
+  expect(await app.client.find(2)).toMatchObject({ primaryContactId: 2, emails: [GEORGE] });
+  const { body } = await identifyAs('TEST', BIFF);
+  expect(body).toMatchObject({ contact: { primaryContactId: 3 }, ignored: [{ reason: 'blocked' }] });
+  expect((await identifyAs('test', BIFF)).body).not.toHaveProperty('ignored');
 });
