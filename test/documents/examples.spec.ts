@@ -15,6 +15,7 @@ test.each([
   ['docs/walkthrough.md', 12],
   ['docs/finding-identities.md', 7],
   ['docs/repairing.md', 19],
+  ['docs/erasing-a-person.md', 8],
   ['docs/blocked-values.md', 14],
 ])(
   'every command of %s gives, on an empty database, the answer printed below it, apart from times',
@@ -22,14 +23,15 @@ test.each([
     const examples = [...readFileSync(file, 'utf8').matchAll(EXAMPLE)];
     expect(examples).toHaveLength(count);
     const database = await createDatabase();
-    const app = await startApp({ DATABASE_URL: database.url });
+    const env = { DATABASE_URL: database.url, ERASURE_KEY: 'the key of the examples in the documents' };
+    const app = await startApp(env);
     try {
       for (const [, command, kind, printed] of examples) {
         const run = command!
           .replaceAll('http://localhost:3000', app.client.url)
           .replaceAll('npm run --silent cli --', `${process.execPath} dist/src/cli/main.js`);
         const { stdout } = await promisify(execFile)('sh', ['-c', run], {
-          env: { ...CHILD_ENV, DATABASE_URL: database.url },
+          env: { ...CHILD_ENV, ...env },
         });
         const read = (answer: string): unknown =>
           kind === 'json' ? JSON.parse(answer.replaceAll(TIME, '"a time"')) : answer.trim();

@@ -36,7 +36,13 @@ export const configRules: Rule[] = [
         ...differs('taken from', envFrom, [
           { configMapRef: { name: rendering.one('ConfigMap', 'settings').metadata!.name } },
         ]),
-        ...differs('beside them', env, databaseUrl('DATABASE_URL')),
+        ...differs('beside them', env, [
+          ...databaseUrl('DATABASE_URL'),
+          {
+            name: 'ERASURE_KEY',
+            valueFrom: { secretKeyRef: { key: 'ERASURE_KEY', name: 'database', optional: true } },
+          },
+        ]),
         ...differs('keys are asked for', rendering.settings().AUTH_MODE, 'api-key'),
       ];
     },
