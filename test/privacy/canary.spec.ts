@@ -84,6 +84,13 @@ test(
     const leaving = { contactId: 2, identifiers: [phoneKept], reason: EMAIL };
     await send('POST', '/splits?dryRun=true', leaving);
     await send('POST', '/splits', leaving);
+    const blocking = { kind: 'email', pattern: `kept.${EMAIL}`, existing: 'split', reason: EMAIL };
+    await send('POST', '/blocked-values?dryRun=true', blocking);
+    await send('POST', '/blocked-values', blocking, { 'idempotency-key': EMAIL });
+    await send('POST', '/blocked-values', { ...blocking, pattern: `k*${EMAIL}`, existing: 'keep' });
+    await send('POST', '/identify', { email: `kept.${EMAIL}`, phoneNumber: PHONE });
+    await send('POST', '/identify', { email: `kept.${EMAIL}` });
+    await send('GET', '/blocked-values');
     for (const path of [
       '/contacts/2/history',
       '/contacts/2/evidence',
@@ -114,6 +121,9 @@ test(
       reason: EMAIL,
     });
     await send('DELETE', `/rules/${encodeURIComponent(EMAIL)}`);
+    await send('POST', '/blocked-values', { ...blocking, kind: EMAIL, existing: PHONE });
+    await send('POST', '/blocked-values', { ...blocking, pattern: `${EMAIL}\0*` });
+    await send('DELETE', `/blocked-values/${encodeURIComponent(EMAIL)}`);
     await send('POST', '/identify', `{"email":"${EMAIL}","phoneNumber":${PHONE}`);
     await send('POST', '/identify', Buffer.concat([Buffer.from(`{"email":"${EMAIL}`), Buffer.from([0xff])]));
     await send('POST', '/identify', EMAIL, { 'content-type': 'text/plain' });
@@ -234,6 +244,8 @@ test(
       await command(['rules', 'add', `email:${EMAIL}@`, `phoneNumber:${PHONE}`, '--reason', 'x'], env),
       await command(['rules', 'export', exportedRules], env),
       await command(['rules', 'remove', '1'], env),
+      await command(['blocked-values', 'add', '--kind', 'email', '--pattern', `${EMAIL}@`], env),
+      await command(['blocked-values', 'add', '--kind', 'email', '--pattern', `x.${EMAIL}`], env),
     ];
     expect(canariesIn(await readFile(exported, 'utf8'))).not.toEqual([]);
     expect(canariesIn(await readFile(exportedRules, 'utf8'))).not.toEqual([]);
