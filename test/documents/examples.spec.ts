@@ -17,6 +17,7 @@ test.each([
   ['docs/repairing.md', 19],
   ['docs/erasing-a-person.md', 8],
   ['docs/blocked-values.md', 14],
+  ['docs/identifiers-and-limits.md', 11],
 ])(
   'every command of %s gives, on an empty database, the answer printed below it, apart from times',
   async (file, count) => {
