@@ -24,6 +24,8 @@ const services = useReplicas(() =>
 );
 let folder: string;
 
+const clientOf = (i: number) => services[i % 2]!.client;
+
 beforeAll(async () => {
   await recordVersions(database);
   folder = await mkdtemp(join(tmpdir(), 'identity-race-'));
@@ -38,7 +40,6 @@ test('what is erased while calls, undos and an import bring it comes back by non
   const count = (what: string, status: number): void => {
     statuses[`${what} ${status}`] = (statuses[`${what} ${status}`] ?? 0) + 1;
   };
-  const clientOf = (i: number) => services[i % 2]!.client;
   for (let person = 0; person < PEOPLE; person++) {
     const emails = [1, 2, 3].map((i) => `person${person}e${i}@hillvalley.edu`);
     const phones = [1, 2, 3].map((i) => `99${String(person).padStart(3, '0')}${i}`);
