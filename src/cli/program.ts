@@ -12,6 +12,7 @@ import { mergesCommand } from './merges.command.js';
 import { migrateCommand } from './migrate.command.js';
 import { printError } from './output.js';
 import { policyCommand } from './policy.command.js';
+import { reviewsCommand } from './reviews.command.js';
 import { rulesCommand } from './rules.command.js';
 import { tenantsCommand } from './tenants.command.js';
 
@@ -32,7 +33,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const program = new Command('identity-reconciliation')
   .description(
-    'Manages identity reconciliation: import and export, identities, rules, blocked values, tenants, API keys and migrations. `npm start` starts the service itself.',
+    'Manages identity reconciliation: import and export, identities, rules, reviews, blocked values, tenants, API keys and migrations. `npm start` starts the service itself.',
   )
   .version(VERSION)
   .addCommand(importCommand())
@@ -41,6 +42,7 @@ const program = new Command('identity-reconciliation')
   .addCommand(mergesCommand())
   .addCommand(rulesCommand())
   .addCommand(erasuresCommand())
+  .addCommand(reviewsCommand())
   .addCommand(blockedValuesCommand())
   .addCommand(policyCommand())
   .addCommand(keysCommand())

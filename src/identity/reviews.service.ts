@@ -39,13 +39,18 @@ export class ReviewsService {
     const review = await this.lanes.read(() => this.records.find(tenantId, id));
     const sightings = (review?.identifiers ?? []).map((identifier) => ({ identifiers: [identifier] }));
     const request = { kind: 'review', reason: body.reason, body } as const;
-    return this.writer.change(call, request, { tenantId, sightings }, (snapshot) => {
+    const outcome = await this.writer.change(call, request, { tenantId, sightings }, (snapshot) => {
       const decided = review && decideReview(snapshot, review.identifiers, body.decision);
       if (decided === null || 'refused' in decided) {
         throw refusalOf(id, decided);
       }
       return decided;
     });
+    if (!outcome.isChanged && !call.isDryRun && review?.decision === null) {
+      // It was decided since it was read, maybe by a link, which nobody has written down.
+      await this.lanes.read(() => this.records.find(tenantId, id));
+    }
+    return outcome;
   }
 }
 

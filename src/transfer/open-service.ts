@@ -21,6 +21,7 @@ import { ListingService } from '../identity/listing.service.js';
 import { PolicyDirectory } from '../identity/policy-directory.js';
 import { PolicyService } from '../identity/policy.service.js';
 import { ReadingService } from '../identity/reading.service.js';
+import { ReviewsService } from '../identity/reviews.service.js';
 import { ReconciliationService } from '../identity/reconciliation.service.js';
 
 /** What a command works with: the service without HTTP. */
@@ -31,6 +32,7 @@ export interface OpenService extends AsyncDisposable {
   readonly reading: ReadingService;
   readonly listing: ListingService;
   readonly changes: ChangesService;
+  readonly reviews: ReviewsService;
   readonly blocking: BlockingService;
   readonly policies: PolicyDirectory;
   readonly erasures: ErasureService;
@@ -86,6 +88,7 @@ export async function openService(
       reading: app.get(ReadingService),
       listing: app.get(ListingService),
       changes: app.get(ChangesService),
+      reviews: app.get(ReviewsService),
       blocking: app.get(BlockingService),
       policies: app.get(PolicyDirectory),
       erasures: app.get(ErasureService),

@@ -2,6 +2,7 @@ import { useDatabase, useReplicas } from '../support/hooks.js';
 import { Scrape } from '../support/metrics.js';
 import { random, seedOf } from '../support/random.js';
 import { NOTHING_WRONG, RepairStorm } from '../support/repair-storm.js';
+import { reviewsAfter } from '../support/reviews.js';
 import { recordVersions } from '../support/versions.js';
 
 /** Two processes on one database; in one every identity is kept in the cache, so that a stale one would be found. */
@@ -20,7 +21,7 @@ const CALLS = 1_500;
 
 beforeAll(() => recordVersions(database));
 
-test('undo, split, merges, rules and deletions among sightings in two processes break nothing', async () => {
+test('undo, split, merges, rules, reviews and deletions among sightings in two processes break nothing', async () => {
   const storm = new RepairStorm(database, random(seedOf('storm of repairs')));
   const caller = async (_: unknown, index: number): Promise<void> => {
     while (storm.calls < CALLS) {
@@ -33,6 +34,8 @@ test('undo, split, merges, rules and deletions among sightings in two processes 
   expect(storm.made('undo')).toBeGreaterThan(50);
   expect(storm.made('split')).toBeGreaterThan(20);
   expect(storm.made('merge')).toBeGreaterThan(20);
+  expect(storm.made('review')).toBeGreaterThan(8);
+  expect(await reviewsAfter(database, services[0]!.client)).toEqual({ twice: [], openThough: [] });
 });
 
 test('the storm met conflicts, without which it would prove nothing, and no deadlock', async () => {

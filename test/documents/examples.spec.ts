@@ -16,6 +16,7 @@ test.each([
   ['docs/finding-identities.md', 7],
   ['docs/repairing.md', 19],
   ['docs/erasing-a-person.md', 8],
+  ['docs/reviews.md', 13],
   ['docs/blocked-values.md', 14],
   ['docs/identifiers-and-limits.md', 11],
 ])(

@@ -68,6 +68,26 @@ test('the steps of IdentitySharedValue find a placeholder, block it, and give ea
   });
 });
 
+test('the steps of IdentityReviewsWaiting show what waits, tell what deciding it would do, and decide it', async () => {
+  const [show, preview, decide] = commandsOf('IdentityReviewsWaiting') as [string, string, string];
+  await app.client.identify({ email: 'george@hillvalley.edu', phoneNumber: '919191' });
+  for (const phoneNumber of ['81', '82']) {
+    await app.client.identify({ email: 'biff@hillvalley.edu', phoneNumber });
+  }
+  const identifiers = ['george', 'biff'].map((name) => ({ kind: 'email', value: `${name}@hillvalley.edu` }));
+  await app.client.send('POST', '/rules', { identifiers, reason: 'They are two' });
+  for (const phoneNumber of ['81', '82']) {
+    await app.client.identify({ email: 'george@hillvalley.edu', phoneNumber });
+  }
+  await database.query(`update review set reason = 'limit' where value = 'george@hillvalley.edu'`);
+  expect(await run(show)).toMatch(
+    /^ID [^\n]*\n\d+ +email george@hillvalley\.edu +phoneNumber 81 [^\n]*\n[^\n]*phoneNumber 82 [^\n]*\n$/,
+  );
+  expect(await run(preview)).toMatch(/^Dry run: 2 reviews in [^\n]*\n {2}2 would be decided\n/);
+  expect(await run(decide)).toMatch(/^Done: 2 reviews in [^\n]*\n {2}2 decided\n/);
+  expect((await app.client.send('GET', '/reviews')).body).toEqual({ reviews: [], next: null });
+});
+
 async function listed(): Promise<unknown[]> {
   const { body } = await app.client.send<{ identities: { contact: unknown }[] }>(
     'GET',

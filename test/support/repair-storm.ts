@@ -25,7 +25,7 @@ export class RepairStorm {
   /** Answers that say that something is wrong with the service. */
   private readonly faults: object[] = [];
   /** By kind: the changes that were told. */
-  private readonly told: Record<string, number[]> = { undo: [], split: [], merge: [] };
+  private readonly told: Record<string, number[]> = { undo: [], split: [], merge: [], review: [] };
   private readonly operations: Operations;
   private readonly kinds: readonly string[];
 
@@ -66,7 +66,7 @@ export class RepairStorm {
   }
 
   /** How many changes of a kind were told. */
-  made(kind: 'undo' | 'split' | 'merge'): number {
+  made(kind: 'undo' | 'split' | 'merge' | 'review'): number {
     return this.told[kind]!.length;
   }
 
@@ -160,6 +160,19 @@ export class RepairStorm {
     rule: [
       6,
       (client) => client.send('POST', '/rules', { identifiers: [this.any(), this.any()], reason: REASON }),
+    ],
+    review: [
+      14,
+      async (client) => {
+        // Most of them are open.
+        const id = await this.anyId('select id from review order by decision is not null, id desc limit 8');
+        const decision = this.next() < 0.5 ? 'link' : 'keep-apart';
+        return id === null ? null : client.send('POST', `/reviews/${id}`, { decision, reason: REASON });
+      },
+    ],
+    'list reviews': [
+      6,
+      (client) => client.send('GET', `/reviews?state=${this.next() < 0.5 ? 'open' : 'decided'}&limit=5`),
     ],
     'delete a rule': [
       16,
