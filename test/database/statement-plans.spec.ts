@@ -173,7 +173,8 @@ async function scans(
   const isWeighed = Number(server!.server_version_num) < 170_000;
   const found: string[] = [];
   const planned = candidates.filter(
-    (statement) => !statement.text.startsWith('set ') && (isDryRun || !statement.text.includes('pg_temp')),
+    (statement) =>
+      !/^(?:set|analyze) /.test(statement.text) && (isDryRun || !statement.text.includes('pg_temp')),
   );
   for (const { name, text } of planned) {
     const parameters = new Set(text.match(/\$\d+/g)).size;

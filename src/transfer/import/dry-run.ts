@@ -115,13 +115,15 @@ function shadows(schema: string): string[] {
   const sequences = ['contact_id_seq', 'identity_merge_id_seq', 'review_id_seq'];
   return [
     'set transaction read write',
+    // Of the usual 8 MB most pages of 100,000 rows must be read again and again. The server takes what is needed of it.
+    `set temp_buffers = '128MB'`,
     ...tables.map((table) => `create temp table ${table} (like ${schema}.${table} including all)`),
     ...sequences.flatMap((sequence) => [
       `create temp sequence ${sequence}`,
       // ids continue after those in use, without using any
       `select setval('pg_temp.${sequence}', last_value + 1) from ${schema}.${sequence}`,
     ]),
-    // Of temporary tables there are no statistics, and not every connection comes with this.
+    // Of temporary tables there are no statistics at first, and not every connection comes with this.
     'set enable_seqscan = off',
     'set default_transaction_read_only = on',
   ];

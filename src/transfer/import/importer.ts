@@ -12,6 +12,7 @@ import type { RejectedFile } from './rejected-file.js';
 import { retry, troubleOf, type RetryOptions } from './retry.js';
 import type { InputRow } from './row-maker.js';
 import type { RowBatch, RowReader } from './row-reader.js';
+import type { Statistics } from './statistics.js';
 import type { Tally } from './summary.js';
 
 export interface ImporterParts extends RetryOptions {
@@ -22,6 +23,8 @@ export interface ImporterParts extends RetryOptions {
   /** null: this import can't be resumed */
   readonly checkpoint: Checkpoint | null;
   readonly dryRun: DryRun | null;
+  /** null: the planner knows the tables */
+  readonly statistics: Statistics | null;
   readonly tally: Tally;
   readonly batchSize: number;
 }
@@ -123,6 +126,7 @@ export class Importer {
       .filter((row) => row.reason !== null || refused.has(row))
       .map((row) => ({ ...row, reason: row.reason ?? refused.get(row)! }));
     tally.rejected += bad.length;
+    await this.parts.statistics?.afterBatch();
     await rejected.add(bad);
     if (batch.isResumable) {
       await checkpoint?.save({

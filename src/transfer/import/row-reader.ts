@@ -36,8 +36,8 @@ const REJECTED_OBJECTS = ['line', 'reason', 'row'];
 
 /** Reads the rows of an input in batches. Memory does not grow with the input. */
 export class RowReader {
-  /** Rows before the header that name no column, such as the title of a report */
-  titles = 0;
+  /** The line of the header if titles come before it, such as that of a report; otherwise null */
+  lineAfterTitles: number | null = null;
   /** Records with a quoted field that seems to take in further rows: their lines; the first of them */
   readonly strayQuotes: { readonly line: number; readonly endLine: number }[] = [];
   private delimiter = ',';
@@ -92,9 +92,9 @@ export class RowReader {
       objects.isEnd = first.isEnd;
       return objects;
     }
-    const { headers, columns, titles, isEnd } = await headerFrom(text, parser, first, options);
+    const { headers, columns, lineAfterTitles, isEnd } = await headerFrom(text, parser, first, options);
     const reader = new RowReader(text, parser, new RowMaker(options, headers, columns), headers, columns);
-    reader.titles = titles;
+    reader.lineAfterTitles = lineAfterTitles;
     reader.delimiter = delimiter;
     reader.isEnd = isEnd;
     return reader;
@@ -216,14 +216,15 @@ async function headerFrom(
   parser: RecordParser,
   { record: first, isEnd: isShort }: { record: TextRecord; isEnd: boolean },
   { columns: choice }: ReadOptions,
-): Promise<{ headers: string[]; columns: Columns; titles: number; isEnd: boolean }> {
+): Promise<{ headers: string[]; columns: Columns; lineAfterTitles: number | null; isEnd: boolean }> {
   let wrong: unknown = null;
   let record: TextRecord | null = first;
   let isEnd = isShort;
   for (let titles = 0; record !== null && titles < TITLES_MAX; titles++) {
     const headers = namesOf(record);
     try {
-      return { headers, columns: findColumns(headers, choice, false), titles, isEnd };
+      const columns = findColumns(headers, choice, false);
+      return { headers, columns, lineAfterTitles: titles > 0 ? record.line : null, isEnd };
     } catch (error) {
       wrong ??= error;
     }

@@ -16,6 +16,7 @@ import { isStandardInput, openInput, type Input } from './records/input.js';
 import { RejectedFile, unusedPath } from './rejected-file.js';
 import { passingTroubleOf, retry } from './retry.js';
 import { RowReader } from './row-reader.js';
+import { Statistics } from './statistics.js';
 import { emptyTally, rowsOf, type ImportResult } from './summary.js';
 
 export interface ImportOptions {
@@ -111,6 +112,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     rejected,
     checkpoint: isDryRun ? null : checkpoint,
     dryRun,
+    statistics: await Statistics.of(service.session),
     tally,
     batchSize: options.batchSize,
     retryForMs: options.retryForMs,
@@ -128,7 +130,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     notTaken: reader.notTaken,
     suspiciousDates: dates.suspicious,
     commonValues,
-    titles: reader.titles,
+    headerLine: reader.lineAfterTitles,
     strayQuotes: reader.strayQuotes,
     tally,
     isDryRun,

@@ -45,8 +45,8 @@ export interface ImportResult {
   readonly suspiciousDates: number;
   /** What a dry run found, see `DryRun.commonValues()`; otherwise empty */
   readonly commonValues: readonly CommonValue[];
-  /** Rows before the header, which name no column */
-  readonly titles: number;
+  /** The line of the header if titles come before it, which are not read; otherwise null */
+  readonly headerLine: number | null;
   /** Records of this run whose quoted field seems to take in further rows, by their lines; the first of them */
   readonly strayQuotes: readonly { readonly line: number; readonly endLine: number }[];
   /** Of all runs, if the import was resumed */
@@ -105,9 +105,9 @@ export function summaryText(result: ImportResult): string {
       ? [`  ${inDigits(suspiciousDates)} dates are 1970-01-01 or 1900-01-01, which often means "no date"`]
       : []),
     ...describeCommon(commonValues),
-    ...(result.titles > 0
-      ? [`  the header is row ${result.titles + 1}; what comes before it was not read`]
-      : []),
+    ...(result.headerLine === null
+      ? []
+      : [`  the header is line ${result.headerLine}; what comes before it was not read`]),
     ...result.strayQuotes.map(
       ({ line, endLine }) =>
         `  LINE ${line}: a quoted field takes in the lines up to ${endLine}, which look like rows. Is a quote missing or too many?`,
@@ -148,7 +148,7 @@ export function summaryJson(result: ImportResult): string {
     notTaken,
     suspiciousDates,
     commonValues,
-    titles: result.titles,
+    headerLine: result.headerLine,
     strayQuotes: result.strayQuotes,
     rejectedFile: tally.rejected > 0 ? rejectedPath : null,
     isDryRun,

@@ -174,6 +174,12 @@ describe('a file is read as it is written', () => {
   });
 });
 
+test('the summary knows the line of a header that comes after titles', async () => {
+  const result = await importText(database, `Customers 2026,\n,\n${PEOPLE}`);
+  expect(result).toMatchObject({ headerLine: 3, tally: tally({ created: 1, linked: 1 }) });
+  expect((await importText(database, PEOPLE)).headerLine).toBeNull();
+});
+
 test('a quoted field that takes in rows is told with its lines', async () => {
   const rows = [
     'name,email,phone',
