@@ -78,6 +78,17 @@ test(
     await send('POST', '/rules', { identifiers: [emailKept, phoneKept], reason: 'Two customers' });
     await send('POST', '/identify', { email: `kept.${EMAIL}`, phoneNumber: PHONE });
     await send('GET', '/rules');
+    // a crossing of a rule that names others, so a review
+    const crossing = [emailKept, { kind: 'email', value: `second.${EMAIL}` }];
+    await send('POST', '/rules', { identifiers: crossing, reason: 'Two customers' });
+    await send('POST', '/identify', { email: `kept.${EMAIL}`, phoneNumber: `${PHONE}1` });
+    await send('POST', '/identify', { email: `second.${EMAIL}`, phoneNumber: `${PHONE}1` });
+    await send('GET', '/reviews');
+    await send('POST', '/reviews/1?dryRun=true', { decision: 'link', reason: EMAIL });
+    await send('POST', '/reviews/1', { decision: 'keep-apart', reason: EMAIL }, { 'idempotency-key': EMAIL });
+    await send('POST', `/reviews/${encodeURIComponent(EMAIL)}`, { decision: EMAIL, reason: PHONE });
+    await send('DELETE', '/rules/2');
+    await send('DELETE', '/rules/3');
     await send('DELETE', '/rules/1');
     await send('POST', '/merges/1/undo', { reason: EMAIL }, { 'idempotency-key': EMAIL });
     await send('POST', '/merges/1/undo', { reason: PHONE }, { 'idempotency-key': EMAIL });

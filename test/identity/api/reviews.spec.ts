@@ -286,6 +286,69 @@ describe('deciding to keep apart', () => {
   });
 });
 
+describe('what a limit withheld', () => {
+  const put = async (policy: object): Promise<void> =>
+    expect((await app.client.send('PUT', '/policy', policy, { 'if-match': '*' })).status).toBe(200);
+  const setPolicy = (maxContacts: number, retired = false): Promise<void> =>
+    put({
+      maxContacts,
+      kinds: [{ name: 'customerId', normaliser: 'trim', priority: 10, onePerIdentity: true, retired }],
+    });
+  const withheld = (reviewId?: number) => [{ field: 'phoneNumber', reason: 'limit', reviewId }];
+
+  /** George has as many contacts as he may have; one more number opens the review 1. */
+  beforeEach(async () => {
+    await setPolicy(2);
+    for (const phoneNumber of ['1', '2', '3']) {
+      await identify({ email: GEORGE, phoneNumber });
+    }
+  });
+
+  afterEach(() => setPolicy(1_000));
+
+  test('is a review with that reason, whose identifier nobody may have', async () => {
+    expect(await list()).toMatchObject({
+      reviews: [{ id: 1, identifiers: [email(GEORGE), phone('3')], reason: 'limit', contactIds: [1] }],
+    });
+    expect((await identify({ email: GEORGE, phoneNumber: '3' })).ignored).toEqual(withheld(1));
+  });
+
+  test('is linked beyond the limit by a decision, and nothing else is', async () => {
+    expect((await decide(1, 'link')).body).toMatchObject({
+      changed: true,
+      identities: [{ contact: { phoneNumbers: ['1', '2', '3'], secondaryContactIds: [2, 3] } }],
+    });
+    expect((await identify({ email: GEORGE, phoneNumber: '3' })).ignored).toBeUndefined();
+    expect((await identify({ email: GEORGE, phoneNumber: '4' })).ignored).toEqual(withheld(2));
+  });
+
+  test('is decided to be linked by the same call once the limit is raised', async () => {
+    await setPolicy(3);
+    expect((await list()).reviews).toHaveLength(1);
+    expect((await identify({ email: GEORGE, phoneNumber: '3' })).ignored).toBeUndefined();
+    expect((await list()).reviews).toEqual([]);
+    expect(await list('?state=decided')).toMatchObject({
+      reviews: [{ id: 1, decision: 'link', contactIds: [1, 3] }],
+    });
+  });
+
+  test('can only be kept apart if its kind is retired', async () => {
+    await identify({ email: BIFF, identifiers: { customerId: 'C-1' } });
+    expect((await identify({ email: BIFF, identifiers: { customerId: 'C-2' } })).ignored).toEqual([
+      { field: 'email', reason: 'limit', reviewId: 2 },
+    ]);
+    await setPolicy(2, true);
+    expect(await decide(2, 'link')).toMatchObject({
+      status: 422,
+      body: { errors: [{ field: 'customerId', message: 'the kind customerId is retired' }] },
+    });
+    expect((await decide(2, 'keep-apart')).body).toMatchObject({
+      changed: true,
+      rules: [{ identifiers: [{ kind: 'customerId', value: 'C-2' }, email(BIFF)] }],
+    });
+  });
+});
+
 describe('a review that was decided before', () => {
   test.each([
     ['link', 'keep-apart'],

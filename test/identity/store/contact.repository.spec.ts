@@ -14,6 +14,7 @@ import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { sightingOf, type IdentifyBody } from '../../support/wire.js';
 import { NOTHING_KNOWN } from '../domain/fixtures.js';
+import type { Pair } from '../../../src/identity/domain/reviews.js';
 import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { violations } from '../../support/invariants.js';
 
@@ -400,3 +401,19 @@ async function deadlocks(): Promise<number> {
   );
   return Number(row!.deadlocks);
 }
+
+test('a pair has one review, whichever of its identifiers is named first', async () => {
+  const pair = [
+    { kind: 'email', value: 'lorraine@hillvalley.edu' },
+    { kind: 'phoneNumber', value: '123456' },
+  ] as const;
+  const open = (first: Pair): Promise<unknown> =>
+    contacts.apply(TENANT, { ...NO_WRITES, reviews: [{ id: -1, pair: first, reason: 'limit' }] });
+  expect(await open(pair)).toMatchObject({ reviewIds: [1] });
+  for (const again of [pair, [pair[1], pair[0]] as const]) {
+    expect(await open(again)).toEqual(new Conflict('claimed'));
+  }
+  expect(await database.query('select value, other_value from review')).toEqual([
+    { value: 'lorraine@hillvalley.edu', other_value: '123456' },
+  ]);
+});
