@@ -10,12 +10,16 @@ import { print, printError } from './output.js';
 /** Rows; see bench/import. Larger batches are not faster, and hold their locks longer. */
 const BATCH_SIZE = 1000;
 
+/** What a column holds, and its header. */
+type ChosenColumn = readonly [kind: string, header: string];
+
 interface ImportFlags {
   readonly format?: FileFormat;
   readonly emailColumn?: string;
   readonly phoneColumn?: string;
   readonly createdAtColumn?: string | false;
   readonly identityColumn?: string | false;
+  readonly column: readonly ChosenColumn[];
   readonly dateFormat: DateFormat;
   readonly timeZone?: string;
   readonly delimiter?: string;
@@ -51,6 +55,12 @@ export function importCommand(): Command {
       'consecutive rows with the same value in this column are one person (default: primaryContactId)',
     )
     .option('--no-identity-column', 'let the identifiers alone decide')
+    .option(
+      '--column <kind=name>',
+      'column of an identifier of a kind, such as customerId=Kundennummer; may be repeated (default: named like the kind)',
+      addColumn,
+      [],
+    )
     .addOption(
       new Option(
         '--date-format <format>',
@@ -134,11 +144,12 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
     throw new TransferError('The name does not tell the format: give --format csv or --format ndjson.');
   }
   const chosen = {
-    email: flags.emailColumn,
-    phone: flags.phoneColumn,
+    email: flags.emailColumn ?? chosenFor('email', flags),
+    phone: flags.phoneColumn ?? chosenFor('phoneNumber', flags),
     createdAt: noneIfFalse(flags.createdAtColumn),
     identity: noneIfFalse(flags.identityColumn),
   };
+  const further = flags.column.filter(([kind]) => kind !== 'email' && kind !== 'phoneNumber');
   return {
     path,
     format,
@@ -146,7 +157,10 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
     delimiter: flags.delimiter ?? null,
     skipLines: flags.skipLines,
     encoding: flags.encoding ?? null,
-    columns: Object.fromEntries(Object.entries(chosen).filter(([, name]) => name !== undefined)),
+    columns: {
+      ...Object.fromEntries(Object.entries(chosen).filter(([, name]) => name !== undefined)),
+      ...(further.length > 0 && { further }),
+    },
     batchSize: flags.batchSize,
     rejectedPath: flags.rejected ?? null,
     checkpointPath: flags.checkpoint ?? null,
@@ -157,6 +171,22 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
     progress: flags.quiet ? null : process.stderr,
     stop,
   };
+}
+
+function chosenFor(kind: string, { column }: ImportFlags): string | undefined {
+  return column.find(([each]) => each === kind)?.[1];
+}
+
+function addColumn(text: string, chosen: readonly ChosenColumn[]): ChosenColumn[] {
+  const equals = text.indexOf('=');
+  if (equals < 1 || equals === text.length - 1) {
+    throw new InvalidArgumentError('It must be a kind and a header, such as customerId=Kundennummer.');
+  }
+  const column: ChosenColumn = [text.slice(0, equals), text.slice(equals + 1)];
+  if (chosen.some(([kind]) => kind === column[0])) {
+    throw new InvalidArgumentError('It is the second one of its kind.');
+  }
+  return [...chosen, column];
 }
 
 /** Commander turns `--no-…` into false. */

@@ -5,6 +5,7 @@ import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { openSession } from '../../src/database/session/open-session.js';
 import type { Statement } from '../../src/database/session/sql-session.js';
+import { STANDARD_KINDS } from '../../src/identity/domain/kinds.js';
 import { DryRun } from '../../src/transfer/import/dry-run.js';
 import { createGuardedDatabase, type GuardedDatabase } from '../support/roles.js';
 import { declaredStatements } from '../support/statements.js';
@@ -151,7 +152,7 @@ async function scansInDryRun(databaseUrl: string): Promise<string[]> {
   });
   try {
     const session = await openSession(orm.em as SqlEntityManager);
-    await DryRun.start(session);
+    await DryRun.start(session, STANDARD_KINDS);
     return await scans(async (text) => session.query([{ name: '', text }], null), statements, true);
   } finally {
     await orm.close();

@@ -1,6 +1,6 @@
 import type { SqlSession, Statement } from '../../database/session/sql-session.js';
 import type { Sighting } from '../../identity/domain/contact.js';
-import { STANDARD_KINDS, type Kinds } from '../../identity/domain/kinds.js';
+import type { Kinds } from '../../identity/domain/kinds.js';
 import { distinctKeyColumns } from '../../identity/store/identifier-columns.js';
 
 /** A value that a dry run found on many contacts. */
@@ -31,9 +31,10 @@ export class DryRun {
     private readonly session: SqlSession,
     private readonly copying: Statement,
     private readonly lastStoredId: number,
+    private readonly kinds: Kinds,
   ) {}
 
-  static async start(session: SqlSession): Promise<DryRun> {
+  static async start(session: SqlSession, kinds: Kinds): Promise<DryRun> {
     const [row] = await session.query([SCHEMA], null);
     const schema = String(row!.schema);
     await session.transaction(async (transaction) => {
@@ -42,18 +43,20 @@ export class DryRun {
       );
     }, null);
     const [last] = await session.query([LAST_STORED], null);
-    return new DryRun(session, copyIn(schema), Number(last!.id));
+    return new DryRun(session, copyIn(schema), Number(last!.id), kinds);
   }
 
   /** Copies in the identities that share an identifier with the sightings. */
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<void> {
-    const keys = distinctKeyColumns(STANDARD_KINDS, sightings);
+    const keys = distinctKeyColumns(this.kinds, sightings);
     await this.session.query([this.copying, tenantId, ...keys], tenantId);
   }
 
   /**
    * The values that more than {@link COMMON_FROM} contacts and merges would have, the most common ones first. Values that the
    * rows so far brought nothing new to are left out.
+   *
+   * @param kinds all that the tenant has by now
    */
   async commonValues(tenantId: number, kinds: Kinds): Promise<CommonValue[]> {
     const query = [COMMON_VALUES, tenantId, this.lastStoredId, COMMON_FROM, NAMED] as const;

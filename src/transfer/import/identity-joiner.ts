@@ -1,6 +1,6 @@
 import type { Sighting } from '../../identity/domain/contact.js';
 import { IdentifierMap } from '../../identity/domain/identifier-map.js';
-import { STANDARD_KINDS } from '../../identity/domain/kinds.js';
+import type { Kinds } from '../../identity/domain/kinds.js';
 import type { InputRow } from './row-maker.js';
 
 /**
@@ -19,7 +19,7 @@ export class IdentityJoiner {
   /** Rows that nothing joins yet */
   private waiting: Sighting[] = [];
 
-  constructor(private readonly kinds = STANDARD_KINDS) {}
+  constructor(private readonly kinds: Kinds) {}
 
   /** The sightings to add after this row. */
   joinsAfter(row: InputRow): Sighting[] {

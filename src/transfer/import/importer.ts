@@ -1,5 +1,6 @@
 import { ContentionError } from '../../identity/identity.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
+import type { Kinds } from '../../identity/domain/kinds.js';
 import { IdentifierMap } from '../../identity/domain/identifier-map.js';
 import type { Prepared } from '../../identity/decision-writer.js';
 import type { Reconciliation } from '../../identity/domain/reconcile.js';
@@ -18,6 +19,8 @@ import type { Tally } from './summary.js';
 export interface ImporterParts extends RetryOptions {
   readonly reader: RowReader;
   readonly tenantId: number;
+  /** Of the tenant */
+  readonly kinds: Kinds;
   readonly reconciliation: ReconciliationService;
   readonly rejected: RejectedFile;
   /** null: this import can't be resumed */
@@ -58,9 +61,11 @@ interface PreparedBatch {
  * the checkpoint is imported again after a crash, which changes nothing.
  */
 export class Importer {
-  private readonly joiner = new IdentityJoiner();
+  private readonly joiner: IdentityJoiner;
 
-  constructor(private readonly parts: ImporterParts) {}
+  constructor(private readonly parts: ImporterParts) {
+    this.joiner = new IdentityJoiner(parts.kinds);
+  }
 
   /** @returns whether the input was read to its end; false: the import was stopped */
   async run(): Promise<boolean> {

@@ -13,10 +13,11 @@ export type Judge = (values: RawValues) => Sighting;
  * call the same reader.
  *
  * @param now µs since 1970, by the clock of the database
+ * @param kinds of the tenant
  */
 export function createJudge(settings: Settings, dates: DateParser, now: () => number, kinds: Kinds): Judge {
-  return ({ email, phoneNumber, createdAt }) => {
-    const sighting = readSighting({ email, phoneNumber }, settings, kinds);
+  return ({ email, phoneNumber, identifiers, createdAt }) => {
+    const sighting = readSighting({ email, phoneNumber, identifiers }, settings, kinds);
     const date = dates.parse(createdAt, now());
     return date === null ? sighting : { ...sighting, createdAt: date };
   };

@@ -1,14 +1,26 @@
 import { InvalidRequestError } from '../../http/problems/problem.errors.js';
+import type { Kinds } from '../../identity/domain/kinds.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import { unguarded } from '../csv.js';
 import { TransferError } from '../files.js';
-import { findColumns, UNREAD_MAX, type ColumnChoice, type Columns } from './columns.js';
+import {
+  findColumns,
+  looksLikeData,
+  NESTED,
+  placesOf,
+  UndeclaredColumnError,
+  UNREAD_MAX,
+  type ColumnChoice,
+  type Columns,
+} from './columns.js';
 import { Rejection, type TextRecord } from './records/record.js';
 
 /** The values of a row, before they are judged. */
 export interface RawValues {
   readonly email: unknown;
   readonly phoneNumber: unknown;
+  /** By kind, of the kinds that the tenant has declared; undefined: the input has no columns for them. */
+  readonly identifiers: Readonly<Record<string, unknown>> | undefined;
   readonly createdAt: unknown;
 }
 
@@ -25,6 +37,8 @@ export interface InputRow {
 
 export interface RowOptions {
   readonly columns: ColumnChoice;
+  /** Of the tenant */
+  readonly kinds: Kinds;
   /** Turns the values of a row into a sighting. @throws {Rejection | InvalidRequestError} with the reason */
   readonly judge: (values: RawValues) => Sighting;
 }
@@ -54,9 +68,11 @@ export class RowMaker {
    * @throws {TransferError} if they are not; a line that is no object is not judged here
    */
   requireColumns(record: TextRecord): void {
+    const { columns, kinds } = this.options;
     const object = parseObject(record.fields[0]!);
-    if (object !== null && !isExported(object)) {
-      findColumns(Object.keys(object), this.options.columns, true);
+    const [first] = object === null ? [] : isExported(object) ? exportedContacts(object) : [object];
+    if (first !== undefined) {
+      findColumns(Object.keys(flattened(first)), columns, true, kinds);
     }
   }
 
@@ -95,14 +111,19 @@ export class RowMaker {
   }
 
   private objectRow(record: TextRecord, object: Readonly<Record<string, unknown>>): InputRow {
+    const flat = flattened(object);
     try {
-      return this.row(record, Object.values(object), this.layoutOf(Object.keys(object)));
+      return this.row(record, Object.values(flat), this.layoutOf(Object.keys(flat)));
     } catch (error) {
+      if (error instanceof UndeclaredColumnError) {
+        return rejected(record, error.message);
+      }
       if (error instanceof TransferError) {
-        return rejected(
-          record,
-          'the object has no property for an email or a phone number, or several for one',
-        );
+        const hasFurther = this.options.kinds.further.length > 0;
+        const named = hasFurther
+          ? 'an email, a phone number or another identifier'
+          : 'an email or a phone number';
+        return rejected(record, `the object has no property for ${named}, or several for one`);
       }
       throw error;
     }
@@ -113,11 +134,11 @@ export class RowMaker {
     if (known !== undefined) {
       return known;
     }
-    const columns = findColumns(keys, this.options.columns, true);
-    const used = Object.values(columns);
+    const columns = findColumns(keys, this.options.columns, true, this.options.kinds);
+    const used = placesOf(columns);
     for (const [place, key] of keys.entries()) {
       // like headers: not what looks like the data of a customer
-      if (!used.includes(place) && this.notTaken.size < UNREAD_MAX && !/@|\d{5}/.test(key)) {
+      if (!used.includes(place) && this.notTaken.size < UNREAD_MAX && !looksLikeData(key)) {
         this.notTaken.add(key.slice(0, 100));
       }
     }
@@ -136,6 +157,7 @@ export class RowMaker {
       const sighting = this.options.judge({
         email: decoded(at(columns.email)),
         phoneNumber: decoded(at(columns.phone)),
+        identifiers: identifiersOf(columns, (place) => decoded(at(place))),
         createdAt: at(columns.createdAt),
       });
       return {
@@ -149,6 +171,12 @@ export class RowMaker {
       return rejected(record, reasonOf(error));
     }
   }
+}
+
+function identifiersOf({ further }: Columns, at: (place: number) => unknown): RawValues['identifiers'] {
+  return further.length === 0
+    ? undefined
+    : Object.fromEntries(further.map(([kind, place]) => [kind, at(place)]));
 }
 
 function identityOf(value: unknown): string | null {
@@ -201,10 +229,30 @@ function isExported(object: Readonly<Record<string, unknown>>): boolean {
   );
 }
 
+/** The object with the values of its `identifiers` as properties of their own, if it has any. */
+function flattened(object: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { identifiers, ...others } = object;
+  const isNested = typeof identifiers === 'object' && !Array.isArray(identifiers);
+  return isNested
+    ? {
+        ...others,
+        ...Object.fromEntries(
+          Object.entries(identifiers ?? {}).map(([kind, value]) => [NESTED + kind, value]),
+        ),
+      }
+    : object;
+}
+
 /** The contacts in the order they were created, so that each brings again what it brought first. */
 function exportedContacts(identity: Readonly<Record<string, unknown>>): Record<string, unknown>[] {
   const { primaryContactId } = identity;
   return (identity.contacts as Record<string, unknown>[])
     .toSorted((a, b) => Number(a.id) - Number(b.id))
-    .map(({ email, phoneNumber, createdAt }) => ({ email, phoneNumber, createdAt, primaryContactId }));
+    .map(({ email, phoneNumber, identifiers, createdAt }) => ({
+      email,
+      phoneNumber,
+      ...(identifiers !== undefined && { identifiers }),
+      createdAt,
+      primaryContactId,
+    }));
 }

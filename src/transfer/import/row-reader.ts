@@ -21,8 +21,6 @@ export interface Place {
   readonly line: number;
 }
 
-export interface ReadOptions extends RowOptions, RecordFormat {}
-
 /** Longest time of reading without a pause, so that answers of the database do not wait. */
 const SLICE_MS = 2;
 /** A batch that ends within an identity is extended to the end of it, up to this many times the size. */
@@ -34,18 +32,22 @@ const STRAY_QUOTES_MAX = 20;
 /** The columns of rejected rows of NDJSON */
 const REJECTED_OBJECTS = ['line', 'reason', 'row'];
 
+/** What the columns hold. */
+interface Layout {
+  readonly maker: RowMaker;
+  readonly headers: readonly string[];
+  readonly columns: Columns | null;
+}
+
 /** Reads the rows of an input in batches. Memory does not grow with the input. */
 export class RowReader {
   /** The line of the header if titles come before it, such as that of a report; otherwise null */
   lineAfterTitles: number | null = null;
   /** Records with a quoted field that seems to take in further rows: their lines; the first of them */
   readonly strayQuotes: { readonly line: number; readonly endLine: number }[] = [];
-  private delimiter = ',';
+  private layout: Layout | null = null;
   /** Whether the records are rejected rows of NDJSON, each in the last column of a CSV file */
   private isOfRejectedObjects = false;
-  private isEnd = false;
-  /** The first record of NDJSON, which was looked at for its names and is still to be read. */
-  private first: TextRecord | null = null;
   /** Rows that were read and belong to the next batch. */
   private held: { readonly rows: readonly InputRow[]; readonly record: TextRecord } | null = null;
   private end: Place = { position: 0, line: 1 };
@@ -53,24 +55,23 @@ export class RowReader {
   private constructor(
     private readonly text: AsyncGenerator<string>,
     private readonly parser: RecordParser,
-    private readonly maker: RowMaker,
-    /** The names of the columns; of NDJSON none */
-    readonly headers: readonly string[],
-    /** Which column holds what; null: NDJSON, where each object has its own */
-    readonly columns: Columns | null,
+    private readonly format: RecordFormat['format'],
+    private readonly delimiter: string,
+    /** The first record. Of CSV it is the header; of NDJSON it is looked at for its names, and still to be read. */
+    private first: TextRecord | null,
+    private isEnd: boolean,
   ) {}
 
   /**
-   * Reads as far as the header.
+   * Reads the first record.
    *
-   * @throws {TransferError} if the input is empty or the columns are not clear
+   * @throws {TransferError} if the input is empty, or its first record can't be read
    */
-  static async open(text: AsyncGenerator<string>, options: ReadOptions): Promise<RowReader> {
+  static async open(text: AsyncGenerator<string>, options: RecordFormat): Promise<RowReader> {
     try {
       const { parser, delimiter } = await openParser(text, options);
-      return options.format === 'csv'
-        ? await RowReader.ofCsv(text, parser, delimiter, options)
-        : await RowReader.ofObjects(text, parser, options);
+      const { record, isEnd } = await firstRecord(text, parser);
+      return new RowReader(text, parser, options.format, delimiter, record, isEnd);
     } catch (error) {
       // an open pipe would keep the process alive
       await text.return(undefined);
@@ -78,45 +79,53 @@ export class RowReader {
     }
   }
 
-  private static async ofCsv(
-    text: AsyncGenerator<string>,
-    parser: RecordParser,
-    delimiter: string,
-    options: ReadOptions,
-  ): Promise<RowReader> {
-    const first = await firstRecord(text, parser);
-    const names = namesOf(first.record);
-    if (REJECTED_OBJECTS.every((name, i) => names[i] === name) && names.length === REJECTED_OBJECTS.length) {
-      const objects = new RowReader(text, parser, new RowMaker(options, [], null), [], null);
-      objects.isOfRejectedObjects = true;
-      objects.isEnd = first.isEnd;
-      return objects;
+  /**
+   * Finds the columns, and of CSV the header. To be called before everything else.
+   *
+   * @throws {TransferError} if they are not clear
+   */
+  async findColumns(options: RowOptions): Promise<void> {
+    const first = this.first!;
+    if (this.format !== 'csv') {
+      this.layout = { maker: new RowMaker(options, [], null), headers: [], columns: null };
+      this.layout.maker.requireColumns(first);
+      return;
     }
-    const { headers, columns, lineAfterTitles, isEnd } = await headerFrom(text, parser, first, options);
-    const reader = new RowReader(text, parser, new RowMaker(options, headers, columns), headers, columns);
-    reader.lineAfterTitles = lineAfterTitles;
-    reader.delimiter = delimiter;
-    reader.isEnd = isEnd;
-    return reader;
+    this.first = null;
+    const names = namesOf(first);
+    if (REJECTED_OBJECTS.every((name, i) => names[i] === name) && names.length === REJECTED_OBJECTS.length) {
+      this.layout = { maker: new RowMaker(options, [], null), headers: [], columns: null };
+      this.isOfRejectedObjects = true;
+      return;
+    }
+    const found = await headerFrom(this.text, this.parser, { record: first, isEnd: this.isEnd }, options);
+    const { headers, columns, lineAfterTitles, isEnd } = found;
+    this.layout = { maker: new RowMaker(options, headers, columns), headers, columns };
+    this.lineAfterTitles = lineAfterTitles;
+    this.isEnd = isEnd;
   }
 
-  private static async ofObjects(
-    text: AsyncGenerator<string>,
-    parser: RecordParser,
-    options: ReadOptions,
-  ): Promise<RowReader> {
-    const { record, isEnd } = await firstRecord(text, parser);
-    const maker = new RowMaker(options, [], null);
-    maker.requireColumns(record);
-    const reader = new RowReader(text, parser, maker, [], null);
-    reader.first = record;
-    reader.isEnd = isEnd;
-    return reader;
+  /** The names of the columns; of NDJSON none */
+  get headers(): readonly string[] {
+    return this.known.headers;
+  }
+
+  /** Which column holds what; null: NDJSON, where each object has its own */
+  get columns(): Columns | null {
+    return this.known.columns;
   }
 
   /** Columns that look like contact data, and properties of NDJSON, that are not read; the first of them */
   get notTaken(): readonly string[] {
-    return this.columns === null ? [...this.maker.notTaken] : unreadColumns(this.headers, this.columns);
+    const { maker, headers, columns } = this.known;
+    return columns === null ? [...maker.notTaken] : unreadColumns(headers, columns);
+  }
+
+  private get known(): Layout {
+    if (this.layout === null) {
+      throw new Error('the columns are not known yet');
+    }
+    return this.layout;
   }
 
   /** Goes on at a place where a batch ended. */
@@ -163,10 +172,10 @@ export class RowReader {
     }
     if (this.isOfRejectedObjects && record.fault === null) {
       const field = unguarded(record.fields[REJECTED_OBJECTS.length - 1] ?? '');
-      return { rows: this.maker.rowsOf({ ...record, fields: [field] }), record };
+      return { rows: this.known.maker.rowsOf({ ...record, fields: [field] }), record };
     }
     this.noteStrayQuote(record);
-    return { rows: this.maker.rowsOf(record), record };
+    return { rows: this.known.maker.rowsOf(record), record };
   }
 
   private noteStrayQuote(record: TextRecord): void {
@@ -215,7 +224,7 @@ async function headerFrom(
   text: AsyncGenerator<string>,
   parser: RecordParser,
   { record: first, isEnd: isShort }: { record: TextRecord; isEnd: boolean },
-  { columns: choice }: ReadOptions,
+  { columns: choice, kinds }: RowOptions,
 ): Promise<{ headers: string[]; columns: Columns; lineAfterTitles: number | null; isEnd: boolean }> {
   let wrong: unknown = null;
   let record: TextRecord | null = first;
@@ -223,7 +232,7 @@ async function headerFrom(
   for (let titles = 0; record !== null && titles < TITLES_MAX; titles++) {
     const headers = namesOf(record);
     try {
-      const columns = findColumns(headers, choice, false);
+      const columns = findColumns(headers, choice, false, kinds);
       return { headers, columns, lineAfterTitles: titles > 0 ? record.line : null, isEnd };
     } catch (error) {
       wrong ??= error;

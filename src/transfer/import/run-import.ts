@@ -3,13 +3,14 @@ import { basename, resolve } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import { holdSocket, temporarySocket } from '../../database/embedded/socket-lock.js';
 import type { SqlSession, Statement } from '../../database/session/sql-session.js';
+import type { Kinds } from '../../identity/domain/kinds.js';
 import { TransferError, type FileFormat } from '../files.js';
-import { openService } from '../open-service.js';
+import { openService, type OpenService } from '../open-service.js';
 import { Checkpoint, type Progress } from './checkpoint.js';
 import type { ColumnChoice } from './columns.js';
 import { DryRun, readOnly } from './dry-run.js';
 import { Importer } from './importer.js';
-import { createJudge, type Judge } from './judge.js';
+import { createJudge } from './judge.js';
 import { DateParser, type DateStyle } from './parse-date.js';
 import { showProgress, type Screen } from './progress.js';
 import { isStandardInput, openInput, type Input } from './records/input.js';
@@ -51,14 +52,14 @@ const CONNECTIONS = 2;
 
 /**
  * Imports a file: opens everything, resumes where an earlier import of the file was stopped, and closes everything.
- * Errors in the file or its checkpoint are found before the database is opened.
+ * Errors in the file or its checkpoint are found before the database is opened, but for columns that are not clear: the kinds of the
+ * tenant decide on these.
  *
  * @throws {TransferError} if it can't start or can't continue. What is committed stays, and so does the checkpoint.
  */
 export async function runImport(settings: Settings, options: ImportOptions): Promise<ImportResult> {
   const { path, isDryRun } = options;
   const startedAt = performance.now();
-  let judge: Judge | null = null;
   const input = await openInput(path, options.encoding, options.stop);
   const wantedPath = options.rejectedPath ?? defaultRejectedPath(path, input, isDryRun);
   if (resolve(wantedPath) === resolve(path)) {
@@ -68,8 +69,6 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     format: options.format,
     delimiter: options.delimiter,
     skipLines: options.skipLines,
-    columns: options.columns,
-    judge: (given) => judge!(given),
   });
   const checkpoint = checkpointOf(settings, { ...options, rejectedPath: wantedPath }, input);
   await using held = new AsyncDisposableStack();
@@ -87,7 +86,11 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   );
   const dates = new DateParser(options.dates);
   const { kinds } = await service.policies.of(service.tenantId);
-  judge = createJudge(settings, dates, await clockOf(service.session), kinds);
+  await reader.findColumns({
+    columns: options.columns,
+    kinds,
+    judge: createJudge(settings, dates, await clockOf(service.session), kinds),
+  });
   const rejectedPath = saved === null ? await unusedPath(wantedPath) : (saved.rejectedPath ?? wantedPath);
   await using rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
   if (saved !== null) {
@@ -104,10 +107,11 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     bytesRead: () => input.bytesRead(),
     size: input.file?.size ?? null,
   });
-  const dryRun = isDryRun ? await DryRun.start(service.session) : null;
+  const dryRun = isDryRun ? await DryRun.start(service.session, kinds) : null;
   const isComplete = await new Importer({
     reader,
     tenantId: service.tenantId,
+    kinds,
     reconciliation: service.reconciliation,
     rejected,
     checkpoint: isDryRun ? null : checkpoint,
@@ -122,11 +126,12 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   if (isComplete && !isDryRun) {
     await checkpoint?.remove();
   }
-  const commonValues = (await dryRun?.commonValues(service.tenantId, kinds)) ?? [];
+  const commonValues =
+    dryRun === null ? [] : await dryRun.commonValues(service.tenantId, await kindsNow(service));
   const seconds = (performance.now() - startedAt) / 1000;
   return {
     rejectedPath,
-    columns: columnsOf(reader),
+    columns: columnsOf(reader, kinds),
     notTaken: reader.notTaken,
     suspiciousDates: dates.suspicious,
     commonValues,
@@ -147,16 +152,24 @@ export function defaultRejectedPath(path: string, { file }: Input, isDryRun: boo
   return `${name}${isDryRun ? '.dry-run' : ''}.rejected.csv`;
 }
 
-function columnsOf({ headers, columns }: RowReader): ImportResult['columns'] {
+function columnsOf({ headers, columns }: RowReader, { further }: Kinds): ImportResult['columns'] {
+  if (columns === null) {
+    return null;
+  }
   const name = (place: number | null): string | null => (place === null ? null : headers[place]!);
-  return columns === null
-    ? null
-    : {
-        email: name(columns.email),
-        phone: name(columns.phone),
-        createdAt: name(columns.createdAt),
-        identity: name(columns.identity),
-      };
+  const ofKinds = new Map(columns.further);
+  const usable = further.filter(({ isRetired }) => !isRetired);
+  return {
+    email: name(columns.email),
+    phone: name(columns.phone),
+    createdAt: name(columns.createdAt),
+    identity: name(columns.identity),
+    ...(usable.length > 0 && {
+      identifiers: Object.fromEntries(
+        usable.map((kind) => [kind.name, name(ofKinds.get(kind.name) ?? null)]),
+      ),
+    }),
+  };
 }
 
 /** Reserves the files that an import writes for this process: two at once would drop each other's rejected rows. */
@@ -218,6 +231,11 @@ export const CLOCK: Statement = {
   name: 'import_clock',
   text: 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now',
 };
+
+/** Another process may have declared a kind while the import ran. */
+async function kindsNow({ policies, tenantId }: OpenService): Promise<Kinds> {
+  return (await policies.refresh(tenantId)).kinds;
+}
 
 /** The time of the database, in µs since 1970. Contacts without a date get theirs from the same clock. */
 async function clockOf(session: SqlSession): Promise<() => number> {

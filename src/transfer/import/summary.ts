@@ -38,7 +38,12 @@ export interface ImportResult {
   /** Where the rejected rows are, if there are any */
   readonly rejectedPath: string;
   /** The header of each column in use, null: there is none; null as a whole: NDJSON, where each object has its own */
-  readonly columns: Readonly<Record<ColumnRole, string | null>> | null;
+  readonly columns:
+    | (Readonly<Record<ColumnRole, string | null>> & {
+        /** By kind; absent: the tenant has declared none. */
+        readonly identifiers?: Readonly<Record<string, string | null>>;
+      })
+    | null;
   /** Columns that look like contact data, and properties of NDJSON, that were not read; the first of them */
   readonly notTaken: readonly string[];
   /** Dates of this run that are 1970-01-01 or 1900-01-01, which most programs write for "no date" */
@@ -189,9 +194,10 @@ function describeColumns({
   phone,
   createdAt,
   identity,
+  identifiers = {},
 }: NonNullable<ImportResult['columns']>): string {
   const used = { email, 'phone number': phone, date: createdAt, ...(identity !== null && { identity }) };
-  return Object.entries(used)
+  return [...Object.entries(used), ...Object.entries(identifiers)]
     .map(([what, name]) => (name === null ? `no ${what}` : `${what} ${JSON.stringify(name)}`))
     .join(', ');
 }

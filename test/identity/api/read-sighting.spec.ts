@@ -5,6 +5,7 @@ import { InvalidRequestError } from '../../../src/http/problems/problem.errors.j
 import { IdentifyRequest } from '../../../src/identity/api/dto/identify.request.js';
 import { readSighting } from '../../../src/identity/api/dto/read-sighting.js';
 import { Kinds, STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
+import { readValue } from '../../../src/identity/api/dto/read-value.js';
 import type { Sighting } from '../../../src/identity/domain/contact.js';
 import { normaliseEmail, normalisePhone, RAW_MAX_LENGTH } from '../../../src/identity/domain/normalise.js';
 import { CUSTOMER_ID, LOYALTY_CARD } from '../../support/policy.js';
@@ -103,6 +104,115 @@ test.each([null, 'DE' as const])('what is plainly right is what the rules take: 
     { seed, numRuns: 3000 },
   );
   expect(taken).toBeGreaterThan(100);
+});
+
+/** Pieces of which values of declared kinds are made, right ones and wrong ones. */
+const aMark = fc.constantFrom(
+  // prettier-ignore
+  'C',
+  '-',
+  '1',
+  ' ',
+  '\t',
+  '\u00a0',
+  '\ufeff',
+  '\u200b',
+  '\u0000',
+  '\u0085',
+  '\ud800',
+  'e\u0301',
+  '\u0130',
+  '\u03a3',
+  '\u212b',
+  '😀',
+  '\u2000',
+);
+const aText20 = fc.array(aMark, { maxLength: 24 }).map((marks) => marks.join(''));
+const aGivenValue = fc.oneof(
+  { weight: 6, arbitrary: aText20 },
+  fc.string({ unit: 'binary', maxLength: 80 }),
+  fc.oneof(fc.nat(), fc.maxSafeInteger(), fc.double(), fc.constantFrom(2 ** 53, -0, 1e21)),
+  fc.constantFrom<unknown>(null, '', ' ', true, [], ['C-1'], {}),
+);
+const aName = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom('customerId', 'loyaltyCard') },
+  fc.constantFrom('email', 'phoneNumber', '__proto__', 'constructor', 'toString', '', 'customerid'),
+);
+
+/** What a value of a kind becomes: a text, null for nothing, or `refused`; said in other words than the service does. */
+function expectedOf(name: string, given: unknown): string | null {
+  const max = [CUSTOMER_ID, LOYALTY_CARD].find((kind) => kind.name === name)?.maxLength;
+  if (max === undefined) {
+    return 'refused';
+  }
+  if (given === null) {
+    return null;
+  }
+  if (typeof given === 'number') {
+    return Number.isInteger(given) && given >= 0 && given < 2 ** 53 ? BigInt(given).toString() : 'refused';
+  }
+  if (typeof given !== 'string') {
+    return 'refused';
+  }
+  const bare = given.replace(/^[\s\ufeff]+/u, '').replace(/[\s\ufeff]+$/u, '');
+  const composed = bare.normalize('NFD').normalize('NFC');
+  const value = name === 'loyaltyCard' ? composed.toLocaleLowerCase('en').normalize('NFC') : composed;
+  const characters = Array.from(value);
+  const isIll = characters.some((character) => /^[\p{Cc}\p{Cf}\p{Cs}]$/u.test(character));
+  return value === '' ? null : isIll || characters.length > max ? 'refused' : value;
+}
+
+test('any object of identifiers is read as the kinds say, and every mistake in it is named', () => {
+  const counts = { taken: 0, refused: 0 };
+  fc.assert(
+    fc.property(fc.dictionary(aName, aGivenValue, { maxKeys: 3 }), fc.boolean(), (object, hasEmail) => {
+      const identifiers: unknown = JSON.parse(JSON.stringify(object));
+      const given = Object.entries(identifiers as Record<string, unknown>).map(
+        ([name, value]) => [name, expectedOf(name, value)] as const,
+      );
+      const email = hasEmail ? 'mcfly@hillvalley.edu' : null;
+      const read = verdict(() =>
+        readSighting(
+          { email, identifiers },
+          { defaultPhoneRegion: null, unknownProperties: 'ignore' },
+          KINDS,
+        ),
+      );
+      const refused = given.filter(([, value]) => value === 'refused').map(([name]) => `identifiers.${name}`);
+      const values = new Map(given.filter(([, value]) => value !== null));
+      if (refused.length > 0 || (email === null && values.size === 0)) {
+        const fields = refused.length > 0 ? refused : ['email', 'phoneNumber', 'identifiers'];
+        const mistakes = read as readonly { field: string; message: string }[];
+        expect(mistakes.map(({ field }) => field).toSorted()).toEqual(fields.toSorted());
+        counts.refused++;
+        return;
+      }
+      const [customerId, loyaltyCard] = [values.get('customerId'), values.get('loyaltyCard')];
+      expect(read).toEqual({
+        identifiers: [
+          ...(customerId ? [{ kind: 'customerId', value: customerId }] : []),
+          ...(email === null ? [] : [{ kind: 'email', value: email }]),
+          ...(loyaltyCard ? [{ kind: 'loyaltyCard', value: loyaltyCard }] : []),
+        ],
+      });
+      counts.taken++;
+    }),
+    { seed, numRuns: 4000 },
+  );
+  expect(counts.taken).toBeGreaterThan(400);
+  expect(counts.refused).toBeGreaterThan(400);
+});
+
+test('a value that was read is read again as it is', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(CUSTOMER_ID, LOYALTY_CARD), aText20, (kind, text) => {
+      const once = readValue(kind, text, null);
+      if ('value' in once && once.value !== null) {
+        expect(readValue(kind, once.value, null)).toEqual(once);
+      }
+    }),
+    { seed, numRuns: 4000 },
+  );
 });
 
 test('no work on a field grows faster than its length: what is composed or parsed is of a bounded length', () => {

@@ -3,6 +3,7 @@ import type { SqlEntityManager } from '@mikro-orm/sql';
 import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
 import { openSession } from '../../../src/database/session/open-session.js';
+import { STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
 import { DryRun, readOnly } from '../../../src/transfer/import/dry-run.js';
 import { Statistics } from '../../../src/transfer/import/statistics.js';
 import { useDatabase } from '../../support/hooks.js';
@@ -37,7 +38,7 @@ test('a dry run tells it of its temporary tables, and not of the others', async 
   });
   try {
     const session = await openSession(orm.em as SqlEntityManager);
-    await DryRun.start(session);
+    await DryRun.start(session, STANDARD_KINDS);
     const statistics = await Statistics.of(session);
     const query = (text: string): Promise<unknown> => session.query([{ name: '', text }], null);
     for (const [from, to, known] of [
