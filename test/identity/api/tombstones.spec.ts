@@ -128,7 +128,7 @@ test.each([false, true])(
       tally({ blocked: 1 }),
     );
     expect(await imported(`email,phoneNumber\nmarty@hillvalley.edu,${LORRAINE.phoneNumber}\n`)).toEqual(
-      tally({ created: 1, withheld: 1 }),
+      tally({ created: 1, withheld: 1, ignored: { blocked: 1, 'do-not-link': 0, limit: 0 } }),
     );
     expect(
       (await placesOf(database, VALUES)).filter((place) => isDone || !place.startsWith('identifier:')),
