@@ -9,8 +9,8 @@ import { partsOf } from './large-writes.js';
 import { DELETE_RULES } from './rule.statements.js';
 import { ofEachKind, type Drawn } from './write-queries.js';
 
-/** For each contact PostgreSQL looks for what refers to it. */
-const REMOVED_AT_ONCE = 1_000;
+/** For each contact PostgreSQL looks for what refers to it: half a millisecond. */
+const REMOVED_AT_ONCE = 100;
 /** How long erased identifiers stay reserved: longer than anything that was under way can take. */
 export const HELD_MICROS = 60_000_000;
 const DAY_MICROS = 86_400_000_000;

@@ -11,7 +11,7 @@ const WITHOUT_ERASED = `email = case when email = any($3::text[]) then null else
 
 /** Whether a row has one of $3 (emails), $4 (phone numbers) and $5 (others, as `number:value`). */
 const HAS_ERASED = `(email = any($3::text[]) or phone_number = any($4::text[])
-        or exists (select from jsonb_each_text(identifiers) where key || ':' || value = any($5::text[])))`;
+        or (identifiers is not null and exists (select from jsonb_each_text(identifiers) where key || ':' || value = any($5::text[]))))`;
 
 const micros = (column: string): string => `(extract(epoch from ${column}) * 1000000)::bigint`;
 

@@ -42,9 +42,18 @@ export function drawFor({ newcomers, merges, change, rules, reviews }: Writes): 
   return [sql.DRAW, newcomers.length, merges.length, change === null ? 0 : 1, rules.length, reviews.length];
 }
 
+/** Removing a contact takes as long as changing so many. */
+const ROWS_OF_REMOVED = 25;
+
 /** The most rows of one kind that a decision writes. */
 export function rowsOf({ touched, rules, liftedRules, erasure }: Writes): number {
-  return Math.max(touched.length, rules.length, liftedRules.length, erasure?.identifiers.length ?? 0);
+  return Math.max(
+    touched.length,
+    rules.length,
+    liftedRules.length,
+    erasure?.identifiers.length ?? 0,
+    (erasure?.removedIds.length ?? 0) * ROWS_OF_REMOVED,
+  );
 }
 
 /**

@@ -2,6 +2,8 @@ import type { Reply } from '../../support/client.js';
 import { ageErasures, placesOf } from '../../support/erased.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
 import { storedRows, violations } from '../../support/invariants.js';
+import { addLargeIdentity } from '../../support/large-identity.js';
+import { until } from '../../support/until.js';
 import type { Changed, ShownIdentity } from '../../support/wire.js';
 
 const KEY = 'a key that only the tests of erasures use';
@@ -276,3 +278,21 @@ test('a person is told all that is stored of them, and nothing of others', async
   });
   expect(await app.client.send('POST', '/subject-access', {})).toMatchObject({ status: 400 });
 });
+
+test('a large identity is erased too, though it takes longer than a call may wait', async () => {
+  const { primaryId } = await addLargeIdentity(database, 3_000, 'strickland');
+  const headers = { 'idempotency-key': 'letter-18' };
+  let reply = await erase({ contactId: primaryId }, { headers });
+  await until(async () => {
+    // 503 (change-under-way), then 409 while it runs, then what was made.
+    reply = reply.status === 202 ? reply : await erase({ contactId: primaryId }, { headers });
+    return reply.status === 202;
+  });
+  expect(reply.body).toMatchObject({ contacts: 3_000 });
+  await ageErasures(database);
+  await until(async () => {
+    const { body } = await app.client.send<Erased>('GET', `/erasures/${reply.body.erasureId}`);
+    return body.status === 'done';
+  });
+  expect(await placesOf(database, ['strickland'])).toEqual([]);
+}, 60_000);
