@@ -10,6 +10,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   '/merges/{id}/undo': 32,
   '/splits': 56,
   '/reviews/{id}': 24,
+  '/erasures': 24,
 };
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'SEARCH'];
 const PATHS = [

@@ -82,6 +82,7 @@ function scalarOf({
   minimum,
   maximum,
   minLength = 0,
+  pattern,
   enum: options,
 }: Schema): Arbitrary<unknown> {
   if (options !== undefined) {
@@ -89,6 +90,10 @@ function scalarOf({
   }
   if (format === 'date-time') {
     return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
+  }
+  if (pattern !== undefined) {
+    // names of kinds
+    return fc.oneof(fc.constantFrom('email', 'customerId'), fc.stringMatching(new RegExp(pattern)));
   }
   switch (String(type)) {
     case 'null':
@@ -99,9 +104,10 @@ function scalarOf({
       return fc.oneof(
         // the first ids, which often exist
         { weight: 6, arbitrary: fc.integer({ min: 1, max: 4 }) },
-        fc
-          .maxSafeInteger()
-          .filter((value) => value >= (minimum ?? -Infinity) && value <= (maximum ?? Infinity)),
+        fc.integer({
+          min: Math.max(minimum ?? -Infinity, Number.MIN_SAFE_INTEGER),
+          max: Math.min(maximum ?? Infinity, Number.MAX_SAFE_INTEGER),
+        }),
         fc.constantFrom(...[minimum, maximum].filter((bound) => bound !== undefined), 123_456),
       );
     case 'string':

@@ -101,6 +101,7 @@ test('rules that are made and removed are counted, and what is left out of sight
   await client.send('POST', '/merges', { contactIds, reason: 'One customer', force: true });
   const { body } = await client.send<{ rules: { id: number }[] }>('GET', '/rules');
   await client.send('DELETE', `/rules/${body.rules[0]!.id}`);
+  await client.send('PUT', '/policy', { maxContacts: 999 }, { 'if-match': '*' });
   const after = await Scrape.of(service);
   const grown = (name: string, labels: Record<string, string> = {}): number =>
     after.value(name, labels) - before.value(name, labels);
@@ -108,8 +109,10 @@ test('rules that are made and removed are counted, and what is left out of sight
     made: grown('identity_rules_made_total'),
     removed: grown('identity_rules_removed_total'),
     withheld: grown('identity_identifiers_withheld_total', { reason: 'do-not-link' }),
-    changes: ['rule', 'rule-delete', 'merge'].map((kind) => grown('identity_changes_total', { kind })),
-  }).toEqual({ made: 2, removed: 2, withheld: 1, changes: [2, 1, 1] });
+    changes: ['rule', 'rule-delete', 'merge', 'policy'].map((kind) =>
+      grown('identity_changes_total', { kind }),
+    ),
+  }).toEqual({ made: 2, removed: 2, withheld: 1, changes: [2, 1, 1, 1] });
 });
 
 test('links by a value that a hundred contacts carry already are counted', async () => {

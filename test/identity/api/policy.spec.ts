@@ -1,8 +1,11 @@
+import { Agent } from 'node:http';
 import { startApp } from '../../support/app.js';
 import type { Reply } from '../../support/client.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
 import { violations } from '../../support/invariants.js';
 import { addLargeIdentity } from '../../support/large-identity.js';
+import { Contract, type OpenApiDocument } from '../../support/openapi.js';
+import { sendRaw } from '../../support/raw-call.js';
 import type { ShownIdentity } from '../../support/wire.js';
 
 const LORRAINE = 'lorraine@hillvalley.edu';
@@ -206,6 +209,30 @@ describe('the policy', () => {
       { version: 1, generation: 5, max_contacts: 9 },
     ]);
   });
+});
+
+test('every answer is one that the OpenAPI document tells of', async () => {
+  await addIdentity('11', 3);
+  const { body: document } = await app.client.send<OpenApiDocument>('GET', '/openapi.json');
+  const contract = new Contract(document);
+  const agent = new Agent();
+  const breachOf = async (method: string, path: string, body: object | null): Promise<string | null> => {
+    const headers = [
+      ['content-type', 'application/json'],
+      ['if-match', '*'],
+    ] as const;
+    const call = { method, path, headers, body: body && Buffer.from(JSON.stringify(body)) };
+    return contract.breach(call, (await sendRaw(agent, app.client.url, call))!);
+  };
+  const wanted = { maxContacts: 1, kinds: [CUSTOMER_ID] };
+  expect([
+    await breachOf('GET', '/policy', null),
+    await breachOf('PUT', '/policy?dryRun=true', wanted),
+    await breachOf('PUT', '/policy', wanted),
+    await breachOf('PUT', '/policy', { ...wanted, maxContacts: null }),
+    await breachOf('GET', '/policy', null),
+  ]).toEqual([null, null, null, null, null]);
+  agent.destroy();
 });
 
 describe('If-Match', () => {
