@@ -286,16 +286,16 @@ describe('deciding to keep apart', () => {
   });
 });
 
-describe('what a limit withheld', () => {
-  const put = async (policy: object): Promise<void> =>
-    expect((await app.client.send('PUT', '/policy', policy, { 'if-match': '*' })).status).toBe(200);
-  const setPolicy = (maxContacts: number, retired = false): Promise<void> =>
-    put({
-      maxContacts,
-      kinds: [{ name: 'customerId', normaliser: 'trim', priority: 10, onePerIdentity: true, retired }],
-    });
-  const withheld = (reviewId?: number) => [{ field: 'phoneNumber', reason: 'limit', reviewId }];
+const put = async (policy: object): Promise<void> =>
+  expect((await app.client.send('PUT', '/policy', policy, { 'if-match': '*' })).status).toBe(200);
+const setPolicy = (maxContacts: number, retired = false): Promise<void> =>
+  put({
+    maxContacts,
+    kinds: [{ name: 'customerId', normaliser: 'trim', priority: 10, onePerIdentity: true, retired }],
+  });
+const withheld = (reviewId?: number) => [{ field: 'phoneNumber', reason: 'limit', reviewId }];
 
+describe('what a limit withheld', () => {
   /** George has as many contacts as he may have; one more number opens the review 1. */
   beforeEach(async () => {
     await setPolicy(2);

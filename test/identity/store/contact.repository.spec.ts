@@ -402,16 +402,17 @@ async function deadlocks(): Promise<number> {
   return Number(row!.deadlocks);
 }
 
+const openReview = (pair: Pair): Promise<unknown> =>
+  contacts.apply(TENANT, { ...NO_WRITES, reviews: [{ id: -1, pair, reason: 'limit' }] });
+
 test('a pair has one review, whichever of its identifiers is named first', async () => {
   const pair = [
     { kind: 'email', value: 'lorraine@hillvalley.edu' },
     { kind: 'phoneNumber', value: '123456' },
   ] as const;
-  const open = (first: Pair): Promise<unknown> =>
-    contacts.apply(TENANT, { ...NO_WRITES, reviews: [{ id: -1, pair: first, reason: 'limit' }] });
-  expect(await open(pair)).toMatchObject({ reviewIds: [1] });
+  expect(await openReview(pair)).toMatchObject({ reviewIds: [1] });
   for (const again of [pair, [pair[1], pair[0]] as const]) {
-    expect(await open(again)).toEqual(new Conflict('claimed'));
+    expect(await openReview(again)).toEqual(new Conflict('claimed'));
   }
   expect(await database.query('select value, other_value from review')).toEqual([
     { value: 'lorraine@hillvalley.edu', other_value: '123456' },
