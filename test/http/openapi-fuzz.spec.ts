@@ -35,6 +35,8 @@ const SERVED = [
   'post /rules: 201',
   'get /rules: 200',
   'delete /rules/{id}: 204',
+  'get /blocked-values: 200',
+  'delete /blocked-values/{id}: 204',
   'get /reviews: 200',
   'post /reviews/{id}: 200',
   'post /erasures: 202',
@@ -46,13 +48,14 @@ const SERVED = [
 const database = useDatabase();
 
 /**
- * Begins again with the contacts 1 to 4, of which merges made 1, 2 and 3 one, the rules 1 to 3, the review 1, and the limits of
- * the default policy, after a look at those that are there.
+ * Begins again with the contacts 1 to 4, of which merges made 1, 2 and 3 one, the rules 1 to 3, the blocked values 1 to 3, the
+ * review 1, and the limits of the default policy, after a look at those that are there.
  */
 async function renew(client: ServiceClient, key: string): Promise<void> {
   expect(await violations(database)).toEqual({});
   await database.clear();
-  await database.query('truncate identifier_kind');
+  await database.query('truncate identifier_kind, blocked_value');
+  await database.query('alter sequence blocked_value_id_seq restart');
   await database.query('update tenant_policy set max_contacts = 1000');
   await declareKinds(database, [CUSTOMER_ID, LOYALTY_CARD]);
   await client.send('GET', '/policy', undefined, { 'x-api-key': key });
@@ -71,6 +74,10 @@ async function renew(client: ServiceClient, key: string): Promise<void> {
     await client.send('POST', '/rules', { identifiers, reason: 'They are two' }, { 'x-api-key': key });
   }
   await client.identify({ email: 'lorraine@hillvalley.edu', phoneNumber: '4' }, { 'x-api-key': key });
+  for (const pattern of ['00', '000', '0000*']) {
+    const body = { kind: 'phoneNumber', pattern, existing: 'keep', reason: 'A placeholder' };
+    await client.send('POST', '/blocked-values', body, { 'x-api-key': key });
+  }
 }
 
 /** Some that may do everything, and one each that may only read, is used up, revoked, of another tenant, or invented. */
