@@ -418,3 +418,15 @@ test('a pair has one review, whichever of its identifiers is named first', async
     { value: 'lorraine@hillvalley.edu', other_value: '123456' },
   ]);
 });
+
+test('a decision on a review is a conflict if the review was decided since it was read', async () => {
+  await openReview([
+    { kind: 'email', value: 'lorraine@hillvalley.edu' },
+    { kind: 'phoneNumber', value: '123456' },
+  ]);
+  const decideOn = (decision: 'link' | 'keep-apart'): Promise<unknown> =>
+    contacts.apply(TENANT, { ...NO_WRITES, decidedReview: { id: 1, decision } });
+  expect(await decideOn('keep-apart')).not.toBeInstanceOf(Conflict);
+  expect(await decideOn('link')).toEqual(new Conflict('claimed'));
+  expect(await database.query('select decision from review')).toEqual([{ decision: 'keep-apart' }]);
+});
