@@ -14,7 +14,7 @@ import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { sightingOf, type IdentifyBody } from '../../support/wire.js';
 import { NOTHING_KNOWN } from '../domain/fixtures.js';
-import type { Pair } from '../../../src/identity/domain/reviews.js';
+import type { Pair, ReviewDecision } from '../../../src/identity/domain/reviews.js';
 import { KnownRules } from '../../../src/identity/domain/rules.js';
 import { violations } from '../../support/invariants.js';
 
@@ -419,14 +419,15 @@ test('a pair has one review, whichever of its identifiers is named first', async
   ]);
 });
 
+const decideReview = (decision: ReviewDecision): Promise<unknown> =>
+  contacts.apply(TENANT, { ...NO_WRITES, decidedReview: { id: 1, decision } });
+
 test('a decision on a review is a conflict if the review was decided since it was read', async () => {
   await openReview([
     { kind: 'email', value: 'lorraine@hillvalley.edu' },
     { kind: 'phoneNumber', value: '123456' },
   ]);
-  const decideOn = (decision: 'link' | 'keep-apart'): Promise<unknown> =>
-    contacts.apply(TENANT, { ...NO_WRITES, decidedReview: { id: 1, decision } });
-  expect(await decideOn('keep-apart')).not.toBeInstanceOf(Conflict);
-  expect(await decideOn('link')).toEqual(new Conflict('claimed'));
+  expect(await decideReview('keep-apart')).not.toBeInstanceOf(Conflict);
+  expect(await decideReview('link')).toEqual(new Conflict('claimed'));
   expect(await database.query('select decision from review')).toEqual([{ decision: 'keep-apart' }]);
 });
