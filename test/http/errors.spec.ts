@@ -76,7 +76,6 @@ test.each([
 test.each([
   ['letters', '555-CALL-NOW'],
   ['sixteen digits', '1234567890123456'],
-  ['an extension', '+1 555 010 9999 ext. 3'],
   ['a lone plus', '+'],
   ['two pluses', '++15550109999'],
   ['a plus in the middle', '1555+0109999'],
@@ -84,7 +83,7 @@ test.each([
   ['only separators', '---'],
   ['NUL', '123\u0000456'],
   ['a lone surrogate', '123\ud800'],
-  ['digits of another script', '١٢٣٤٥٦'],
+  ['letters', '1-800-FLOWERS'],
 ])('a phone number is refused: %s', async (_, phoneNumber) => {
   await isProblem('POST', '/identify', { phoneNumber }, {}, problem(400, 'invalid-request', BAD_PHONE));
 });
@@ -224,9 +223,9 @@ describe('a service that refuses unknown properties', () => {
     ['mail', 'did you mean email?'],
     ['e-mail', 'did you mean email?'],
     ['emailAddress', 'did you mean email?'],
-    ['tenantId', 'the request takes email and phoneNumber'],
-    ['', 'the request takes email and phoneNumber'],
-    ['__proto__', 'the request takes email and phoneNumber'],
+    ['tenantId', 'the request takes email, phoneNumber and identifiers'],
+    ['', 'the request takes email, phoneNumber and identifiers'],
+    ['__proto__', 'the request takes email, phoneNumber and identifiers'],
   ])('names the property and the nearest that it knows: %s', async (field, hint) => {
     const body = `{"email":"mcfly@hillvalley.edu","${field}":"123456"}`;
     const errors = [{ field, message: `"${field}" is not known; ${hint}` }];

@@ -144,8 +144,8 @@ function ndjsonOf({ contacts }: DatedIdentity, kinds: Kinds): string {
 }
 
 /**
- * One contact a row, in the order they were created. If the rows are imported in this order, each brings the news that
- * its contact brought, and the same contacts are created.
+ * One contact a row, in the order they were created. If the rows are imported in this order, each brings the news that its contact
+ * brought, and the same contacts are created; but not always those that brought no news, only an earlier date.
  */
 function csvOf({ primaryId, contacts }: DatedIdentity, { further }: Kinds, isExcelSafe: boolean): string {
   const field = (value: string | null): string | null =>

@@ -293,7 +293,7 @@ test('an import may make a stored primary secondary, and dates come back as they
   const identity = await identityOf({ tenantId: TENANT, contactIds: [1] });
   expect(identity).toMatchObject({ primaryId: 2 });
   expect(identity!.rows.find(({ id }) => id === 2)).toMatchObject({ createdAt: 1_600_000_000_123_456 });
-  await write({ email: null, phoneNumber: GEORGE.phoneNumber, createdAt: 1_500_000_000_000_000 });
+  await write({ ...GEORGE, createdAt: 1_500_000_000_000_000 });
   expect(await violations(database)).toEqual({});
   const again = await identityOf({ tenantId: TENANT, contactIds: [2] });
   expect(again).toMatchObject({ primaryId: 1 });

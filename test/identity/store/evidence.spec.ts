@@ -115,7 +115,7 @@ describe('a contact', () => {
 
   test('that gets an earlier date keeps the one that it had, and when it was recorded', async () => {
     await write({ email: 'a', phoneNumber: '1' });
-    await write({ email: 'a', createdAt: 1_500_000_000_000_000 });
+    await write({ email: 'a', phoneNumber: '1', createdAt: 1_500_000_000_000_000 });
     const [row] = await database.query<object>(
       `select c.created_at < '2020-01-01' as is_old, c.recorded_at = p.created_at as is_recorded
         from contact c join contact_past p on p.contact_id = c.id`,
