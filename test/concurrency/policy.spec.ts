@@ -36,7 +36,7 @@ test('limits, blocked values, reviews and erasures among sightings and repairs i
   expect(
     Math.min(
       done('limits', 200),
-      done('decide', 200),
+      storm.made('review'),
       done('block', 201),
       done('unblock', 204),
       done('erase', 202),

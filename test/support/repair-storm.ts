@@ -29,7 +29,7 @@ export class RepairStorm {
   private readonly operations: Operations;
   private readonly kinds: readonly string[];
 
-  /** @param changesPolicy whether limits and blocked values change too, people decide reviews, and some are erased */
+  /** @param changesPolicy whether limits and blocked values change too, and some are erased */
   constructor(
     private readonly database: TestDatabase,
     private readonly next: () => number,
@@ -218,14 +218,6 @@ export class RepairStorm {
       (client) => {
         const scope = this.next() < 0.5 ? 'identity' : 'identifier';
         return client.send('POST', '/erasures', { identifier: this.any(), scope, reason: REASON });
-      },
-    ],
-    decide: [
-      8,
-      async (client) => {
-        const id = await this.anyId('select id from review where decision is null order by id');
-        const decision = this.next() < 0.5 ? 'link' : 'keep-apart';
-        return id === null ? null : client.send('POST', `/reviews/${id}`, { decision, reason: REASON });
       },
     ],
   };

@@ -158,7 +158,9 @@ function expectedOf(name: string, given: unknown): string | null {
   const composed = bare.normalize('NFD').normalize('NFC');
   const value = name === 'loyaltyCard' ? composed.toLocaleLowerCase('en').normalize('NFC') : composed;
   const characters = Array.from(value);
-  const isIll = characters.some((character) => /^[\p{Cc}\p{Cf}\p{Cs}]$/u.test(character));
+  const isIll = characters.some((character) =>
+    /^[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}\u{FFFD}]$/u.test(character),
+  );
   return value === '' ? null : isIll || characters.length > max ? 'refused' : value;
 }
 
