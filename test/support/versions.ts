@@ -4,9 +4,11 @@ import type { TestDatabase } from './database.js';
  * From now on records, with every change that is committed, what each identity is and under which version of its primary: its
  * contacts, their evidence, the merges in force, and the rules about what it holds. Services may keep all that by the version.
  *
+ * @param withRules false: an erasure removes the rules about what it erases, and does not touch who has the other identifier
+ *
  * A deferred trigger of the test's database does it. It runs at the commit, under the lock of the primary.
  */
-export async function recordVersions(database: TestDatabase): Promise<void> {
+export async function recordVersions(database: TestDatabase, { withRules = true } = {}): Promise<void> {
   await database.query(`
     create table version_log (root bigint, version int, content text);
     create function log_version(asked bigint) returns void language sql as $$
@@ -17,7 +19,7 @@ export async function recordVersions(database: TestDatabase): Promise<void> {
           from contact c where coalesce(c.linked_id, c.id) = p.id),
         (select jsonb_agg(m.id order by m.id) from identity_merge m
           join contact c on c.id = m.left_contact_id and coalesce(c.linked_id, c.id) = p.id where m.undone_by is null),
-        (select jsonb_agg(distinct d.rule_id) from contact c join identifier i on i.contact_id = c.id
+        (select jsonb_agg(distinct d.rule_id) filter (where ${withRules}) from contact c join identifier i on i.contact_id = c.id
           join do_not_link d on d.kind = i.kind and d.value = i.value where coalesce(c.linked_id, c.id) = p.id))
       from contact p where p.id = asked and p.linked_id is null
     $$;

@@ -135,6 +135,11 @@ export class TcpProxy {
     this.cuts++;
     if (this.isDownAfterCut) {
       this.isRefusing = true;
+      // Idle connections, too: one of them would carry the call.
+      this.links.forEach(({ client, server }) => {
+        client.resetAndDestroy();
+        server.destroy();
+      });
     }
   }
 }
