@@ -18,7 +18,7 @@ const services = useReplicas(() =>
 );
 
 const CALLERS = 12;
-const CALLS = 1_500;
+const CALLS = 900;
 
 beforeAll(() => recordVersions(database, { withRules: false }));
 
