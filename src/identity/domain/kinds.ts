@@ -45,7 +45,7 @@ export const PHONE_NUMBER: IdentifierKind = {
   ...UNLIMITED,
 };
 
-/** A kind of which an identity may have so many values. */
+/** A kind with a limit on the values that an identity may have of it. */
 export interface LimitedKind {
   readonly name: string;
   readonly limit: number;
@@ -62,7 +62,7 @@ export class Kinds {
   readonly all: readonly IdentifierKind[];
   /** Those beside emails and phone numbers; the strongest first. */
   readonly further: readonly IdentifierKind[];
-  /** Those of which an identity may not have any number of values. */
+  /** Those with a limit on the values of one identity. */
   readonly limited: readonly LimitedKind[];
   private readonly byName: ReadonlyMap<string, IdentifierKind>;
   private readonly byNumber: ReadonlyMap<number, IdentifierKind>;

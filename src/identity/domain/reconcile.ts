@@ -59,7 +59,7 @@ export interface Reconciliation {
  * date, the contact that carries just its identifiers gets that date, or the sighting becomes a contact of that date. So sightings
  * with different dates lead to the same primary, with the same values in the same order, in every order of arrival, and a replay
  * still changes nothing. Two things can't hold. A sighting that merges makes no contact: the holders of its identifiers get its date,
- * with all else that they carry. And where an identity has no room for another contact, one with more identifiers gets the date, or none.
+ * together with their other identifiers. And where an identity has no room for another contact, one with more identifiers gets the date, or none.
  *
  * Pure: nothing passed in is modified, and neither ids nor the clock are needed (see {@link Writes}).
  *

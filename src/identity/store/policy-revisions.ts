@@ -74,7 +74,7 @@ export class PolicyRevisions {
   }
 
   /**
-   * Counts what identities have of which a limit allows so many, along the links to the primaries after one.
+   * Counts the contacts or values of identities that a limit is about, along the links to the primaries after one.
    *
    * @param read how many links to read at most
    * @param limit tells of so many identities at most
