@@ -1,3 +1,4 @@
+import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
 import type { Settings } from '../../../config/settings.js';
@@ -24,16 +25,23 @@ const CONTACT_ID = {
   example: 1,
 } as const;
 
+/** A contact of the person, if it is not an identifier that names them. */
+function SomeContactId(): PropertyDecorator {
+  return applyDecorators(
+    ApiProperty(CONTACT_ID),
+    IsOptional(),
+    IsInt({ message: ID }),
+    Min(1, { message: ID }),
+    Max(Number.MAX_SAFE_INTEGER, { message: ID }),
+  );
+}
+
 @ApiSchema({
   name: 'ErasureRequest',
   description: 'What to erase, and why. One of contactId and identifier.',
 })
 export class ErasureRequest {
-  @ApiProperty(CONTACT_ID)
-  @Max(Number.MAX_SAFE_INTEGER, { message: ID })
-  @Min(1, { message: ID })
-  @IsInt({ message: ID })
-  @IsOptional()
+  @SomeContactId()
   readonly contactId?: number | null;
 
   @ApiProperty({
@@ -78,11 +86,7 @@ export class ErasureRequest {
   description: 'Whose data is asked for. One of contactId and identifier.',
 })
 export class SubjectAccessRequest {
-  @ApiProperty(CONTACT_ID)
-  @Max(Number.MAX_SAFE_INTEGER, { message: ID })
-  @Min(1, { message: ID })
-  @IsInt({ message: ID })
-  @IsOptional()
+  @SomeContactId()
   readonly contactId?: number | null;
 
   @ApiProperty({
