@@ -23,6 +23,7 @@ import type {
   Sighting,
   Snapshot,
 } from '../domain/contact.js';
+import { IdentifierMap } from '../domain/identifier-map.js';
 import { UnknownKindError, type Kinds } from '../domain/kinds.js';
 import { DEFAULT_POLICY, type Policy } from '../domain/policy.js';
 import { keyOf, KnownReviews, type Pair, type ReviewDecision, type StoredReview } from '../domain/reviews.js';
@@ -343,6 +344,15 @@ export class ContactRepository extends EntityRepository<Contact> {
     };
     let queries = writeQueries(kinds, tenantId, writes, drawn);
     const { takenClaims, keptReservations, freedReservations, liftedRules, erasure, decidedReview } = writes;
+    const reserved = writes.deletion?.reservedClaims ?? [];
+    if (reserved.length > 0) {
+      const results = await transaction.send(...queries, rulesQuery(kinds, tenantId, reserved));
+      queries = [];
+      // An erasure removes rules without touching who has the other identifier.
+      if (!areRuled(kinds, reserved, results.at(-1)!)) {
+        return new Conflict('claimed');
+      }
+    }
     if (takenClaims.length + keptReservations.length + freedReservations.length > 0) {
       await transaction.send(...queries);
       queries = [];
@@ -612,6 +622,15 @@ function pendingOf(kinds: Kinds, rows: readonly Row[]): PendingErasure[] {
     isBlocked: row.is_blocked as boolean,
     seenAt: now - Number(row.ago) / 1_000,
   }));
+}
+
+/** Whether each of the identifiers has a rule among these. */
+function areRuled(kinds: Kinds, identifiers: readonly Identifier[], rows: readonly Row[]): boolean {
+  const ruled = new IdentifierMap<true>();
+  rows.forEach((row) =>
+    ruled.set({ kind: kinds.numbered(Number(row.kind)).name, value: row.value as string }, true),
+  );
+  return identifiers.every((identifier) => ruled.has(identifier));
 }
 
 function reviewsIn(kinds: Kinds, askedFor: readonly Pair[], rows: readonly Row[]): KnownReviews {

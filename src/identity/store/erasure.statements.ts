@@ -119,11 +119,14 @@ export const REMOVE_REVIEWS: Statement = {
   text: 'delete from review where tenant_id = $1 and id = any($2::bigint[])',
 };
 
-/** $2 kind, $3 values → waits until nobody makes a rule about those that nobody has, and lets nobody begin. */
+/**
+ * $2 kind, $3 values → waits until nobody makes a rule about them or leaves them reserved, and lets nobody begin. Those that
+ * somebody has are held, too: a deletion under way may be about to reserve them for a rule that is going.
+ */
 export const HOLD_RESERVED: Statement = {
   name: 'identifier_hold_reserved',
   text: `select value from identifier
-    where tenant_id = $1 and kind = $2 and value = any($3::text[]) and contact_id is null order by value for update`,
+    where tenant_id = $1 and kind = $2 and value = any($3::text[]) order by value for update`,
 };
 
 /** $2 kind, $3 values, $4 the erasure that reserves them (null: none) → they are free again. Nobody may have them. */

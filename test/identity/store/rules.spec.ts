@@ -1,7 +1,10 @@
+import pg from 'pg';
 import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
+import { openSession } from '../../../src/database/session/open-session.js';
 import { openDatabase, type OpenDatabase } from '../../../src/database/open-database.js';
 import type { Identifier } from '../../../src/identity/domain/contact.js';
+import { STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { mergeByHand } from '../../../src/identity/domain/merge-by-hand.js';
@@ -9,9 +12,11 @@ import { liftRule, makeRule } from '../../../src/identity/domain/rules.js';
 import type { Writes } from '../../../src/identity/domain/writes.js';
 import { Conflict } from '../../../src/identity/identity.errors.js';
 import type { ContactRepository, Selection } from '../../../src/identity/store/contact.repository.js';
+import { freeUnruled } from '../../../src/identity/store/erasure-queries.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { violations } from '../../support/invariants.js';
+import { untilLocked } from '../../support/until.js';
 import { sightingOf, type IdentifyBody } from '../../support/wire.js';
 
 const TENANT = 1;
@@ -121,6 +126,38 @@ test('what a rule speaks of stays reserved when its last contact is deleted', as
 });
 
 describe('at the same time', () => {
+  test('a deletion that leaves an identifier reserved for a rule, and the erasure of that rule, exclude each other', async () => {
+    await write(await identifying(OF_A, OF_ONE));
+    await write(await ruling());
+    const deletion = await decided(
+      { tenantId: TENANT, contactIds: [1] },
+      ({ identities: [identity], rules }) => remove(identity!, 1, rules),
+    );
+    // as an erasure of the other identifier does, which does not touch who has this one
+    await database.query('delete from do_not_link');
+    expect(await contacts.apply(TENANT, deletion)).toEqual(new Conflict('claimed'));
+  });
+
+  test('an erasure frees what a deletion under way reserves for a rule that is going', async () => {
+    await write(await identifying(OF_A));
+    const deletion = new pg.Client({ connectionString: database.url });
+    await deletion.connect();
+    await deletion.query('begin');
+    await deletion.query('update contact set deleted_at = now() where id = 1');
+    await deletion.query(`update identifier set contact_id = null where value = 'a'`);
+    const session = await openSession(contacts.getEntityManager());
+    const freed = session.transaction(
+      async (transaction) =>
+        transaction.commit(...(await freeUnruled(transaction, STANDARD_KINDS, TENANT, [A], null))),
+      TENANT,
+    );
+    await untilLocked(database);
+    await deletion.query('commit');
+    await deletion.end();
+    await freed;
+    expect(await storedValues()).toEqual([]);
+  });
+
   test('a merge and a rule between the identities exclude each other', async () => {
     await write(await identifying(OF_A, OF_ONE));
     const [merge, rule] = [await identifying(BOTH), await ruling()];
