@@ -23,7 +23,6 @@ import type {
   Sighting,
   Snapshot,
 } from '../domain/contact.js';
-import { IdentifierMap } from '../domain/identifier-map.js';
 import { UnknownKindError, type Kinds } from '../domain/kinds.js';
 import { DEFAULT_POLICY, type Policy } from '../domain/policy.js';
 import { keyOf, KnownReviews, type Pair, type ReviewDecision, type StoredReview } from '../domain/reviews.js';
@@ -57,6 +56,7 @@ import {
   heldOf,
   keyColumns,
   identifiersOf,
+  namedIn,
   pairOf,
   ruleOf,
 } from './identifier-columns.js';
@@ -626,10 +626,7 @@ function pendingOf(kinds: Kinds, rows: readonly Row[]): PendingErasure[] {
 
 /** Whether each of the identifiers has a rule among these. */
 function areRuled(kinds: Kinds, identifiers: readonly Identifier[], rows: readonly Row[]): boolean {
-  const ruled = new IdentifierMap<true>();
-  rows.forEach((row) =>
-    ruled.set({ kind: kinds.numbered(Number(row.kind)).name, value: row.value as string }, true),
-  );
+  const ruled = namedIn(kinds, rows);
   return identifiers.every((identifier) => ruled.has(identifier));
 }
 

@@ -4,7 +4,7 @@ import { IdentifierMap } from '../domain/identifier-map.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
 import type { ErasedParts, ErasureNote } from '../domain/writes.js';
 import * as sql from './erasure.statements.js';
-import { keyColumns } from './identifier-columns.js';
+import { keyColumns, namedIn } from './identifier-columns.js';
 import { partsOf } from './large-writes.js';
 import { DELETE_RULES } from './rule.statements.js';
 import { ofEachKind, type Drawn } from './write-queries.js';
@@ -212,10 +212,7 @@ export async function freeUnruled(
     tenantId,
     ...keyColumns(kinds, identifiers),
   ]);
-  const ruled = new IdentifierMap<true>();
-  rules.forEach((row) =>
-    ruled.set({ kind: kinds.numbered(Number(row.kind)).name, value: row.value as string }, true),
-  );
+  const ruled = namedIn(kinds, rules);
   const unruled = identifiers.filter((identifier) => !ruled.has(identifier));
   return ofEachKind(kinds, unruled).map(([kind, values]): Query => [
     sql.FREE_RESERVED,

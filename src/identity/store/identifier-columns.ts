@@ -87,6 +87,15 @@ function isLower(kinds: Kinds, one: Identifier, other: Identifier): boolean {
     : number < otherNumber;
 }
 
+/** The identifiers that rows name by the number of a kind and a value. */
+export function namedIn(kinds: Kinds, rows: readonly Row[]): IdentifierMap<true> {
+  const named = new IdentifierMap<true>();
+  rows.forEach((row) =>
+    named.set({ kind: kinds.numbered(Number(row.kind)).name, value: row.value as string }, true),
+  );
+  return named;
+}
+
 /** A rule, from either of its sides; see `rule.statements.ts`. */
 export function ruleOf(kinds: Kinds, row: Row): Rule {
   const one = { kind: kinds.numbered(Number(row.kind)).name, value: row.value as string };
