@@ -83,21 +83,34 @@ export async function violations(database: TestDatabase): Promise<Record<string,
 
 /** Faults of the evidence of each tenant; see {@link evidenceFaults}. */
 async function faultsOfEvidence(database: TestDatabase): Promise<object[]> {
-  const contacts = await database.query<{ tenant: number; id: number; linked: number; joined: number }>(
-    `select tenant_id as tenant, id::float8 as id, linked_id::float8 as linked, joined_id::float8 as joined
-      from contact order by id`,
+  // One statement, so one moment: an erasure goes on in the background after its call was answered.
+  const rows = await database.query<{
+    tenant: number;
+    merge: boolean;
+    one: number;
+    other: number;
+    joined: number;
+  }>(
+    `select tenant_id as tenant, false as merge, id::float8 as one, linked_id::float8 as other, joined_id::float8 as joined
+       from contact
+     union all
+     select tenant_id, true, left_contact_id::float8, right_contact_id::float8, null
+       from identity_merge where undone_by is null
+     order by merge, one`,
   );
-  const merges = await database.query<{ tenant: number; left: number; right: number }>(
-    `select tenant_id as tenant, left_contact_id::float8 as left, right_contact_id::float8 as right
-      from identity_merge where undone_by is null`,
-  );
-  return [...Map.groupBy(contacts, ({ tenant }) => tenant)].flatMap(([tenantId, rows]) => {
-    const attached = rows.flatMap(({ id, joined }): Edge[] => (joined === null ? [] : [[id, joined]]));
+  const contacts = rows
+    .filter(({ merge }) => !merge)
+    .map(({ tenant, one, other, joined }) => ({ tenant, id: one, linked: other, joined }));
+  const merges = rows
+    .filter(({ merge }) => merge)
+    .map(({ tenant, one, other }) => ({ tenant, left: one, right: other }));
+  return [...Map.groupBy(contacts, ({ tenant }) => tenant)].flatMap(([tenantId, ofTenant]) => {
+    const attached = ofTenant.flatMap(({ id, joined }): Edge[] => (joined === null ? [] : [[id, joined]]));
     const joined = merges
       .filter(({ tenant }) => tenant === tenantId)
       .map(({ left, right }): Edge => [left, right]);
     return evidenceFaults(
-      rows.map(({ id, linked }) => ({ id, linkedId: linked })),
+      ofTenant.map(({ id, linked }) => ({ id, linkedId: linked })),
       [...attached, ...joined],
     ).map((fault) => ({ tenantId, fault }));
   });

@@ -23,6 +23,7 @@ import type {
   Sighting,
   Snapshot,
 } from '../domain/contact.js';
+import { IdentifierMap } from '../domain/identifier-map.js';
 import { UnknownKindError, type Kinds } from '../domain/kinds.js';
 import { DEFAULT_POLICY, type Policy } from '../domain/policy.js';
 import { keyOf, KnownReviews, type Pair, type ReviewDecision, type StoredReview } from '../domain/reviews.js';
@@ -427,7 +428,7 @@ export class ContactRepository extends EntityRepository<Contact> {
 
   /**
    * Takes over reserved identifiers, and locks those that must stay reserved or become free. False: one is no longer reserved,
-   * or one that is taken over or becomes free has another rule than was known.
+   * one that is taken over or becomes free has another rule than was known, or one that stays reserved would have no rule.
    */
   private async areReserved(
     transaction: Transaction,
@@ -436,16 +437,29 @@ export class ContactRepository extends EntityRepository<Contact> {
     writes: Writes,
     freshIds: readonly number[],
   ): Promise<boolean> {
-    const { takenClaims, freedReservations, takenRuleIds, liftedRules } = writes;
+    const { takenClaims, freedReservations, keptReservations, takenRuleIds, liftedRules, rules } = writes;
     const queries = reservationQueries(kinds, tenantId, writes, freshIds);
     const leaving = [...takenClaims, ...freedReservations];
-    const results = await transaction.send(...queries, rulesQuery(kinds, tenantId, leaving));
-    const found = new Set(results.at(-1)!.map((row) => Number(row.rule_id)));
-    const expected = new Set([...takenRuleIds, ...liftedRules.map(({ id }) => id)]);
+    const named = new IdentifierMap<true>();
+    rules.flat().forEach((identifier) => named.set(identifier, true));
+    const staying = keptReservations.filter((identifier) => !named.has(identifier));
+    const results = await transaction.send(
+      ...queries,
+      rulesQuery(kinds, tenantId, leaving),
+      rulesQuery(kinds, tenantId, staying),
+    );
+    const [ofLeaving, ofStaying] = results.slice(-2) as [Row[], Row[]];
+    const found = new Set(ofLeaving.map((row) => Number(row.rule_id)));
+    const lifted = new Set(liftedRules.map(({ id }) => id));
     return (
-      results.slice(0, -1).every((rows) => rows.length > 0) &&
+      results.slice(0, -2).every((rows) => rows.length > 0) &&
       takenRuleIds.every((id) => found.has(id)) &&
-      [...found].every((id) => expected.has(id))
+      [...found].every((id) => takenRuleIds.includes(id) || lifted.has(id)) &&
+      areRuled(
+        kinds,
+        staying,
+        ofStaying.filter((row) => !lifted.has(Number(row.rule_id))),
+      )
     );
   }
 

@@ -138,6 +138,17 @@ describe('at the same time', () => {
     expect(await contacts.apply(TENANT, deletion)).toEqual(new Conflict('claimed'));
   });
 
+  test('lifting one of two rules about a reserved identifier, and the erasure of the other, exclude each other', async () => {
+    await write(await identifying(OF_ONE));
+    await write(await ruling());
+    await write(await ruling({ kind: 'phoneNumber', value: '2' }));
+    const first = await lifting();
+    expect(first.keptReservations).toEqual([A]);
+    await database.query('delete from do_not_link where rule_id = 2');
+    await database.query(`delete from identifier where value = '2'`);
+    expect(await contacts.apply(TENANT, first)).toEqual(new Conflict('claimed'));
+  });
+
   test('an erasure frees what a deletion under way reserves for a rule that is going', async () => {
     await write(await identifying(OF_A));
     const deletion = new pg.Client({ connectionString: database.url });
