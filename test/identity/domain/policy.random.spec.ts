@@ -338,5 +338,5 @@ test('random sightings under changing policies leave out what the words of the d
     }),
     { seed, numRuns: 400 },
   );
-  expect(Math.min(...Object.values(seen))).toBeGreaterThan(40);
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(20);
 });
