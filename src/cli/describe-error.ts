@@ -4,7 +4,7 @@ import { DataDirError, DataDirInUseError } from '../database/embedded/data-dir-l
 import { InvalidRequestError } from '../http/problems/problem.errors.js';
 import type { ProblemError } from '../http/problems/problem.js';
 import { SchemaError } from '../database/schema/schema-version.js';
-import { ContactNotFoundError } from '../identity/identity.errors.js';
+import { NotFoundError } from '../identity/identity.errors.js';
 import { TransferError } from '../transfer/files.js';
 import { troubleOf } from '../transfer/import/retry.js';
 import { loggable } from '../telemetry/logging/loggable.js';
@@ -13,7 +13,7 @@ import { loggable } from '../telemetry/logging/loggable.js';
 export function describeError(error: unknown): string {
   const mendable = [
     AdministrationError,
-    ContactNotFoundError,
+    NotFoundError,
     TransferError,
     SchemaError,
     SettingsError,

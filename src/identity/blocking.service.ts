@@ -10,7 +10,7 @@ import { Blocklist, isGlob, type Pattern } from './domain/blocklist.js';
 import type { Snapshot } from './domain/contact.js';
 import { takeOut, type TakeOut } from './domain/take-out.js';
 import { isNothing, NO_WRITES } from './domain/writes.js';
-import { BlockedMeanwhileError, BlockedValueNotFoundError, ContentionError } from './identity.errors.js';
+import { BlockedMeanwhileError, NotFoundError, ContentionError } from './identity.errors.js';
 import { loggable } from '../telemetry/logging/loggable.js';
 import { Limit } from './limit.js';
 import { PolicyDirectory } from './policy-directory.js';
@@ -138,7 +138,7 @@ export class BlockingService implements OnModuleDestroy {
   /**
    * Ends the block of a pattern.
    *
-   * @throws {BlockedValueNotFoundError}
+   * @throws {NotFoundError}
    */
   async unblock(call: ChangeCall, id: number, body: { readonly reason?: string | null }): Promise<void> {
     const { tenantId } = call;
@@ -146,7 +146,7 @@ export class BlockingService implements OnModuleDestroy {
     const request = { kind: 'block-delete', reason: body.reason ?? null, body } as const;
     await this.writer.change(call, request, { tenantId, sightings: [] }, () => {
       if (known === null) {
-        throw new BlockedValueNotFoundError(id);
+        throw new NotFoundError('blocked value', id);
       }
       return { writes: { ...NO_WRITES, unblocked: [known] }, contactIds: [], identities: [] };
     });

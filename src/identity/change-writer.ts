@@ -17,7 +17,7 @@ import {
   IdempotencyKeyInFlightError,
   IdempotencyKeyReusedError,
   PreconditionFailedError,
-} from './identity.errors.js';
+} from './change.errors.js';
 import { LARGE_CONTACTS } from './large.js';
 import { ReadLanes } from './read-lanes.js';
 import { ContactRepository, type RecordedChange, type Selection } from './store/contact.repository.js';

@@ -12,12 +12,10 @@ import { undo } from './domain/undo.js';
 import { asksForMore } from './domain/writes.js';
 import {
   AlreadyLinkedError,
-  ContactNotFoundError,
+  NotFoundError,
   DoNotLinkError,
   IdentityLimitError,
-  MergeNotFoundError,
   NothingToSplitError,
-  RuleNotFoundError,
 } from './identity.errors.js';
 import { ContactRepository, type Selection } from './store/contact.repository.js';
 import { Contact } from './store/entities/contact.js';
@@ -35,7 +33,7 @@ export class ChangesService {
   /**
    * Merges the identities of contacts; see {@link mergeByHand}. `force` deletes the rules that keep them apart.
    *
-   * @throws {ContactNotFoundError} if one of them is unknown or deleted
+   * @throws {NotFoundError} if one of them is unknown or deleted
    * @throws {DoNotLinkError} if rules keep them apart
    * @throws {IdentityLimitError} if they would exceed a limit as one
    */
@@ -61,13 +59,13 @@ export class ChangesService {
   /**
    * Undoes a merge; see {@link undo}.
    *
-   * @throws {MergeNotFoundError} if there is no such merge
+   * @throws {NotFoundError} if there is no such merge
    */
   async undo(call: ChangeCall, mergeId: number, body: { readonly reason: string }): Promise<ChangeOutcome> {
     const { tenantId } = call;
     const merge = await retryUnavailable(() => this.records.merge(tenantId, mergeId));
     if (merge === null) {
-      throw new MergeNotFoundError(mergeId);
+      throw new NotFoundError('merge', mergeId);
     }
     const { leftId, rightId, identifiers, at } = merge;
     const selection = {
@@ -81,7 +79,7 @@ export class ChangesService {
       const evident = withEvidence(snapshot);
       if (!evident.evidence.merges.some(({ id }) => id === mergeId)) {
         // An erasure has removed it since it was found.
-        throw new MergeNotFoundError(mergeId);
+        throw new NotFoundError('merge', mergeId);
       }
       const { writes, identities, primaryIds, isAssumed } = undo(mergeId, evident);
       return { writes, contactIds: primaryIds, identities, isAssumed };
@@ -91,7 +89,7 @@ export class ChangesService {
   /**
    * Takes identifiers or contacts out of an identity, into one of their own; see {@link split}.
    *
-   * @throws {ContactNotFoundError} if `contactId`, or one of `contactIds`, is unknown or deleted
+   * @throws {NotFoundError} if `contactId`, or one of `contactIds`, is unknown or deleted
    * @throws {NothingToSplitError} if nothing or everything would leave, or something that was named is elsewhere
    */
   async split(
@@ -125,7 +123,7 @@ export class ChangesService {
   /**
    * Deletes every contact of the identity that a contact belongs to.
    *
-   * @throws {ContactNotFoundError} if the contact is unknown or deleted
+   * @throws {NotFoundError} if the contact is unknown or deleted
    */
   async deleteIdentity(
     call: ChangeCall,
@@ -173,7 +171,7 @@ export class ChangesService {
   /**
    * Deletes a rule; see {@link liftRule}.
    *
-   * @throws {RuleNotFoundError}
+   * @throws {NotFoundError}
    */
   async deleteRule(call: ChangeCall, id: number, body: { readonly reason?: string | null }): Promise<void> {
     const { tenantId } = call;
@@ -182,7 +180,7 @@ export class ChangesService {
     await this.writer.change(call, request, holding(tenantId, rule?.identifiers ?? []), (snapshot) => {
       const lifted = rule && liftRule(snapshot, id, rule.identifiers);
       if (lifted === null || (!lifted.isFound && !asksForMore(lifted.writes))) {
-        throw new RuleNotFoundError(id);
+        throw new NotFoundError('rule', id);
       }
       const { writes, contactIds } = lifted;
       return { writes, contactIds, identities: [] };
@@ -221,14 +219,14 @@ function withEvidence(snapshot: Snapshot): Snapshot & { readonly evidence: Known
   return { ...snapshot, evidence };
 }
 
-/** @throws {ContactNotFoundError} for the first that is not a live contact */
+/** @throws {NotFoundError} for the first that is not a live contact */
 function requireAll({ identities }: Snapshot, contactIds: readonly number[]): void {
   const live = new Set(
     identities.flatMap(({ rows }) => rows.filter(({ isDeleted }) => !isDeleted).map(({ id }) => id)),
   );
   for (const id of contactIds) {
     if (!live.has(id)) {
-      throw new ContactNotFoundError(id);
+      throw new NotFoundError('contact', id);
     }
   }
 }

@@ -8,12 +8,7 @@ import type { Identifier, IdentityView, Snapshot } from './domain/contact.js';
 import { erase, viewBefore, wholeIdentity, type ErasureBasis, type Erasing } from './domain/erase.js';
 import type { ErasureNote, ErasureScope } from './domain/writes.js';
 import { ErasureKey } from './erasure-key.js';
-import {
-  ContactNotFoundError,
-  ContentionError,
-  ErasureNotFoundError,
-  IdentifierNotFoundError,
-} from './identity.errors.js';
+import { NotFoundError, ContentionError, IdentifierNotFoundError } from './identity.errors.js';
 import { HELD_MICROS } from './store/erasure-queries.js';
 import { PolicyDirectory } from './policy-directory.js';
 import {
@@ -77,7 +72,7 @@ export class ErasureService implements BeforeApplicationShutdown {
    * the background, and when the identifiers are free again, the erasure is done.
    *
    * @throws {ErasureNotConfiguredError} if there is no key for what it leaves
-   * @throws {ContactNotFoundError} if there never was such a contact
+   * @throws {NotFoundError} if there never was such a contact
    * @throws {IdentifierNotFoundError} if an identity is to be erased and nobody has the identifier
    */
   async create(call: ChangeCall, request: ErasureRequest): Promise<RecordedErasure> {
@@ -103,12 +98,12 @@ export class ErasureService implements BeforeApplicationShutdown {
   /**
    * An erasure; takes it up if its time has come, and goes on with it if that takes longer than a moment.
    *
-   * @throws {ErasureNotFoundError}
+   * @throws {NotFoundError}
    */
   async find(tenantId: number, id: number): Promise<RecordedErasure> {
     const found = await retryUnavailable(() => this.records.find(tenantId, id));
     if (found === null) {
-      throw new ErasureNotFoundError(id);
+      throw new NotFoundError('erasure', id);
     }
     if (found.status === 'done') {
       return found;
@@ -239,7 +234,7 @@ export class ErasureService implements BeforeApplicationShutdown {
     const { identifier, scope, blockedForDays, reason } = request;
     const identity = basis.evidence.identities.at(0) ?? null;
     if (contactId === null ? scope === 'identity' : identity === null && identifier === null) {
-      throw contactId === null ? new IdentifierNotFoundError() : new ContactNotFoundError(contactId);
+      throw contactId === null ? new IdentifierNotFoundError() : new NotFoundError('contact', contactId);
     }
     const isElsewhere = basis.held.some(
       (held) =>

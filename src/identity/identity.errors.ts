@@ -11,29 +11,28 @@ export class UndeclaredKindError extends InvalidRequestError {
   override readonly name = 'UndeclaredKindError';
 }
 
-/** There is no live contact with this id. Does not reveal whether there ever was one. */
-export class ContactNotFoundError extends Error implements ProblemError {
-  override readonly name = 'ContactNotFoundError';
+const NOT_FOUND = {
+  contact: { slug: 'contact-not-found', title: 'Contact not found' },
+  rule: { slug: 'rule-not-found', title: 'Rule not found' },
+  merge: { slug: 'merge-not-found', title: 'Merge not found' },
+  review: { slug: 'review-not-found', title: 'Review not found' },
+  'blocked value': { slug: 'blocked-value-not-found', title: 'Blocked value not found' },
+  erasure: { slug: 'erasure-not-found', title: 'Erasure not found' },
+} as const;
 
-  constructor(readonly contactId: number) {
-    super(`There is no contact ${contactId}.`);
+/** What a call names by its id is not there. Does not reveal whether it ever was. */
+export class NotFoundError extends Error implements ProblemError {
+  override readonly name = 'NotFoundError';
+
+  constructor(
+    readonly what: keyof typeof NOT_FOUND,
+    readonly id: number,
+  ) {
+    super(`There is no ${what} ${id}.`);
   }
 
   get problem(): ProblemDescription {
-    return { slug: 'contact-not-found', title: 'Contact not found', status: 404, detail: this.message };
-  }
-}
-
-/** There is no rule with this id. Does not reveal whether there ever was one. */
-export class RuleNotFoundError extends Error implements ProblemError {
-  override readonly name = 'RuleNotFoundError';
-
-  constructor(readonly ruleId: number) {
-    super(`There is no rule ${ruleId}.`);
-  }
-
-  get problem(): ProblemDescription {
-    return { slug: 'rule-not-found', title: 'Rule not found', status: 404, detail: this.message };
+    return { ...NOT_FOUND[this.what], status: 404, detail: this.message };
   }
 }
 
@@ -56,19 +55,6 @@ export class IdentifierNotFoundError extends Error implements ProblemError {
   }
 }
 
-/** There is no erasure with this id. */
-export class ErasureNotFoundError extends Error implements ProblemError {
-  override readonly name = 'ErasureNotFoundError';
-
-  constructor(readonly erasureId: number) {
-    super(`There is no erasure ${erasureId}.`);
-  }
-
-  get problem(): ProblemDescription {
-    return { slug: 'erasure-not-found', title: 'Erasure not found', status: 404, detail: this.message };
-  }
-}
-
 /** There is no key for the hashes of what is erased. */
 export class ErasureNotConfiguredError extends Error implements ProblemError {
   override readonly name = 'ErasureNotConfiguredError';
@@ -84,24 +70,6 @@ export class ErasureNotConfiguredError extends Error implements ProblemError {
       status: 503,
       detail:
         'ERASURE_KEY is not set, so nothing can be erased; nothing was changed. Set it to a secret of at least 32 bytes on every replica.',
-    };
-  }
-}
-
-/** There is no blocked value with this id. Does not reveal whether there ever was one. */
-export class BlockedValueNotFoundError extends Error implements ProblemError {
-  override readonly name = 'BlockedValueNotFoundError';
-
-  constructor(id: number) {
-    super(`There is no blocked value ${id}.`);
-  }
-
-  get problem(): ProblemDescription {
-    return {
-      slug: 'blocked-value-not-found',
-      title: 'Blocked value not found',
-      status: 404,
-      detail: this.message,
     };
   }
 }
@@ -126,32 +94,6 @@ export class ErasureKeyMismatchError extends Error implements ProblemError {
       status: 503,
       detail: `${this.message}; nothing was changed. Set it to that key on every replica.`,
     };
-  }
-}
-
-/** There is no merge with this id. */
-export class MergeNotFoundError extends Error implements ProblemError {
-  override readonly name = 'MergeNotFoundError';
-
-  constructor(mergeId: number) {
-    super(`There is no merge ${mergeId}.`);
-  }
-
-  get problem(): ProblemDescription {
-    return { slug: 'merge-not-found', title: 'Merge not found', status: 404, detail: this.message };
-  }
-}
-
-/** There is no review with this id. */
-export class ReviewNotFoundError extends Error implements ProblemError {
-  override readonly name = 'ReviewNotFoundError';
-
-  constructor(reviewId: number) {
-    super(`There is no review ${reviewId}.`);
-  }
-
-  get problem(): ProblemDescription {
-    return { slug: 'review-not-found', title: 'Review not found', status: 404, detail: this.message };
   }
 }
 
@@ -273,38 +215,6 @@ export class AlreadyLinkedError extends Error implements ProblemError {
   }
 }
 
-/** A deletion takes longer than its caller may wait: every contact of a large identity gets another primary. */
-export class DeletionUnderWayError extends Error implements ProblemError {
-  override readonly name = 'DeletionUnderWayError';
-
-  get problem(): ProblemDescription {
-    return {
-      slug: 'deletion-under-way',
-      title: 'Deletion under way',
-      status: 503,
-      detail:
-        'The deletion is still running. Send the call again; 404 then means that the contact is deleted.',
-      headers: { 'retry-after': '5' },
-    };
-  }
-}
-
-/** A change by hand takes longer than its caller may wait: it moves every contact of a large identity. It goes on. */
-export class ChangeUnderWayError extends Error implements ProblemError {
-  override readonly name = 'ChangeUnderWayError';
-
-  get problem(): ProblemDescription {
-    return {
-      slug: 'change-under-way',
-      title: 'Change under way',
-      status: 503,
-      detail:
-        'The change is still running. If the call has an Idempotency-Key, send it again: no second change is made, and the answer tells the first one. Otherwise look at what is stored before you repeat it.',
-      headers: { 'retry-after': '5' },
-    };
-  }
-}
-
 /** Other writers changed the same identities at every attempt. Nothing was written; the call may be repeated. */
 export class ContentionError extends Error implements ProblemError {
   override readonly name = 'ContentionError';
@@ -320,82 +230,6 @@ export class ContentionError extends Error implements ProblemError {
       status: 503,
       detail: 'Too many calls are changing the same identity at once; nothing was written. Try again.',
       headers: RETRY_IN_A_SECOND,
-    };
-  }
-}
-
-/** What a change rests on is no longer what `If-Match` names. Nothing was written. */
-export class PreconditionFailedError extends Error implements ProblemError {
-  override readonly name = 'PreconditionFailedError';
-
-  /** @param of what `If-Match` must name */
-  constructor(private readonly of: 'dry-run' | 'policy' = 'dry-run') {
-    super('what the change rests on has moved since the caller saw it');
-  }
-
-  get problem(): ProblemDescription {
-    const remedy = this.of === 'policy' ? 'Read the policy, and change that one.' : 'Make the dry run again.';
-    return {
-      slug: 'precondition-failed',
-      title: 'Precondition failed',
-      status: 412,
-      detail: `If-Match does not name what is stored now; nothing was changed. ${remedy}`,
-    };
-  }
-}
-
-/** The change of a policy without `If-Match`: it might undo what somebody else changed meanwhile. Nothing was written. */
-export class PreconditionRequiredError extends Error implements ProblemError {
-  override readonly name = 'PreconditionRequiredError';
-
-  constructor() {
-    super('the call has no If-Match');
-  }
-
-  get problem(): ProblemDescription {
-    return {
-      slug: 'precondition-required',
-      title: 'Precondition required',
-      status: 428,
-      detail: 'Send the ETag of the policy that you have read as If-Match; nothing was changed.',
-    };
-  }
-}
-
-/** A call with the same idempotency key is under way. */
-export class IdempotencyKeyInFlightError extends Error implements ProblemError {
-  override readonly name = 'IdempotencyKeyInFlightError';
-
-  constructor() {
-    super('a call with the same idempotency key is under way');
-  }
-
-  get problem(): ProblemDescription {
-    return {
-      slug: 'idempotency-key-in-flight',
-      title: 'Idempotency key in flight',
-      status: 409,
-      detail: 'A call with the same Idempotency-Key is under way. Repeat this one when that is answered.',
-      headers: RETRY_IN_A_SECOND,
-    };
-  }
-}
-
-/** The idempotency key stands for another call. Nothing was written. */
-export class IdempotencyKeyReusedError extends Error implements ProblemError {
-  override readonly name = 'IdempotencyKeyReusedError';
-
-  constructor() {
-    super('the idempotency key was used for another call');
-  }
-
-  get problem(): ProblemDescription {
-    return {
-      slug: 'idempotency-key-reused',
-      title: 'Idempotency key reused',
-      status: 422,
-      detail:
-        'In the last 24 hours the Idempotency-Key was used for another route or body; nothing was changed.',
     };
   }
 }

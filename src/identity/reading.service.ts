@@ -14,7 +14,7 @@ import { lookUp, type Match } from './domain/lookup.js';
 import { identityAt, type RecordedContact } from './domain/past.js';
 import type { Rule } from './domain/rules.js';
 import { sharedValues, type SharedValue } from './domain/shared-values.js';
-import { ContactNotFoundError } from './identity.errors.js';
+import { NotFoundError } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
 import { ReadLanes } from './read-lanes.js';
 import { IdentityReader } from './store/identity-reader.js';
@@ -85,7 +85,7 @@ export class ReadingService {
   /**
    * All contacts of an identity, deleted ones too, and why they are one; see {@link edgesOf}.
    *
-   * @throws {ContactNotFoundError}
+   * @throws {NotFoundError}
    */
   async evidence(
     tenantId: number,
@@ -122,7 +122,7 @@ export class ReadingService {
   /**
    * Why two contacts, deleted ones too, are one person, or what keeps them apart.
    *
-   * @throws {ContactNotFoundError} if one of them was never there
+   * @throws {NotFoundError} if one of them was never there
    */
   async explain(tenantId: number, fromId: number, toId: number): Promise<Connection | Separation> {
     return this.ofAnySize<Connection | Separation>(async (maxRows) => {
@@ -150,7 +150,7 @@ export class ReadingService {
   /**
    * A page of what happened to the identity of a contact; see {@link historyOf}.
    *
-   * @throws {ContactNotFoundError}
+   * @throws {NotFoundError}
    */
   async history(
     tenantId: number,
@@ -172,7 +172,7 @@ export class ReadingService {
    * A page of the merges that ever joined a contact of one's identity to another, the oldest first.
    *
    * @param after the last merge that was seen; null: none
-   * @throws {ContactNotFoundError}
+   * @throws {NotFoundError}
    */
   async merges(
     tenantId: number,
@@ -191,7 +191,7 @@ export class ReadingService {
    *
    * @param contactId whose identity they must be about, live or deleted; null: all rules
    * @param after the last rule that was seen; null: none
-   * @throws {ContactNotFoundError}
+   * @throws {NotFoundError}
    */
   async rules(
     tenantId: number,
@@ -223,7 +223,7 @@ export class ReadingService {
 function identityOf(identities: readonly RecordedIdentity[], contactId: number): RecordedIdentity {
   const identity = identities.find(({ contacts }) => contacts.some(({ id }) => id === contactId));
   if (identity === undefined) {
-    throw new ContactNotFoundError(contactId);
+    throw new NotFoundError('contact', contactId);
   }
   return identity;
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ChangeWriter, type ChangeCall, type ChangeOutcome } from './change-writer.js';
 import { decideReview, type ReviewRefusal } from './domain/decide-review.js';
 import type { ReviewDecision } from './domain/reviews.js';
-import { ReviewBlockedError, ReviewNotFoundError } from './identity.errors.js';
+import { ReviewBlockedError, NotFoundError } from './identity.errors.js';
 import { ReadLanes } from './read-lanes.js';
 import { ReviewRecords, type ReviewPage } from './store/review-records.js';
 
@@ -27,7 +27,7 @@ export class ReviewsService {
   /**
    * Decides a review, unless it was decided before; see {@link decideReview}.
    *
-   * @throws {ReviewNotFoundError}
+   * @throws {NotFoundError}
    * @throws {ReviewBlockedError} if the link can't be made, because an identifier may link nobody
    */
   async decide(
@@ -54,8 +54,8 @@ export class ReviewsService {
   }
 }
 
-function refusalOf(id: number, refusal: ReviewRefusal | null): ReviewNotFoundError | ReviewBlockedError {
+function refusalOf(id: number, refusal: ReviewRefusal | null): NotFoundError | ReviewBlockedError {
   return refusal === null || refusal.refused === 'gone'
-    ? new ReviewNotFoundError(id)
+    ? new NotFoundError('review', id)
     : new ReviewBlockedError(refusal.identifiers);
 }

@@ -2,7 +2,7 @@ import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import type { Identifier } from './domain/contact.js';
 import { ownIdentifiers, subjectData, type SubjectData } from './domain/subject.js';
-import { ContactNotFoundError, IdentifierNotFoundError } from './identity.errors.js';
+import { NotFoundError, IdentifierNotFoundError } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
 import { ReadLanes } from './read-lanes.js';
 import { ContactRepository } from './store/contact.repository.js';
@@ -22,7 +22,7 @@ export class SubjectAccessService {
    * All that is stored of the identity of a contact, live or deleted, or of the one that has an identifier; see
    * {@link subjectData}.
    *
-   * @throws {ContactNotFoundError} if there never was such a contact, or it was erased
+   * @throws {NotFoundError} if there never was such a contact, or it was erased
    * @throws {IdentifierNotFoundError} if nobody has the identifier
    */
   async of(
@@ -51,7 +51,7 @@ export class SubjectAccessService {
     }
     const { evidence, held } = snapshot;
     if (evidence === undefined || held === undefined || evidence.identities.length === 0) {
-      throw new ContactNotFoundError(id);
+      throw new NotFoundError('contact', id);
     }
     const contacts = evidence.identities.flatMap((identity) => identity.contacts);
     const own = [...ownIdentifiers(contacts, evidence.past, held).items()];

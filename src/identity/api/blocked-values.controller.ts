@@ -16,7 +16,7 @@ import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
 import { BlockingService } from '../blocking.service.js';
 import type { ChangeCall } from '../change-writer.js';
-import { BlockedValueNotFoundError } from '../identity.errors.js';
+import { NotFoundError } from '../identity.errors.js';
 import { PolicyDirectory } from '../policy-directory.js';
 import { changeInTime } from './change-answers.js';
 import { ApiChangeProblems, ApiDeletionProblems } from './change-problems.js';
@@ -112,7 +112,7 @@ export class BlockedValuesController {
   @ApiNoContentResponse({ description: 'The value may link.' })
   @ApiDeletionProblems(
     { 404: 'There is no such blocked value, or it was deleted.' },
-    new BlockedValueNotFoundError(3),
+    new NotFoundError('blocked value', 3),
   )
   async delete(
     @Deleting() call: ChangeCall,

@@ -2,7 +2,7 @@ import { Injectable, type StreamableFile } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { answerInTime } from '../batching/call.js';
 import type { ChangeCall, ChangeOutcome } from '../change-writer.js';
-import { ChangeUnderWayError } from '../identity.errors.js';
+import { ChangeUnderWayError } from '../change.errors.js';
 import { LARGE_CONTACTS } from '../large.js';
 import { PolicyDirectory } from '../policy-directory.js';
 import { ChangeResponse } from './dto/change.response.js';

@@ -4,11 +4,11 @@ import type { ProblemError } from '../../http/problems/problem.js';
 import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import {
   ChangeUnderWayError,
-  ContactNotFoundError,
   IdempotencyKeyInFlightError,
   IdempotencyKeyReusedError,
   PreconditionFailedError,
-} from '../identity.errors.js';
+} from '../change.errors.js';
+import { NotFoundError } from '../identity.errors.js';
 
 const PROBLEMS = {
   400: 'The body is malformed, or a field, a parameter or a header is invalid.',
@@ -35,7 +35,7 @@ export function ApiChangeProblems(
     without({ ...PROBLEMS, ...described }),
     ...errors,
     new InvalidRequestError([{ field: 'reason', message: 'reason must not be empty' }]),
-    new ContactNotFoundError(4711),
+    new NotFoundError('contact', 4711),
     new IdempotencyKeyInFlightError(),
     new PreconditionFailedError(),
     new IdempotencyKeyReusedError(),
@@ -58,7 +58,7 @@ export function ApiDeletionProblems(
     }),
     ...errors,
     new InvalidRequestError([{ field: 'reason', message: 'reason must have at most 500 characters' }]),
-    new ContactNotFoundError(4711),
+    new NotFoundError('contact', 4711),
     new IdempotencyKeyInFlightError(),
     new IdempotencyKeyReusedError(),
     new DatabaseUnavailableError('the database is not reachable'),

@@ -11,7 +11,8 @@ import { RequiresScope, TenantId } from '../../access/access.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
-import { ContactNotFoundError, DeletionUnderWayError } from '../identity.errors.js';
+import { DeletionUnderWayError } from '../change.errors.js';
+import { NotFoundError } from '../identity.errors.js';
 import { LargeAnswers } from './large-answers.js';
 import { DeletingTenantId } from './dto/change-call.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
@@ -33,7 +34,7 @@ const PROBLEMS = {
   503: 'The database is not available. Safe to repeat.',
 };
 const EXAMPLES = [
-  new ContactNotFoundError(4711),
+  new NotFoundError('contact', 4711),
   new DatabaseUnavailableError('the database is not reachable'),
 ] as const;
 
@@ -82,7 +83,7 @@ export class ContactsController {
       at === null ? this.reconciliation.find(tenantId, id) : this.reading.findAt(tenantId, id, at),
     );
     if (view === null) {
-      throw new ContactNotFoundError(id);
+      throw new NotFoundError('contact', id);
     }
     const { kinds } = await this.policies.of(tenantId);
     return this.largeAnswers.of(tenantId, new IdentityResponse(view, kinds));
@@ -116,7 +117,7 @@ export class ContactsController {
   ): Promise<void> {
     const deletion = this.reconciliation.delete(tenantId, id);
     if (!(await answerInTime(deletion, () => new DeletionUnderWayError()))) {
-      throw new ContactNotFoundError(id);
+      throw new NotFoundError('contact', id);
     }
   }
 }

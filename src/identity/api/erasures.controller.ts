@@ -16,11 +16,7 @@ import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ErasureService } from '../erasure.service.js';
-import {
-  ErasureNotConfiguredError,
-  ErasureNotFoundError,
-  IdentifierNotFoundError,
-} from '../identity.errors.js';
+import { ErasureNotConfiguredError, NotFoundError, IdentifierNotFoundError } from '../identity.errors.js';
 import { LARGE_CONTACTS } from '../large.js';
 import { changeInTime, CONTACT_BYTES } from './change-answers.js';
 import { ApiChangeProblems } from './change-problems.js';
@@ -113,7 +109,7 @@ export class ErasuresController {
       404: 'There is no such erasure.',
       503: 'The database is not available. Safe to repeat.',
     },
-    new ErasureNotFoundError(12),
+    new NotFoundError('erasure', 12),
     new DatabaseUnavailableError('the database is not reachable'),
   )
   async find(

@@ -4,7 +4,7 @@ import { RequiresScope, TenantId } from '../../access/access.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
-import { ContactNotFoundError } from '../identity.errors.js';
+import { NotFoundError } from '../identity.errors.js';
 import { PolicyDirectory } from '../policy-directory.js';
 import { ReadingService } from '../reading.service.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
@@ -40,7 +40,7 @@ const PROBLEMS = {
   503: 'The database is not available. Safe to repeat.',
 };
 const EXAMPLES = [
-  new ContactNotFoundError(4711),
+  new NotFoundError('contact', 4711),
   new DatabaseUnavailableError('the database is not reachable'),
 ] as const;
 

@@ -5,7 +5,7 @@ import { Settings } from '../../config/settings.js';
 import { answerInTime } from '../batching/call.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ChangesService } from '../changes.service.js';
-import { DeletionUnderWayError } from '../identity.errors.js';
+import { DeletionUnderWayError } from '../change.errors.js';
 import { ApiDeletionProblems } from './change-problems.js';
 import { ApiIdempotencyKey, Deleting } from './dto/change-call.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';

@@ -13,7 +13,7 @@ import { ApiChangeProblems } from './change-problems.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { MergeRequest } from './dto/merge.request.js';
 import { UndoRequest } from './dto/undo.request.js';
-import { MergeNotFoundError } from '../identity.errors.js';
+import { NotFoundError } from '../identity.errors.js';
 import { readBody } from './dto/read-body.js';
 import { EXAMPLE_RULE } from './dto/rule.dto.js';
 
@@ -69,7 +69,7 @@ export class MergesController {
   @ApiChangeParameters()
   @ApiBody({ type: UndoRequest })
   @ApiChange('Both identities, that of the older primary first; one without live contacts is left out.')
-  @ApiChangeProblems({ 404: 'There is no such merge.' }, new MergeNotFoundError(4711))
+  @ApiChangeProblems({ 404: 'There is no such merge.' }, new NotFoundError('merge', 4711))
   async undo(
     @Changing() call: ChangeCall,
     @Param('id', new ContactIdPipe()) id: number,

@@ -8,7 +8,7 @@ import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import { answerInTime } from '../batching/call.js';
 import type { ChangeCall } from '../change-writer.js';
-import { PreconditionFailedError, PreconditionRequiredError } from '../identity.errors.js';
+import { PreconditionFailedError, PreconditionRequiredError } from '../change.errors.js';
 import { etagOf, PolicyService } from '../policy.service.js';
 import { changeInTime } from './change-answers.js';
 import { Changing, DRY_RUN } from './dto/change-call.js';

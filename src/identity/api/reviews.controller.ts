@@ -18,7 +18,7 @@ import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import { answerInTime } from '../batching/call.js';
 import type { ChangeCall } from '../change-writer.js';
-import { ReviewBlockedError, ReviewNotFoundError } from '../identity.errors.js';
+import { ReviewBlockedError, NotFoundError } from '../identity.errors.js';
 import { ReviewsService } from '../reviews.service.js';
 import { ChangeAnswers } from './change-answers.js';
 import { ApiChangeProblems } from './change-problems.js';
@@ -97,7 +97,7 @@ export class ReviewsController {
       404: 'There is no such review.',
       422: 'An identifier may link nobody: it is blocked, or its kind is retired. Or the Idempotency-Key was used for another route or body.',
     },
-    new ReviewNotFoundError(4711),
+    new NotFoundError('review', 4711),
     new ReviewBlockedError([{ kind: 'phoneNumber', because: 'blocked' }]),
   )
   async decide(

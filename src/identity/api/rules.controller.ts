@@ -18,7 +18,7 @@ import { answerInTime } from '../batching/call.js';
 import { changeInTime } from './change-answers.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ChangesService } from '../changes.service.js';
-import { AlreadyLinkedError, ContactNotFoundError, RuleNotFoundError } from '../identity.errors.js';
+import { AlreadyLinkedError, NotFoundError } from '../identity.errors.js';
 import { PolicyDirectory } from '../policy-directory.js';
 import { ReadingService } from '../reading.service.js';
 import { ApiChangeProblems, ApiDeletionProblems } from './change-problems.js';
@@ -104,7 +104,7 @@ export class RulesController {
       404: 'There never was such a contact.',
       503: 'The database is not available. Safe to repeat.',
     },
-    new ContactNotFoundError(4711),
+    new NotFoundError('contact', 4711),
     new DatabaseUnavailableError('the database is not reachable'),
   )
   async list(
@@ -131,7 +131,7 @@ export class RulesController {
   @ApiIdempotencyKey()
   @ApiBody({ type: DeleteRuleRequest, required: false })
   @ApiNoContentResponse({ description: 'The rule is deleted.' })
-  @ApiDeletionProblems({ 404: 'There is no such rule, or it was deleted.' }, new RuleNotFoundError(3))
+  @ApiDeletionProblems({ 404: 'There is no such rule, or it was deleted.' }, new NotFoundError('rule', 3))
   async delete(
     @Deleting() call: ChangeCall,
     @Param('id', new ContactIdPipe()) id: number,

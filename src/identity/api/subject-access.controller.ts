@@ -6,7 +6,7 @@ import { DatabaseUnavailableError } from '../../database/session/unavailable.js'
 import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
-import { ContactNotFoundError, IdentifierNotFoundError } from '../identity.errors.js';
+import { NotFoundError, IdentifierNotFoundError } from '../identity.errors.js';
 import { LARGE_CONTACTS } from '../large.js';
 import { PolicyDirectory } from '../policy-directory.js';
 import { SubjectAccessService } from '../subject-access.service.js';
@@ -49,7 +49,7 @@ export class SubjectAccessController {
     new InvalidRequestError([
       { field: 'contactId', message: 'one of contactId and identifier must be given, and not both' },
     ]),
-    new ContactNotFoundError(4711),
+    new NotFoundError('contact', 4711),
     new IdentifierNotFoundError(),
     new DatabaseUnavailableError('the database is not reachable'),
   )

@@ -3,12 +3,8 @@ import { DatabaseUnavailableError } from '../../database/session/unavailable.js'
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
 import type { ConflictCause } from '../identity.metrics.js';
-import {
-  BlockedMeanwhileError,
-  BlockedValueNotFoundError,
-  Conflict,
-  IdempotencyKeyInFlightError,
-} from '../identity.errors.js';
+import { IdempotencyKeyInFlightError } from '../change.errors.js';
+import { BlockedMeanwhileError, NotFoundError, Conflict } from '../identity.errors.js';
 import * as blockedSql from './blocked.statements.js';
 import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
@@ -379,7 +375,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     for (const blocked of writes.unblocked) {
       const results = await transaction.send(...queries, unblockQuery(kinds, tenantId, blocked));
       if (results.at(-1)!.length === 0) {
-        throw new BlockedValueNotFoundError(blocked.id);
+        throw new NotFoundError('blocked value', blocked.id);
       }
       queries = [];
     }

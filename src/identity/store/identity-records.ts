@@ -12,7 +12,7 @@ import type { PastState, RecordedContact } from '../domain/past.js';
 import type { Rule } from '../domain/rules.js';
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
-import { ContactNotFoundError } from '../identity.errors.js';
+import { NotFoundError } from '../identity.errors.js';
 import { mapInTurns } from '../turns.js';
 import { contactOf, loadEvidenceAtMost, loadMerges, mergeOf, pastOf } from './evidence-rows.js';
 import { keyColumns, ruleOf } from './identifier-columns.js';
@@ -139,7 +139,7 @@ export class IdentityRecords {
    *
    * @param after the last merge that was seen, or 0
    * @returns null if the identity has more than `maxRows` contacts
-   * @throws {ContactNotFoundError}
+   * @throws {NotFoundError}
    */
   async merges(
     tenantId: number,
@@ -151,7 +151,7 @@ export class IdentityRecords {
     return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
       const [rows = []] = await transaction.send([sql.LOAD_IDS, tenantId, contactId, maxRows && maxRows + 1]);
       if (rows.length === 0) {
-        throw new ContactNotFoundError(contactId);
+        throw new NotFoundError('contact', contactId);
       }
       const ids = rows.map(({ id }) => id);
       return maxRows !== null && ids.length > maxRows
@@ -177,7 +177,7 @@ export class IdentityRecords {
    * The rules about what one's identity has, by age, see {@link ownIn}.
    *
    * @returns null if the identity has more than `maxRows` contacts
-   * @throws {ContactNotFoundError}
+   * @throws {NotFoundError}
    */
   async rulesOf(
     tenantId: number,
@@ -194,7 +194,7 @@ export class IdentityRecords {
         maxRows && maxRows + 1,
       ]);
       if (rows.length === 0) {
-        throw new ContactNotFoundError(contactId);
+        throw new NotFoundError('contact', contactId);
       }
       if (maxRows !== null && rows.length > maxRows) {
         return null;

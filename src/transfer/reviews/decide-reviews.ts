@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.js';
 import type { ChangeCall } from '../../identity/change-writer.js';
 import type { ReviewDecision, ReviewReason } from '../../identity/domain/reviews.js';
-import { ReviewBlockedError, ReviewNotFoundError } from '../../identity/identity.errors.js';
+import { ReviewBlockedError, NotFoundError } from '../../identity/identity.errors.js';
 import { showProgress, type Screen } from '../import/progress.js';
 import { passingTroubleOf, retry, type RetryOptions } from '../import/retry.js';
 import { inDigits, inTime } from '../import/summary.js';
@@ -80,7 +80,7 @@ export async function decideReviews(
       );
       return isChanged ? 'decided' : 'before';
     } catch (error) {
-      if (error instanceof ReviewBlockedError || error instanceof ReviewNotFoundError) {
+      if (error instanceof ReviewBlockedError || error instanceof NotFoundError) {
         shown.say(`Review ${id}: ${error.message}`);
         return error instanceof ReviewBlockedError ? 'blocked' : 'missing';
       }

@@ -6,7 +6,7 @@ import { Blocklist, type Pattern } from '../../../src/identity/domain/blocklist.
 import { EMAIL, Kinds, PHONE_NUMBER } from '../../../src/identity/domain/kinds.js';
 import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
-import { BlockedMeanwhileError, BlockedValueNotFoundError } from '../../../src/identity/identity.errors.js';
+import { BlockedMeanwhileError, NotFoundError } from '../../../src/identity/identity.errors.js';
 import { BlockedValues, type Carried } from '../../../src/identity/store/blocked-values.js';
 import type { ContactRepository } from '../../../src/identity/store/contact.repository.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
@@ -171,9 +171,7 @@ describe('blocking', () => {
     await contacts.apply(TENANT, { ...NO_WRITES, blocks });
     await expect(contacts.apply(TENANT, { ...NO_WRITES, blocks })).rejects.toThrow(BlockedMeanwhileError);
     const unblocked = [{ ...blocks[0]!, id: 4711 }];
-    await expect(contacts.apply(TENANT, { ...NO_WRITES, unblocked })).rejects.toThrow(
-      BlockedValueNotFoundError,
-    );
+    await expect(contacts.apply(TENANT, { ...NO_WRITES, unblocked })).rejects.toThrow(NotFoundError);
     expect(await values.list(TENANT, 0, 10)).toHaveLength(1);
   });
 });
