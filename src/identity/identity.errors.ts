@@ -1,5 +1,5 @@
 import { InvalidRequestError, RETRY_IN_A_SECOND } from '../http/problems/problem.errors.js';
-import type { ProblemDescription, ProblemError } from '../http/problems/problem.js';
+import type { FieldError, ProblemDescription, ProblemError } from '../http/problems/problem.js';
 import { RuleDto } from './api/dto/rule.dto.js';
 import type { Ignored } from './domain/contact.js';
 import type { Unusable } from './domain/decide-review.js';
@@ -140,7 +140,11 @@ export class DoNotLinkError extends Error implements ProblemError {
 export class IdentifiersBlockedError extends Error implements ProblemError {
   override readonly name = 'IdentifiersBlockedError';
 
-  constructor(private readonly ignored: readonly Pick<Ignored, 'kind'>[]) {
+  /** @param mistakes what is wrong with the others, if fields that are not valid were left out */
+  constructor(
+    private readonly ignored: readonly Pick<Ignored, 'kind'>[],
+    private readonly mistakes: readonly FieldError[] = [],
+  ) {
     super('all identifiers are blocked');
   }
 
@@ -150,7 +154,10 @@ export class IdentifiersBlockedError extends Error implements ProblemError {
       title: 'Identifiers blocked',
       status: 422,
       detail: 'None of the identifiers may link anybody; nothing was written. Send another one with them.',
-      errors: this.ignored.map(({ kind }) => ({ field: kind, message: `${kind} is blocked` })),
+      errors: [
+        ...this.mistakes,
+        ...this.ignored.map(({ kind }) => ({ field: kind, message: `${kind} is blocked` })),
+      ],
     };
   }
 }

@@ -1,25 +1,39 @@
 import { Body, Controller, HttpCode, Post, type StreamableFile } from '@nestjs/common';
-import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiExtraModels,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
 import { RequiresScope, TenantId } from '../../access/access.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
+import { InvalidRequestError } from '../../http/problems/problem.errors.js';
+import type { FieldError } from '../../http/problems/problem.js';
 import { Settings } from '../../config/settings.js';
 import { SIGHTING_BODY, SIGHTING_EXAMPLES, SIGHTINGS } from './dto/identify.request.js';
 import { IdentityResponse } from './dto/identity.response.js';
-import { readSighting } from './dto/read-sighting.js';
+import { readGoodPart, readSighting, type GoodPart } from './dto/read-sighting.js';
 import { LargeAnswers } from './large-answers.js';
 import { answerInTime } from '../batching/call.js';
 import { SightingBatcher } from '../batching/sighting-batcher.js';
 import { ReconciliationService } from '../reconciliation.service.js';
+import type { Sighting } from '../domain/contact.js';
 import { admit } from '../domain/policy.js';
 import { IdentifiersBlockedError } from '../identity.errors.js';
 import { PolicyDirectory } from '../policy-directory.js';
-import { DRY_RUN, IsDryRun } from './dto/change-call.js';
+import { DRY_RUN } from './dto/change-call.js';
+import { Calling, PREFER, PREFERENCE_APPLIED, type IdentifyCall } from './dto/identify-call.js';
 import {
   IDENTIFY_ANSWERS,
   IDENTIFY_SCHEMA,
   IdentifyDryRunResponse,
 } from './dto/identify-dry-run.response.js';
+
+const NO_MISTAKES: readonly FieldError[] = [];
 
 @ApiTags('identity')
 @Controller()
@@ -43,15 +57,17 @@ export class IdentityController {
   })
   @ApiExtraModels(...SIGHTINGS, ...IDENTIFY_ANSWERS)
   @ApiQuery(DRY_RUN)
+  @ApiHeader(PREFER)
   @ApiBody({ schema: SIGHTING_BODY, examples: SIGHTING_EXAMPLES })
   @ApiOkResponse({
     schema: IDENTIFY_SCHEMA,
     description:
       'The identity that the identifiers belong to. After a dry run, the one that they would belong to, and what the call would do.',
+    headers: PREFERENCE_APPLIED,
   })
   @ApiProblems(
     {
-      400: 'The body is malformed, or a field or `dryRun` is invalid.',
+      400: 'The body is malformed, or a field or `dryRun` is invalid. With `Prefer: handling=lenient`, no identifier is valid.',
       413: 'The body is larger than 16 KiB.',
       415: 'The body is not JSON in UTF-8, or is encoded.',
       422: 'None of the identifiers may link anybody: all are blocked.',
@@ -62,26 +78,52 @@ export class IdentityController {
   )
   async identify(
     @TenantId() tenantId: number,
-    @IsDryRun() isDryRun: boolean,
+    @Calling() { isDryRun, isLenient, stateLeniency }: IdentifyCall,
     @Body() body: unknown,
   ): Promise<IdentityResponse | IdentifyDryRunResponse | StreamableFile> {
     const receivedAt = performance.now();
-    const read = this.policies.reading(tenantId, (policy) =>
-      admit(policy, { ...readSighting(body, this.settings, policy.kinds), receivedAt }),
-    );
-    const sighting = read instanceof Promise ? await read : read;
+    let sighting: Sighting;
+    let mistakes: readonly FieldError[] = NO_MISTAKES;
+    if (isLenient) {
+      ({ sighting, mistakes } = await this.readLeniently(tenantId, body, receivedAt));
+    } else {
+      const read = this.read(tenantId, body, receivedAt);
+      sighting = read instanceof Promise ? await read : read;
+    }
     if (sighting.identifiers.length === 0) {
-      throw new IdentifiersBlockedError(sighting.leftOut ?? []);
+      throw new IdentifiersBlockedError(sighting.leftOut ?? [], mistakes);
     }
     if (isDryRun) {
       const preview = await answerInTime(this.reconciliation.preview(tenantId, sighting));
       const { kinds } = await this.policies.of(tenantId);
-      return this.largeAnswers.of(tenantId, new IdentifyDryRunResponse(preview, kinds));
+      stateLeniency();
+      return this.largeAnswers.of(tenantId, new IdentifyDryRunResponse(preview, kinds, mistakes));
     }
     const view = await this.batcher.identify(tenantId, sighting);
     // Not the policy from before: the identity may have a kind that was declared since.
     const policy = this.policies.of(tenantId);
     const { kinds } = policy instanceof Promise ? await policy : policy;
-    return this.largeAnswers.of(tenantId, new IdentityResponse(view, kinds));
+    stateLeniency();
+    return this.largeAnswers.of(tenantId, new IdentityResponse(view, kinds, mistakes));
+  }
+
+  private read(tenantId: number, body: unknown, receivedAt: number): Sighting | Promise<Sighting> {
+    return this.policies.reading(tenantId, (policy) =>
+      admit(policy, { ...readSighting(body, this.settings, policy.kinds), receivedAt }),
+    );
+  }
+
+  /** Strictly first: only then a kind that is not known here is looked up once more. */
+  private async readLeniently(tenantId: number, body: unknown, receivedAt: number): Promise<GoodPart> {
+    try {
+      return { sighting: await this.read(tenantId, body, receivedAt), mistakes: NO_MISTAKES };
+    } catch (error) {
+      if (!(error instanceof InvalidRequestError)) {
+        throw error;
+      }
+      const policy = await this.policies.of(tenantId);
+      const { sighting, mistakes } = readGoodPart(body, this.settings, policy.kinds);
+      return { sighting: admit(policy, { ...sighting, receivedAt }), mistakes };
+    }
   }
 }

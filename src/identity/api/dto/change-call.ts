@@ -73,11 +73,6 @@ export function readDryRun({ query }: FastifyRequest): boolean {
   return dryRun === 'true';
 }
 
-/** Whether only to tell what would be, as a parameter of a route; see {@link readDryRun}. */
-export const IsDryRun = createParamDecorator((_: unknown, context: ExecutionContext): boolean =>
-  readDryRun(context.switchToHttp().getRequest<FastifyRequest>()),
-);
-
 function callOf(
   request: FastifyRequest,
 ): Pick<ChangeCall, 'tenantId' | 'actor' | 'route' | 'idempotencyKey'> {

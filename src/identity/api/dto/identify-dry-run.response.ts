@@ -1,4 +1,5 @@
 import { ApiProperty, ApiSchema, getSchemaPath } from '@nestjs/swagger';
+import type { FieldError } from '../../../http/problems/problem.js';
 import type { IdentityView } from '../../domain/contact.js';
 import type { Kinds } from '../../domain/kinds.js';
 import type { Outcome } from '../../domain/batch.js';
@@ -25,10 +26,14 @@ export class IdentifyDryRunResponse {
   })
   readonly ignored?: readonly IgnoredDto[];
 
-  constructor({ view, outcome }: { readonly view: IdentityView; readonly outcome: Outcome }, kinds: Kinds) {
+  constructor(
+    { view, outcome }: { readonly view: IdentityView; readonly outcome: Outcome },
+    kinds: Kinds,
+    mistakes: readonly FieldError[],
+  ) {
     this.contact = new PlannedIdentityDto(view, kinds);
     this.outcome = outcome;
-    const { ignored } = new IdentityResponse(view, kinds);
+    const { ignored } = new IdentityResponse(view, kinds, mistakes);
     if (ignored !== undefined) {
       this.ignored = ignored;
     }

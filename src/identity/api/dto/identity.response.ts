@@ -1,4 +1,5 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import type { FieldError } from '../../../http/problems/problem.js';
 import { IGNORED_REASONS, type Ignored, type IdentityView } from '../../domain/contact.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../../domain/kinds.js';
 
@@ -67,6 +68,9 @@ function furtherValues(
   return Object.fromEntries(shown.map(({ name }) => [name, values.get(name) ?? []]));
 }
 
+/** Why policy left out a field, or that it is not valid. */
+type IgnoredReason = Ignored['reason'] | 'invalid';
+
 @ApiSchema({
   name: 'Ignored',
   description: 'A field that was left out of a call, so that the rest could be taken.',
@@ -76,12 +80,12 @@ export class IgnoredDto {
   readonly field: string;
 
   @ApiProperty({
-    enum: [...IGNORED_REASONS],
+    enum: [...IGNORED_REASONS, 'invalid'],
     description:
-      '`blocked`: the value may link nobody. `do-not-link`: a rule keeps the holders of two of the identifiers apart. `limit`: the identity would have grown beyond a limit.',
+      '`invalid`: the field is not valid, and the call was sent with `Prefer: handling=lenient`. `blocked`: the value may link nobody. `do-not-link`: a rule keeps the holders of two of the identifiers apart. `limit`: the identity would have grown beyond a limit.',
     example: 'do-not-link',
   })
-  readonly reason: Ignored['reason'];
+  readonly reason: IgnoredReason;
 
   @ApiProperty({
     type: 'integer',
@@ -93,8 +97,8 @@ export class IgnoredDto {
   })
   readonly reviewId?: number;
 
-  constructor({ kind, reason, reviewId = 0 }: Ignored) {
-    this.field = kind;
+  constructor(field: string, reason: IgnoredReason, reviewId = 0) {
+    this.field = field;
     this.reason = reason;
     // a provisional one is not told
     if (reviewId > 0) {
@@ -116,10 +120,19 @@ export class IdentityResponse {
   })
   readonly ignored?: readonly IgnoredDto[];
 
-  constructor(view: IdentityView, kinds: Kinds) {
+  /** @param mistakes the fields that are not valid and were left out; absent: none */
+  constructor(view: IdentityView, kinds: Kinds, mistakes: readonly FieldError[] = []) {
     this.contact = new IdentityDto(view, kinds);
-    if (view.ignored !== undefined) {
-      this.ignored = view.ignored.map((each) => new IgnoredDto(each));
+    if (view.ignored !== undefined || mistakes.length > 0) {
+      this.ignored = [
+        ...mistakes.map(({ field }) => new IgnoredDto(fieldName(field, kinds), 'invalid')),
+        ...(view.ignored ?? []).map(({ kind, reason, reviewId }) => new IgnoredDto(kind, reason, reviewId)),
+      ];
     }
   }
+}
+
+/** What policy leaves out is named by its kind. */
+function fieldName(field: string, { further }: Kinds): string {
+  return further.find(({ name }) => field === `identifiers.${name}`)?.name ?? field;
 }
