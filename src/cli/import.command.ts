@@ -52,7 +52,7 @@ export function importCommand(): Command {
     .option('--no-created-at-column', 'read no dates')
     .option(
       '--identity-column <name>',
-      'consecutive rows with the same value in this column are one person (default: primaryContactId)',
+      'rows with the same value in this column are one person, wherever they stand (default: primaryContactId)',
     )
     .option('--no-identity-column', 'let the identifiers alone decide')
     .option(
@@ -105,7 +105,7 @@ export function importCommand(): Command {
     .option('--json', 'print the summary as JSON')
     .addHelpText(
       'after',
-      '\nExit codes: 0 every row was imported, 1 some rows were rejected, 2 the import could not run or was stopped.',
+      '\nExit codes: 0 every row was imported, 1 some rows were rejected or could not be joined, 2 the import could not run or was stopped.',
     )
     .action(run);
 }
@@ -121,7 +121,7 @@ async function run(path: string, flags: ImportFlags): Promise<void> {
   if (!result.isComplete) {
     printError(howToResume(result));
   }
-  process.exitCode = result.isComplete ? (result.tally.rejected > 0 ? 1 : 0) : 2;
+  process.exitCode = result.isComplete ? (result.tally.rejected + result.tally.apart > 0 ? 1 : 0) : 2;
 }
 
 /** What SIGINT and SIGTERM abort, until it is disposed of. A second signal ends the process. */

@@ -4,7 +4,7 @@ import type { Call } from './batching/call.js';
 import { DecidedCalls, type Contested } from './batching/decided-calls.js';
 import { DecisionWriter, OPTIMISTIC_ATTEMPTS, type Prepared } from './decision-writer.js';
 import type { IdentityView, Ignored, Sighting, Snapshot } from './domain/contact.js';
-import type { Outcome } from './domain/batch.js';
+import type { Joining, Outcome } from './domain/batch.js';
 import { factsOf } from './domain/facts.js';
 import { admit } from './domain/policy.js';
 import { reconcile, type Reconciliation } from './domain/reconcile.js';
@@ -20,6 +20,14 @@ import { IdentityReader } from './store/identity-reader.js';
 
 /** How often a batch waits for other batches of this process before it sets its calls aside. */
 const MAX_TURNS = 10;
+
+/** The effect of a sighting. */
+export interface Effect {
+  readonly outcome: Outcome;
+  readonly ignored: readonly Ignored[];
+  /** Null: it names nobody it is the same as. */
+  readonly joining: Joining | null;
+}
 
 /** The operations on identities. The pure core decides, and the decision writer writes. */
 @Injectable()
@@ -144,7 +152,7 @@ export class ReconciliationService {
     tenantId: number,
     sightings: readonly Sighting[],
     prepared: Prepared<Reconciliation> | null = null,
-  ): Promise<readonly { readonly outcome: Outcome; readonly ignored: readonly Ignored[] }[]> {
+  ): Promise<readonly Effect[]> {
     const { admitted, isErased } = await this.admitAll(tenantId, sightings);
     const { decision } = await this.writer.write(
       { tenantId, sightings: admitted },
@@ -152,15 +160,16 @@ export class ReconciliationService {
       // It may have been prepared before something was erased.
       { prepared: isErased ? null : prepared },
     );
-    const { outcomes, answers } = decision;
+    const { outcomes, answers, joinings } = decision;
     return outcomes.map((outcome, i) => ({
       outcome,
       ignored: answers[i]!.view?.ignored ?? answers[i]!.ignored ?? [],
+      joining: joinings?.get(i) ?? null,
     }));
   }
 
   /** Records without what is blocked or erased, and whether something of them was erased. */
-  private async admitAll(
+  async admitAll(
     tenantId: number,
     sightings: readonly Sighting[],
   ): Promise<{ readonly admitted: readonly Sighting[]; readonly isErased: boolean }> {

@@ -3,7 +3,7 @@ import type { GrowingView } from './growing-view.js';
 import type { IdentifierMap } from './identifier-map.js';
 import type { KnownRules } from './rules.js';
 import type { Policy } from './policy.js';
-import type { KnownReviews, NewReview, Pair } from './reviews.js';
+import type { KnownReviews, NewReview, Pair, ReviewReason } from './reviews.js';
 import type { Merge } from './writes.js';
 
 /**
@@ -11,6 +11,12 @@ import type { Merge } from './writes.js';
  * may be used.
  */
 export type Outcome = 'created' | 'linked' | 'merged' | 'unchanged' | 'blocked';
+
+/**
+ * What became of a sighting that names somebody it is the same as: `joined`, its identity was merged with that person's; `one`, it was
+ * that person's already; otherwise why the two stay apart: `gone`, nobody has the named identifier any more.
+ */
+export type Joining = 'joined' | 'one' | 'gone' | ReviewReason;
 
 /** An identity while the batch changes it. */
 export interface Growing {
@@ -63,6 +69,8 @@ export interface Batch {
   readonly claims: IdentifierMap<Claim & { readonly isNews: boolean }>;
   readonly merges: Merge[];
   readonly outcomes: Outcome[];
+  /** By place of the sighting; null: none names somebody it is the same as. */
+  joinings: Map<number, Joining> | null;
   /** By id: the earlier dates that contacts get. */
   readonly dates: Map<number, number>;
 }

@@ -24,6 +24,11 @@ export interface Sighting {
   readonly receivedAt?: number;
   /** What was left out of it before it was decided on; absent: nothing. */
   readonly leftOut?: readonly Ignored[];
+  /**
+   * An identifier of the same person, who a record of the past knows by more than one sighting can have; absent: none. Somebody must
+   * have it by then.
+   */
+  readonly sameAs?: Identifier;
 }
 
 /** One stored row: identifiers that were seen together once. */

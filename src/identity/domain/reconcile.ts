@@ -1,4 +1,12 @@
-import { current, primaryOf, type Batch, type Growing, type Holder, type Outcome } from './batch.js';
+import {
+  current,
+  primaryOf,
+  type Batch,
+  type Growing,
+  type Holder,
+  type Joining,
+  type Outcome,
+} from './batch.js';
 import { writesOf } from './batch-writes.js';
 import {
   byAge,
@@ -38,6 +46,8 @@ export interface Reconciliation {
   readonly answers: readonly Answer[];
   /** One outcome per sighting, in order. */
   readonly outcomes: readonly Outcome[];
+  /** By place, of the sightings that name somebody they are the same as; null: none does. */
+  readonly joinings: ReadonlyMap<number, Joining> | null;
   readonly writes: Writes;
 }
 
@@ -54,6 +64,9 @@ export interface Reconciliation {
  *
  * A newcomer attaches to the contact that holds its strongest known identifier, and a merge joins the holders of two
  * known ones. So the contacts of an identity, deleted ones included, and these edges are always a tree.
+ *
+ * A sighting of a record of the past may name somebody it is the same as. It is decided as any other; then its identity is merged with
+ * that person's, unless a rule or a limit keeps them apart.
  *
  * A sighting may have a date. If it creates a contact, the contact has that date. If it has no news, but would have had some at its
  * date, the contact that carries just its identifiers gets that date, or the sighting becomes a contact of that date. So sightings
@@ -74,7 +87,7 @@ export interface Reconciliation {
 export function reconcile(snapshot: Snapshot, sightings: readonly Sighting[]): Reconciliation {
   const batch = startBatch(snapshot);
   const answers = sightings.map((sighting) => take(batch, sighting));
-  return { answers, outcomes: batch.outcomes, writes: writesOf(batch) };
+  return { answers, outcomes: batch.outcomes, joinings: batch.joinings, writes: writesOf(batch) };
 }
 
 function startBatch({ identities, reserved, rules, reviews, policy }: Snapshot): Batch {
@@ -93,6 +106,7 @@ function startBatch({ identities, reserved, rules, reviews, policy }: Snapshot):
     claims: new IdentifierMap(),
     merges: [],
     outcomes: [],
+    joinings: null,
     dates: new Map(),
   };
   reserved.forEach((identifier) => batch.reserved.set(identifier, true));
@@ -145,7 +159,10 @@ function take(batch: Batch, given: Sighting): Answer {
     found = find(batch, taken);
     reason = taken.identifiers.length > 1 ? whyNot(batch, found) : null;
   }
-  const identity = apply(batch, taken, found);
+  let identity = apply(batch, taken, found);
+  if (given.sameAs !== undefined) {
+    identity = join(batch, identity, taken.identifiers[0]!, given.sameAs);
+  }
   return answerTo(
     identity,
     withheld.length === 0
@@ -214,6 +231,18 @@ function apply(batch: Batch, sighting: Sighting, { holders, news }: Found): Grow
   }
   batch.outcomes.push(holders.length > 1 ? 'merged' : isAdded ? 'linked' : 'unchanged');
   return identity;
+}
+
+/** Merges the identity of a sighting with that of another identifier of the same person, unless policy keeps them apart. */
+function join(batch: Batch, identity: Growing, strongest: Identifier, sameAs: Identifier): Growing {
+  const left = holderOf(batch, sameAs);
+  const right = holderOf(batch, strongest)!;
+  const isOne = left !== null && current(left.identity) === identity;
+  const why = left === null ? 'gone' : isOne ? 'one' : whyNot(batch, { holders: [left, right], news: [] });
+  batch.joinings ??= new Map();
+  batch.joinings.set(batch.outcomes.length - 1, why ?? 'joined');
+  // No sighting had both: an undo makes its rule of what the two contacts carry.
+  return why === null ? merge(batch, left!, right, { identifiers: [] }) : identity;
 }
 
 /** The known identifiers of a sighting, as one holder for each identity, the strongest first; and the new identifiers. */

@@ -31,8 +31,9 @@ export interface Undo {
  *
  * What came later goes with what it attached to, later merges with the side that they touched, and what was deleted stays
  * deleted. A date that the merge made earlier comes back. A rule keeps the two values of the merge apart, so that it stays
- * undone if the same sighting comes again. There is no rule if the merge was made by hand, or if one side has both values: a
- * value was freed, and the other side claimed it. A merge that was undone before is left as it is.
+ * undone if the same sighting comes again. If a record of the past caused the merge, these are the strongest values of the two contacts
+ * that it joins. There is no rule if the merge was made by hand, or if one side has both values: a value was freed, and the other side
+ * claimed it. A merge that was undone before is left as it is.
  *
  * Pure: nothing passed in is modified.
  *
@@ -71,7 +72,7 @@ export function undo(mergeId: number, snapshot: Snapshot & { readonly evidence: 
       sideOfValue: (identifier) => (right.has(bringers.get(identifier)!) ? 1 : 0),
       isCut: ({ id }) => id === mergeId,
       dates: datesBefore([merge], contacts, past),
-      pairs: pairsOf(merge, contacts, sideOf),
+      pairs: isOfRecord(merge) ? pairOfEnds(merge, contacts) : pairsOf(merge, contacts, sideOf),
     },
     snapshot,
   );
@@ -134,6 +135,22 @@ function reachableFrom(
     next.get(id)?.forEach((each) => reached.add(each));
   }
   return reached;
+}
+
+/** Whether a record of the past named two identifiers of one person that no sighting had together. */
+function isOfRecord({ cause, identifiers }: RecordedMerge): boolean {
+  return cause === 'sighting' && identifiers.length === 0;
+}
+
+/** The strongest identifiers of the contacts that a merge joined, if both are live: who holds their values is in the snapshot. */
+function pairOfEnds(
+  { leftId, rightId }: RecordedMerge,
+  contacts: readonly RecordedContact[],
+): [Identifier, Identifier][] {
+  const [left, right] = [leftId, rightId].map(
+    (id) => contacts.find((contact) => contact.id === id && !contact.isDeleted)?.identifiers[0],
+  );
+  return left === undefined || right === undefined ? [] : [[left, right]];
 }
 
 /** The identifiers of the merge that its sides brought, each of one side with each of the other. */

@@ -109,7 +109,7 @@ export function ruleOf(kinds: Kinds, row: Row): Rule {
   };
 }
 
-/** The keys of all identifiers of the sightings, each once. */
+/** The keys of all identifiers that the sightings have or name, each once. */
 export function distinctKeyColumns(
   kinds: Kinds,
   sightings: readonly Sighting[],
@@ -117,13 +117,19 @@ export function distinctKeyColumns(
   const seen = new IdentifierMap<true>();
   const numbers: number[] = [];
   const values: string[] = [];
-  for (const { identifiers } of sightings) {
+  const add = (identifier: Identifier): void => {
+    if (!seen.has(identifier)) {
+      seen.set(identifier, true);
+      numbers.push(kinds.named(identifier.kind).number);
+      values.push(identifier.value);
+    }
+  };
+  for (const { identifiers, sameAs } of sightings) {
     for (const identifier of identifiers) {
-      if (!seen.has(identifier)) {
-        seen.set(identifier, true);
-        numbers.push(kinds.named(identifier.kind).number);
-        values.push(identifier.value);
-      }
+      add(identifier);
+    }
+    if (sameAs !== undefined) {
+      add(sameAs);
     }
   }
   return [numbers, values];

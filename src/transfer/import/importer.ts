@@ -1,26 +1,24 @@
 import { ContentionError } from '../../identity/identity.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
-import type { Kinds } from '../../identity/domain/kinds.js';
 import { IdentifierMap } from '../../identity/domain/identifier-map.js';
 import type { Prepared } from '../../identity/decision-writer.js';
 import type { Reconciliation } from '../../identity/domain/reconcile.js';
-import type { ReconciliationService } from '../../identity/reconciliation.service.js';
+import type { Effect, ReconciliationService } from '../../identity/reconciliation.service.js';
 import { TransferError } from '../files.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { DryRun } from './dry-run.js';
-import { IdentityJoiner } from './identity-joiner.js';
+import { IdentityJoiner, type Step } from './identity-joiner.js';
 import type { RejectedFile } from './rejected-file.js';
 import { retry, troubleOf, type RetryOptions } from './retry.js';
 import type { InputRow } from './row-maker.js';
-import type { RowBatch, RowReader } from './row-reader.js';
+import type { Place, RowBatch, RowReader } from './row-reader.js';
+import { effectOf, type ApartRow } from './row-effect.js';
 import type { Statistics } from './statistics.js';
 import type { Tally } from './summary.js';
 
 export interface ImporterParts extends RetryOptions {
   readonly reader: RowReader;
   readonly tenantId: number;
-  /** Of the tenant */
-  readonly kinds: Kinds;
   readonly reconciliation: ReconciliationService;
   readonly rejected: RejectedFile;
   /** null: this import can't be resumed */
@@ -32,14 +30,8 @@ export interface ImporterParts extends RetryOptions {
   readonly batchSize: number;
 }
 
-/** The sighting of a row, or a sighting that only joins rows. */
-interface Step {
-  readonly row: InputRow | null;
-  readonly sighting: Sighting;
-}
-
-/** What became of a sighting. */
-type Effect = Awaited<ReturnType<ReconciliationService['reconcileAll']>>[number];
+/** Most rows told of that could not be joined */
+const APART_MAX = 1000;
 
 /** A batch, prepared as far as possible before it is written. */
 interface PreparedBatch {
@@ -61,15 +53,33 @@ interface PreparedBatch {
  * the checkpoint is imported again after a crash, which changes nothing.
  */
 export class Importer {
+  /** Rows of this run that could not be joined with those of the same person; the first of them */
+  readonly apart: ApartRow[] = [];
   private readonly joiner: IdentityJoiner;
 
   constructor(private readonly parts: ImporterParts) {
-    this.joiner = new IdentityJoiner(parts.kinds);
+    const { reconciliation, tenantId } = parts;
+    this.joiner = new IdentityJoiner(
+      async (sightings) => (await reconciliation.admitAll(tenantId, sightings)).admitted,
+    );
+  }
+
+  /** Goes on at a place where a batch of an earlier run ended. What comes before it is read only for the identities in it. */
+  async resumeAt(place: Place): Promise<void> {
+    const { reader, batchSize, stop } = this.parts;
+    while (reader.hasIdentities && !stop.aborted) {
+      const batch = await reader.read(batchSize, place);
+      if (batch === null) {
+        break;
+      }
+      await this.joiner.stepsOf(batch.rows);
+    }
+    reader.seek(place);
   }
 
   /** @returns whether the input was read to its end; false: the import was stopped */
   async run(): Promise<boolean> {
-    const { stop, tally } = this.parts;
+    const { stop } = this.parts;
     let batch = await this.prepareNext();
     while (batch !== null && !stop.aborted) {
       // Both must end before an error is passed on, or the error of the other would be unhandled.
@@ -86,10 +96,6 @@ export class Importer {
           ? { ...next.value, prepared: null }
           : next.value;
     }
-    if (batch === null) {
-      this.joiner.finish();
-      tally.apart += this.joiner.apart;
-    }
     return batch === null;
   }
 
@@ -99,10 +105,7 @@ export class Importer {
     if (batch === null) {
       return null;
     }
-    const steps = batch.rows.flatMap((row): Step[] => [
-      ...(row.sighting === null ? [] : [{ row, sighting: row.sighting }]),
-      ...this.joiner.joinsAfter(row).map((sighting) => ({ row: null, sighting })),
-    ]);
+    const steps = await this.joiner.stepsOf(batch.rows);
     // A dry run has one connection only. What fails here fails again when the batch is written.
     const prepared =
       dryRun === null && steps.length > 0
@@ -114,32 +117,50 @@ export class Importer {
   private async write({ batch, steps, prepared }: PreparedBatch): Promise<void> {
     const { rejected, checkpoint, tally } = this.parts;
     const refused = new Map<InputRow, string>();
-    const outcomes = await this.settle(steps, prepared, refused);
-    steps.forEach(({ row }, i) => {
-      const { outcome, ignored } = outcomes[i] ?? { outcome: null, ignored: [] };
-      if (row !== null && outcome !== null) {
-        tally[outcome]++;
-      } else if (outcome === 'merged') {
-        tally.joined++;
-      }
-      if (ignored.length > 0 && outcome !== 'blocked') {
-        tally.withheld++;
-        new Set(ignored.map(({ reason }) => reason)).forEach((reason) => tally.ignored[reason]++);
-      }
-    });
+    const effects = await this.settle(steps, prepared, refused);
+    this.count(steps, effects, refused);
     const bad = batch.rows
       .filter((row) => row.reason !== null || refused.has(row))
       .map((row) => ({ ...row, reason: row.reason ?? refused.get(row)! }));
     tally.rejected += bad.length;
     await this.parts.statistics?.afterBatch();
     await rejected.add(bad);
-    if (batch.isResumable) {
-      await checkpoint?.save({
-        place: batch.end,
-        tally,
-        rejectedBytes: rejected.bytes,
-        rejectedPath: rejected.path,
-      });
+    await checkpoint?.save({
+      place: batch.end,
+      tally,
+      rejectedBytes: rejected.bytes,
+      rejectedPath: rejected.path,
+    });
+  }
+
+  private count(
+    steps: readonly Step[],
+    effects: readonly (Effect | null)[],
+    refused: ReadonlyMap<InputRow, string>,
+  ): void {
+    const { tally } = this.parts;
+    for (let from = 0, to = 0; from < steps.length; from = to) {
+      const { row } = steps[from]!;
+      for (to = from + 1; steps[to]?.row === row; to++);
+      if (refused.has(row)) {
+        continue;
+      }
+      const { outcome, ignored, isJoined, apart } = effectOf(
+        steps.slice(from, to),
+        effects.slice(from, to) as Effect[],
+      );
+      tally[outcome]++;
+      tally.joined += isJoined ? 1 : 0;
+      if (ignored.size > 0 && outcome !== 'blocked') {
+        tally.withheld++;
+        ignored.forEach((reason) => tally.ignored[reason]++);
+      }
+      if (apart !== null) {
+        tally.apart++;
+        if (this.apart.length < APART_MAX) {
+          this.apart.push(apart);
+        }
+      }
     }
   }
 
@@ -172,10 +193,7 @@ export class Importer {
           ...(await this.settle(steps.slice(middle), null, refused)),
         ];
       }
-      const { row } = steps[0]!;
-      if (row !== null) {
-        refused.set(row, `the database refuses it (SQLSTATE ${code})`);
-      }
+      refused.set(steps[0]!.row, `the database refuses it (SQLSTATE ${code})`);
       return [null];
     }
   }
@@ -225,9 +243,11 @@ function shareAnything(next: PreparedBatch, before: PreparedBatch): boolean {
   before.steps.forEach(({ sighting }) =>
     sighting.identifiers.forEach((identifier) => seen.set(identifier, true)),
   );
+  const isSeen = ({ identifiers, sameAs }: Sighting): boolean =>
+    identifiers.some((identifier) => seen.has(identifier)) || (sameAs !== undefined && seen.has(sameAs));
   const primaryIds = new Set(before.prepared?.snapshot.identities.map(({ primaryId }) => primaryId));
   return (
-    next.steps.some(({ sighting }) => sighting.identifiers.some((identifier) => seen.has(identifier))) ||
+    next.steps.some(({ sighting }) => isSeen(sighting)) ||
     next.prepared?.snapshot.identities.some(({ primaryId }) => primaryIds.has(primaryId)) === true
   );
 }

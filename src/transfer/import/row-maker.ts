@@ -30,8 +30,10 @@ export interface InputRow {
   /** As they are written in the input */
   readonly fields: readonly string[];
   readonly sighting: Sighting | null;
+  /** Values of the same person beyond those that the first sighting has room for */
+  readonly further: readonly Sighting[];
   readonly reason: string | null;
-  /** Consecutive rows with the same value are one person; null: the identifiers alone decide. */
+  /** Rows with the same value are one person; null: the identifiers alone decide. */
   readonly identity: string | null;
 }
 
@@ -164,6 +166,7 @@ export class RowMaker {
         line: record.line,
         fields: record.fields,
         sighting,
+        further: [],
         reason: null,
         identity: identityOf(at(columns.identity)),
       };
@@ -185,7 +188,7 @@ function identityOf(value: unknown): string | null {
 }
 
 function rejected({ line, fields }: TextRecord, reason: string): InputRow {
-  return { line, fields, sighting: null, reason, identity: null };
+  return { line, fields, sighting: null, further: [], reason, identity: null };
 }
 
 /** Why a row is rejected. @throws the error, if it is none that a row can have */

@@ -11,8 +11,6 @@ import { RowMaker, type InputRow, type RowOptions } from './row-maker.js';
 export interface RowBatch {
   readonly rows: readonly InputRow[];
   readonly end: Place;
-  /** Whether an import may resume there. It may not in the middle of the rows of one identity. */
-  readonly isResumable: boolean;
 }
 
 /** A place in the text: characters from its start, and the line. */
@@ -23,8 +21,6 @@ export interface Place {
 
 /** Longest time of reading without a pause, so that answers of the database do not wait. */
 const SLICE_MS = 2;
-/** A batch that ends within an identity is extended to the end of it, up to this many times the size. */
-const OVERRUN = 4;
 /** Rows among which the header is looked for, if the first one names no column that is known */
 const TITLES_MAX = 10;
 /** Most records told of that seem to take in further rows */
@@ -48,8 +44,6 @@ export class RowReader {
   private layout: Layout | null = null;
   /** Whether the records are rejected rows of NDJSON, each in the last column of a CSV file */
   private isOfRejectedObjects = false;
-  /** Rows that were read and belong to the next batch. */
-  private held: { readonly rows: readonly InputRow[]; readonly record: TextRecord } | null = null;
   private end: Place = { position: 0, line: 1 };
 
   private constructor(
@@ -115,6 +109,11 @@ export class RowReader {
     return this.known.columns;
   }
 
+  /** Whether rows may belong together by a column of their identity. */
+  get hasIdentities(): boolean {
+    return this.columns === null || this.columns.identity !== null;
+  }
+
   /** Columns that look like contact data, and properties of NDJSON, that are not read; the first of them */
   get notTaken(): readonly string[] {
     const { maker, headers, columns } = this.known;
@@ -131,32 +130,31 @@ export class RowReader {
   /** Goes on at a place where a batch ended. */
   seek(place: Place): void {
     this.first = null;
-    this.held = null;
     this.end = place;
     this.parser.seek(place.position, place.line);
   }
 
-  /** The next rows, at least `size` unless the input ends; null: there are no more. */
-  async read(size: number): Promise<RowBatch | null> {
+  /**
+   * The next rows, at least `size` unless the input ends; null: there are no more.
+   *
+   * @param until a place where a record ends, to read no further
+   */
+  async read(size: number, until: Place | null = null): Promise<RowBatch | null> {
     const rows: InputRow[] = [];
     let sliceEnd = performance.now() + SLICE_MS;
-    for (;;) {
-      this.held ??= await this.next();
-      const last = rows.at(-1)?.identity ?? null;
-      const isWithin = last !== null && this.held?.rows[0]?.identity === last;
-      if (this.held === null || rows.length >= (isWithin ? size * OVERRUN : size)) {
-        return rows.length === 0 && this.held === null
-          ? null
-          : { rows, end: this.end, isResumable: !isWithin };
+    while (rows.length < size && this.end.position < (until?.position ?? Infinity)) {
+      const next = await this.next();
+      if (next === null) {
+        break;
       }
-      rows.push(...this.held.rows);
-      this.end = { position: this.held.record.end, line: this.held.record.endLine };
-      this.held = null;
+      rows.push(...next.rows);
+      this.end = { position: next.record.end, line: next.record.endLine };
       if (performance.now() > sliceEnd) {
         await nextTurn();
         sliceEnd = performance.now() + SLICE_MS;
       }
     }
+    return rows.length === 0 ? null : { rows, end: this.end };
   }
 
   /** Closes the input. */

@@ -93,9 +93,6 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   });
   const rejectedPath = saved === null ? await unusedPath(wantedPath) : (saved.rejectedPath ?? wantedPath);
   await using rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
-  if (saved !== null) {
-    reader.seek(saved.place);
-  }
   // a checkpoint of an earlier version may lack a count
   const tally = { ...emptyTally(), ...saved?.tally };
   using shown = showProgress(options.progress, {
@@ -108,10 +105,9 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     size: input.file?.size ?? null,
   });
   const dryRun = isDryRun ? await DryRun.start(service.session, kinds) : null;
-  const isComplete = await new Importer({
+  const importer = new Importer({
     reader,
     tenantId: service.tenantId,
-    kinds,
     reconciliation: service.reconciliation,
     rejected,
     checkpoint: isDryRun ? null : checkpoint,
@@ -122,7 +118,11 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     retryForMs: options.retryForMs,
     onWait: (reason) => shown.say(`Waiting: ${reason}`),
     stop: options.stop,
-  }).run();
+  });
+  if (saved !== null) {
+    await importer.resumeAt(saved.place);
+  }
+  const isComplete = await importer.run();
   if (isComplete && !isDryRun) {
     await checkpoint?.remove();
   }
@@ -137,6 +137,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     commonValues,
     headerLine: reader.lineAfterTitles,
     strayQuotes: reader.strayQuotes,
+    apart: importer.apart,
     tally,
     isDryRun,
     isComplete,

@@ -2,8 +2,12 @@ import type { Outcome } from '../../identity/domain/batch.js';
 import type { IGNORED_REASONS } from '../../identity/domain/contact.js';
 import type { ColumnRole } from './columns.js';
 import { COMMON_FROM, type CommonValue } from './dry-run.js';
+import type { ApartReason, ApartRow } from './row-effect.js';
 
 type Reason = (typeof IGNORED_REASONS)[number];
+
+/** Rows that could not be joined and that people are told of; the summary for programs has more of them. */
+const APART_NAMED = 50;
 
 /**
  * How many rows had which outcome so far. `joined` and `apart` count what the column of the identity did; `withheld` the rows
@@ -54,6 +58,8 @@ export interface ImportResult {
   readonly headerLine: number | null;
   /** Records of this run whose quoted field seems to take in further rows, by their lines; the first of them */
   readonly strayQuotes: readonly { readonly line: number; readonly endLine: number }[];
+  /** Rows of this run that could not be joined with those of the same person; the first of them */
+  readonly apart: readonly ApartRow[];
   /** Of all runs, if the import was resumed */
   readonly tally: Tally;
   readonly isDryRun: boolean;
@@ -118,11 +124,7 @@ export function summaryText(result: ImportResult): string {
         `  LINE ${line}: a quoted field takes in the lines up to ${endLine}, which look like rows. Is a quote missing or too many?`,
     ),
     ...(tally.joined > 0 ? [`  ${inDigits(tally.joined)} more merges because of the identity column`] : []),
-    ...(tally.apart > 0
-      ? [
-          `  ${inDigits(tally.apart)} rows could not be joined with their identity: they share no identifier with it`,
-        ]
-      : []),
+    ...describeApart(tally.apart, result.apart),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -155,6 +157,7 @@ export function summaryJson(result: ImportResult): string {
     commonValues,
     headerLine: result.headerLine,
     strayQuotes: result.strayQuotes,
+    apartRows: result.apart,
     rejectedFile: tally.rejected > 0 ? rejectedPath : null,
     isDryRun,
     isComplete,
@@ -174,6 +177,28 @@ function describeIgnored(ignored: Tally['ignored']): string {
     .filter((reason) => ignored[reason] > 0)
     .map((reason) => `${inDigits(ignored[reason])} ${WHY_IGNORED[reason]}`)
     .join(', ');
+}
+
+const WHY_APART: Readonly<Record<ApartReason, string>> = {
+  'do-not-link': 'a rule keeps them apart',
+  limit: 'the identity would grow beyond a limit',
+  gone: 'nobody has the identifiers of that line any more',
+};
+
+function describeApart(count: number, rows: readonly ApartRow[]): string[] {
+  if (count === 0) {
+    return [];
+  }
+  const named = rows.slice(0, APART_NAMED);
+  return [
+    `  NOT JOINED: ${inDigits(count)} rows of one person are more than one identity now`,
+    ...named.map(({ line, from, reason }) =>
+      from === line
+        ? `    line ${line}, its own values: ${WHY_APART[reason]}`
+        : `    line ${line} with line ${from}: ${WHY_APART[reason]}`,
+    ),
+    ...(count > named.length ? [`    and ${inDigits(count - named.length)} more`] : []),
+  ];
 }
 
 function describeCommon(values: readonly CommonValue[]): string[] {

@@ -164,7 +164,7 @@ async function nextRows(
 /** What the file of rejected rows tells of a row. */
 function refusedRow(row: RuleRow, outcome: keyof RuleTally): Parameters<RejectedFile['add']>[0] {
   const reason = outcome === 'linked' ? LINKED : row.reason;
-  return reason === null ? [] : [{ ...row, reason, sighting: null, identity: null }];
+  return reason === null ? [] : [{ ...row, reason, sighting: null, further: [], identity: null }];
 }
 
 function rowsOf(tally: RuleTally): number {

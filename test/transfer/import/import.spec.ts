@@ -305,27 +305,3 @@ describe('a dry run', () => {
     expect(await people()).toEqual([]);
   });
 });
-
-test('rows of one identity come together where their identifiers do not', async () => {
-  const rows = [
-    'primaryContactId,email,phone',
-    '1,george@hillvalley.edu,919191',
-    '1,biff@hillvalley.edu,717171',
-    '1,,505050',
-    '2,doc@hillvalley.edu,',
-    '2,jennifer@hillvalley.edu,',
-    '2,goldie@hillvalley.edu,88',
-    '3,strickland@hillvalley.edu,',
-    '3,griff@hillvalley.edu,',
-    ',marty@hillvalley.edu,1',
-  ];
-  const result = await importText(database, rows.join('\n'), { batchSize: 2 });
-  expect(result.tally).toEqual(tally({ created: 9, joined: 4, apart: 1 }));
-  expect(await partition(database)).toEqual([
-    'e:biff@hillvalley.edu e:george@hillvalley.edu p:505050 p:717171 p:919191',
-    'e:doc@hillvalley.edu e:goldie@hillvalley.edu e:jennifer@hillvalley.edu p:88',
-    'e:griff@hillvalley.edu',
-    'e:marty@hillvalley.edu p:1',
-    'e:strickland@hillvalley.edu',
-  ]);
-});

@@ -24,7 +24,10 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const ROWS = 2000;
 
-/** Each row dated, so that the result may be compared with dates and all; one of forty is wrong. */
+/**
+ * Each row dated, so that the result may be compared with dates and all; one of forty is wrong, and one of ten tells who it is about by
+ * a column of its own.
+ */
 function crowd(): string {
   const next = random(seedOf('resume'));
   const lines = Array.from({ length: ROWS }, () => {
@@ -32,9 +35,10 @@ function crowd(): string {
     const email = shape < 0.1 ? '' : `biff${Math.floor(next() * ROWS)}@hillvalley.edu`;
     const phone = shape > 0.9 ? '' : String(100_000 + Math.floor(next() * ROWS));
     const date = new Date(1_600_000_000_000 + Math.floor(next() * 1e9)).toISOString();
-    return shape > 0.5 && shape < 0.525 ? `"nobody\nat all",x,${date}` : `${email},${phone},${date}`;
+    const who = shape > 0.2 && shape < 0.3 ? `w${Math.floor(next() * 60)}` : '';
+    return shape > 0.5 && shape < 0.525 ? `"nobody\nat all",x,${date},` : `${email},${phone},${date},${who}`;
   });
-  return `email,phone,date\n${lines.join('\n')}\n`;
+  return `email,phone,date,primaryContactId\n${lines.join('\n')}\n`;
 }
 
 async function checkpointOf(path: string): Promise<{ progress: { place: { line: number } } } | null> {
