@@ -108,9 +108,10 @@ export class IdentityController {
   }
 
   private read(tenantId: number, body: unknown, receivedAt: number): Sighting | Promise<Sighting> {
-    return this.policies.reading(tenantId, (policy) =>
-      admit(policy, { ...readSighting(body, this.settings, policy.kinds), receivedAt }),
-    );
+    return this.policies.reading(tenantId, (policy) => {
+      const { identifiers } = readSighting(body, this.settings, policy.kinds);
+      return admit(policy, { identifiers, receivedAt });
+    });
   }
 
   /** Strictly first: only then a kind that is not known here is looked up once more. */

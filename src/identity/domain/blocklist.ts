@@ -23,7 +23,7 @@ export interface BlockedPattern extends Pattern {
 export class Blocklist {
   private readonly exact = new IdentifierMap<BlockedPattern>();
   private readonly globs: ReadonlyMap<string, readonly Glob[]>;
-  private readonly isEmpty: boolean;
+  readonly isEmpty: boolean;
 
   constructor(patterns: readonly BlockedPattern[] = []) {
     this.isEmpty = patterns.length === 0;

@@ -31,6 +31,8 @@ export const UNSEEN = /[\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_
 const NEEDLESS_QUOTES = /^"([\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*)"$/u;
 /** A domain that is its own normal form, in lower case. */
 const PLAIN_DOMAIN = /^(?!.*xn--)[\x21-\x7e]*$/;
+/** An email that is its own normal form; most are. */
+const NORMAL_EMAIL = /^[a-z0-9._+-]+@(?!.*xn--)[a-z0-9.-]+$/;
 /** The dots between labels; UTS #46 knows four. */
 const LABEL_DOTS = /[.\u3002\uFF0E\uFF61]/;
 
@@ -48,6 +50,9 @@ export function normaliseEmail(raw: string): string | null {
   const trimmed = raw.trim();
   if (trimmed === '' || trimmed.length > RAW_MAX_LENGTH) {
     return trimmed || null;
+  }
+  if (NORMAL_EMAIL.test(trimmed)) {
+    return trimmed;
   }
   const composed = trimmed.normalize('NFC');
   // Lower case can decompose a character (İ becomes i and a dot above), so NFC is applied again.
@@ -122,13 +127,7 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
   if (trimmed === '' || trimmed.length > RAW_MAX_LENGTH) {
     return trimmed || null;
   }
-  const number = withoutFraction(withoutWrapping(trimmed));
-  if (number === null || /^\p{Pd}/u.test(number)) {
-    // It would become another number.
-    return trimmed;
-  }
-  // A text of separators alone is not blank: it stays, so that the caller refuses it.
-  const compact = withoutSeparators(number) || trimmed;
+  const compact = /^\+?\d{1,20}$/.test(trimmed) ? trimmed : unwrapped(trimmed);
   if (/^\+\d{1,20}$/.test(compact)) {
     return international(compact) ?? compact;
   }
@@ -141,6 +140,15 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
   }
   // If the number is possible only after the library removed digits, 00 may be part of another prefix, like 0011 in Australia.
   return (region === null ? null : national(compact, region)) ?? abroad ?? compact;
+}
+
+/**
+ * A number without separators, and without what other programs write around it; the text itself if it would become another number,
+ * or has nothing but separators. Such a text is not blank: it stays, so that the caller refuses it.
+ */
+function unwrapped(trimmed: string): string {
+  const number = withoutFraction(withoutWrapping(trimmed));
+  return number === null || /^\p{Pd}/u.test(number) ? trimmed : withoutSeparators(number) || trimmed;
 }
 
 /** What other programs write around a number, and other digits than 0 to 9. */

@@ -35,10 +35,12 @@ export const DEFAULT_POLICY: Policy = {
  * it may be used.
  */
 export function admit({ blocked, erased }: Policy, sighting: Sighting): Sighting {
-  return leaveOut(
-    sighting,
-    (identifier) => blocked.isBlocked(identifier) || erased?.isBlocked(identifier) === true,
-  );
+  return blocked.isEmpty && erased === undefined
+    ? sighting
+    : leaveOut(
+        sighting,
+        (identifier) => blocked.isBlocked(identifier) || erased?.isBlocked(identifier) === true,
+      );
 }
 
 /**
