@@ -1,9 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DELIMITERS } from '../transfer/csv.js';
 import { FILE_FORMATS, formatToReadOf, TransferError, type FileFormat } from '../transfer/files.js';
+import { ON_BAD_FIELD, type OnBadField } from '../transfer/import/judge.js';
 import { DATE_FORMATS, type DateFormat } from '../transfer/import/parse-date.js';
 import type { ImportOptions } from '../transfer/import/run-import.js';
-import { summaryJson, summaryText, type ImportResult } from '../transfer/import/summary.js';
+import { isWhole, summaryJson, summaryText, type ImportResult } from '../transfer/import/summary.js';
 import { readEncoding, readWholeNumber } from './arguments.js';
 import { print, printError } from './output.js';
 
@@ -22,6 +23,7 @@ interface ImportFlags {
   readonly column: readonly ChosenColumn[];
   readonly dateFormat: DateFormat;
   readonly timeZone?: string;
+  readonly onBadField: OnBadField;
   readonly delimiter?: string;
   readonly skipLines: number;
   readonly encoding?: string;
@@ -70,6 +72,14 @@ export function importCommand(): Command {
         .default('iso' as const),
     )
     .option('--time-zone <name>', 'of dates without one, such as Europe/Berlin (default: UTC)', readTimeZone)
+    .addOption(
+      new Option(
+        '--on-bad-field <action>',
+        'drop: take the row without an email, phone number or date that is not valid; reject: do not take the row',
+      )
+        .choices(ON_BAD_FIELD)
+        .default('drop' as const),
+    )
     .option(
       '--delimiter <character>',
       'of CSV; "tab" for a tab (default: detected among , ; tab |)',
@@ -105,7 +115,7 @@ export function importCommand(): Command {
     .option('--json', 'print the summary as JSON')
     .addHelpText(
       'after',
-      '\nExit codes: 0 every row was imported, 1 some rows were rejected or could not be joined, 2 the import could not run or was stopped.',
+      '\nExit codes: 0 everything was imported, 1 some rows or fields were not, or could not be joined, 2 the import could not run or was stopped.',
     )
     .action(run);
 }
@@ -121,7 +131,7 @@ async function run(path: string, flags: ImportFlags): Promise<void> {
   if (!result.isComplete) {
     printError(howToResume(result));
   }
-  process.exitCode = result.isComplete ? (result.tally.rejected + result.tally.apart > 0 ? 1 : 0) : 2;
+  process.exitCode = result.isComplete ? (isWhole(result.tally) && result.tally.apart === 0 ? 0 : 1) : 2;
 }
 
 /** What SIGINT and SIGTERM abort, until it is disposed of. A second signal ends the process. */
@@ -154,6 +164,7 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
     path,
     format,
     dates: { format: flags.dateFormat, timeZone: flags.timeZone ?? null },
+    onBadField: flags.onBadField,
     delimiter: flags.delimiter ?? null,
     skipLines: flags.skipLines,
     encoding: flags.encoding ?? null,

@@ -74,6 +74,7 @@ test('a column that is named like a kind is read, by the rules of the kind', asy
       ',,,x',
       '',
     ].join('\n'),
+    { onBadField: 'reject' },
   );
   expect(result).toMatchObject({
     tally: tally({ created: 2, unchanged: 1, rejected: 2 }),

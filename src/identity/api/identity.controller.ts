@@ -124,6 +124,9 @@ export class IdentityController {
       }
       const policy = await this.policies.of(tenantId);
       const { sighting, mistakes } = readGoodPart(body, this.settings, policy.kinds);
+      if (sighting.identifiers.length === 0) {
+        throw error;
+      }
       return { sighting: admit(policy, { ...sighting, receivedAt }), mistakes };
     }
   }

@@ -119,10 +119,17 @@ export class Importer {
     const refused = new Map<InputRow, string>();
     const effects = await this.settle(steps, prepared, refused);
     this.count(steps, effects, refused);
-    const bad = batch.rows
-      .filter((row) => row.reason !== null || refused.has(row))
-      .map((row) => ({ ...row, reason: row.reason ?? refused.get(row)! }));
-    tally.rejected += bad.length;
+    const bad = batch.rows.flatMap((row) => {
+      const refusal = refused.get(row);
+      const faults = [...row.faults, ...(refusal === undefined ? [] : [{ column: null, reason: refusal }])];
+      if (row.sighting === null || refusal !== undefined) {
+        tally.rejected++;
+      } else if (faults.length > 0) {
+        tally.incomplete++;
+        faults.forEach(({ column }) => (tally.dropped[column!] = (tally.dropped[column!] ?? 0) + 1));
+      }
+      return faults.length === 0 ? [] : [{ ...row, faults }];
+    });
     await this.parts.statistics?.afterBatch();
     await rejected.add(bad);
     await checkpoint?.save({

@@ -20,24 +20,39 @@ export async function unusedPath(wanted: string): Promise<string> {
   }
 }
 
-/** The file of rejected rows: line, reason, and the row as it was given. Created with the first of them.
- * People open it in a spreadsheet, so no value in it may run as a formula. */
+/** A row that was rejected, or taken without some of its fields. */
+export type RejectedRow = Pick<InputRow, 'line' | 'fields' | 'faults'>;
+
+/** How a file of rejected rows is written. */
+export interface RejectedFormat {
+  /** Of the rows; none: each row is one field */
+  readonly headers: readonly string[];
+  /** Whether it has a column for the names of the columns at fault */
+  readonly namesColumns: boolean;
+  /** Where a resumed import goes on; the rest is dropped. 0: a new file */
+  readonly length: number;
+}
+
+/**
+ * The file of rejected rows: line, column, reason, and the row as it was given, so that it can be imported again. Created with the
+ * first of them. People open it in a spreadsheet, so no value in it may run as a formula.
+ */
 export class RejectedFile {
   private file: FileHandle | null = null;
 
+  private length: number;
+
   private constructor(
     readonly path: string,
-    private readonly headers: readonly string[],
-    private length: number,
-  ) {}
+    private readonly format: RejectedFormat,
+  ) {
+    this.length = format.length;
+  }
 
-  /**
-   * @param path of {@link unusedPath}, or the file of the import that is resumed
-   * @param length where a resumed import goes on; the rest is dropped. 0: a new file
-   */
-  static async open(path: string, headers: readonly string[], length: number): Promise<RejectedFile> {
-    const rejected = new RejectedFile(path, headers, length);
-    if (length === 0) {
+  /** @param path of {@link unusedPath}, or the file of the import that is resumed */
+  static async open(path: string, format: RejectedFormat): Promise<RejectedFile> {
+    const rejected = new RejectedFile(path, format);
+    if (format.length === 0) {
       await rm(path, { force: true });
     } else {
       rejected.file = await reopenPrivately(path);
@@ -46,7 +61,7 @@ export class RejectedFile {
           `The file of rejected rows of this import is missing (${path}). Start again with --restart.`,
         );
       }
-      await rejected.file.truncate(length);
+      await rejected.file.truncate(format.length);
     }
     return rejected;
   }
@@ -55,22 +70,25 @@ export class RejectedFile {
     return this.length;
   }
 
-  async add(rows: readonly InputRow[]): Promise<void> {
+  async add(rows: readonly RejectedRow[]): Promise<void> {
     if (rows.length === 0) {
       return;
     }
+    const { headers, namesColumns } = this.format;
     let text = '';
     if (this.file === null) {
       this.file = await createPrivately(this.path);
-      text = csvLine([
-        'line',
-        'reason',
-        ...(this.headers.length === 0 ? ['row'] : this.headers.map(guarded)),
-      ]);
+      const names = headers.length === 0 ? ['row'] : headers.map(guarded);
+      text = csvLine(['line', ...(namesColumns ? ['column'] : []), 'reason', ...names]);
     }
     text += rows
-      .map(({ line, reason, fields }) =>
-        csvLine([String(line), reason, ...fields.map((field) => guarded(unguarded(field)))]),
+      .map(({ line, fields, faults }) =>
+        csvLine([
+          String(line),
+          ...(namesColumns ? [guarded(joined(faults.map(({ column }) => column ?? '')))] : []),
+          joined(faults.map(({ reason }) => reason)),
+          ...fields.map((field) => guarded(unguarded(field))),
+        ]),
       )
       .join('');
     const { bytesWritten } = await this.file.write(text, this.length);
@@ -80,4 +98,8 @@ export class RejectedFile {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.file?.close();
   }
+}
+
+function joined(texts: readonly string[]): string {
+  return [...new Set(texts)].filter((text) => text !== '').join('; ');
 }

@@ -1,8 +1,8 @@
-import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import type { Kinds } from '../../identity/domain/kinds.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import { unguarded } from '../csv.js';
 import { TransferError } from '../files.js';
+import { isBlank } from './blank.js';
 import {
   findColumns,
   looksLikeData,
@@ -13,7 +13,8 @@ import {
   type ColumnChoice,
   type Columns,
 } from './columns.js';
-import { Rejection, type TextRecord } from './records/record.js';
+import type { Judge, Mistake } from './judge.js';
+import type { TextRecord } from './records/record.js';
 
 /** The values of a row, before they are judged. */
 export interface RawValues {
@@ -24,31 +25,38 @@ export interface RawValues {
   readonly createdAt: unknown;
 }
 
-/** One row of the input: a sighting, or the reason why it can't be imported. */
+/** One row of the input: a sighting, or the reasons why it can't be imported. */
 export interface InputRow {
   readonly line: number;
   /** As they are written in the input */
   readonly fields: readonly string[];
+  /** null: it can't be imported */
   readonly sighting: Sighting | null;
   /** Values of the same person beyond those that the first sighting has room for */
   readonly further: readonly Sighting[];
-  readonly reason: string | null;
+  /** What is wrong with the row, or was left out of the sighting; empty: nothing */
+  readonly faults: readonly Fault[];
   /** Rows with the same value are one person; null: the identifiers alone decide. */
   readonly identity: string | null;
+}
+
+/** What is wrong with a row. */
+export interface Fault {
+  /** The header of the column, or the name of the property; null: it is about the row */
+  readonly column: string | null;
+  readonly reason: string;
 }
 
 export interface RowOptions {
   readonly columns: ColumnChoice;
   /** Of the tenant */
   readonly kinds: Kinds;
-  /** Turns the values of a row into a sighting. @throws {Rejection | InvalidRequestError} with the reason */
-  readonly judge: (values: RawValues) => Sighting;
+  readonly judge: Judge;
 }
 
 /** Most sets of properties whose columns are kept. */
 const LAYOUTS_MAX = 1000;
-/** The character that a decoder writes for bytes that are no text in the encoding. */
-const UNDECODED = '\uFFFD';
+const NO_FAULTS: readonly Fault[] = [];
 
 /** Makes rows of records. */
 export class RowMaker {
@@ -98,7 +106,7 @@ export class RowMaker {
     if (fields.some((field) => field.includes('\0'))) {
       return rejected(record, 'the row holds a NUL, which is no character of text');
     }
-    return this.row(record, fields, columns);
+    return this.row(record, fields, columns, this.headers);
   }
 
   private objectRows(record: TextRecord): InputRow[] {
@@ -115,7 +123,8 @@ export class RowMaker {
   private objectRow(record: TextRecord, object: Readonly<Record<string, unknown>>): InputRow {
     const flat = flattened(object);
     try {
-      return this.row(record, Object.values(flat), this.layoutOf(Object.keys(flat)));
+      const keys = Object.keys(flat);
+      return this.row(record, Object.values(flat), this.layoutOf(keys), keys);
     } catch (error) {
       if (error instanceof UndeclaredColumnError) {
         return rejected(record, error.message);
@@ -150,30 +159,56 @@ export class RowMaker {
     return columns;
   }
 
-  private row(record: TextRecord, values: readonly unknown[], columns: Columns): InputRow {
+  /** @param names of the values: the headers of CSV, or the properties of an object */
+  private row(
+    record: TextRecord,
+    values: readonly unknown[],
+    columns: Columns,
+    names: readonly string[],
+  ): InputRow {
     const at = (place: number | null): unknown => {
       const value = place === null ? null : values[place];
-      return this.columns === null || typeof value !== 'string' ? value : unguarded(value);
+      if (typeof value !== 'string') {
+        return value;
+      }
+      const text = this.columns === null ? value : unguarded(value);
+      return isBlank(text) ? null : text;
     };
-    try {
-      const sighting = this.options.judge({
-        email: decoded(at(columns.email)),
-        phoneNumber: decoded(at(columns.phone)),
-        identifiers: identifiersOf(columns, (place) => decoded(at(place))),
-        createdAt: at(columns.createdAt),
-      });
-      return {
-        line: record.line,
-        fields: record.fields,
-        sighting,
-        further: [],
-        reason: null,
-        identity: identityOf(at(columns.identity)),
-      };
-    } catch (error) {
-      return rejected(record, reasonOf(error));
-    }
+    const { sighting, mistakes } = this.options.judge({
+      email: at(columns.email),
+      phoneNumber: at(columns.phone),
+      identifiers: identifiersOf(columns, at),
+      createdAt: at(columns.createdAt),
+    });
+    const { line, fields } = record;
+    const faults = mistakes.length === 0 ? NO_FAULTS : faultsOf(mistakes, columns, names);
+    return {
+      line,
+      fields,
+      sighting,
+      further: [],
+      faults,
+      identity: sighting === null ? null : identityOf(at(columns.identity)),
+    };
   }
+}
+
+/** Mistakes with the names of their columns. */
+function faultsOf(
+  mistakes: readonly Mistake[],
+  { email, phone, createdAt, further }: Columns,
+  names: readonly string[],
+): Fault[] {
+  const places = new Map([
+    ['email', email],
+    ['phoneNumber', phone],
+    ['createdAt', createdAt],
+    ...further.map(([kind, place]) => [`identifiers.${kind}`, place] as const),
+  ]);
+  return mistakes.map(({ field, message }) => {
+    const place = places.get(field) ?? null;
+    return { column: place === null ? null : names[place]!, reason: message };
+  });
 }
 
 function identifiersOf({ further }: Columns, at: (place: number) => unknown): RawValues['identifiers'] {
@@ -188,26 +223,7 @@ function identityOf(value: unknown): string | null {
 }
 
 function rejected({ line, fields }: TextRecord, reason: string): InputRow {
-  return { line, fields, sighting: null, further: [], reason, identity: null };
-}
-
-/** Why a row is rejected. @throws the error, if it is none that a row can have */
-export function reasonOf(error: unknown): string {
-  if (error instanceof InvalidRequestError) {
-    return [...new Set(error.errors.map(({ message }) => message))].join('; ');
-  }
-  if (error instanceof Rejection) {
-    return error.message;
-  }
-  throw error;
-}
-
-/** @throws {Rejection} if some bytes were no text */
-export function decoded(value: unknown): unknown {
-  if (typeof value === 'string' && value.includes(UNDECODED)) {
-    throw new Rejection('some bytes are no text in this encoding; see --encoding');
-  }
-  return value;
+  return { line, fields, sighting: null, further: [], faults: [{ column: null, reason }], identity: null };
 }
 
 /** The object of a line of NDJSON; null: it is none. */

@@ -25,8 +25,8 @@ const SLICE_MS = 2;
 const TITLES_MAX = 10;
 /** Most records told of that seem to take in further rows */
 const STRAY_QUOTES_MAX = 20;
-/** The columns of rejected rows of NDJSON */
-const REJECTED_OBJECTS = ['line', 'reason', 'row'];
+/** The columns of rejected rows of NDJSON; an earlier version did not write the second one. */
+const REJECTED_OBJECTS = new Set(['line,column,reason,row', 'line,reason,row']);
 
 /** What the columns hold. */
 interface Layout {
@@ -87,7 +87,7 @@ export class RowReader {
     }
     this.first = null;
     const names = namesOf(first);
-    if (REJECTED_OBJECTS.every((name, i) => names[i] === name) && names.length === REJECTED_OBJECTS.length) {
+    if (REJECTED_OBJECTS.has(names.join(','))) {
       this.layout = { maker: new RowMaker(options, [], null), headers: [], columns: null };
       this.isOfRejectedObjects = true;
       return;
@@ -169,7 +169,7 @@ export class RowReader {
       return null;
     }
     if (this.isOfRejectedObjects && record.fault === null) {
-      const field = unguarded(record.fields[REJECTED_OBJECTS.length - 1] ?? '');
+      const field = unguarded(record.fields.at(-1)!);
       return { rows: this.known.maker.rowsOf({ ...record, fields: [field] }), record };
     }
     this.noteStrayQuote(record);

@@ -10,7 +10,7 @@ import { Checkpoint, type Progress } from './checkpoint.js';
 import type { ColumnChoice } from './columns.js';
 import { DryRun, readOnly } from './dry-run.js';
 import { Importer } from './importer.js';
-import { createJudge } from './judge.js';
+import { createJudge, type OnBadField } from './judge.js';
 import { DateParser, type DateStyle } from './parse-date.js';
 import { showProgress, type Screen } from './progress.js';
 import { isStandardInput, openInput, type Input } from './records/input.js';
@@ -32,6 +32,7 @@ export interface ImportOptions {
   readonly encoding: string | null;
   readonly columns: ColumnChoice;
   readonly dates: DateStyle;
+  readonly onBadField: OnBadField;
   readonly batchSize: number;
   /** null: next to the input */
   readonly rejectedPath: string | null;
@@ -89,10 +90,14 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   await reader.findColumns({
     columns: options.columns,
     kinds,
-    judge: createJudge(settings, dates, await clockOf(service.session), kinds),
+    judge: createJudge(settings, dates, await clockOf(service.session), kinds, options.onBadField),
   });
   const rejectedPath = saved === null ? await unusedPath(wantedPath) : (saved.rejectedPath ?? wantedPath);
-  await using rejected = await RejectedFile.open(rejectedPath, reader.headers, saved?.rejectedBytes ?? 0);
+  await using rejected = await RejectedFile.open(rejectedPath, {
+    headers: reader.headers,
+    namesColumns: true,
+    length: saved?.rejectedBytes ?? 0,
+  });
   // a checkpoint of an earlier version may lack a count
   const tally = { ...emptyTally(), ...saved?.tally };
   using shown = showProgress(options.progress, {
@@ -189,7 +194,7 @@ function checkpointOf(settings: Settings, options: ImportOptions, { file }: Inpu
   if (file === null) {
     return null;
   }
-  const { format, delimiter, skipLines, encoding, columns, dates, rejectedPath } = options;
+  const { format, delimiter, skipLines, encoding, columns, dates, onBadField, rejectedPath } = options;
   const phoneRegion = settings.defaultPhoneRegion;
   return new Checkpoint(options.checkpointPath ?? `${options.path}.checkpoint.json`, {
     file,
@@ -200,6 +205,7 @@ function checkpointOf(settings: Settings, options: ImportOptions, { file }: Inpu
       encoding,
       columns: { ...columns },
       dates: { ...dates },
+      onBadField,
       rejected: rejectedPath,
       phoneRegion,
       database: databaseOf(settings),

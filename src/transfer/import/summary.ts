@@ -11,11 +11,16 @@ const APART_NAMED = 50;
 
 /**
  * How many rows had which outcome so far. `joined` and `apart` count what the column of the identity did; `withheld` the rows
- * without an identifier that policy left out, whatever their outcome.
+ * without an identifier that policy left out, and `incomplete` those without a field that is not valid, whatever their outcome.
  */
-export interface Tally extends Record<Outcome | 'rejected' | 'joined' | 'apart' | 'withheld', number> {
+export interface Tally extends Record<
+  Outcome | 'rejected' | 'joined' | 'apart' | 'withheld' | 'incomplete',
+  number
+> {
   /** Of the rows that `withheld` counts: why. A row may count for several reasons. */
   readonly ignored: Record<Reason, number>;
+  /** The fields that rows were taken without because they are not valid, by column. */
+  readonly dropped: Record<string, number>;
 }
 
 export function emptyTally(): Tally {
@@ -29,12 +34,19 @@ export function emptyTally(): Tally {
     joined: 0,
     apart: 0,
     withheld: 0,
+    incomplete: 0,
     ignored: { blocked: 0, 'do-not-link': 0, limit: 0 },
+    dropped: {},
   };
 }
 
 export function rowsOf({ created, linked, merged, unchanged, blocked, rejected }: Tally): number {
   return created + linked + merged + unchanged + blocked + rejected;
+}
+
+/** Whether nothing of the input was left out because it is not valid. */
+export function isWhole({ rejected, incomplete }: Tally): boolean {
+  return rejected === 0 && incomplete === 0;
 }
 
 /** The result of an import. */
@@ -98,6 +110,11 @@ export function summaryText(result: ImportResult): string {
       ? [`  ${inDigits(tally.blocked)} blocked (all identifiers of the row may link nobody)`]
       : []),
     `  ${inDigits(tally.rejected)} rejected${tally.rejected > 0 ? `, see ${rejectedPath}` : ''}`,
+    ...(tally.incomplete > 0
+      ? [
+          `  ${inDigits(tally.incomplete)} ${would}taken without a bad field (${describeDropped(tally.dropped)}), see ${rejectedPath}`,
+        ]
+      : []),
     ...(tally.withheld > 0
       ? [
           `  ${inDigits(tally.withheld)} ${would}taken without an identifier: ${describeIgnored(tally.ignored)}`,
@@ -143,12 +160,14 @@ export function summaryJson(result: ImportResult): string {
     seconds,
     rejectedPath,
   } = result;
-  const { joined, apart, withheld, ignored, ...outcomes } = tally;
+  const { joined, apart, withheld, incomplete, dropped, ignored, ...outcomes } = tally;
   return `${JSON.stringify({
     rows: rowsOf(tally),
     ...outcomes,
     joined,
     apart,
+    incomplete,
+    dropped,
     withheld,
     ignored,
     columns,
@@ -158,7 +177,7 @@ export function summaryJson(result: ImportResult): string {
     headerLine: result.headerLine,
     strayQuotes: result.strayQuotes,
     apartRows: result.apart,
-    rejectedFile: tally.rejected > 0 ? rejectedPath : null,
+    rejectedFile: isWhole(tally) ? null : rejectedPath,
     isDryRun,
     isComplete,
     isResumed,
@@ -176,6 +195,12 @@ function describeIgnored(ignored: Tally['ignored']): string {
   return (Object.keys(WHY_IGNORED) as Reason[])
     .filter((reason) => ignored[reason] > 0)
     .map((reason) => `${inDigits(ignored[reason])} ${WHY_IGNORED[reason]}`)
+    .join(', ');
+}
+
+function describeDropped(dropped: Tally['dropped']): string {
+  return Object.entries(dropped)
+    .map(([column, count]) => `${inDigits(count)} in ${JSON.stringify(column)}`)
     .join(', ');
 }
 

@@ -7,7 +7,7 @@ import { TransferError, type FileFormat } from '../files.js';
 import { showProgress, type Screen } from '../import/progress.js';
 import { openInput } from '../import/records/input.js';
 import type { TextRecord } from '../import/records/record.js';
-import { RejectedFile, unusedPath } from '../import/rejected-file.js';
+import { RejectedFile, unusedPath, type RejectedRow } from '../import/rejected-file.js';
 import { passingTroubleOf, retry } from '../import/retry.js';
 import { recordsOf } from '../import/row-reader.js';
 import { defaultRejectedPath, hold } from '../import/run-import.js';
@@ -89,7 +89,7 @@ export async function importRules(settings: Settings, options: RuleImportOptions
   );
   const { kinds } = await service.policies.of(service.tenantId);
   const rejectedPath = await unusedPath(wantedPath);
-  await using rejected = await RejectedFile.open(rejectedPath, headers, 0);
+  await using rejected = await RejectedFile.open(rejectedPath, { headers, namesColumns: false, length: 0 });
   const call: ChangeCall = {
     tenantId: service.tenantId,
     actor: options.actor,
@@ -162,9 +162,9 @@ async function nextRows(
 }
 
 /** What the file of rejected rows tells of a row. */
-function refusedRow(row: RuleRow, outcome: keyof RuleTally): Parameters<RejectedFile['add']>[0] {
-  const reason = outcome === 'linked' ? LINKED : row.reason;
-  return reason === null ? [] : [{ ...row, reason, sighting: null, further: [], identity: null }];
+function refusedRow({ line, fields, reason: own }: RuleRow, outcome: keyof RuleTally): RejectedRow[] {
+  const reason = outcome === 'linked' ? LINKED : own;
+  return reason === null ? [] : [{ line, fields, faults: [{ column: null, reason }] }];
 }
 
 function rowsOf(tally: RuleTally): number {

@@ -1,4 +1,5 @@
 import type { Settings } from '../../config/settings.js';
+import { InvalidRequestError } from '../../http/problems/problem.errors.js';
 import { readRule, type RuleBody } from '../../identity/api/dto/rule.request.js';
 import { RuleDto } from '../../identity/api/dto/rule.dto.js';
 import type { Kinds } from '../../identity/domain/kinds.js';
@@ -6,7 +7,7 @@ import type { Rule } from '../../identity/domain/rules.js';
 import { csvLine, guarded, unambiguous, unguarded } from '../csv.js';
 import { TransferError, type FileFormat } from '../files.js';
 import { Rejection, type TextRecord } from '../import/records/record.js';
-import { decoded, parseObject, reasonOf } from '../import/row-maker.js';
+import { parseObject } from '../import/row-maker.js';
 
 /** The columns of a CSV file of rules. The last two are written and not read: a rule is dated when it is made. */
 export const RULE_COLUMNS = ['kind', 'value', 'otherKind', 'otherValue', 'reason', 'createdAt', 'actor'];
@@ -59,6 +60,25 @@ export function ruleRowOf(
   } catch (error) {
     return { line, fields, rule: null, reason: reasonOf(error) };
   }
+}
+
+/** Why a row is rejected. @throws the error, if it is none that a row can have */
+function reasonOf(error: unknown): string {
+  if (error instanceof InvalidRequestError) {
+    return [...new Set(error.errors.map(({ message }) => message))].join('; ');
+  }
+  if (error instanceof Rejection) {
+    return error.message;
+  }
+  throw error;
+}
+
+/** @throws {Rejection} if some bytes were no text */
+function decoded(value: string): string {
+  if (value.includes('\uFFFD')) {
+    throw new Rejection('some bytes were lost when the file was written (U+FFFD)');
+  }
+  return value;
 }
 
 interface Given {

@@ -95,7 +95,7 @@ test('the standard input is taken too, and the file of rejected rows can be chos
   );
   expect(code).toBe(1);
   expect(JSON.parse(stdout)).toMatchObject({ rows: 2, created: 1, rejected: 1, rejectedFile: rejected });
-  expect(await readFile(rejected, 'utf8')).toContain('2,email must be a valid email address,');
+  expect(await readFile(rejected, 'utf8')).toContain('2,email,email must be a valid email address,');
 });
 
 const PEOPLE = 'email\ndoc@hillvalley.edu\n';

@@ -14,6 +14,7 @@ const DEFAULTS = {
   encoding: null,
   columns: {},
   dates: { format: 'iso', timeZone: null },
+  onBadField: 'drop',
   batchSize: 1000,
   rejectedPath: null,
   checkpointPath: null,
@@ -64,7 +65,9 @@ export function tally(counts: Partial<ImportResult['tally']>): ImportResult['tal
     joined: 0,
     apart: 0,
     withheld: 0,
+    incomplete: 0,
     ignored: { blocked: 0, 'do-not-link': 0, limit: 0 },
+    dropped: {},
     ...counts,
   };
 }

@@ -41,7 +41,7 @@ test('a file of rejected rows, which may have been corrected, is never replaced;
     `${path}.rejected.2.csv`,
     `${path}.rejected.3.csv`,
   ]);
-  expect(await readFile(second.rejectedPath, 'utf8')).toContain('2,email must be');
+  expect(await readFile(second.rejectedPath, 'utf8')).toContain('2,email,email must be');
 });
 
 test('a dry run has a file of rejected rows of its own', async () => {
@@ -49,7 +49,7 @@ test('a dry run has a file of rejected rows of its own', async () => {
   await writeFile(path, 'email\nnobody\n');
   const { rejectedPath } = await importFile({ DATABASE_URL: database.url }, path, { isDryRun: true });
   expect(rejectedPath).toBe(`${path}.dry-run.rejected.csv`);
-  expect(await readFile(rejectedPath, 'utf8')).toContain('2,email must be');
+  expect(await readFile(rejectedPath, 'utf8')).toContain('2,email,email must be');
 });
 
 test('rejected rows of NDJSON can be corrected in their file and imported again', async () => {
@@ -65,7 +65,7 @@ test('rejected rows of NDJSON can be corrected in their file and imported again'
   const again = await importFile(here, rejectedPath);
   expect(again.tally).toEqual(tally({ created: 1, rejected: 1 }));
   const left = await readFile(again.rejectedPath, 'utf8');
-  expect(left).toBe('line,reason,row\n3,the line is no JSON object,"[""x""]"\n');
+  expect(left).toBe('line,column,reason,row\n3,,the line is no JSON object,"[""x""]"\n');
 });
 
 test('only its owner may read a checkpoint', async () => {
@@ -87,15 +87,15 @@ test('no rejected value runs in a spreadsheet, and each is imported again as it 
   const text = await rejected(path);
   expect(text).toBe(
     [
-      `line,reason,email,'=note`,
-      `2,${reason},'=1+1,'＝2+2`,
-      `3,${reason},'@SUM(1),'\t=3`,
-      `4,${reason},'=x@hillvalley,`,
+      `line,column,reason,email,'=note`,
+      `2,email,${reason},'=1+1,'＝2+2`,
+      `3,email,${reason},'@SUM(1),'\t=3`,
+      `4,email,${reason},'=x@hillvalley,`,
       '',
     ].join('\n'),
   );
   const again = await rejected(`${path}.rejected.csv`);
-  expect(columnsFrom(again, 4)).toEqual(columnsFrom(text, 2));
+  expect(columnsFrom(again, 6)).toEqual(columnsFrom(text, 3));
 });
 
 async function rejected(path: string): Promise<string> {
