@@ -1,6 +1,7 @@
 import { isSupportedCountry, type CountryCode } from 'libphonenumber-js/max';
 import { resolve } from 'node:path';
 import { parse } from 'pg-connection-string';
+import { EMAIL_RULES, type EmailRules } from '../identity/domain/normalise.js';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const AUTH_MODES = ['none', 'api-key'] as const;
@@ -50,6 +51,8 @@ export class Settings {
   readonly migrateOnStart: boolean;
   /** Country whose national phone numbers are understood; null: they keep their digits. */
   readonly defaultPhoneRegion: CountryCode | null;
+  /** Whose rules decide which spellings of an email are one mailbox. */
+  readonly emailRules: EmailRules;
   /** What happens to unknown properties of a request body. */
   readonly unknownProperties: UnknownProperties;
   /** Whether `/docs` and the OpenAPI document are served. */
@@ -89,6 +92,7 @@ export class Settings {
     this.dataDir = resolve(read.text('DATA_DIR', './data'));
     this.migrateOnStart = read.flag('MIGRATE_ON_START', this.databaseUrl === null);
     this.defaultPhoneRegion = read.country('DEFAULT_PHONE_REGION');
+    this.emailRules = read.oneOf('EMAIL_RULES', EMAIL_RULES, 'none');
     this.unknownProperties = read.oneOf('UNKNOWN_PROPERTIES', UNKNOWN_PROPERTIES, 'ignore');
     this.hasDocs = read.flag('DOCS_ENABLED', true);
     this.batchMax = read.integer('BATCH_MAX', 256, 1, 10_000);

@@ -114,7 +114,7 @@ export class ListingController {
       const names = all.map(({ name }) => name).join(', ');
       throw new UndeclaredKindError([{ field: 'kind', message: `kind must be one of ${names}` }]);
     }
-    const ranges = searchRanges(prefix, kinds, this.settings.defaultPhoneRegion);
+    const ranges = searchRanges(prefix, kinds, this.settings);
     if (ranges.length === 0) {
       const message = `prefix must have at least ${PREFIX_MIN_LENGTH} characters that an identifier may begin with`;
       throw new InvalidRequestError([{ field: 'prefix', message }]);

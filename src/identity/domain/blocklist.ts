@@ -1,7 +1,13 @@
 import type { Identifier } from './contact.js';
 import { IdentifierMap } from './identifier-map.js';
 import type { IdentifierKind, Normaliser } from './kinds.js';
-import { normaliseEmail, RAW_MAX_LENGTH, withoutSeparators } from './normalise.js';
+import {
+  emailGlob,
+  normaliseEmail,
+  RAW_MAX_LENGTH,
+  withoutSeparators,
+  type NormalForms,
+} from './normalise.js';
 
 /** What stands for any characters, also for none. */
 const ANY = '*';
@@ -99,11 +105,12 @@ function fits(parts: readonly string[], value: string): boolean {
 }
 
 /** Why a pattern is refused. */
-export type GlobRefusal = 'malformed' | 'too-long' | 'matches-everything';
+export type GlobRefusal = 'malformed' | 'too-long' | 'matches-everything' | 'matches-every-mailbox';
 
 /** How a glob is written, by how values of its kind get their normal form. */
 interface GlobForm {
-  readonly normalise: (trimmed: string) => string;
+  /** Null: every mailbox of Gmail would match. */
+  readonly normalise: (trimmed: string, forms: NormalForms) => string | null;
   /** What it may contain: no value has control or invisible characters. */
   readonly wellFormed: RegExp;
   /** What tells no values apart, because nearly all contain it. */
@@ -114,7 +121,11 @@ const VISIBLE = /^[^\p{Cc}\p{Cs}\p{Cf}]*$/u;
 const lowerCase = (trimmed: string): string => normaliseEmail(trimmed) ?? '';
 
 const GLOB_FORMS: Readonly<Record<Normaliser, GlobForm>> = {
-  email: { normalise: lowerCase, wellFormed: VISIBLE, common: /[*@.]/g },
+  email: {
+    normalise: (trimmed, { emailRules }) => emailGlob(lowerCase(trimmed), emailRules),
+    wellFormed: VISIBLE,
+    common: /[*@.]/g,
+  },
   phone: { normalise: withoutSeparators, wellFormed: /^[+*]?[\d*]*$/, common: /[*+]/g },
   trim: { normalise: (trimmed) => trimmed.normalize('NFC'), wellFormed: VISIBLE, common: /[*]/g },
   lowercase: { normalise: lowerCase, wellFormed: VISIBLE, common: /[*]/g },
@@ -125,18 +136,23 @@ const GLOB_FORMS: Readonly<Record<Normaliser, GlobForm>> = {
  * lower case, or without separators. Several `*` in a row become one.
  *
  * @param raw contains a `*`; what contains none is a value, and is normalised as one
- * @example readGlob(EMAIL, ' NoReply@* ') // 'noreply@*'
+ * @param forms decides on emails of Gmail; see {@link emailGlob}
+ * @example readGlob(EMAIL, ' NoReply@* ', forms) // 'noreply@*'
  */
 export function readGlob(
   { normaliser, maxLength }: IdentifierKind,
   raw: string,
+  forms: NormalForms,
 ): string | { readonly refused: GlobRefusal } {
   const trimmed = raw.trim();
   if (trimmed.length > RAW_MAX_LENGTH) {
     return { refused: 'too-long' };
   }
   const { normalise, wellFormed, common } = GLOB_FORMS[normaliser];
-  const pattern = normalise(trimmed).replaceAll(/\*{2,}/g, ANY);
+  const pattern = normalise(trimmed, forms)?.replaceAll(/\*{2,}/g, ANY);
+  if (pattern === undefined) {
+    return { refused: 'matches-every-mailbox' };
+  }
   if (!wellFormed.test(pattern)) {
     return { refused: 'malformed' };
   }

@@ -6,6 +6,18 @@ import {
   type CountryCode,
 } from 'libphonenumber-js/max';
 import { hasTrunkPrefix, isSettled } from './calling-codes.js';
+import type { IdentifierKind, Normaliser } from './kinds.js';
+
+/** Whose rules decide which spellings of an address are one mailbox; see {@link normaliseEmail}. */
+export type EmailRules = (typeof EMAIL_RULES)[number];
+export const EMAIL_RULES = ['none', 'gmail'] as const;
+
+/** What normal forms depend on, beside the text itself: the settings of the same names. */
+export interface NormalForms {
+  /** Country whose national phone numbers are understood; null: they keep their digits. */
+  readonly defaultPhoneRegion: CountryCode | null;
+  readonly emailRules: EmailRules;
+}
 
 /** Characters that an email may have; RFC 5321 allows a path of 256, which has two angle brackets. */
 export const EMAIL_MAX_LENGTH = 254;
@@ -33,20 +45,60 @@ const NEEDLESS_QUOTES = /^"([\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%
 const PLAIN_DOMAIN = /^(?!.*xn--)[\x21-\x7e]*$/;
 /** An email that is its own normal form; most are. */
 const NORMAL_EMAIL = /^[a-z0-9._+-]+@(?!.*xn--)[a-z0-9.-]+$/;
+/** A local part that is valid without quotes. Another one stays as it is: without its dots or its tag it might look valid. */
+const GMAIL_LOCAL =
+  /^(?!.*[^\0-\uffff])[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u;
+/** Bytes that a local part may have. */
+const LOCAL_MAX_BYTES = 64;
+/** The domains whose addresses Gmail delivers to one mailbox, in its normal form first. */
+const GMAIL_DOMAINS = ['gmail.com', 'googlemail.com'] as const;
 /** The dots between labels; UTS #46 knows four. */
 const LABEL_DOTS = /[.\u3002\uFF0E\uFF61]/;
 
 /**
+ * Gives a text of a kind its normal form; null if nothing is left.
+ *
+ * Idempotent, and total: it never refuses. The caller checks whether the result is valid.
+ *
+ * @example normalise(EMAIL, ' McFly@HillValley.EDU ', forms) // 'mcfly@hillvalley.edu'
+ */
+export function normalise(
+  { normaliser, maxLength }: Pick<IdentifierKind, 'normaliser' | 'maxLength'>,
+  raw: string,
+  forms: NormalForms,
+): string | null {
+  return BY_NORMALISER[normaliser](raw, forms, maxLength);
+}
+
+const BY_NORMALISER: Readonly<
+  Record<Normaliser, (raw: string, forms: NormalForms, maxLength: number) => string | null>
+> = {
+  email: (raw, { emailRules }) => normaliseEmail(raw, emailRules),
+  phone: (raw, { defaultPhoneRegion }) => normalisePhone(raw, defaultPhoneRegion),
+  trim: (raw, _, maxLength) => normaliseText(raw, maxLength),
+  lowercase: (raw, _, maxLength) => normaliseLowercase(raw, maxLength),
+};
+
+/**
  * Gives an email its normal form: trimmed, Unicode NFC, lower case, its domain by UTS #46 as Unicode, without needless quotes; null if
  * nothing is left.
+ *
+ * By the rules `gmail`, an address at gmail.com or googlemail.com has no dots and no `+…` in its local part, and the domain
+ * gmail.com: Gmail delivers all these spellings to one mailbox. Other addresses stay as they are.
  *
  * Idempotent, and total: it never refuses. The caller checks whether the result is a valid address. A text that is too long
  * for an address is only trimmed.
  *
  * @example normaliseEmail(' McFly@HillValley.EDU ') // 'mcfly@hillvalley.edu'
  * @example normaliseEmail('doc@xn--mnchen-3ya.de') // 'doc@münchen.de'
+ * @example normaliseEmail('doc.brown+news@googlemail.com', 'gmail') // 'docbrown@gmail.com'
  */
-export function normaliseEmail(raw: string): string | null {
+export function normaliseEmail(raw: string, rules: EmailRules = 'none'): string | null {
+  const email = addressOf(raw);
+  return rules === 'gmail' && email !== null ? mailboxOf(email) : email;
+}
+
+function addressOf(raw: string): string | null {
   const trimmed = raw.trim();
   if (trimmed === '' || trimmed.length > RAW_MAX_LENGTH) {
     return trimmed || null;
@@ -65,6 +117,70 @@ export function normaliseEmail(raw: string): string | null {
   const local = lower.slice(0, at).replace(NEEDLESS_QUOTES, '$1');
   const domain = composed.slice(composed.lastIndexOf('@') + 1);
   return `${local}@${isPlainDomain ? domain.toLowerCase() : normaliseDomain(domain)}`;
+}
+
+/** The mailbox of an address by the rules of Gmail. */
+function mailboxOf(email: string): string {
+  const at = email.lastIndexOf('@');
+  if (at < 1 || !isGmailDomain(email.slice(at + 1))) {
+    return email;
+  }
+  const local = email.slice(0, at);
+  const isWellFormed =
+    GMAIL_LOCAL.test(local) && !UNSEEN.test(local) && Buffer.byteLength(local) <= LOCAL_MAX_BYTES;
+  // `+news@gmail.com` has no name but its tag.
+  const mailbox = isWellFormed ? withoutDotsAndTag(local) || local : local;
+  return `${mailbox}@${GMAIL_DOMAINS[0]}`;
+}
+
+function isGmailDomain(domain: string): boolean {
+  return GMAIL_DOMAINS.some((each) => each === domain);
+}
+
+function withoutDotsAndTag(local: string): string {
+  return local.split('+', 1)[0]!.replaceAll('.', '');
+}
+
+/**
+ * How normalised emails may begin that were typed like this: as they are, and as Gmail's rules have them.
+ *
+ * @example emailPrefixes('Doc.B', 'gmail') // ['doc.b', 'docb']
+ */
+export function emailPrefixes(raw: string, rules: EmailRules): string[] {
+  const prefix = normaliseEmail(raw) ?? '';
+  const at = prefix.lastIndexOf('@');
+  const local = at === -1 ? prefix : prefix.slice(0, at);
+  if (rules === 'none' || local.startsWith('"')) {
+    return [prefix];
+  }
+  const mailbox = withoutDotsAndTag(local);
+  const domain = at === -1 ? '' : prefix.slice(at + 1);
+  const isComplete = at !== -1 || local.includes('+');
+  if (!isComplete) {
+    return [prefix, mailbox];
+  }
+  const [first, ...others] = GMAIL_DOMAINS;
+  if (first.startsWith(domain)) {
+    return [prefix, `${mailbox}@${domain}`];
+  }
+  return others.some((each) => each.startsWith(domain)) ? [prefix, `${mailbox}@${first}`] : [prefix];
+}
+
+/**
+ * A glob of emails in lower case, as the addresses are stored that it speaks of: a mailbox of Gmail matches if one of its spellings
+ * does. Null: every mailbox has one, as for `*+news@gmail.com`.
+ *
+ * @example emailGlob('doc.*@googlemail.com', 'gmail') // 'doc*@gmail.com'
+ */
+export function emailGlob(glob: string, rules: EmailRules): string | null {
+  const at = glob.lastIndexOf('@');
+  const local = glob.slice(0, at);
+  if (rules === 'none' || at < 1 || !isGmailDomain(glob.slice(at + 1)) || UNSEEN.test(local)) {
+    return glob;
+  }
+  const mailbox = withoutDotsAndTag(local) || local;
+  const isAnybody = /^\*+$/;
+  return isAnybody.test(mailbox) && !isAnybody.test(local) ? null : `${mailbox}@${GMAIL_DOMAINS[0]}`;
 }
 
 /**

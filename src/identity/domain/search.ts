@@ -1,7 +1,12 @@
-import type { CountryCode } from 'libphonenumber-js/max';
 import type { Identifier } from './contact.js';
 import type { IdentifierKind, Normaliser } from './kinds.js';
-import { normaliseEmail, normaliseLowercase, normaliseText, phonePrefixes } from './normalise.js';
+import {
+  emailPrefixes,
+  normaliseLowercase,
+  normaliseText,
+  phonePrefixes,
+  type NormalForms,
+} from './normalise.js';
 
 /** The least characters of a prefix in its normal form. Fewer would match a large part of all identifiers. */
 export const PREFIX_MIN_LENGTH = 3;
@@ -19,9 +24,12 @@ export interface ValueRange {
 }
 
 /** How identifiers of a kind begin that were typed like this; the first as it was typed, but for its normal form. */
-const PREFIXES: Readonly<Record<Normaliser, (prefix: string, region: CountryCode | null) => string[]>> = {
-  email: (prefix) => [normaliseEmail(prefix) ?? ''],
-  phone: phonePrefixes,
+const PREFIXES: Readonly<Record<Normaliser, (prefix: string, forms: NormalForms) => string[]>> = {
+  email: (prefix, { emailRules }) => {
+    const [typed = '', ...mailboxes] = emailPrefixes(prefix, emailRules);
+    return [typed, ...mailboxes.filter(isLongEnough)];
+  },
+  phone: (prefix, { defaultPhoneRegion }) => phonePrefixes(prefix, defaultPhoneRegion),
   trim: (prefix) => [normaliseText(prefix, prefix.length) ?? ''],
   lowercase: (prefix) => [normaliseLowercase(prefix, prefix.length) ?? ''],
 };
@@ -31,26 +39,28 @@ const PREFIXES: Readonly<Record<Normaliser, (prefix: string, region: CountryCode
  * enough characters.
  *
  * A phone number may begin in several ways: `0170` is `+49170` where Germany is the region, and stays `0170` if the rest does
- * not become a valid number.
+ * not become a valid number. So may an email by the rules of Gmail: `doc.b` is `docb` at gmail.com.
  *
  * @param kinds the kinds to search, in the order in which their matches are told
- * @param region as for `normalisePhone`
- * @example searchRanges('Geo', [EMAIL], null) // [{ kind: 'email', from: 'geo', to: 'geo\u{10ffff}' }]
+ * @example searchRanges('Geo', [EMAIL], forms) // [{ kind: 'email', from: 'geo', to: 'geo\u{10ffff}' }]
  */
 export function searchRanges(
   prefix: string,
   kinds: readonly IdentifierKind[],
-  region: CountryCode | null,
+  forms: NormalForms,
 ): ValueRange[] {
   return kinds.flatMap((kind) => {
-    const prefixes = PREFIXES[kind.normaliser](prefix, region);
-    const isLongEnough = [...(prefixes[0] ?? '')].length >= PREFIX_MIN_LENGTH;
-    return withoutNested(isLongEnough ? prefixes : []).map((from) => ({
+    const prefixes = PREFIXES[kind.normaliser](prefix, forms);
+    return withoutNested(isLongEnough(prefixes[0] ?? '') ? prefixes : []).map((from) => ({
       kind: kind.name,
       from,
       to: `${from}${LAST_CHARACTER}`,
     }));
   });
+}
+
+function isLongEnough(prefix: string): boolean {
+  return [...prefix].length >= PREFIX_MIN_LENGTH;
 }
 
 /** Where an identifier stands among the matches: in which of the ranges. -1: it is no match. */

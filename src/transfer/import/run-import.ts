@@ -195,7 +195,7 @@ function checkpointOf(settings: Settings, options: ImportOptions, { file }: Inpu
     return null;
   }
   const { format, delimiter, skipLines, encoding, columns, dates, onBadField, rejectedPath } = options;
-  const phoneRegion = settings.defaultPhoneRegion;
+  const { defaultPhoneRegion: phoneRegion, emailRules } = settings;
   return new Checkpoint(options.checkpointPath ?? `${options.path}.checkpoint.json`, {
     file,
     options: {
@@ -208,6 +208,7 @@ function checkpointOf(settings: Settings, options: ImportOptions, { file }: Inpu
       onBadField,
       rejected: rejectedPath,
       phoneRegion,
+      emailRules,
       database: databaseOf(settings),
       tenant: options.tenant,
     },

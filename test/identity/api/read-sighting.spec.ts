@@ -3,15 +3,21 @@ import { sightingOf } from '../../support/wire.js';
 import { validateSync } from 'class-validator';
 import { InvalidRequestError } from '../../../src/http/problems/problem.errors.js';
 import { IdentifyRequest } from '../../../src/identity/api/dto/identify.request.js';
-import { readSighting } from '../../../src/identity/api/dto/read-sighting.js';
-import { Kinds, STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
-import { readValue } from '../../../src/identity/api/dto/read-value.js';
+import { readSighting, type ReadingOptions } from '../../../src/identity/api/dto/read-sighting.js';
+import { EMAIL, Kinds, STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
+import { readValue, type ReadValue } from '../../../src/identity/api/dto/read-value.js';
 import type { Sighting } from '../../../src/identity/domain/contact.js';
 import { normaliseEmail, normalisePhone, RAW_MAX_LENGTH } from '../../../src/identity/domain/normalise.js';
 import { CUSTOMER_ID, LOYALTY_CARD } from '../../support/policy.js';
 import { announceSeed, seed } from '../../support/sightings.js';
 
 announceSeed('read-sighting');
+
+const OPTIONS: ReadingOptions = {
+  defaultPhoneRegion: null,
+  emailRules: 'none',
+  unknownProperties: 'ignore',
+};
 
 const KINDS = new Kinds([...STANDARD_KINDS.all, CUSTOMER_ID, LOYALTY_CARD]);
 
@@ -85,11 +91,7 @@ test.each([null, 'DE' as const])('what is plainly right is what the rules take: 
   fc.assert(
     fc.property(aValue(anEmail), aValue(aPhone), (email, phoneNumber) => {
       const read = verdict(() =>
-        readSighting(
-          { email, phoneNumber },
-          { defaultPhoneRegion: region, unknownProperties: 'ignore' },
-          STANDARD_KINDS,
-        ),
+        readSighting({ email, phoneNumber }, { ...OPTIONS, defaultPhoneRegion: region }, STANDARD_KINDS),
       );
       const number =
         Number.isInteger(phoneNumber) && Number(phoneNumber) >= 0 ? String(phoneNumber) : phoneNumber;
@@ -173,13 +175,7 @@ test('any object of identifiers is read as the kinds say, and every mistake in i
         ([name, value]) => [name, expectedOf(name, value)] as const,
       );
       const email = hasEmail ? 'mcfly@hillvalley.edu' : null;
-      const read = verdict(() =>
-        readSighting(
-          { email, identifiers },
-          { defaultPhoneRegion: null, unknownProperties: 'ignore' },
-          KINDS,
-        ),
-      );
+      const read = verdict(() => readSighting({ email, identifiers }, OPTIONS, KINDS));
       const refused = given.filter(([, value]) => value === 'refused').map(([name]) => `identifiers.${name}`);
       const values = new Map(given.filter(([, value]) => value !== null));
       if (refused.length > 0 || (email === null && values.size === 0)) {
@@ -205,12 +201,49 @@ test('any object of identifiers is read as the kinds say, and every mistake in i
   expect(counts.refused).toBeGreaterThan(400);
 });
 
+test('the rules of Gmail make one mailbox of its spellings, and take and refuse what is taken and refused without them', () => {
+  const counts = { reduced: 0, refused: 0 };
+  // most of them plain, so that most locals are taken
+  const aPieceOfLocal = fc.oneof(
+    { weight: 5, arbitrary: fc.constantFrom('a', 'B', '9', 'é', '+', '.a', 'a.') },
+    { weight: 1, arbitrary: fc.constantFrom('.', '"', ' ', '@', '\u200b', '\u0301', '😀', 'a'.repeat(30)) },
+  );
+  const aLocal = fc.array(aPieceOfLocal, { minLength: 1, maxLength: 6 }).map((pieces) => pieces.join(''));
+  const aDomain = fc.constantFrom('gmail.com', 'GoogleMail.com', 'hillvalley.edu', 'gmail.com.br');
+  fc.assert(
+    fc.property(aLocal, aDomain, (local, domain) => {
+      const email = `${local}@${domain}`;
+      const [plain, reduced] = [OPTIONS, { ...OPTIONS, emailRules: 'gmail' as const }].map((options) =>
+        readValue(EMAIL, email, options),
+      ) as [ReadValue, ReadValue];
+      if (!('value' in plain)) {
+        counts.refused++;
+        expect(reduced).toEqual(plain);
+        return;
+      }
+      const [, box, host] = /^(.*)@(.*)$/s.exec(plain.value!)!;
+      const isOfGmail = host === 'gmail.com' || host === 'googlemail.com';
+      const name = box!.startsWith('"') ? box! : box!.replace(/\+.*$/s, '').split('.').join('') || box!;
+      const isMarked = /\p{M}/u.test(box!);
+      const expected = isOfGmail ? `${isMarked ? box! : name}@gmail.com` : plain.value;
+      counts.reduced += Number(expected !== plain.value);
+      expect(reduced).toEqual({ value: expected });
+      expect(verdict(() => readSighting({ email }, { ...OPTIONS, emailRules: 'gmail' }, KINDS))).toEqual({
+        identifiers: [{ kind: 'email', value: expected }],
+      });
+    }),
+    { seed, numRuns: 2000 },
+  );
+  expect(counts.reduced).toBeGreaterThan(150);
+  expect(counts.refused).toBeGreaterThan(200);
+});
+
 test('a value that was read is read again as it is', () => {
   fc.assert(
     fc.property(fc.constantFrom(CUSTOMER_ID, LOYALTY_CARD), aText20, (kind, text) => {
-      const once = readValue(kind, text, null);
+      const once = readValue(kind, text, OPTIONS);
       if ('value' in once && once.value !== null) {
-        expect(readValue(kind, once.value, null)).toEqual(once);
+        expect(readValue(kind, once.value, OPTIONS)).toEqual(once);
       }
     }),
     { seed, numRuns: 4000 },
@@ -243,7 +276,7 @@ test('no work on a field grows faster than its length: what is composed or parse
           verdict(() =>
             readSighting(
               { email: text, phoneNumber: text, identifiers: { customerId: text, loyaltyCard: text } },
-              { defaultPhoneRegion: 'DE', unknownProperties: 'ignore' },
+              { ...OPTIONS, defaultPhoneRegion: 'DE' },
               KINDS,
             ),
           );
@@ -257,8 +290,6 @@ test('no work on a field grows faster than its length: what is composed or parse
   expect(lengths.length).toBeGreaterThan(0);
   expect(Math.max(...lengths)).toBeLessThanOrEqual(RAW_MAX_LENGTH);
 });
-
-const OPTIONS = { defaultPhoneRegion: null, unknownProperties: 'ignore' } as const;
 
 describe('an email is refused that differs from another by what nobody sees', () => {
   it.each([

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import { Blocklist, isGlob, literalStart, readGlob } from '../../../src/identity/domain/blocklist.js';
 import { EMAIL, PHONE_NUMBER, type IdentifierKind } from '../../../src/identity/domain/kinds.js';
-import { normaliseEmail, normalisePhone } from '../../../src/identity/domain/normalise.js';
+import { normaliseEmail, normalisePhone, type NormalForms } from '../../../src/identity/domain/normalise.js';
 import { placeholders } from '../../../src/identity/domain/placeholders.js';
 import { IdentifyRequest } from '../../../src/identity/api/dto/identify.request.js';
 import { mistakesOf } from '../../../src/identity/api/dto/read-body.js';
@@ -18,6 +18,9 @@ const CUSTOMER: IdentifierKind = {
   priority: 10,
   maxLength: 64,
 };
+
+const FORMS: NormalForms = { defaultPhoneRegion: null, emailRules: 'none' };
+const GMAIL: NormalForms = { ...FORMS, emailRules: 'gmail' };
 
 const email = (value: string) => ({ kind: 'email', value });
 const phone = (value: string) => ({ kind: 'phoneNumber', value });
@@ -109,8 +112,8 @@ describe('the normal form of a glob', () => {
     [' X-* ', 'X-*', CUSTOMER],
     ['X-*', 'x-*', { ...CUSTOMER, normaliser: 'lowercase' as const }],
   ])('of %j is %s', (raw, pattern, kind) => {
-    expect(readGlob(kind, raw)).toBe(pattern);
-    expect(readGlob(kind, pattern)).toBe(pattern);
+    expect(readGlob(kind, raw, FORMS)).toBe(pattern);
+    expect(readGlob(kind, pattern, FORMS)).toBe(pattern);
   });
 
   test.each([
@@ -122,7 +125,7 @@ describe('the normal form of a glob', () => {
     ['+*', PHONE_NUMBER],
     ['***', CUSTOMER],
   ])('is refused if it matches everything: %j', (raw, kind) => {
-    expect(readGlob(kind, raw)).toEqual({ refused: 'matches-everything' });
+    expect(readGlob(kind, raw, FORMS)).toEqual({ refused: 'matches-everything' });
   });
 
   test.each([
@@ -133,13 +136,34 @@ describe('the normal form of a glob', () => {
     ['1+*', PHONE_NUMBER],
     ['a\u0007*', CUSTOMER],
   ])('is refused if no value can look like it: %j', (raw, kind) => {
-    expect(readGlob(kind, raw)).toEqual({ refused: 'malformed' });
+    expect(readGlob(kind, raw, FORMS)).toEqual({ refused: 'malformed' });
   });
 
+  test.each([
+    ['Doc.*@GoogleMail.com', 'doc*@gmail.com'],
+    ['d.o.c+*@gmail.com', 'doc@gmail.com'],
+    ['*@googlemail.com', '*@gmail.com'],
+    ['*.brown@gmail.com', '*brown@gmail.com'],
+    ['no.reply@*', 'no.reply@*'],
+    ['doc.*@hillvalley.edu', 'doc.*@hillvalley.edu'],
+  ])('of mailboxes of Gmail is written as they are stored: %s', (raw, pattern) => {
+    expect(readGlob(EMAIL, raw, GMAIL)).toBe(pattern);
+    expect(readGlob(EMAIL, pattern, GMAIL)).toBe(pattern);
+    expect(readGlob({ ...CUSTOMER, normaliser: 'lowercase' }, raw, GMAIL)).toBe(raw.toLowerCase());
+  });
+
+  test.each(['*+news@gmail.com', '*.*@googlemail.com', '*.@gmail.com'])(
+    'is refused if a spelling of every mailbox of Gmail matches: %s',
+    (raw) => {
+      expect(readGlob(EMAIL, raw, GMAIL)).toEqual({ refused: 'matches-every-mailbox' });
+      expect(readGlob(EMAIL, raw, FORMS)).toBe(raw);
+    },
+  );
+
   it('is at most as long as a value', () => {
-    expect(readGlob(EMAIL, `${'a'.repeat(253)}*`)).toHaveLength(254);
-    expect(readGlob(EMAIL, `${'a'.repeat(254)}*`)).toEqual({ refused: 'too-long' });
-    expect(readGlob(CUSTOMER, `${'\u0301'.repeat(50_000)}*`)).toEqual({ refused: 'too-long' });
+    expect(readGlob(EMAIL, `${'a'.repeat(253)}*`, FORMS)).toHaveLength(254);
+    expect(readGlob(EMAIL, `${'a'.repeat(254)}*`, FORMS)).toEqual({ refused: 'too-long' });
+    expect(readGlob(CUSTOMER, `${'\u0301'.repeat(50_000)}*`, FORMS)).toEqual({ refused: 'too-long' });
   });
 });
 
@@ -159,7 +183,7 @@ describe('the placeholders', () => {
       });
     }
     for (const { kind, pattern } of PLACEHOLDERS.filter((each) => isGlob(each.pattern))) {
-      expect(readGlob(kind === 'email' ? EMAIL : PHONE_NUMBER, pattern)).toBe(pattern);
+      expect(readGlob(kind === 'email' ? EMAIL : PHONE_NUMBER, pattern, FORMS)).toBe(pattern);
     }
     expect(new Set(PLACEHOLDERS.map(({ kind, pattern }) => `${kind} ${pattern}`)).size).toBe(
       PLACEHOLDERS.length,

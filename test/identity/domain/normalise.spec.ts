@@ -41,6 +41,56 @@ describe('an email', () => {
   });
 });
 
+describe('an email by the rules of Gmail', () => {
+  it.each([
+    ['Doc.Brown+news@GMail.com', 'docbrown@gmail.com'],
+    ['d.o.c.b.r.o.w.n@googlemail.com', 'docbrown@gmail.com'],
+    ['doc.brown.+a.b+c@gmail.com', 'docbrown@gmail.com'],
+    ['"doc.brown"@googlemail.com', 'docbrown@gmail.com'],
+    ['doc.brown@ｇｍａｉｌ．ｃｏｍ', 'docbrown@gmail.com'],
+    ['doc+ñandú@gmail.com', 'doc@gmail.com'],
+    ['+news@googlemail.com', '+news@gmail.com'],
+  ])('%s is one mailbox', (raw, email) => {
+    expect(normaliseEmail(raw, 'gmail')).toBe(email);
+    expect(normaliseEmail(email, 'gmail')).toBe(email);
+  });
+
+  it.each([
+    'doc.brown+news@hillvalley.edu',
+    'doc.brown+news@gmail.co.uk',
+    'doc.brown+news@mail.gmail.com',
+    'doc.brown+news@notgmail.com',
+    'doc.brown+news@gmail.com.',
+    'doc.brown+news@gmaіl.com',
+    'doc.brown@gmail',
+    'gmail.com',
+  ])('stays as it is elsewhere: %s', (email) => {
+    expect(normaliseEmail(email, 'gmail')).toBe(email);
+  });
+
+  it.each([
+    'doc..brown@gmail.com',
+    '.doc@gmail.com',
+    'doc.@gmail.com',
+    'doc+a b@gmail.com',
+    'doc+@b@gmail.com',
+    '"doc..brown"@gmail.com',
+    'doc+\u200b@gmail.com',
+    `doc+${'a'.repeat(61)}@gmail.com`,
+    `doc+${'é'.repeat(31)}@gmail.com`,
+    '\u{1d41a}.b@gmail.com',
+  ])('stays as it is, to be refused, if its local part is none: %j', (email) => {
+    expect(normaliseEmail(email, 'gmail')).toBe(email);
+  });
+
+  it('keeps İ and letters of other scripts that look alike', () => {
+    const emails = ['İ.a@gmail.com', 'i.a@gmail.com', 'і.a@gmail.com'].map((raw) =>
+      normaliseEmail(raw, 'gmail'),
+    );
+    expect(emails).toEqual(['i\u0307.a@gmail.com', 'ia@gmail.com', 'іa@gmail.com']);
+  });
+});
+
 describe('the domain of an email', () => {
   it.each([
     [

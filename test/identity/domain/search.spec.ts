@@ -1,13 +1,14 @@
 import * as fc from 'fast-check';
 import type { Identifier } from '../../../src/identity/domain/contact.js';
 import { EMAIL, PHONE_NUMBER, type IdentifierKind } from '../../../src/identity/domain/kinds.js';
-import { normaliseEmail, normalisePhone } from '../../../src/identity/domain/normalise.js';
+import { normaliseEmail, normalisePhone, type NormalForms } from '../../../src/identity/domain/normalise.js';
 import { firstMatch, rangeOf, searchRanges } from '../../../src/identity/domain/search.js';
 import { announceSeed, seed } from '../../support/sightings.js';
 
 announceSeed('search');
 
 const BOTH = [EMAIL, PHONE_NUMBER];
+const FORMS: NormalForms = { defaultPhoneRegion: null, emailRules: 'none' };
 const CUSTOMER: IdentifierKind = {
   ...EMAIL,
   name: 'customerId',
@@ -22,7 +23,9 @@ const identifier = (kind: string, value: string): Identifier => ({ kind, value }
 
 /** How the identifiers begin that a prefix finds. */
 const beginnings = (prefix: string, kinds = BOTH, region: 'DE' | 'US' | 'IT' | null = null): string[] =>
-  searchRanges(prefix, kinds, region).map(({ kind, from }) => `${kind} ${from}`);
+  searchRanges(prefix, kinds, { ...FORMS, defaultPhoneRegion: region }).map(
+    ({ kind, from }) => `${kind} ${from}`,
+  );
 
 test.each([
   [' Geo ', ['email geo']],
@@ -47,9 +50,24 @@ test.each([
   ['06123', 'IT', ['+3906123', '06123']],
   ['+49170', 'US', ['+49170']],
 ] as const)('a phone number that begins with %s in %s', (prefix, region, expected) => {
-  expect(searchRanges(prefix, [PHONE_NUMBER], region).map(({ from }) => from)).toEqual(
-    expect.arrayContaining([...expected]),
+  expect(beginnings(prefix, [PHONE_NUMBER], region)).toEqual(
+    expect.arrayContaining(expected.map((from) => `phoneNumber ${from}`)),
   );
+});
+
+test.each([
+  ['Doc.B', ['doc.b', 'docb']],
+  ['d.oc+news', ['d.oc+news', 'doc@']],
+  ['d.oc@', ['d.oc@', 'doc@']],
+  ['d.oc@gm', ['d.oc@gm', 'doc@gm']],
+  ['d.oc@goo', ['d.oc@goo', 'doc@gmail.com']],
+  ['d.oc+a@GoogleMail.com', ['d.oc+a@googlemail.com', 'doc@gmail.com']],
+  ['d.oc@hill', ['d.oc@hill']],
+  ['"d.oc', ['"d.oc']],
+  ['a.b', ['a.b']],
+])('by the rules of Gmail, an email that begins with %j', (prefix, expected) => {
+  const ranges = searchRanges(prefix, [EMAIL], { ...FORMS, emailRules: 'gmail' });
+  expect(ranges.map(({ from }) => from)).toEqual(expected);
 });
 
 test('a prefix that is too short or that no identifier begins with has no range', () => {
@@ -74,7 +92,7 @@ test('the ranges of a prefix hold what begins with it, and nothing else', () => 
   });
   fc.assert(
     fc.property(text, text, (prefix, value) => {
-      const ranges = searchRanges(prefix, [CUSTOMER], null);
+      const ranges = searchRanges(prefix, [CUSTOMER], FORMS);
       const isFound = ranges.some(({ from, to }) => byBytes(from, value) <= 0 && byBytes(value, to) < 0);
       expect(isFound).toBe([...prefix].length >= 3 && value.startsWith(prefix));
       expect(rangeOf(ranges, { kind: 'customerId', value }) !== -1).toBe(isFound);
@@ -101,15 +119,16 @@ test('whoever types an identifier from its beginning finds it at every letter', 
   );
   fc.assert(
     fc.property(phone, fc.constantFrom('DE' as const, 'US' as const, null), (typed, region) => {
+      const forms = { ...FORMS, defaultPhoneRegion: region };
       const value = normalisePhone(typed, region)!;
       const email = normaliseEmail('George.McFly@HillValley.edu')!;
       for (let length = 1; length <= typed.length; length++) {
-        const ranges = searchRanges(typed.slice(0, length), [PHONE_NUMBER], region);
+        const ranges = searchRanges(typed.slice(0, length), [PHONE_NUMBER], forms);
         if (ranges.length > 0) {
           expect([typed.slice(0, length), rangeOf(ranges, { kind: 'phoneNumber', value })]).not.toContain(-1);
         }
       }
-      const mails = searchRanges('GEORGE.m', [EMAIL], region);
+      const mails = searchRanges('GEORGE.m', [EMAIL], forms);
       expect(rangeOf(mails, { kind: 'email', value: email })).toBe(0);
     }),
     { seed, numRuns: 50 },
@@ -117,7 +136,7 @@ test('whoever types an identifier from its beginning finds it at every letter', 
 });
 
 test('the first match is that of the first range, then of the least value', () => {
-  const ranges = searchRanges('123', BOTH, null);
+  const ranges = searchRanges('123', BOTH, FORMS);
   const all = [
     identifier('phoneNumber', '1234'),
     identifier('email', '123b@x.example'),
@@ -128,7 +147,7 @@ test('the first match is that of the first range, then of the least value', () =
   expect(firstMatch(ranges, all)).toEqual(identifier('email', '123@x.example'));
   expect(firstMatch(ranges, [all[0]!, all[3]!, all[4]!])).toEqual(all[4]);
   expect(firstMatch(ranges, [all[3]!])).toBeNull();
-  const odd = searchRanges('aaa', [CUSTOMER], null);
+  const odd = searchRanges('aaa', [CUSTOMER], FORMS);
   const pair = ['aaa😀', 'aaa\uffff'].map((value) => identifier('customerId', value));
   expect(firstMatch(odd, pair)).toEqual(pair[1]);
 });

@@ -70,6 +70,8 @@ const WHY_REFUSED: Readonly<Record<GlobRefusal, (kind: IdentifierKind) => string
       : 'pattern must not contain control or invisible characters',
   'too-long': ({ maxLength }) => `pattern must have at most ${maxLength} characters`,
   'matches-everything': () => 'pattern must not match everything',
+  'matches-every-mailbox': () =>
+    'pattern must not match every mailbox of Gmail: neither dots nor what follows a + tell them apart',
 };
 
 /**
@@ -85,7 +87,7 @@ export function readPattern(
 ): Pattern['pattern'] {
   const known = kinds.find(kind);
   if (known !== undefined && typeof given === 'string' && isGlob(given)) {
-    const glob = readGlob(known, given);
+    const glob = readGlob(known, given, settings);
     if (typeof glob !== 'string') {
       throw new InvalidRequestError([{ field: 'pattern', message: WHY_REFUSED[glob.refused](known) }]);
     }

@@ -49,7 +49,7 @@ const EMAIL = {
   type: String,
   format: 'email',
   description:
-    'An email address of at most 254 characters. It is trimmed, composed to Unicode NFC and lower-cased, and its domain is read as browsers do. Dots and `+tags` stay. An empty or blank one counts as null.',
+    'An email address of at most 254 characters. It is trimmed, composed to Unicode NFC and lower-cased, and its domain is read as browsers do. Dots and `+tags` stay, unless the service is set to the rules of Gmail for its addresses. An empty or blank one counts as null.',
   example: 'mcfly@hillvalley.edu',
 };
 const PHONE_NUMBER = {

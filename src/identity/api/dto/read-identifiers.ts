@@ -75,7 +75,7 @@ function throwAny(mistakes: readonly FieldError[]): void {
 export function readIdentifier(
   field: string,
   given: unknown,
-  { defaultPhoneRegion, unknownProperties }: ReadingOptions,
+  options: ReadingOptions,
   kinds: Kinds,
   mistakes: FieldError[],
 ): Identifier {
@@ -83,7 +83,7 @@ export function readIdentifier(
     mistakes.push({ field, message: `${field} must be an object with kind and value` });
     return { kind: '', value: '' };
   }
-  if (unknownProperties === 'reject') {
+  if (options.unknownProperties === 'reject') {
     const unknown = mistakesOfNames(Object.keys(given), ['kind', 'value']);
     mistakes.push(...unknown.map((mistake) => ({ ...mistake, field: `${field}.${mistake.field}` })));
   }
@@ -94,7 +94,7 @@ export function readIdentifier(
     mistakes.push({ field: `${field}.kind`, message: `kind must be ${names}` });
     return { kind: '', value: '' };
   }
-  const read = readValue(known, value, defaultPhoneRegion);
+  const read = readValue(known, value, options);
   const mistake = 'mistake' in read ? read.mistake : read.value === null ? 'value must not be empty' : null;
   if (mistake !== null) {
     mistakes.push({ field: `${field}.value`, message: mistake });

@@ -1,9 +1,9 @@
-import type { CountryCode } from 'libphonenumber-js/max';
 import type { UnknownProperties } from '../../../config/settings.js';
 import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
 import type { FieldError } from '../../../http/problems/problem.js';
 import type { Sighting } from '../../domain/contact.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../../domain/kinds.js';
+import type { NormalForms } from '../../domain/normalise.js';
 import { UndeclaredKindError } from '../../identity.errors.js';
 import { IdentifyRequest } from './identify.request.js';
 import { mistakesOf } from './read-body.js';
@@ -21,9 +21,7 @@ type GivenValues = Record<'email' | 'phoneNumber', string | null>;
 const KNOWN = ['email', 'phoneNumber', 'identifiers'];
 const STANDARD: ReadonlySet<string> = new Set([EMAIL.name, PHONE_NUMBER.name]);
 
-export interface ReadingOptions {
-  /** null: national phone numbers keep their digits. */
-  readonly defaultPhoneRegion: CountryCode | null;
+export interface ReadingOptions extends NormalForms {
   readonly unknownProperties: UnknownProperties;
 }
 
@@ -47,8 +45,8 @@ export function readSighting(
   { withRetired }: SightingOptions = { withRetired: false },
 ): Sighting {
   const given = requireObject(body);
-  const email = readEmail(given.email);
-  const phoneNumber = readPhone(given.phoneNumber, options.defaultPhoneRegion);
+  const email = readEmail(given.email, options);
+  const phoneNumber = readPhone(given.phoneNumber, options);
   if (isQuicklyRead(given, email, phoneNumber, options)) {
     return { identifiers: kinds.identifiersOf({ email, phoneNumber } as GivenValues) };
   }
@@ -80,8 +78,8 @@ const NO_MISTAKES: readonly FieldError[] = [];
  */
 export function readGoodPart(body: unknown, options: ReadingOptions, kinds: Kinds): GoodPart {
   const given = requireObject(body);
-  const email = readEmail(given.email);
-  const phoneNumber = readPhone(given.phoneNumber, options.defaultPhoneRegion);
+  const email = readEmail(given.email, options);
+  const phoneNumber = readPhone(given.phoneNumber, options);
   if (isQuicklyRead(given, email, phoneNumber, options)) {
     const identifiers = kinds.identifiersOf({ email, phoneNumber } as GivenValues);
     return { sighting: { identifiers }, mistakes: NO_MISTAKES };
@@ -153,12 +151,7 @@ interface Further {
   readonly isUndeclared: boolean;
 }
 
-function readFurther(
-  others: unknown,
-  { defaultPhoneRegion }: ReadingOptions,
-  kinds: Kinds,
-  withRetired: boolean,
-): Further {
+function readFurther(others: unknown, options: ReadingOptions, kinds: Kinds, withRetired: boolean): Further {
   const values = new Map<string, string>();
   const mistakes: FieldError[] = [];
   const undeclared: string[] = [];
@@ -176,7 +169,7 @@ function readFurther(
     } else if (kind === undefined) {
       undeclared.push(name);
     } else {
-      const read = readValue(kind, given, defaultPhoneRegion);
+      const read = readValue(kind, given, options);
       if ('mistake' in read) {
         mistakes.push({ field, message: read.mistake });
       } else if (read.value !== null && !declared.includes(name)) {

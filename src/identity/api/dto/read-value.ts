@@ -1,19 +1,14 @@
-import type { CountryCode } from 'libphonenumber-js/max';
 import type { IdentifierKind, Normaliser } from '../../domain/kinds.js';
-import { normaliseEmail, normaliseLowercase, normalisePhone, normaliseText } from '../../domain/normalise.js';
+import { normalise, normaliseEmail, normalisePhone, type NormalForms } from '../../domain/normalise.js';
 import { IdentifyRequest, WELL_FORMED } from './identify.request.js';
 import { mistakesOf } from './read-body.js';
 
 /** A value in its normal form, null: nothing was given; or what is wrong with it, in words that begin with its kind. */
 export type ReadValue = { readonly value: string | null } | { readonly mistake: string };
 
-/**
- * Reads a value of a kind: gives it its normal form, and then judges that.
- *
- * @param region null: national phone numbers keep their digits
- */
-export function readValue(kind: IdentifierKind, given: unknown, region: CountryCode | null): ReadValue {
-  const normal = NORMAL[kind.normaliser](given, region, kind.maxLength);
+/** Reads a value of a kind: gives it its normal form, and then judges that. */
+export function readValue(kind: IdentifierKind, given: unknown, forms: NormalForms): ReadValue {
+  const normal = NORMAL[kind.normaliser](given, forms, kind);
   if (normal === null) {
     return { value: null };
   }
@@ -23,12 +18,12 @@ export function readValue(kind: IdentifierKind, given: unknown, region: CountryC
 
 /** The normal form, or what else was given; null: nothing. */
 const NORMAL: Readonly<
-  Record<Normaliser, (given: unknown, region: CountryCode | null, maxLength: number) => unknown>
+  Record<Normaliser, (given: unknown, forms: NormalForms, kind: IdentifierKind) => unknown>
 > = {
   email: readEmail,
   phone: readPhone,
-  trim: (given, _, maxLength) => readText(given, (text) => normaliseText(text, maxLength)),
-  lowercase: (given, _, maxLength) => readText(given, (text) => normaliseLowercase(text, maxLength)),
+  trim: readText,
+  lowercase: readText,
 };
 
 /** What is wrong with what should be a normal form, but for its length; null: nothing. */
@@ -40,14 +35,14 @@ const WRONG: Readonly<Record<Normaliser, (normal: unknown) => string | null>> = 
 };
 
 /** An email in its normal form, or what else was given; null: nothing. */
-export function readEmail(value: unknown): unknown {
-  return typeof value === 'string' ? normaliseEmail(value) : (value ?? null);
+export function readEmail(value: unknown, { emailRules }: NormalForms): unknown {
+  return typeof value === 'string' ? normaliseEmail(value, emailRules) : (value ?? null);
 }
 
 /** A phone number in its normal form, or what else was given; null: nothing. */
-export function readPhone(value: unknown, region: CountryCode | null): unknown {
+export function readPhone(value: unknown, { defaultPhoneRegion }: NormalForms): unknown {
   const text = isWholeNumber(value) ? String(value) : value;
-  return typeof text === 'string' ? normalisePhone(text, region) : (text ?? null);
+  return typeof text === 'string' ? normalisePhone(text, defaultPhoneRegion) : (text ?? null);
 }
 
 /** Numbers above 2^53 lose digits when they are parsed, but they have more digits than a phone number anyway. */
@@ -55,10 +50,10 @@ function isWholeNumber(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 0;
 }
 
-function readText(given: unknown, normalise: (text: string) => string | null): unknown {
+function readText(given: unknown, forms: NormalForms, kind: IdentifierKind): unknown {
   // An integer that lost digits when it was parsed would be another customer's number.
   const text = Number.isSafeInteger(given) && (given as number) >= 0 ? String(given) : given;
-  return typeof text === 'string' ? normalise(text) : (text ?? null);
+  return typeof text === 'string' ? normalise(kind, text, forms) : (text ?? null);
 }
 
 function wrongBy(request: IdentifyRequest): string | null {

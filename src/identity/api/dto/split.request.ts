@@ -1,10 +1,10 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { ArrayMaxSize, ArrayUnique, IsArray, IsInt, IsOptional, Max, Min } from 'class-validator';
-import type { Settings } from '../../../config/settings.js';
 import type { Identifier } from '../../domain/contact.js';
 import type { Kinds } from '../../domain/kinds.js';
 import { readBody } from './read-body.js';
 import { GivenIdentifier, readIdentifiers } from './read-identifiers.js';
+import type { ReadingOptions } from './read-sighting.js';
 import { Reason } from './reason.js';
 
 const MAX_ITEMS = 1_000;
@@ -70,7 +70,7 @@ export class SplitRequest {
  */
 export function readSplit(
   body: unknown,
-  settings: Pick<Settings, 'defaultPhoneRegion' | 'unknownProperties'>,
+  settings: ReadingOptions,
   kinds: Kinds,
 ): {
   readonly contactId: number;
