@@ -47,28 +47,40 @@ export class ServiceClient {
 
   /** The identity of a sighting. Repeated while the service asks for patience; any other answer but 200 fails. */
   async identify(body: Body, headers: Record<string, string> = {}): Promise<ShownIdentity> {
-    let reply = await this.send<{ contact: ShownIdentity }>('POST', '/identify', body, headers);
-    for (let tries = 1; reply.status === 503 && tries < 10; tries++) {
-      this.refusals++;
-      await sleep(Number(reply.headers.get('retry-after')) * 1000);
-      reply = await this.send('POST', '/identify', body, headers);
-    }
-    if (reply.status !== 200) {
-      throw new Error(
-        `POST /identify ${JSON.stringify(body)}: ${reply.status} ${JSON.stringify(reply.body)}`,
-      );
-    }
-    return reply.body.contact;
+    const reply = await this.patiently<{ contact: ShownIdentity }>('POST', '/identify', body, headers);
+    return expected([200], `POST /identify ${JSON.stringify(body)}`, reply).body.contact;
   }
 
-  /** The identity of a contact, or null if there is none. */
+  /** The identity of a contact, or null if there is none. As patient as {@link identify}. */
   async find(id: number): Promise<ShownIdentity | null> {
-    const reply = await this.send<{ contact: ShownIdentity }>('GET', `/contacts/${id}`);
-    return reply.status === 200 ? reply.body.contact : null;
+    const reply = await this.patiently<{ contact: ShownIdentity }>('GET', `/contacts/${id}`);
+    return expected([200, 404], `GET /contacts/${id}`, reply).status === 200 ? reply.body.contact : null;
   }
 
   /** The status of a deletion. */
   async delete(id: number): Promise<number> {
     return (await this.send('DELETE', `/contacts/${id}`)).status;
   }
+
+  private async patiently<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Reply<T>> {
+    let reply = await this.send<T>(method, path, body, headers);
+    for (let tries = 1; reply.status === 503 && tries < 10; tries++) {
+      this.refusals++;
+      await sleep(Number(reply.headers.get('retry-after')) * 1000);
+      reply = await this.send<T>(method, path, body, headers);
+    }
+    return reply;
+  }
+}
+
+function expected<T>(statuses: readonly number[], call: string, reply: Reply<T>): Reply<T> {
+  if (!statuses.includes(reply.status)) {
+    throw new Error(`${call}: ${reply.status} ${JSON.stringify(reply.body)}`);
+  }
+  return reply;
 }
