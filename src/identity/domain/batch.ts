@@ -7,10 +7,10 @@ import type { KnownReviews, NewReview, Pair, ReviewReason } from './reviews.js';
 import type { Merge } from './writes.js';
 
 /**
- * The effect of a sighting: a new identity, a new contact of a known one, a merge, or nothing new; `blocked`: none of its identifiers
- * may be used.
+ * The effect of a sighting: a new identity, a new contact of a known one, a merge, an earlier date of a known contact (imports only), or
+ * nothing new; `blocked`: none of its identifiers may be used.
  */
-export type Outcome = 'created' | 'linked' | 'merged' | 'unchanged' | 'blocked';
+export type Outcome = 'created' | 'linked' | 'merged' | 'dated' | 'unchanged' | 'blocked';
 
 /**
  * What became of a sighting that names somebody it is the same as: `joined`, its identity was merged with that person's; `one`, it was

@@ -221,15 +221,16 @@ function apply(batch: Batch, sighting: Sighting, { holders, news }: Found): Grow
   for (let i = 1; i < holders.length; i++) {
     identity = merge(batch, strongest, holders[i]!, sighting);
   }
-  let isAdded = news.length > 0;
-  if (isAdded) {
+  let outcome: Outcome = 'unchanged';
+  if (news.length > 0) {
+    outcome = 'linked';
     identity = add(batch, identity, strongest.contactId, sighting, news);
   } else if (sighting.createdAt !== undefined && holders.length > 1) {
     identity = dateHolders(batch, identity, sighting, sighting.createdAt);
   } else if (sighting.createdAt !== undefined) {
-    ({ identity, isAdded } = backdate(batch, identity, strongest.contactId, sighting, sighting.createdAt));
+    ({ identity, outcome } = backdate(batch, identity, strongest.contactId, sighting, sighting.createdAt));
   }
-  batch.outcomes.push(holders.length > 1 ? 'merged' : isAdded ? 'linked' : 'unchanged');
+  batch.outcomes.push(holders.length > 1 ? 'merged' : outcome);
   return identity;
 }
 
@@ -472,24 +473,23 @@ function backdate(
   joinedId: number,
   sighting: Sighting,
   createdAt: number,
-): { readonly identity: Growing; readonly isAdded: boolean } {
+): { readonly identity: Growing; readonly outcome: Outcome } {
   const { identifiers } = sighting;
   const isFirst = identifiers.some((identifier) => holderIn(identity, identifier).createdAt > createdAt);
   if (!isFirst) {
-    return { identity, isAdded: false };
+    return { identity, outcome: 'unchanged' };
   }
   const carriesAll = (contact: Contact): boolean => identifiers.every((each) => carries(contact, each));
   const same = identity.contacts.find(
     (contact) => contact.identifiers.length === identifiers.length && carriesAll(contact),
   );
   if (same === undefined && identity.contacts.length < batch.policy.maxContacts) {
-    return { identity: add(batch, identity, joinedId, sighting, []), isAdded: true };
+    return { identity: add(batch, identity, joinedId, sighting, []), outcome: 'linked' };
   }
   const carrier = same ?? identity.contacts.find(carriesAll);
-  return {
-    identity: carrier === undefined ? identity : dated(batch, identity, carrier, createdAt),
-    isAdded: false,
-  };
+  return carrier === undefined
+    ? { identity, outcome: 'unchanged' }
+    : { identity: dated(batch, identity, carrier, createdAt), outcome: 'dated' };
 }
 
 /** A dated sighting that merges makes no contact: the holders of its identifiers become as old as it. */

@@ -69,5 +69,6 @@ function outcomeOf(steps: readonly Step[], effects: readonly Effect[]): Outcome 
   if (isNew && known === 0) {
     return 'created';
   }
-  return used.some(({ outcome }) => outcome !== 'unchanged') ? 'linked' : 'unchanged';
+  const isOnlyDated = used.every(({ outcome }) => outcome === 'unchanged' || outcome === 'dated');
+  return isOnlyDated ? (used.find(({ outcome }) => outcome === 'dated')?.outcome ?? 'unchanged') : 'linked';
 }

@@ -28,6 +28,7 @@ export function emptyTally(): Tally {
     created: 0,
     linked: 0,
     merged: 0,
+    dated: 0,
     unchanged: 0,
     blocked: 0,
     rejected: 0,
@@ -40,8 +41,8 @@ export function emptyTally(): Tally {
   };
 }
 
-export function rowsOf({ created, linked, merged, unchanged, blocked, rejected }: Tally): number {
-  return created + linked + merged + unchanged + blocked + rejected;
+export function rowsOf({ created, linked, merged, dated, unchanged, blocked, rejected }: Tally): number {
+  return created + linked + merged + dated + unchanged + blocked + rejected;
 }
 
 /** Whether nothing of the input was left out because it is not valid. */
@@ -105,6 +106,9 @@ export function summaryText(result: ImportResult): string {
     `  ${inDigits(tally.created)} ${would}created (new identities)`,
     `  ${inDigits(tally.linked)} ${would}linked (new contacts of known identities)`,
     `  ${inDigits(tally.merged)} ${would}merged (two identities became one)`,
+    ...(tally.dated > 0
+      ? [`  ${inDigits(tally.dated)} ${would}dated (nothing new but an earlier date of a known contact)`]
+      : []),
     `  ${inDigits(tally.unchanged)} unchanged (nothing new)`,
     ...(tally.blocked > 0
       ? [`  ${inDigits(tally.blocked)} blocked (all identifiers of the row may link nobody)`]

@@ -103,7 +103,8 @@ describe('a sighting out of the past', () => {
     const wider = reconcile(snapshot, [sighting(GEORGE, null, { createdAt: 10 })]);
     const none = reconcile(snapshot, [sighting(BIFF, '919191', { createdAt: 10 })]);
 
-    expect(wider.outcomes).toEqual(['unchanged']);
+    expect(wider.outcomes).toEqual(['dated']);
+    expect(none.outcomes).toEqual(['unchanged']);
     expect(wider.writes).toMatchObject({ newcomers: [], touched: [moved(1, 1, null, 10)] });
     expect(none.writes).toEqual(NO_WRITES);
   });

@@ -95,7 +95,14 @@ test('what was corrected in the file of rejected rows joins the people whose goo
 
     const again = await importFile(here, rejectedPath);
 
-    expect(again.tally).toMatchObject({ created: 0, linked: 2, unchanged: 2, rejected: 2, incomplete: 1 });
+    expect(again.tally).toMatchObject({
+      created: 0,
+      linked: 2,
+      dated: 1,
+      unchanged: 1,
+      rejected: 2,
+      incomplete: 1,
+    });
     expect(await partition(database)).toEqual([
       'e:biff@hillvalley.edu p:717171',
       'e:doc@hillvalley.edu p:505050',

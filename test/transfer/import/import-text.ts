@@ -59,6 +59,7 @@ export function tally(counts: Partial<ImportResult['tally']>): ImportResult['tal
     created: 0,
     linked: 0,
     merged: 0,
+    dated: 0,
     unchanged: 0,
     blocked: 0,
     rejected: 0,

@@ -105,6 +105,28 @@ test('a row older than what is stored makes its contact the primary, to the micr
   ]);
 });
 
+test('a row that brings nothing but an earlier date is counted as that', async () => {
+  await importText(
+    database,
+    'email,phone,date\nlorraine@hillvalley.edu,123456,2020-01-01\nmcfly@hillvalley.edu,123456,2021-01-01\n',
+  );
+  const rows = 'email,phone,date\nmcfly@hillvalley.edu,123456,2019-01-01\nmcfly@hillvalley.edu,,2022-01-01\n';
+  const [dry, real, again] = [
+    await importText(database, rows, { isDryRun: true }),
+    await importText(database, rows),
+    await importText(database, rows),
+  ];
+  expect([dry, real, again].map((result) => result.tally)).toEqual([
+    tally({ dated: 1, unchanged: 1 }),
+    tally({ dated: 1, unchanged: 1 }),
+    tally({ unchanged: 2 }),
+  ]);
+  expect(await dates(database)).toEqual([
+    { ...MCFLY, created_at: '2019-01-01T00:00:00.000000', is_primary: true },
+    { ...LORRAINE, created_at: '2020-01-01T00:00:00.000000', is_primary: false },
+  ]);
+});
+
 test('the same file again changes nothing', async () => {
   await importText(database, PEOPLE);
   const before = await stored(database);
@@ -296,6 +318,7 @@ describe('a dry run', () => {
           blocked: 1,
           ignored: 1,
           dropped: 1,
+          dated: 1,
           rejected: 1,
         }),
       ),
