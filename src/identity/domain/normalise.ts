@@ -34,6 +34,9 @@ const WHOLE_NUMBER_DIGITS = 7;
 /** Separators in a phone number: any space, hyphen or dash, dot, parentheses, slash, invisible marks. */
 const SEPARATORS = /[\p{Zs}\t\p{Pd}\p{Cf}.()/]/gu;
 
+/** Digits with the usual separators between them; not the dot, because it may begin a fraction. */
+const PLAIN_PHONE = /^\+?\d[\d ()/-]*$/;
+
 /** `+` and the 15 digits that E.164 allows; some national numbers that count as valid would become longer. */
 const E164_MAX_LENGTH = 16;
 
@@ -43,8 +46,8 @@ export const UNSEEN = /[\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_
 const NEEDLESS_QUOTES = /^"([\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*)"$/u;
 /** A domain that is its own normal form, in lower case. */
 const PLAIN_DOMAIN = /^(?!.*xn--)[\x21-\x7e]*$/;
-/** An email that is its own normal form; most are. */
-const NORMAL_EMAIL = /^[a-z0-9._+-]+@(?!.*xn--)[a-z0-9.-]+$/;
+/** An email of which only the case can change; most are like that. */
+const ASCII_EMAIL = /^[a-z0-9._+-]+@(?!.*xn--)[a-z0-9.-]+$/i;
 /** A local part that is valid without quotes. Another one stays as it is: without its dots or its tag it might look valid. */
 const GMAIL_LOCAL =
   /^(?!.*[^\0-\uffff])[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u;
@@ -103,8 +106,8 @@ function addressOf(raw: string): string | null {
   if (trimmed === '' || trimmed.length > RAW_MAX_LENGTH) {
     return trimmed || null;
   }
-  if (NORMAL_EMAIL.test(trimmed)) {
-    return trimmed;
+  if (ASCII_EMAIL.test(trimmed)) {
+    return trimmed.toLowerCase();
   }
   const composed = trimmed.normalize('NFC');
   // Lower case can decompose a character (İ becomes i and a dot above), so NFC is applied again.
@@ -243,7 +246,7 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
   if (trimmed === '' || trimmed.length > RAW_MAX_LENGTH) {
     return trimmed || null;
   }
-  const compact = /^\+?\d{1,20}$/.test(trimmed) ? trimmed : unwrapped(trimmed);
+  const compact = PLAIN_PHONE.test(trimmed) ? trimmed.replaceAll(/[ ()/-]/g, '') : unwrapped(trimmed);
   if (/^\+\d{1,20}$/.test(compact)) {
     return international(compact) ?? compact;
   }
