@@ -8,6 +8,7 @@ import type {
 import { readContactId, readIdentifier, readWholeNumber } from './arguments.js';
 import { ask } from './ask.js';
 import { mergeRows } from './merges.command.js';
+import { renormaliseCommand } from './renormalise.command.js';
 import { inUtc, named, namedLists, print, table } from './output.js';
 
 interface Flags {
@@ -17,12 +18,15 @@ interface Flags {
 
 export function identitiesCommand(): Command {
   return new Command('identities')
-    .description('Shows identities, and why their contacts are one person.')
+    .description(
+      'Shows identities, why their contacts are one person, and what is stored under an older normal form.',
+    )
     .addCommand(largestCommand())
     .addCommand(suspiciousCommand())
     .addCommand(lookupCommand())
     .addCommand(showCommand())
-    .addCommand(explainCommand());
+    .addCommand(explainCommand())
+    .addCommand(renormaliseCommand());
 }
 
 function largestCommand(): Command {

@@ -35,6 +35,7 @@ import { DecisionWriter } from './decision-writer.js';
 import { ChangeAnswers } from './api/change-answers.js';
 import { LargeAnswers } from './api/large-answers.js';
 import { ReadingService } from './reading.service.js';
+import { RenormalisationService } from './renormalisation.service.js';
 import { ReconciliationService } from './reconciliation.service.js';
 import { IdentityRecords } from './store/identity-records.js';
 import { PolicyDirectory } from './policy-directory.js';
@@ -44,6 +45,7 @@ import { PolicyService } from './policy.service.js';
 import { PolicyRevisions } from './store/policy-revisions.js';
 import { PolicyRecords } from './store/policy-records.js';
 import { BlockedValues } from './store/blocked-values.js';
+import { OldForms } from './store/old-forms.js';
 import { IdentityReader } from './store/identity-reader.js';
 import { SightingBatcher } from './batching/sighting-batcher.js';
 
@@ -90,6 +92,8 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     SubjectAccessService,
     BlockingService,
     BlockedValues,
+    RenormalisationService,
+    OldForms,
     ReviewRecords,
     ReviewsService,
     SightingBatcher,

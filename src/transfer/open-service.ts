@@ -21,6 +21,8 @@ import { ListingService } from '../identity/listing.service.js';
 import { PolicyDirectory } from '../identity/policy-directory.js';
 import { PolicyService } from '../identity/policy.service.js';
 import { ReadingService } from '../identity/reading.service.js';
+import { RenormalisationService } from '../identity/renormalisation.service.js';
+import { OldForms } from '../identity/store/old-forms.js';
 import { ReviewsService } from '../identity/reviews.service.js';
 import { ReconciliationService } from '../identity/reconciliation.service.js';
 
@@ -39,6 +41,8 @@ export interface OpenService extends AsyncDisposable {
   readonly erasureRecords: ErasureRecords;
   readonly erasureKey: ErasureKey;
   readonly policy: PolicyService;
+  readonly renormalisation: RenormalisationService;
+  readonly oldForms: OldForms;
   readonly session: SqlSession;
 }
 
@@ -95,6 +99,8 @@ export async function openService(
       erasureRecords: app.get(ErasureRecords),
       erasureKey: app.get(ErasureKey),
       policy: app.get(PolicyService),
+      renormalisation: app.get(RenormalisationService),
+      oldForms: app.get(OldForms),
       session: await openSession(em),
       [Symbol.asyncDispose]: () => app.close(),
     };

@@ -6,7 +6,8 @@ import { CHILD_ENV } from '../support/child-env.js';
 import { createDatabase } from '../support/database.js';
 
 /** A curl command of a document, or one of the service's own, and the block behind it that shows its answer. */
-const EXAMPLE = /```sh\n((?:curl |npm run --silent cli -- )[^]*?)\n```\s+```(json|text)\n([^]*?)\n```/g;
+const EXAMPLE =
+  /```sh\n((?:curl |(?:[A-Z_]+=\w+ )?npm run --silent cli -- )[^]*?)\n```\s+```(json|text)\n([^]*?)\n```/g;
 /** Of a row; a document prints that of one day. */
 const TIME = /"\d{4}-\d\d-\d\dT[\d:.]+Z"/g;
 
@@ -19,6 +20,7 @@ test.each([
   ['docs/reviews.md', 13],
   ['docs/blocked-values.md', 14],
   ['docs/identifiers-and-limits.md', 11],
+  ['docs/changing-a-normal-form.md', 7],
 ])(
   'every command of %s gives, on an empty database, the answer printed below it, apart from times',
   async (file, count) => {

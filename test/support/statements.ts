@@ -1,14 +1,15 @@
 import { globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Statement } from '../../src/database/session/sql-session.js';
-import { copyIn } from '../../src/transfer/import/dry-run.js';
+import { copyIn, copyRules } from '../../src/transfer/import/dry-run.js';
 
 const DECLARED = /\bname: '([a-z_]+)',\s+text\b/g;
 
 /** Every statement that the source declares, by name. One that is declared but not exported is an error. */
 export async function declaredStatements(): Promise<Statement[]> {
   // made for the schema that the tables are in
-  const statements = new Map([[copyIn('public').name, copyIn('public')]]);
+  const ofSchemas = [copyIn('public'), copyRules('public')];
+  const statements = new Map(ofSchemas.map((statement) => [statement.name, statement]));
   const missing = new Set<string>();
   for (const path of globSync('src/**/*.ts')) {
     const names = [...readFileSync(path, 'utf8').matchAll(DECLARED)].map(([, name]) => name!);

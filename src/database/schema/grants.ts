@@ -8,7 +8,7 @@ const GRANTS = [
   'select, insert, update, delete on identifier',
   'select, insert, delete, update (undone_by, email, phone_number, identifiers) on identity_merge',
   'select, insert, update (email, phone_number, identifiers), delete on contact_past',
-  'select, insert, delete on do_not_link',
+  'select, insert, delete, update (value, other_value) on do_not_link',
   'usage on sequence rule_id_seq',
   'select, insert, update on tenant_policy',
   'select, insert, update on identifier_kind',

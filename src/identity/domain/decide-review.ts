@@ -80,6 +80,10 @@ export function decideReview(
   if (unusable.length > 0) {
     return { refused: 'unusable', identifiers: unusable };
   }
+  if (one.kind === other.kind && held.length < 2) {
+    // A contact has one value of a kind, so that no contact can attach one of them to the other.
+    return left(held, { ...NO_WRITES, decidedReview });
+  }
   const linked =
     held.length === 2 ? merge(snapshot, [one, other], held) : attach(snapshot, [one, other], held[0]);
   return { ...linked, writes: { ...linked.writes, decidedReview } };

@@ -76,6 +76,11 @@ export function leaveOut(sighting: Sighting, isLeftOut: (identifier: Identifier)
   };
 }
 
+/** By kind, how many values count although others are the same. */
+export type Doubled = (kind: string) => number;
+
+const NOTHING_DOUBLED: Doubled = () => 0;
+
 /** How large an identity is. */
 export interface Size {
   readonly contacts: number;
@@ -89,11 +94,13 @@ export interface Size {
  *
  * @param parts without identities in common, so without values in common
  * @param news identifiers of the new contact that none of them has; empty: there is no new contact
+ * @param doubled values of the parts that will be one with another
  */
 export function exceededLimit(
   { maxContacts, kinds }: Policy,
   parts: readonly Size[],
   news: readonly Identifier[],
+  doubled = NOTHING_DOUBLED,
 ): 'contacts' | (string & {}) | null {
   const contacts = parts.map((part) => part.contacts);
   if (isAbove(maxContacts, contacts, news.length > 0 ? 1 : 0)) {
@@ -103,7 +110,7 @@ export function exceededLimit(
     isAbove(
       limit,
       parts.map(({ valuesOf }) => valuesOf(name)),
-      news.filter(({ kind }) => kind === name).length,
+      news.filter(({ kind }) => kind === name).length - doubled(name),
     ),
   );
   return exceeded?.name ?? null;

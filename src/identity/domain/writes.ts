@@ -43,11 +43,11 @@ export interface Newcomer extends Pick<Sighting, 'identifiers' | 'createdAt'> {
 }
 
 /**
- * Why two identities were merged: by a sighting of both, by hand, or by a decision on a review. `kept`: they were one, and a split
- * left them together.
+ * Why two identities were merged: by a sighting of both, by hand, by a decision on a review, or because values of theirs have one
+ * normal form by now. `kept`: they were one, and a split left them together.
  */
 export type MergeCause = (typeof MERGE_CAUSES)[number];
-export const MERGE_CAUSES = ['sighting', 'manual', 'review', 'kept'] as const;
+export const MERGE_CAUSES = ['sighting', 'manual', 'review', 'renormalised', 'kept'] as const;
 
 /** Two identities that became one: an edge between two trees of evidence. */
 export interface Merge {
@@ -58,7 +58,7 @@ export interface Merge {
   readonly leftId: number;
   readonly rightId: number;
   readonly cause: MergeCause;
-  /** The sighting that joined them, or the pair of the review; empty if it was neither. */
+  /** The sighting that joined them, the pair of the review, or the normal form that both have; empty if it was none of these. */
   readonly identifiers: readonly Identifier[];
 }
 
@@ -86,6 +86,22 @@ export interface ErasureNote {
   readonly first?: { readonly erasedAt: number; readonly blockedUntil: number };
   /** How long live calls with one of them are refused. */
   readonly blockedForDays: number;
+}
+
+/** An identifier that gets another value: nobody has the old one afterwards. */
+export interface RenamedIdentifier extends Identifier {
+  readonly to: string;
+  /** Nobody had it: it must still be reserved. */
+  readonly isReserved: boolean;
+  /** All rules about it. They are about the new value afterwards. */
+  readonly rules: readonly Rule[];
+}
+
+/** Identifiers that get another value. Whoever has one must be touched, and the new ones claimed or reserved. */
+export interface Renaming {
+  readonly identifiers: readonly RenamedIdentifier[];
+  /** Rules that end, because others are about the same two identifiers then. */
+  readonly endedRuleIds: readonly number[];
 }
 
 /** What is removed for good. The rows of contacts that go are among the touched ones. */
@@ -124,6 +140,7 @@ export const CHANGE_KINDS = [
   'block-delete',
   'review',
   'policy',
+  'renormalise',
 ] as const;
 
 /** Who changes what by hand, and why: recorded with the change. */
@@ -160,6 +177,7 @@ export interface Writes {
   readonly undoneMergeIds: readonly number[];
   readonly deletion: Deletion | null;
   readonly erasure: ErasedParts | null;
+  readonly renaming: Renaming | null;
   /**
    * Pairs of identifiers that must never be in one identity from now on. Whatever holds one of them must be touched, and the
    * holder be among `ruledIds`; an identifier that nobody holds must be among the reservations.
@@ -194,6 +212,8 @@ export interface Writes {
   readonly decidedReview: { readonly id: number; readonly decision: ReviewDecision } | null;
   /** Null: not made by hand. */
   readonly change: ChangeNote | null;
+  /** The change that it is a part of, if that was recorded before; null: it was not, or there is none. */
+  readonly partOf: number | null;
   /** Newcomers without a date of their own must be younger than this, in µs since 1970; 0 if they join nobody. */
   readonly youngestTouched: number;
 }
@@ -209,6 +229,7 @@ export const NO_WRITES: Writes = {
   undoneMergeIds: [],
   deletion: null,
   erasure: null,
+  renaming: null,
   rules: [],
   ruledIds: [],
   liftedRules: [],
@@ -222,13 +243,16 @@ export const NO_WRITES: Writes = {
   unblocked: [],
   decidedReview: null,
   change: null,
+  partOf: null,
   youngestTouched: 0,
 };
 
 export function isNothing(writes: Writes): boolean {
-  const { touched, newcomers, rules, liftedRules, reviews, blocks, unblocked, change, erasure } = writes;
+  const { touched, newcomers, rules, liftedRules, reviews, blocks, unblocked } = writes;
   const lists = [touched, newcomers, rules, liftedRules, reviews, blocks, unblocked];
-  return lists.every(({ length }) => length === 0) && change === null && erasure === null;
+  const { change, erasure, renaming, decidedReview } = writes;
+  const parts = [change, erasure, renaming, decidedReview];
+  return lists.every(({ length }) => length === 0) && parts.every((part) => part === null);
 }
 
 /** Whether the decision was made without something that it needs: it must not be written, but made again. */

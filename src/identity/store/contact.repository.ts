@@ -30,6 +30,7 @@ import { loadEvidenceAtMost, pastOf } from './evidence-rows.js';
 import { lastOf, removeErased } from './erasure-queries.js';
 import { PENDING_ERASURES } from './erasure.statements.js';
 import { inSteps, partsOf } from './large-writes.js';
+import { rename } from './rename.js';
 import {
   blockQueries,
   changeInsertion,
@@ -325,7 +326,7 @@ export class ContactRepository extends EntityRepository<Contact> {
     drawnRows: readonly Row[] | undefined,
   ): Promise<Drawn | Conflict> {
     const [row = {}] = drawnRows ?? [];
-    const [changeId = null] = idsOf(row.change_ids);
+    const [changeId = writes.partOf] = idsOf(row.change_ids);
     const freshIds = idsOf(row.ids);
     // Newcomers stay younger than what they join, and changes of a row keep their order, even if this clock is behind the one
     // that dated it.
@@ -354,6 +355,13 @@ export class ContactRepository extends EntityRepository<Contact> {
       await transaction.send(...queries);
       queries = [];
       if (!(await this.areReserved(transaction, kinds, tenantId, writes, freshIds))) {
+        return new Conflict('claimed');
+      }
+    }
+    if (writes.renaming !== null) {
+      await transaction.send(...queries);
+      queries = [];
+      if (!(await rename(transaction, kinds, tenantId, writes.renaming))) {
         return new Conflict('claimed');
       }
     }

@@ -46,9 +46,10 @@ export function drawFor({ newcomers, merges, change, rules, reviews }: Writes): 
 const ROWS_OF_REMOVED = 25;
 
 /** The most rows of one kind that a decision writes. */
-export function rowsOf({ touched, rules, liftedRules, erasure }: Writes): number {
+export function rowsOf({ touched, rules, liftedRules, erasure, renaming }: Writes): number {
   return Math.max(
     touched.length,
+    renaming?.identifiers.length ?? 0,
     rules.length,
     liftedRules.length,
     erasure?.identifiers.length ?? 0,

@@ -29,6 +29,8 @@ const NAMED = 20;
 export class DryRun {
   private constructor(
     private readonly session: SqlSession,
+    /** Where the real tables are. */
+    readonly schema: string,
     private readonly copying: Statement,
     private readonly lastStoredId: number,
     private readonly kinds: Kinds,
@@ -43,7 +45,17 @@ export class DryRun {
       );
     }, null);
     const [last] = await session.query([LAST_STORED], null);
-    return new DryRun(session, copyIn(schema), Number(last!.id), kinds);
+    return new DryRun(session, schema, copyIn(schema), Number(last!.id), kinds);
+  }
+
+  /** Also hides the rules, with all of a tenant copied in, and the records of changes. */
+  async hideChanges(tenantId: number): Promise<void> {
+    await this.session.transaction(async (transaction) => {
+      await transaction.commit(
+        ...shadowChanges(this.schema).map((text, i) => [{ name: `dry_run_change_${i}`, text }] as const),
+        [copyRules(this.schema), tenantId],
+      );
+    }, tenantId);
   }
 
   /** Copies in the identities that share an identifier with the sightings. */
@@ -114,22 +126,44 @@ export const COMMON_VALUES: Statement = {
 };
 
 function shadows(schema: string): string[] {
-  const tables = ['contact', 'contact_past', 'identifier', 'identity_merge', 'review'];
-  const sequences = ['contact_id_seq', 'identity_merge_id_seq', 'review_id_seq'];
   return [
     'set transaction read write',
     // Of the usual 8 MB most pages of 100,000 rows must be read again and again. The server takes what is needed of it.
     `set temp_buffers = '128MB'`,
-    ...tables.map((table) => `create temp table ${table} (like ${schema}.${table} including all)`),
-    ...sequences.flatMap((sequence) => [
-      `create temp sequence ${sequence}`,
-      // ids continue after those in use, without using any
-      `select setval('pg_temp.${sequence}', last_value + 1) from ${schema}.${sequence}`,
-    ]),
+    ...['contact', 'contact_past', 'identifier', 'identity_merge', 'review'].map(shadowOf(schema)),
+    ...['contact_id_seq', 'identity_merge_id_seq', 'review_id_seq'].flatMap(sequenceOf(schema)),
     // Of temporary tables there are no statistics at first, and not every connection comes with this.
     'set enable_seqscan = off',
     'set default_transaction_read_only = on',
   ];
+}
+
+function shadowChanges(schema: string): string[] {
+  return [
+    'set transaction read write',
+    ...['change', 'do_not_link'].map(shadowOf(schema)),
+    ...['change_id_seq', 'rule_id_seq'].flatMap(sequenceOf(schema)),
+  ];
+}
+
+function shadowOf(schema: string): (table: string) => string {
+  return (table) => `create temp table ${table} (like ${schema}.${table} including all)`;
+}
+
+function sequenceOf(schema: string): (sequence: string) => string[] {
+  return (sequence) => [
+    `create temp sequence ${sequence}`,
+    // ids continue after those in use, without using any
+    `select setval('pg_temp.${sequence}', last_value + 1) from ${schema}.${sequence}`,
+  ];
+}
+
+/** $1 tenant → its rules are in the temporary table. */
+export function copyRules(schema: string): Statement {
+  return {
+    name: 'dry_run_copy_rules',
+    text: `insert into pg_temp.do_not_link select * from ${schema}.do_not_link where tenant_id = $1`,
+  };
 }
 
 /** $1 tenant, $2 kinds, $3 their values. Rows that were copied before stay as the dry run has changed them. */

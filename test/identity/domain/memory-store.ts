@@ -15,7 +15,7 @@ import { DEFAULT_POLICY, type Policy } from '../../../src/identity/domain/policy
 import { keyOf, KnownReviews, type Pair, type StoredReview } from '../../../src/identity/domain/reviews.js';
 import { KnownRules, type Rule } from '../../../src/identity/domain/rules.js';
 import { realId } from '../../../src/identity/domain/writes.js';
-import type { Deletion, ErasedParts, Merge, Writes } from '../../../src/identity/domain/writes.js';
+import type { Deletion, ErasedParts, Merge, Renaming, Writes } from '../../../src/identity/domain/writes.js';
 import { evidenceFaults, type Edge } from '../../support/evidence.js';
 import { deepFreeze } from './fixtures.js';
 
@@ -172,7 +172,9 @@ export class MemoryStore {
         ...inserted,
       ],
       [
-        ...this.keptClaims(movedClaims, writes),
+        ...this.keptClaims(movedClaims, writes).filter(
+          (claim) => formOf(writes.renaming, claim) === undefined,
+        ),
         ...[...writes.claims, ...writes.takenClaims].map((claim) => ({
           ...claim,
           contactId: real(claim.contactId),
@@ -231,16 +233,26 @@ export class MemoryStore {
     );
   }
 
-  private rulesAfter({ rules, liftedRules, erasure }: Writes): Rule[] {
+  private rulesAfter({ rules, liftedRules, erasure, renaming }: Writes): Rule[] {
     const lifted = new Set(liftedRules.map(({ id }) => id));
     ensure(
       lifted.size === liftedRules.length && liftedRules.every((rule) => this.ruled.includes(rule)),
       'a rule that is not there is lifted',
     );
+    renaming?.identifiers.forEach(({ kind, value, rules: known }) => {
+      const about = this.ruled.filter(({ identifiers: pair }) =>
+        pair.some((each) => nameOf(each) === nameOf({ kind, value })),
+      );
+      ensure(about.length === known.length, `the rules about ${kind} ${value} are not known`);
+    });
+    const ended = new Set(renaming?.endedRuleIds);
     return [
-      ...this.ruled.filter(
-        ({ id, identifiers }) => !lifted.has(id) && !identifiers.some((each) => isErased(erasure, each)),
-      ),
+      ...this.ruled
+        .filter(
+          ({ id, identifiers }) => !lifted.has(id) && !identifiers.some((each) => isErased(erasure, each)),
+        )
+        .filter(({ id }) => !ended.has(id))
+        .map((rule) => renamedRule(renaming, rule)),
       ...rules.map((identifiers, i) => ruleOf(this.rulesMade + i + 1, identifiers)),
     ];
   }
@@ -290,6 +302,7 @@ export class MemoryStore {
     reservations,
     deletion,
     erasure,
+    renaming,
   }: Writes): Identifier[] {
     const names = new Set(this.reserved.map(nameOf));
     for (const identifier of [
@@ -319,7 +332,9 @@ export class MemoryStore {
                   !identifiers.some((one) => isErased(erasure, one)),
               ),
           );
-    const left = new Set([...takenClaims, ...freedReservations, ...idle].map(nameOf));
+    const renamed = (renaming?.identifiers ?? []).filter(({ isReserved }) => isReserved);
+    renamed.forEach((each) => ensure(names.has(nameOf(each)), `${nameOf(each)} is not reserved`));
+    const left = new Set([...takenClaims, ...freedReservations, ...idle, ...renamed].map(nameOf));
     return [
       ...this.reserved.filter((each) => !left.has(nameOf(each))),
       ...reservations,
@@ -477,6 +492,8 @@ export class MemoryStore {
       pair.forEach((identifier) => idle.delete(nameOf(identifier)));
     }
     ensure(idle.size === 0, `${[...idle].join(' and ')} is reserved without a rule`);
+    const pairs = new Set(this.ruled.map(({ identifiers }) => keyOf(identifiers)));
+    ensure(pairs.size === this.ruled.length, 'primary key of rules');
   }
 
   /** Checks who is primary and that the oldest live carrier of each value claims it; returns the values. */
@@ -498,6 +515,19 @@ export class MemoryStore {
     }
     return [...carriers.keys()];
   }
+}
+
+/** The value that an identifier gets; undefined: it keeps its own. */
+function formOf(renaming: Renaming | null, { kind, value }: Identifier): string | undefined {
+  return renaming?.identifiers.find((each) => each.kind === kind && each.value === value)?.to;
+}
+
+function renamedRule(renaming: Renaming | null, rule: Rule): Rule {
+  const [one, other] = rule.identifiers.map((each): Identifier => ({
+    kind: each.kind,
+    value: formOf(renaming, each) ?? each.value,
+  }));
+  return renaming === null ? rule : { ...rule, identifiers: [one!, other!] };
 }
 
 function isErased(erasure: ErasedParts | null, identifier: Identifier): boolean {

@@ -6,11 +6,11 @@ import { isoOf } from './moment.js';
 import { NEXT } from './page.js';
 
 /** Why a merge was made. */
-export const CAUSES = ['sighting', 'manual', 'review', 'kept'];
+export const CAUSES = ['sighting', 'manual', 'review', 'renormalised', 'kept'];
 export const CAUSE = {
   enum: CAUSES,
   description:
-    '`sighting`: both identities were seen together. `manual`: by hand. `review`: a review decided so. `kept`: a split kept both contacts together.',
+    '`sighting`: both identities were seen together. `manual`: by hand. `review`: a review decided so. `renormalised`: both had one value in two spellings, which have one normal form since. `kept`: a split kept both contacts together.',
   example: 'sighting',
 };
 export const ASSUMED = {

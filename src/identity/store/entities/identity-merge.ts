@@ -58,7 +58,7 @@ const IdentityMergeSchema = defineEntity({
   checks: [
     {
       name: 'identity_merge_cause_known',
-      expression: `cause in ('sighting', 'manual', 'review', 'kept')`,
+      expression: `cause in ('sighting', 'manual', 'review', 'kept', 'renormalised')`,
     },
   ],
 });
