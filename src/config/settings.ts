@@ -1,13 +1,13 @@
 import { isSupportedCountry, type CountryCode } from 'libphonenumber-js/max';
 import { resolve } from 'node:path';
 import { parse } from 'pg-connection-string';
-import { EMAIL_RULES, type EmailRules } from '../identity/domain/normalise.js';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const AUTH_MODES = ['none', 'api-key'] as const;
 export type AuthMode = (typeof AUTH_MODES)[number];
 const POOLERS = ['none', 'transaction'] as const;
 export type Pooler = (typeof POOLERS)[number];
+const EMAIL_RULES = ['none', 'gmail'] as const;
 const UNKNOWN_PROPERTIES = ['ignore', 'reject'] as const;
 export type UnknownProperties = (typeof UNKNOWN_PROPERTIES)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -52,7 +52,7 @@ export class Settings {
   /** Country whose national phone numbers are understood; null: they keep their digits. */
   readonly defaultPhoneRegion: CountryCode | null;
   /** Whose rules decide which spellings of an email are one mailbox. */
-  readonly emailRules: EmailRules;
+  readonly emailRules: (typeof EMAIL_RULES)[number];
   /** What happens to unknown properties of a request body. */
   readonly unknownProperties: UnknownProperties;
   /** Whether `/docs` and the OpenAPI document are served. */

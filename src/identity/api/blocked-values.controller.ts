@@ -18,7 +18,7 @@ import { BlockingService } from '../blocking.service.js';
 import type { ChangeCall } from '../change-writer.js';
 import { NotFoundError } from '../identity.errors.js';
 import { PolicyDirectory } from '../policy-directory.js';
-import { changeInTime } from './change-answers.js';
+import { changeInTime, stateDryRun } from './change-answers.js';
 import { ApiChangeProblems, ApiDeletionProblems } from './change-problems.js';
 import {
   BlockedValueRequest,
@@ -70,9 +70,7 @@ export class BlockedValuesController {
       readBlockedValue(body, kinds, this.settings),
     );
     const outcome = await changeInTime(call, this.blocking.block(call, request));
-    if (outcome.etag !== null) {
-      void reply.status(200).header('etag', outcome.etag);
-    }
+    stateDryRun(reply, outcome);
     return new BlockedValueChangeResponse(outcome);
   }
 

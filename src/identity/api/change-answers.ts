@@ -23,6 +23,13 @@ export async function changeInTime<T>({ isDryRun }: ChangeCall, change: Promise<
   return isDryRun ? answerInTime(change) : answerInTime(change, () => new ChangeUnderWayError());
 }
 
+/** States the entity tag of the dry run of a call that creates something: 200, because nothing is created. */
+export function stateDryRun(reply: FastifyReply, { etag }: { readonly etag: string | null }): void {
+  if (etag !== null) {
+    void reply.status(200).header('etag', etag);
+  }
+}
+
 /** Answers changes by hand. */
 @Injectable()
 export class ChangeAnswers {

@@ -15,7 +15,7 @@ import { Settings } from '../../config/settings.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { answerInTime } from '../batching/call.js';
-import { changeInTime } from './change-answers.js';
+import { changeInTime, stateDryRun } from './change-answers.js';
 import type { ChangeCall } from '../change-writer.js';
 import { ChangesService } from '../changes.service.js';
 import { AlreadyLinkedError, NotFoundError } from '../identity.errors.js';
@@ -76,9 +76,7 @@ export class RulesController {
       readRule(body, this.settings, kinds),
     );
     const outcome = await changeInTime(call, this.changes.makeRule(call, request));
-    if (outcome.etag !== null) {
-      void reply.status(200).header('etag', outcome.etag);
-    }
+    stateDryRun(reply, outcome);
     return new RuleChangeResponse(outcome);
   }
 

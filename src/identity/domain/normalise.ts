@@ -9,8 +9,7 @@ import { hasTrunkPrefix, isSettled } from './calling-codes.js';
 import type { IdentifierKind, Normaliser } from './kinds.js';
 
 /** Whose rules decide which spellings of an address are one mailbox; see {@link normaliseEmail}. */
-export type EmailRules = (typeof EMAIL_RULES)[number];
-export const EMAIL_RULES = ['none', 'gmail'] as const;
+export type EmailRules = 'none' | 'gmail';
 
 /** What normal forms depend on, beside the text itself: the settings of the same names. */
 export interface NormalForms {

@@ -1,5 +1,5 @@
 import type { Row } from '../../database/session/sql-session.js';
-import type { Held, Identifier, Sighting } from '../domain/contact.js';
+import type { Contact, Held, Identifier, Sighting } from '../domain/contact.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
 import type { Pair } from '../domain/reviews.js';
@@ -16,6 +16,18 @@ export function identifiersOf(kinds: Kinds, row: Row): Identifier[] {
   // Literals, because a list that is pushed to reserves memory for 16 items more, and there are many rows.
   const own = email === null ? (phone === null ? [] : [phone]) : phone === null ? [email] : [email, phone];
   return row.identifiers === null ? own : withOthers(kinds, own, row.identifiers as Record<string, string>);
+}
+
+/** A live contact as its own columns tell it: without its version and its rules. */
+export function contactOf(kinds: Kinds, row: Row): Contact {
+  return {
+    id: Number(row.id),
+    identifiers: identifiersOf(kinds, row),
+    createdAt: Number(row.created_at),
+    version: 0,
+    isDeleted: false,
+    isRuled: false,
+  };
 }
 
 /** The strongest first, as in a sighting. @param others by the number of their kind */

@@ -2,18 +2,12 @@ import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
-import {
-  byAge,
-  viewOf,
-  type Contact as ContactRow,
-  type Identifier,
-  type IdentityView,
-} from '../domain/contact.js';
+import { byAge, viewOf, type Identifier, type IdentityView } from '../domain/contact.js';
 import type { Kinds } from '../domain/kinds.js';
 import { firstMatch, rangeOf, type ValueRange } from '../domain/search.js';
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
-import { identifiersOf, valueOf } from './identifier-columns.js';
+import { contactOf, identifiersOf, valueOf } from './identifier-columns.js';
 import * as sql from './listing.statements.js';
 import { ONE_SNAPSHOT } from './reading.statements.js';
 
@@ -308,15 +302,4 @@ function identityOf(kinds: Kinds, primaryId: number, rows: readonly Row[]): List
   );
   const view = viewOf(shown.map((row) => contactOf(kinds, row)).toSorted(byAge));
   return { view, contacts: isPartial ? null : shown.length, isPartial };
-}
-
-function contactOf(kinds: Kinds, row: Row): ContactRow {
-  return {
-    id: Number(row.id),
-    identifiers: identifiersOf(kinds, row),
-    createdAt: Number(row.created_at),
-    version: 0,
-    isDeleted: false,
-    isRuled: false,
-  };
 }

@@ -1,10 +1,10 @@
-import type { Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
+import type { SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import { IdentityDto } from '../../identity/api/dto/identity.response.js';
 import { isoOf } from '../../identity/api/dto/moment.js';
 import { viewOf, type Contact } from '../../identity/domain/contact.js';
 import { furtherOf } from '../../identity/api/dto/evidence.response.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../../identity/domain/kinds.js';
-import { identifiersOf, valueOf } from '../../identity/store/identifier-columns.js';
+import { contactOf, valueOf } from '../../identity/store/identifier-columns.js';
 import { kindsOf } from '../../identity/store/policy-records.js';
 import { LOAD_KINDS } from '../../identity/store/policy.statements.js';
 import { csvLine, guarded, unambiguous } from '../csv.js';
@@ -118,17 +118,6 @@ async function pageAfter(
     identities.at(-1)!.contacts.push(contactOf(kinds, row));
   }
   return identities;
-}
-
-function contactOf(kinds: Kinds, row: Row): Contact {
-  return {
-    id: Number(row.id),
-    identifiers: identifiersOf(kinds, row),
-    createdAt: Number(row.created_at),
-    version: 0,
-    isDeleted: false,
-    isRuled: false,
-  };
 }
 
 /** The identity as the API shows it, and its contacts with their dates. */

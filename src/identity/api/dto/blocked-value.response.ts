@@ -2,6 +2,7 @@ import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { BlockOutcome, ToldBlocked } from '../../blocking.service.js';
 import type { Page } from '../../reading.service.js';
 import type { StoredBlocked } from '../../store/blocked-values.js';
+import { CHANGE_ID } from './change.response.js';
 import { isoOf } from './moment.js';
 import { NEXT } from './page.js';
 
@@ -62,11 +63,7 @@ export class BlockedValuesResponse {
 
 @ApiSchema({ name: 'BlockedValueChange', description: 'What blocking a value did, or would do.' })
 export class BlockedValueChangeResponse {
-  @ApiProperty({
-    oneOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
-    description: 'The record of the change. Null if nothing was changed, and after a dry run.',
-    example: 12,
-  })
+  @ApiProperty(CHANGE_ID)
   readonly changeId: number | null;
 
   @ApiProperty({

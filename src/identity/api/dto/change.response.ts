@@ -5,16 +5,21 @@ import type { Kinds } from '../../domain/kinds.js';
 import { PlannedIdentityResponse } from './planned-identity.response.js';
 import { RuleDto } from './rule.dto.js';
 
+/** The property `changeId`. */
+export const CHANGE_ID = {
+  oneOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
+  description: 'The record of the change. Null if nothing was changed, and after a dry run.',
+  example: 12,
+};
+/** The property `changed`. */
+export const CHANGED = { description: 'Whether there was something to change.', example: true };
+
 @ApiSchema({ name: 'Change', description: 'What a change by hand did, or would do.' })
 export class ChangeResponse {
-  @ApiProperty({
-    oneOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
-    description: 'The record of the change. Null if nothing was changed, and after a dry run.',
-    example: 12,
-  })
+  @ApiProperty(CHANGE_ID)
   readonly changeId: number | null;
 
-  @ApiProperty({ description: 'Whether there was something to change.', example: true })
+  @ApiProperty(CHANGED)
   readonly changed: boolean;
 
   @ApiProperty({

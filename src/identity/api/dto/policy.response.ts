@@ -3,6 +3,7 @@ import { NORMALISERS, type IdentifierKind, type Kinds } from '../../domain/kinds
 import { EXCEEDING_MAX, type ExceedingIdentity } from '../../exceeding-identities.js';
 import type { Limits, PolicyOutcome } from '../../policy.service.js';
 import { LISTED_CONTACTS } from '../../store/identity-lists.js';
+import { CHANGE_ID, CHANGED } from './change.response.js';
 import { IdentityDto } from './identity.response.js';
 
 @ApiSchema({ name: 'Kind', description: 'A kind of identifiers.' })
@@ -107,14 +108,10 @@ export class ExceedingIdentityDto {
 
 @ApiSchema({ name: 'PolicyChange', description: 'The policy after its change, or as it would be.' })
 export class PolicyChangeResponse extends PolicyResponse {
-  @ApiProperty({
-    oneOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
-    description: 'The record of the change. Null if nothing was changed, and after a dry run.',
-    example: 12,
-  })
+  @ApiProperty(CHANGE_ID)
   readonly changeId: number | null;
 
-  @ApiProperty({ description: 'Whether there was something to change.', example: true })
+  @ApiProperty(CHANGED)
   readonly changed: boolean;
 
   @ApiProperty({
