@@ -22,6 +22,7 @@ const READS_BEHIND: Readonly<Record<string, string>> = {
   review_of_erased: 'value = v.value',
   erasure_past_with: 'ROW(contact_id, until) >',
   erasure_past_after: 'ROW(contact_id, until) >',
+  import_last_stored: 'tenant_id =',
 };
 /** A whole table is what it is for, or all that a tenant has in it. */
 const READS_ALL = new Set([
@@ -30,8 +31,6 @@ const READS_ALL = new Set([
   'erasure_tenants',
   'identifier_kind_load',
   'blocked_value_load',
-  'dry_run_last_stored',
-  'dry_run_common_values',
   'dry_run_copy_rules',
 ]);
 

@@ -22,7 +22,6 @@ const COMES_WITH_SCALE_OUT: Readonly<Record<string, string>> = {
   'erased_value_insert: inserts what it selects from an array': FROM_ARRAY,
   'identifier_insert_erased: inserts what it selects from an array': FROM_ARRAY,
   'dry_run_copy_in: changes more than one table': 'temporary tables are of one node',
-  'dry_run_last_stored: uses temporary tables': 'the sequence of a dry run is of one node',
   'dry_run_copy_rules: uses temporary tables': 'temporary tables are of one node',
   'dry_run_copy_in: uses temporary tables': 'a dry run needs all that a batch may concern on one node',
 };

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { fileTrouble, replacePrivately, TransferError } from '../files.js';
 import type { FileFingerprint } from './records/input.js';
 import type { Place } from './row-reader.js';
+import type { Before } from './shared-values.js';
 import type { Tally } from './summary.js';
 
 /** What must be the same for an import to resume an earlier one. */
@@ -20,6 +21,8 @@ export interface Progress {
   readonly rejectedBytes: number;
   /** The file of rejected rows; absent in a checkpoint of an earlier version: the one that was asked for */
   readonly rejectedPath?: string;
+  /** What was stored before; absent in a checkpoint of an earlier version */
+  readonly before?: Before;
 }
 
 const VERSION = 1;

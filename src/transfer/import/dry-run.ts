@@ -3,22 +3,6 @@ import type { Sighting } from '../../identity/domain/contact.js';
 import type { Kinds } from '../../identity/domain/kinds.js';
 import { distinctKeyColumns } from '../../identity/store/identifier-columns.js';
 
-/** A value that a dry run found on many contacts. */
-export interface CommonValue {
-  /** The name of its kind. */
-  readonly kind: string;
-  readonly value: string;
-  /** That would carry it, those that are stored already and new ones. */
-  readonly contacts: number;
-  /** That it would cause, by rows that bring no new contact. */
-  readonly merges: number;
-}
-
-/** Contacts and merges. A value that more have is worth a look before it is imported. */
-export const COMMON_FROM = 20;
-/** Values that are named, the most common ones. */
-const NAMED = 20;
-
 /**
  * Temporary tables for an import that must not write. They have the same names as the real ones, and every statement on
  * this connection finds them first. They start empty; before each batch the identities it may concern are copied in.
@@ -32,7 +16,6 @@ export class DryRun {
     /** Where the real tables are. */
     readonly schema: string,
     private readonly copying: Statement,
-    private readonly lastStoredId: number,
     private readonly kinds: Kinds,
   ) {}
 
@@ -44,8 +27,7 @@ export class DryRun {
         ...shadows(schema).map((text, i) => [{ name: `dry_run_${i}`, text }] as const),
       );
     }, null);
-    const [last] = await session.query([LAST_STORED], null);
-    return new DryRun(session, schema, copyIn(schema), Number(last!.id), kinds);
+    return new DryRun(session, schema, copyIn(schema), kinds);
   }
 
   /** Also hides the rules, with all of a tenant copied in, and the records of changes. */
@@ -62,22 +44,6 @@ export class DryRun {
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<void> {
     const keys = distinctKeyColumns(this.kinds, sightings);
     await this.session.query([this.copying, tenantId, ...keys], tenantId);
-  }
-
-  /**
-   * The values that more than {@link COMMON_FROM} contacts and merges would have, the most common ones first. Values that the
-   * rows so far brought nothing new to are left out.
-   *
-   * @param kinds all that the tenant has by now
-   */
-  async commonValues(tenantId: number, kinds: Kinds): Promise<CommonValue[]> {
-    const query = [COMMON_VALUES, tenantId, this.lastStoredId, COMMON_FROM, NAMED] as const;
-    return (await this.session.query(query, tenantId)).map((row) => ({
-      kind: kinds.numbered(Number(row.kind)).name,
-      value: row.value as string,
-      contacts: Number(row.contacts),
-      merges: Number(row.merges),
-    }));
   }
 }
 
@@ -96,33 +62,6 @@ export const SCHEMA: Statement = {
   name: 'dry_run_schema',
   text: `select quote_ident(nspname) as schema from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.oid = 'contact'::regclass`,
-};
-
-/** The temporary sequence goes on from there. */
-export const LAST_STORED: Statement = {
-  name: 'dry_run_last_stored',
-  text: 'select last_value as id from pg_temp.contact_id_seq',
-};
-
-/**
- * $2 the last contact that was stored before, $3 so many contacts and merges are not common yet, $4 how many values. Reads the
- * temporary tables as a whole, once. Merges from before are not in them.
- */
-export const COMMON_VALUES: Statement = {
-  name: 'dry_run_common_values',
-  text: `with used as (
-    select v.kind, v.value, c.id > $2 as is_new, 1 as contacts, 0 as merges from contact c cross join lateral (
-      select 0::smallint as kind, c.email as value union all select 1, c.phone_number
-      union all select e.key::smallint, e.value from jsonb_each_text(c.identifiers) e) v
-    where c.tenant_id = $1 and c.deleted_at is null
-    union all
-    select v.kind, v.value, true, 0, 1 from identity_merge m cross join lateral (
-      select 0::smallint as kind, m.email as value union all select 1, m.phone_number
-      union all select e.key::smallint, e.value from jsonb_each_text(m.identifiers) e) v
-    where m.tenant_id = $1)
-  select kind, value, sum(contacts)::int as contacts, sum(merges)::int as merges from used
-  where value is not null group by kind, value having count(*) > $3 and bool_or(is_new)
-  order by count(*) desc, kind, value limit $4`,
 };
 
 function shadows(schema: string): string[] {

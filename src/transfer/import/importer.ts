@@ -13,6 +13,7 @@ import { retry, troubleOf, type RetryOptions } from './retry.js';
 import type { InputRow } from './row-maker.js';
 import type { Place, RowBatch, RowReader } from './row-reader.js';
 import { effectOf, type ApartRow } from './row-effect.js';
+import type { Before } from './shared-values.js';
 import type { Statistics } from './statistics.js';
 import type { Tally } from './summary.js';
 
@@ -26,6 +27,8 @@ export interface ImporterParts extends RetryOptions {
   readonly dryRun: DryRun | null;
   /** null: the planner knows the tables */
   readonly statistics: Statistics | null;
+  /** Kept for a run that resumes this one */
+  readonly before: Before;
   readonly tally: Tally;
   readonly batchSize: number;
 }
@@ -137,6 +140,7 @@ export class Importer {
       tally,
       rejectedBytes: rejected.bytes,
       rejectedPath: rejected.path,
+      before: this.parts.before,
     });
   }
 

@@ -17,6 +17,13 @@ import { isStandardInput, openInput, type Input } from './records/input.js';
 import { RejectedFile, unusedPath } from './rejected-file.js';
 import { passingTroubleOf, retry } from './retry.js';
 import { RowReader } from './row-reader.js';
+import {
+  lastStored,
+  sharedValues,
+  writeSharedValues,
+  type Before,
+  type SharedValue,
+} from './shared-values.js';
 import { Statistics } from './statistics.js';
 import { emptyTally, rowsOf, type ImportResult } from './summary.js';
 
@@ -109,6 +116,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     bytesRead: () => input.bytesRead(),
     size: input.file?.size ?? null,
   });
+  const before = saved?.before ?? (await lastStored(service.session, service.tenantId));
   const dryRun = isDryRun ? await DryRun.start(service.session, kinds) : null;
   const importer = new Importer({
     reader,
@@ -118,6 +126,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     checkpoint: isDryRun ? null : checkpoint,
     dryRun,
     statistics: await Statistics.of(service.session),
+    before,
     tally,
     batchSize: options.batchSize,
     retryForMs: options.retryForMs,
@@ -131,15 +140,19 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   if (isComplete && !isDryRun) {
     await checkpoint?.remove();
   }
-  const commonValues =
-    dryRun === null ? [] : await dryRun.commonValues(service.tenantId, await kindsNow(service));
+  const shared = isComplete ? await sharedSince(before, service, options) : [];
+  const sharedPath = await unusedPath(sharedPathOf(wantedPath));
+  if (shared.length > 0) {
+    await writeSharedValues(sharedPath, shared);
+  }
   const seconds = (performance.now() - startedAt) / 1000;
   return {
     rejectedPath,
     columns: columnsOf(reader, kinds),
     notTaken: reader.notTaken,
     suspiciousDates: dates.suspicious,
-    commonValues,
+    shared,
+    sharedPath,
     headerLine: reader.lineAfterTitles,
     strayQuotes: reader.strayQuotes,
     apart: importer.apart,
@@ -156,6 +169,23 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
 export function defaultRejectedPath(path: string, { file }: Input, isDryRun: boolean): string {
   const name = isStandardInput(path) ? 'stdin' : file === null ? basename(path) : path;
   return `${name}${isDryRun ? '.dry-run' : ''}.rejected.csv`;
+}
+
+/** Beside the file of rejected rows. */
+function sharedPathOf(rejectedPath: string): string {
+  return rejectedPath.replace(/(?:\.rejected)?(\.[^./]*)?$/, '.shared$1');
+}
+
+/** The values that many people share since the import. By now another process may have declared a kind. */
+async function sharedSince(
+  before: Before,
+  { session, policies, tenantId }: OpenService,
+  options: ImportOptions,
+): Promise<readonly SharedValue[]> {
+  const read = async (): Promise<SharedValue[]> =>
+    sharedValues(session, tenantId, before, (await policies.refresh(tenantId)).kinds);
+  // The temporary tables of a dry run are lost with its connection.
+  return options.isDryRun ? read() : retry(read, passingTroubleOf, { ...options, onWait: () => undefined });
 }
 
 function columnsOf({ headers, columns }: RowReader, { further }: Kinds): ImportResult['columns'] {
@@ -239,11 +269,6 @@ export const CLOCK: Statement = {
   name: 'import_clock',
   text: 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now',
 };
-
-/** Another process may have declared a kind while the import ran. */
-async function kindsNow({ policies, tenantId }: OpenService): Promise<Kinds> {
-  return (await policies.refresh(tenantId)).kinds;
-}
 
 /** The time of the database, in µs since 1970. Contacts without a date get theirs from the same clock. */
 async function clockOf(session: SqlSession): Promise<() => number> {

@@ -1,11 +1,14 @@
 import type { Outcome } from '../../identity/domain/batch.js';
 import type { IGNORED_REASONS } from '../../identity/domain/contact.js';
 import type { ColumnRole } from './columns.js';
-import { COMMON_FROM, type CommonValue } from './dry-run.js';
 import type { ApartReason, ApartRow } from './row-effect.js';
+import { SHARED_BY, sharersOf, type SharedValue } from './shared-values.js';
 
 type Reason = (typeof IGNORED_REASONS)[number];
 
+/** A shared value is named on the screen if more people than this share it. */
+const NAMED_FROM = 20;
+const NAMED_MAX = 20;
 /** Rows that could not be joined and that people are told of; the summary for programs has more of them. */
 const APART_NAMED = 50;
 
@@ -65,8 +68,10 @@ export interface ImportResult {
   readonly notTaken: readonly string[];
   /** Dates of this run that are 1970-01-01 or 1900-01-01, which most programs write for "no date" */
   readonly suspiciousDates: number;
-  /** What a dry run found, see `DryRun.commonValues()`; otherwise empty */
-  readonly commonValues: readonly CommonValue[];
+  /** Values that many people share, the most common ones first; empty if it was stopped */
+  readonly shared: readonly SharedValue[];
+  /** Where they are, if there are any */
+  readonly sharedPath: string;
   /** The line of the header if titles come before it, which are not read; otherwise null */
   readonly headerLine: number | null;
   /** Records of this run whose quoted field seems to take in further rows, by their lines; the first of them */
@@ -92,7 +97,6 @@ export function summaryText(result: ImportResult): string {
     columns,
     notTaken,
     suspiciousDates,
-    commonValues,
     isDryRun,
     isComplete,
     isResumed,
@@ -136,7 +140,7 @@ export function summaryText(result: ImportResult): string {
     ...(suspiciousDates > 0
       ? [`  ${inDigits(suspiciousDates)} dates are 1970-01-01 or 1900-01-01, which often means "no date"`]
       : []),
-    ...describeCommon(commonValues),
+    ...describeShared(result),
     ...(result.headerLine === null
       ? []
       : [`  the header is line ${result.headerLine}; what comes before it was not read`]),
@@ -157,7 +161,6 @@ export function summaryJson(result: ImportResult): string {
     columns,
     notTaken,
     suspiciousDates,
-    commonValues,
     isDryRun,
     isComplete,
     isResumed,
@@ -177,7 +180,9 @@ export function summaryJson(result: ImportResult): string {
     columns,
     notTaken,
     suspiciousDates,
-    commonValues,
+    sharedValues: result.shared.length,
+    commonValues: namedOf(result.shared),
+    sharedFile: result.shared.length > 0 ? result.sharedPath : null,
     headerLine: result.headerLine,
     strayQuotes: result.strayQuotes,
     apartRows: result.apart,
@@ -230,16 +235,23 @@ function describeApart(count: number, rows: readonly ApartRow[]): string[] {
   ];
 }
 
-function describeCommon(values: readonly CommonValue[]): string[] {
-  return values.length === 0
-    ? []
-    : [
-        `  SHARED VALUES: more than ${COMMON_FROM} contacts would be linked by each of these. Block them before you import if nobody owns them.`,
-        ...values.map(
-          ({ kind, value, contacts, merges }) =>
-            `    ${kind} ${value}: ${inDigits(contacts)} contacts${merges > 0 ? `, ${inDigits(merges)} merges` : ''}`,
-        ),
-      ];
+function describeShared({ shared, sharedPath, isDryRun }: ImportResult): string[] {
+  if (shared.length === 0) {
+    return [];
+  }
+  const would = isDryRun ? 'would be' : 'are';
+  return [
+    `  SHARED VALUES: ${inDigits(shared.length)} ${would} shared by more than ${SHARED_BY} people, see ${sharedPath}. Block those that nobody owns${isDryRun ? ' before you import' : ''}.`,
+    ...namedOf(shared).map(
+      ({ kind, value, contacts, merges }) =>
+        `    ${kind} ${value}: ${inDigits(contacts)} contacts${merges > 0 ? `, ${inDigits(merges)} merges` : ''}`,
+    ),
+  ];
+}
+
+/** The most common ones: hardly ever does a family or an office share these. */
+function namedOf(shared: readonly SharedValue[]): readonly SharedValue[] {
+  return shared.filter((value) => sharersOf(value) > NAMED_FROM).slice(0, NAMED_MAX);
 }
 
 /** Also says what was not found, so that a column with an unknown name is noticed. */

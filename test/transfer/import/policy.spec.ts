@@ -1,9 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Settings } from '../../../src/config/settings.js';
+import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
+import type { ImportOptions } from '../../../src/transfer/import/run-import.js';
+import { sharedValues, type SharedValue } from '../../../src/transfer/import/shared-values.js';
+import { summaryJson, summaryText, type ImportResult } from '../../../src/transfer/import/summary.js';
+import { openService } from '../../../src/transfer/open-service.js';
 import { command } from '../../support/command.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
-import { importText, tally } from './import-text.js';
+import { importFile, importText, tally } from './import-text.js';
 
 const ZEROS = '0000000000';
 
@@ -90,63 +96,95 @@ describe('rows that policy takes something from', () => {
   });
 });
 
-describe('a dry run warns of a value', () => {
-  test('that 21 contacts would share, but not of one that 20 would share', async () => {
-    const rows = csv([...customers(21, ZEROS), ...customers(20, '1', 'example.org')]);
-    const { commonValues } = await importText(database, rows, { isDryRun: true, batchSize: 7 });
-    expect(commonValues).toEqual([{ kind: 'phoneNumber', value: ZEROS, contacts: 21, merges: 0 }]);
-    expect((await importText(database, rows)).commonValues).toEqual([]);
+describe.each([
+  ['a dry run', true],
+  ['an import', false],
+])('%s reports values', (_, isDryRun) => {
+  const report = async (
+    rows: readonly (readonly [string, string])[],
+    options: Partial<ImportOptions> = {},
+  ): Promise<readonly SharedValue[]> =>
+    (await importText(database, csv(rows), { isDryRun, ...options })).shared;
+
+  test('that eleven contacts share, but not those that ten share', async () => {
+    const rows = [...customers(11, ZEROS), ...customers(10, '1', 'example.org')];
+    expect(await report(rows, { batchSize: 7 })).toEqual([
+      { kind: 'phoneNumber', value: ZEROS, contacts: 11, merges: 0 },
+    ]);
   });
 
-  test('that repeated rows do not make common, and stored contacts do', async () => {
-    const repeated = customers(15, ZEROS);
-    const rows = csv([...repeated, ...repeated]);
-    expect((await importText(database, rows, { isDryRun: true })).commonValues).toEqual([]);
-    await importText(database, rows);
-    const more = csv(customers(6, ZEROS, 'example.org'));
-    expect((await importText(database, more, { isDryRun: true })).commonValues).toEqual([
-      { kind: 'phoneNumber', value: ZEROS, contacts: 21, merges: 0 },
-    ]);
+  test('that stored contacts and new ones share, but not because of repeated rows', async () => {
+    const repeated = customers(8, ZEROS);
+    expect(await report([...repeated, ...repeated])).toEqual([]);
+    await importText(database, csv(repeated));
+    const more = customers(3, ZEROS, 'example.org');
+    const eleven = [{ kind: 'phoneNumber', value: ZEROS, contacts: 11, merges: 0 }];
+    expect(await report(more)).toEqual(eleven);
     // What is common already and gets nothing new is left out.
-    await importText(database, more);
-    const other = csv([['c1@example.com', '2']]);
-    expect((await importText(database, other, { isDryRun: true })).commonValues).toEqual([]);
+    await importText(database, csv(more));
+    expect(await report([['c1@example.com', '2']])).toEqual([]);
     // A deleted contact does not count.
-    await app.client.delete(1);
-    const next = csv([['next@example.com', ZEROS]]);
-    expect((await importText(database, next, { isDryRun: true })).commonValues).toEqual([
-      { kind: 'phoneNumber', value: ZEROS, contacts: 21, merges: 0 },
-    ]);
+    const [{ id }] = (await database.query<{ id: number }>(
+      'select id::int from contact where linked_id is not null order by id limit 1',
+    )) as [{ id: number }];
+    await app.client.delete(id);
+    expect(await report([['next@example.com', ZEROS]])).toEqual(eleven);
   });
 
-  test('that would merge customers who are known, which adds no contact', async () => {
+  test('that merge customers who are known, which adds no contact', async () => {
     const known = customers(30, '').map(([email]): [string, string] => [email, '']);
     await importText(database, csv(known));
-    const { commonValues } = await importText(database, csv(customers(30, ZEROS)), { isDryRun: true });
-    expect(commonValues).toEqual([{ kind: 'phoneNumber', value: ZEROS, contacts: 1, merges: 29 }]);
+    expect(await report(customers(30, ZEROS))).toEqual([
+      { kind: 'phoneNumber', value: ZEROS, contacts: 1, merges: 29 },
+    ]);
   });
+});
 
-  test('at most of twenty, the most common ones, and says how many contacts', async () => {
-    const rows = Array.from({ length: 25 }, (_, i) =>
-      customers(21 + i, `9${i + 1}`, `shop${i}.example`),
-    ).flat();
-    const { commonValues } = await importText(database, csv(rows), { isDryRun: true });
-    expect(commonValues).toHaveLength(20);
-    expect(commonValues[0]).toEqual({ kind: 'phoneNumber', value: '925', contacts: 45, merges: 0 });
-    expect(commonValues.at(-1)).toMatchObject({ value: '96', contacts: 26 });
-  });
+test('the links of an import are read in steps, however many identities and links there are', async () => {
+  const many = Array.from({ length: 30 }, (_, i) => customers(8 + i, `9${i + 1}`, `shop${i}.example`)).flat();
+  await importText(database, csv(many));
+  await using service = await openService(new Settings({ DATABASE_URL: database.url }), 1, null);
+  const since = { contactId: 0, mergeId: 0 };
+  const { kinds } = DEFAULT_POLICY;
+  const whole = await sharedValues(service.session, 1, since, kinds);
+  expect(whole).toHaveLength(27);
+  expect([whole[0], whole.at(-1)]).toEqual([
+    { kind: 'phoneNumber', value: '930', contacts: 37, merges: 0 },
+    { kind: 'phoneNumber', value: '94', contacts: 11, merges: 0 },
+  ]);
+  for (const step of [1, 7, 36, 37, 100]) {
+    expect(await sharedValues(service.session, 1, since, kinds, step)).toEqual(whole);
+  }
+});
 
-  test('in its summary', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'identity-common-'));
-    const path = join(folder, 'people.csv');
-    await writeFile(path, csv(customers(1_200, ZEROS)));
-    const { stdout } = await command(['import', path, '--quiet', '--dry-run'], {
-      DATABASE_URL: database.url,
-    });
-    expect(stdout).toContain(
-      '  SHARED VALUES: more than 20 contacts would be linked by each of these. Block them before you import if nobody owns them.\n' +
-        `    phoneNumber ${ZEROS}: 1,000 contacts\n`,
-    );
-    await rm(folder, { recursive: true });
-  });
+test('shared values are listed in a file that only its owner may read and that is never replaced, and the most common ones on the screen', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'identity-shared-'));
+  const path = join(folder, 'people.csv');
+  const some = Array.from({ length: 25 }, (_, i) =>
+    customers(21 + i, `9${i + 1}`, `shop${i}.example`),
+  ).flat();
+  await writeFile(path, csv([...customers(1_200, '+1000'), ...some, ...customers(20, '8', 'eight.example')]));
+  const run = (isDryRun: boolean): Promise<ImportResult> =>
+    importFile({ DATABASE_URL: database.url }, path, { isDryRun });
+
+  const dry = summaryText(await run(true));
+  expect(dry).toContain(
+    `  SHARED VALUES: 27 would be shared by more than 10 people, see ${path}.dry-run.shared.csv. Block those that nobody owns before you import.\n` +
+      '    phoneNumber +1000: 1,000 contacts\n    phoneNumber 925: 45 contacts\n',
+  );
+  expect(dry.match(/^ {4}phoneNumber /gm)).toHaveLength(20);
+  const list = await readFile(`${path}.dry-run.shared.csv`, 'utf8');
+  expect(list).toMatch(/^kind,value,contacts,merges\nphoneNumber,'\+1000,1000,0\nphoneNumber,925,45,0\n/);
+  expect(list).toContain('\nphoneNumber,8,20,0\n');
+  expect(list.match(/\n/g)).toHaveLength(28);
+  expect((await stat(`${path}.dry-run.shared.csv`)).mode & 0o777).toBe(0o600);
+
+  await writeFile(`${path}.shared.csv`, 'mine');
+  const real = JSON.parse(summaryJson(await run(false))) as Record<string, unknown>;
+  expect(real).toMatchObject({ sharedValues: 27, sharedFile: `${path}.shared.2.csv` });
+  expect(real.commonValues).toHaveLength(20);
+  expect(await readFile(`${path}.shared.2.csv`, 'utf8')).toBe(list);
+  expect(await readFile(`${path}.shared.csv`, 'utf8')).toBe('mine');
+  expect(JSON.parse(summaryJson(await run(false)))).toMatchObject({ sharedValues: 0, sharedFile: null });
+  await rm(folder, { recursive: true });
 });
