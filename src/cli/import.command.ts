@@ -16,8 +16,8 @@ type ChosenColumn = readonly [kind: string, header: string];
 
 interface ImportFlags {
   readonly format?: FileFormat;
-  readonly emailColumn?: string;
-  readonly phoneColumn?: string;
+  readonly emailColumn: readonly string[];
+  readonly phoneColumn: readonly string[];
   readonly createdAtColumn?: string | false;
   readonly identityColumn?: string | false;
   readonly column: readonly ChosenColumn[];
@@ -45,10 +45,17 @@ export function importCommand(): Command {
     )
     .argument('<file>', 'the file; - for the standard input')
     .addOption(new Option('--format <format>', 'default: by the extension').choices(FILE_FORMATS))
-    .option('--email-column <name>', 'column of the email (default: email, e-mail, mail, …)')
+    .option(
+      '--email-column <name>',
+      'column of emails: its header, a glob such as "E-mail * - Value", its number from 1, or a path such as traits.email; may be repeated (default: all that are named like one)',
+      add,
+      [],
+    )
     .option(
       '--phone-column <name>',
-      'column of the phone number (default: phone, phone_number, mobile, tel, …)',
+      'column of phone numbers, in the same ways; may be repeated (default: all that are named like one, but fax)',
+      add,
+      [],
     )
     .option('--created-at-column <name>', 'column of the date (default: created_at, createdAt, date, …)')
     .option('--no-created-at-column', 'read no dates')
@@ -59,7 +66,7 @@ export function importCommand(): Command {
     .option('--no-identity-column', 'let the identifiers alone decide')
     .option(
       '--column <kind=name>',
-      'column of an identifier of a kind, such as customerId=Kundennummer; may be repeated (default: named like the kind)',
+      'column of an identifier of a kind, such as customerId=Kundennummer; or in the same ways; may be repeated (default: named like the kind)',
       addColumn,
       [],
     )
@@ -154,8 +161,8 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
     throw new TransferError('The name does not tell the format: give --format csv or --format ndjson.');
   }
   const chosen = {
-    email: flags.emailColumn ?? chosenFor('email', flags),
-    phone: flags.phoneColumn ?? chosenFor('phoneNumber', flags),
+    email: someOf([...flags.emailColumn, ...chosenFor('email', flags)]),
+    phone: someOf([...flags.phoneColumn, ...chosenFor('phoneNumber', flags)]),
     createdAt: noneIfFalse(flags.createdAtColumn),
     identity: noneIfFalse(flags.identityColumn),
   };
@@ -184,8 +191,17 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
   };
 }
 
-function chosenFor(kind: string, { column }: ImportFlags): string | undefined {
-  return column.find(([each]) => each === kind)?.[1];
+function chosenFor(kind: string, { column }: ImportFlags): string[] {
+  return column.filter(([each]) => each === kind).map(([, name]) => name);
+}
+
+/** Without a flag the names decide. */
+function someOf(names: readonly string[]): readonly string[] | undefined {
+  return names.length === 0 ? undefined : names;
+}
+
+function add(name: string, others: readonly string[]): string[] {
+  return [...others, name];
 }
 
 function addColumn(text: string, chosen: readonly ChosenColumn[]): ChosenColumn[] {
@@ -193,11 +209,7 @@ function addColumn(text: string, chosen: readonly ChosenColumn[]): ChosenColumn[
   if (equals < 1 || equals === text.length - 1) {
     throw new InvalidArgumentError('It must be a kind and a header, such as customerId=Kundennummer.');
   }
-  const column: ChosenColumn = [text.slice(0, equals), text.slice(equals + 1)];
-  if (chosen.some(([kind]) => kind === column[0])) {
-    throw new InvalidArgumentError('It is the second one of its kind.');
-  }
-  return [...chosen, column];
+  return [...chosen, [text.slice(0, equals), text.slice(equals + 1)]];
 }
 
 /** Commander turns `--no-…` into false. */

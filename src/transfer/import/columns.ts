@@ -1,60 +1,54 @@
 import type { Kinds } from '../../identity/domain/kinds.js';
 import { TransferError } from '../files.js';
+import {
+  bare,
+  FIRST,
+  looksLikeData,
+  rankOfCreated,
+  tellsOfCreation,
+  told,
+  type Telling,
+} from './column-names.js';
 
 /** What a column may hold, beside values of the kinds that a tenant has declared. */
-export type ColumnRole = 'email' | 'phone' | 'createdAt' | 'identity';
+export type ColumnRole = Telling | 'createdAt' | 'identity';
 
-/** The header of each column; null: none is wanted; absent: found by its usual names. */
-export type ColumnChoice = Readonly<Partial<Record<ColumnRole, string | null>>> & {
-  /** The headers of declared kinds; those of others are found by the names of the kinds. */
+/**
+ * The columns that hold something: their headers, globs such as `Phone * - Value`, numbers from 1, or paths such as `traits.email`;
+ * null: none is wanted; absent: found by their usual names.
+ */
+export interface ColumnChoice {
+  readonly email?: string | readonly string[] | null;
+  readonly phone?: string | readonly string[] | null;
+  readonly createdAt?: string | null;
+  readonly identity?: string | null;
+  /** Of declared kinds; the columns of others are found by the names of the kinds. */
   readonly further?: readonly (readonly [kind: string, header: string])[];
-};
+}
 
-/** The place of each column; null: the input has none. */
-export type Columns = Readonly<Record<ColumnRole, number | null>> & {
-  /** Of the declared kinds that the input has */
+/** The places of the columns. */
+export interface Columns {
+  /** The first one of a row is that of its first sighting. */
+  readonly emails: readonly number[];
+  readonly phones: readonly number[];
+  /** The best first: the next one counts where it is blank. */
+  readonly dates: readonly number[];
+  /** null: the input has none */
+  readonly identity: number | null;
+  /** Of declared kinds; a kind may have several. */
   readonly further: readonly (readonly [kind: string, place: number])[];
-};
+}
 
 /** A row has an identifier of a kind that the tenant has not declared. */
 export class UndeclaredColumnError extends TransferError {}
 
 /** How the identifiers of declared kinds are named that NDJSON has in an object of their own. */
 export const NESTED = 'identifiers.';
-
-/** Usual names as {@link bare} writes them. If several columns have one, the choice is left to the user. */
-const USUAL: Readonly<Record<ColumnRole, readonly string[]>> = {
-  email: ['email', 'emailaddress', 'mail'],
-  // prettier-ignore
-  phone: ['phone', 'phonenumber', 'phoneno', 'mobile', 'mobilephone', 'mobilenumber', 'cell', 'cellphone', 'tel', 'telephone', 'telephonenumber'],
-  // prettier-ignore
-  createdAt: ['createdat', 'created', 'createdon', 'createddate', 'creationdate', 'datecreated', 'date', 'timestamp'],
-  // its name in an export
-  identity: ['primarycontactid'],
-};
-
-/** Names in exports of products and in other languages, the best first. They are read if no column has a usual name. */
-const KNOWN: Readonly<Record<ColumnRole, readonly string[]>> = {
-  // prettier-ignore
-  email: ['primaryemail', 'customeremail', 'contactemail', 'useremail', 'email1value', 'email1address', 'email1', 'billingemail', 'personalemail', 'workemail', 'businessemail', 'emailid', 'emailadresse', 'mailadresse', 'emailadres', 'adresseemail', 'adressemail', 'courriel', 'correoelectronico', 'correo', 'indirizzoemail', 'enderecodeemail', 'adresemail', 'epost', 'epostadress'],
-  // prettier-ignore
-  phone: ['mobilephonenumber', 'primaryphone', 'primaryphonenumber', 'customerphone', 'contactphone', 'phone1value', 'phone1', 'mobile1', 'cellphonenumber', 'cellnumber', 'billingphone', 'defaultaddressphone', 'homephone', 'workphone', 'businessphone', 'companyphone', 'otherphone', 'whatsapp', 'whatsappnumber', 'msisdn', 'mobil', 'mobilnummer', 'mobiltelefon', 'handy', 'handynummer', 'telefon', 'telefonnummer', 'rufnummer', 'portable', 'numerodetelephone', 'telefonomovil', 'movil', 'celular', 'telefono', 'numerodetelefono', 'cellulare', 'telemovel', 'telefone', 'mobiel', 'telefoon', 'telefoonnummer', 'komorka'],
-  // prettier-ignore
-  createdAt: ['createdtime', 'createdatetime', 'createdate', 'createtime', 'userregistered', 'registeredat', 'registered', 'registrationdate', 'dateregistered', 'registeredon', 'signupdate', 'signupat', 'signedupat', 'signedup', 'datejoined', 'joinedat', 'joindate', 'joined', 'dateadded', 'addedat', 'addedon', 'added', 'customersince', 'membersince', 'firstseen', 'firstseenat', 'firstorderdate', 'subscribedat', 'subscribedate', 'subscriptiondate', 'optintime', 'optindate', 'confirmtime', 'erstelltam', 'erstelldatum', 'erstellungsdatum', 'angelegtam', 'anlagedatum', 'registriertam', 'kundeseit', 'datum', 'datedecreation', 'creele', 'dateinscription', 'datedinscription', 'fechadealta', 'fechadecreacion', 'fechaderegistro', 'creadoel', 'datadicreazione', 'datacreazione', 'datadecriacao', 'datadecadastro', 'aangemaaktop'],
-  identity: [],
-};
-
-/** Parts of names that tell of an email, a phone number or a date of creation. */
-const TELLING = /mail|correo|courriel|phone|telef|mobil|whatsapp|creat|regist|signup|joined/;
+/** The name of an identity in an export, as {@link bare} writes it. */
+const IDENTITY = 'primarycontactid';
 /** Most names listed of columns that are not read; a file may have any number. */
 export const UNREAD_MAX = 20;
 
-const HOLDS: Readonly<Record<ColumnRole, string>> = {
-  email: 'the email',
-  phone: 'the phone number',
-  createdAt: 'the date',
-  identity: 'the identity',
-};
 const FLAGS: Readonly<Record<ColumnRole, string>> = {
   email: '--email-column',
   phone: '--phone-column',
@@ -70,8 +64,8 @@ const EXPORTED = ['primaryContactId', 'contactId'];
  * Finds the columns that are read. A column that is named like a declared kind holds that kind, whatever it is usual for.
  *
  * @param isLoose whether a chosen column may be missing, like a property in one of many objects
- * @throws {TransferError} listing the headers, if a chosen column is missing, several fit, or none has identifiers;
- *   {@link UndeclaredColumnError} if an object has a kind that is not declared
+ * @throws {TransferError} listing the headers, if a chosen column is missing or several have the name of a single one, or none has
+ *   identifiers; {@link UndeclaredColumnError} if an object has a kind that is not declared
  */
 export function findColumns(
   headers: readonly string[],
@@ -79,25 +73,36 @@ export function findColumns(
   isLoose: boolean,
   kinds: Kinds,
 ): Columns {
-  const chosen = (role: ColumnRole): number | null => {
-    const name = choice[role] ?? null;
-    return name === null ? null : findChosen(headers, FLAGS[role], name, isLoose);
+  const chosen = (role: ColumnRole): number[] =>
+    [choice[role] ?? []].flat().flatMap((name) => findChosen(headers, FLAGS[role], name, isLoose));
+  const single = (role: 'createdAt' | 'identity'): number[] => {
+    const found = chosen(role);
+    if (found.length > 1) {
+      throw new TransferError(
+        `There are several columns ${JSON.stringify(choice[role])} (${FLAGS[role]}). Give the number of one. ${listed(headers)}`,
+      );
+    }
+    return found;
   };
-  const taken = [chosen('email'), chosen('phone'), chosen('createdAt')];
+  const taken = new Set([...chosen('email'), ...chosen('phone'), ...single('createdAt')]);
   const further = findFurther(headers, choice, isLoose, kinds, taken);
-  const find = (role: ColumnRole): number | null =>
-    choice[role] === undefined ? findUsual(headers, role, further) : chosen(role);
-  const columns = {
-    email: find('email'),
-    phone: find('phone'),
-    createdAt: find('createdAt'),
-    identity: find('identity'),
+  further.forEach(([, place]) => taken.add(place));
+  const values = (role: Telling): number[] =>
+    choice[role] === undefined ? findTold(headers, role, taken) : [...new Set(chosen(role))];
+  const columns: Columns = {
+    emails: values('email'),
+    phones: values('phone'),
+    dates: choice.createdAt === undefined ? findCreated(headers, taken) : single('createdAt'),
+    identity:
+      (choice.identity === undefined
+        ? places(headers, (header) => bare(header) === IDENTITY)
+        : single('identity'))[0] ?? null,
     further,
   };
   if (isLoose) {
     requireDeclared(headers, kinds);
   }
-  if (columns.email === null && columns.phone === null && further.length === 0) {
+  if (columns.emails.length === 0 && columns.phones.length === 0 && further.length === 0) {
     const others = kinds.further.length > 0 ? `, those of other kinds with ${FURTHER_FLAG}` : '';
     throw new TransferError(
       `No column for an email or a phone number was found. Name them with ${FLAGS.email} and ${FLAGS.phone}${others}. ${listed(headers)}`,
@@ -112,7 +117,7 @@ function findFurther(
   { further: choice = [] }: ColumnChoice,
   isLoose: boolean,
   { further }: Kinds,
-  taken: readonly (number | null)[],
+  taken: ReadonlySet<number>,
 ): (readonly [string, number])[] {
   const usable = further.filter(({ isRetired }) => !isRetired).map(({ name }) => name);
   const unusable = choice.find(([kind]) => !usable.includes(kind));
@@ -124,27 +129,19 @@ function findFurther(
     );
   }
   return usable.flatMap((kind) => {
-    const chosen = choice.find(([each]) => each === kind)?.[1];
-    const place =
-      chosen === undefined
+    const names = choice.filter(([each]) => each === kind).map(([, name]) => name);
+    const found =
+      names.length === 0
         ? findNamed(headers, kind, taken)
-        : findChosen(headers, flagOf(kind), chosen, isLoose);
-    return place === null ? [] : [[kind, place] as const];
+        : names.flatMap((name) => findChosen(headers, flagOf(kind), name, isLoose));
+    return [...new Set(found)].map((place) => [kind, place] as const);
   });
 }
 
-function findNamed(
-  headers: readonly string[],
-  kind: string,
-  taken: readonly (number | null)[],
-): number | null {
+function findNamed(headers: readonly string[], kind: string, taken: ReadonlySet<number>): number[] {
   const exact = places(headers, (header) => header === kind || header === NESTED + kind);
   const all = exact.length > 0 ? exact : places(headers, (header) => bare(header) === bare(kind));
-  const found = all.filter((place) => !taken.includes(place));
-  if (found.length > 1) {
-    throw severalMayHold(headers, found, kind, flagOf(kind));
-  }
-  return found[0] ?? null;
+  return all.filter((place) => !taken.has(place));
 }
 
 /** @throws {UndeclaredColumnError} if a nested identifier is of no declared kind */
@@ -156,7 +153,7 @@ function requireDeclared(headers: readonly string[], kinds: Kinds): void {
   if (name === undefined) {
     return;
   }
-  const shown = looksLikeData(name) ? 'a property of identifiers' : JSON.stringify(name.slice(0, HEADER_MAX));
+  const shown = looksLikeData(name) ? 'a property of identifiers' : JSON.stringify(name.slice(0, SHOWN_MAX));
   throw new UndeclaredColumnError(
     kinds.find(name) === undefined
       ? `${shown} is of no kind that the tenant has declared; "policy kinds add" declares one`
@@ -164,84 +161,135 @@ function requireDeclared(headers: readonly string[], kinds: Kinds): void {
   );
 }
 
-function findUsual(headers: readonly string[], role: ColumnRole, further: Columns['further']): number | null {
-  const names = headers.map((header, at) => (further.some(([, place]) => place === at) ? '' : bare(header)));
-  const usual = places(names, (name) => USUAL[role].includes(name));
-  const known = KNOWN[role].find((name) => names.includes(name));
-  const found = usual.length > 0 ? usual : places(names, (name) => name === known);
-  if (found.length > 1) {
-    throw severalMayHold(headers, found, HOLDS[role], FLAGS[role]);
-  }
-  return found[0] ?? null;
+/** All columns that hold emails, or phone numbers, by their names: the person's first one first. */
+function findTold(headers: readonly string[], role: Telling, taken: ReadonlySet<number>): number[] {
+  const rank = (place: number): number => {
+    const found = FIRST[role].indexOf(bare(headers[place]!));
+    return found === -1 ? Infinity : found;
+  };
+  return places(headers, (header) => {
+    const tells = told(header);
+    return tells?.telling === role && tells.isTheirs;
+  })
+    .filter((place) => !taken.has(place))
+    .toSorted((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : a - b));
 }
 
-function severalMayHold(
-  headers: readonly string[],
-  found: readonly number[],
-  what: string,
-  flag: string,
-): TransferError {
-  const names = found.map((place) => JSON.stringify(headers[place])).join(', ');
-  return new TransferError(
-    `Several columns may hold ${what}: ${names}. Choose one with ${flag}. ${listed(headers)}`,
+/** The columns of dates of creation, the best name first; of paths those of the person itself, such as `traits.createdAt`. */
+function findCreated(headers: readonly string[], taken: ReadonlySet<number>): number[] {
+  return headers
+    .map((header, place) => {
+      const path = header.split('.');
+      return { place, depth: path.length, rank: path.length > PATH_MAX ? null : rankOfCreated(path.at(-1)!) };
+    })
+    .filter(({ place, rank }) => rank !== null && !taken.has(place))
+    .toSorted((a, b) => a.rank! - b.rank! || a.depth - b.depth || a.place - b.place)
+    .map(({ place }) => place);
+}
+
+/** Names in a path that may lead to a date of the person, and not of something that the person has. */
+const PATH_MAX = 2;
+
+/** A column that is not read. */
+export interface UnreadColumn {
+  readonly place: number;
+  /** What its name tells; null: nothing */
+  readonly telling: Telling | null;
+}
+
+/** The columns that are not read. */
+export function unreadColumns(headers: readonly string[], columns: Columns): UnreadColumn[] {
+  const used = new Set(placesOf(columns));
+  return headers.flatMap((header, place) =>
+    used.has(place) ? [] : [{ place, telling: told(header)?.telling ?? null }],
   );
 }
 
 /**
- * The headers that look as if they held an email, a phone number or a date, but are not read; the first of them. In a file as an
- * export writes it, all that are not read but the ids of contacts: they hold kinds that are not declared.
+ * Whether a header that is not read is told of, whatever its column holds: it names a date of creation, or it is in a file as an export
+ * writes it: then it holds a kind that is not declared.
  */
-export function unreadColumns(headers: readonly string[], columns: Columns): string[] {
-  const used = placesOf(columns);
+export function isWorthTelling(headers: readonly string[], place: number): boolean {
+  const header = headers[place]!;
   const isExported = EXPORTED.every((name) => headers.includes(name));
-  const isTelling = (header: string): boolean =>
-    TELLING.test(bare(header)) || (isExported && !EXPORTED.includes(header));
-  return headers.filter((header, place) => !used.includes(place) && isTelling(header)).slice(0, UNREAD_MAX);
+  return tellsOfCreation(header) || (isExported && !EXPORTED.includes(header));
+}
+
+/** The places of the columns that are read, by what they hold: `email`, `phoneNumber`, `createdAt`, `identity`, or another kind. */
+export function takenOf({
+  emails,
+  phones,
+  dates,
+  identity,
+  further,
+}: Columns): Map<string, readonly number[]> {
+  const ofKinds = Map.groupBy(further, ([kind]) => kind);
+  return new Map<string, readonly number[]>([
+    ['email', emails],
+    ['phoneNumber', phones],
+    ['createdAt', dates],
+    ['identity', identity === null ? [] : [identity]],
+    ...[...ofKinds].map(([kind, all]) => [kind, all.map(([, place]) => place)] as const),
+  ]);
 }
 
 /** The places of all columns that are read. */
-export function placesOf({ further, ...roles }: Columns): (number | null)[] {
-  return [...Object.values(roles), ...further.map(([, place]) => place)];
+export function placesOf({ emails, phones, dates, identity, further }: Columns): number[] {
+  const others = identity === null ? [] : [identity];
+  return [...emails, ...phones, ...dates, ...others, ...further.map(([, place]) => place)];
 }
 
-function findChosen(headers: readonly string[], flag: string, name: string, isLoose: boolean): number | null {
-  const exact = places(headers, (header) => header.normalize('NFC') === name.normalize('NFC'));
-  const found = exact.length > 0 ? exact : places(headers, (header) => bare(header) === bare(name));
-  if (found.length === 1) {
-    return found[0]!;
+/** A header as people are told of it: with its number if others have the same name. */
+export function shownName(headers: readonly string[], place: number): string {
+  const header = headers[place]!;
+  const isUnique = headers.indexOf(header) === headers.lastIndexOf(header) && header !== '';
+  return isUnique ? header : `${header} (column ${place + 1})`.trim();
+}
+
+function findChosen(headers: readonly string[], flag: string, name: string, isLoose: boolean): number[] {
+  const exact = places(headers, (header) => header.normalize('NFC').trim() === name.normalize('NFC').trim());
+  if (exact.length > 0) {
+    return exact;
   }
-  if (found.length === 0 && isLoose) {
-    return null;
+  const numbered = /^[1-9]\d{0,5}$/.test(name) ? Number(name) - 1 : -1;
+  if (numbered !== -1 && numbered < headers.length && !isLoose) {
+    return [numbered];
   }
-  const problem = found.length === 0 ? 'There is no column' : 'There are several columns';
-  throw new TransferError(`${problem} ${JSON.stringify(name)} (${flag}). ${listed(headers)}`);
+  const isGlob = name.includes('*');
+  const glob = isGlob ? globOf(name) : null;
+  const found = places(headers, (header) =>
+    glob === null ? bare(name) !== '' && bare(header) === bare(name) : glob.test(folded(header)),
+  );
+  if (found.length === 0 && !isLoose) {
+    const what = isGlob ? 'No column is named like' : 'There is no column';
+    throw new TransferError(`${what} ${JSON.stringify(name)} (${flag}). ${listed(headers)}`);
+  }
+  return found;
+}
+
+/** A pattern whose stars stand for anything. */
+function globOf(name: string): RegExp {
+  const parts = folded(name)
+    .split(/\*+/)
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`));
+  return new RegExp(`^${parts.join('.*')}$`, 'su');
+}
+
+/** A header for the comparison with a glob: in lower case, and every space as one. */
+function folded(header: string): string {
+  return header.slice(0, SHOWN_MAX).normalize('NFC').toLowerCase().replaceAll(/\s+/g, ' ').trim();
 }
 
 function places(headers: readonly string[], fits: (header: string) => boolean): number[] {
   return headers.flatMap((header, place) => (fits(header) ? [place] : []));
 }
 
-/** Characters of a header that are compared. */
-const HEADER_MAX = 200;
-
-/** A header for comparison: lower case, without accents, brackets and what is in them, and all but letters and digits. */
-function bare(header: string): string {
-  return header
-    .slice(0, HEADER_MAX)
-    .replaceAll(/\([^()]*\)|\[[^[\]]*\]/g, '')
-    .normalize('NFKD')
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}]/gu, '');
-}
+/** Characters of a name that people are shown. */
+const SHOWN_MAX = 200;
 
 /** Lists the headers, unless they look like the data of a customer: a file may have no header. */
 function listed(headers: readonly string[]): string {
   return headers.some(looksLikeData)
     ? 'The first line looks like a row. The first line must hold the names of the columns.'
     : `The headers are: ${headers.map((header) => JSON.stringify(header)).join(', ')}.`;
-}
-
-/** Whether a name looks like the data of a customer. */
-export function looksLikeData(name: string): boolean {
-  return /@|\d{5}/.test(name);
 }

@@ -32,6 +32,12 @@ const EXCEL_FIRST_DAY = 61;
 const FIRST_YEAR = 1900;
 /** Written for "no date": zeros such as 0000-00-00 and 0/0/00, and words. */
 const NO_DATE = /^(?:[0\s:/.T-]+Z?|n\/?a|#n\/a|null|\\n|none|nan|nil|undefined|unknown|never)$/i;
+
+/** Whether a text is what programs write for "no date". */
+export function isNoDate(text: string): boolean {
+  return NO_DATE.test(text.trim());
+}
+
 /** Longest text that may be a date. */
 const LENGTH_MAX = 100;
 

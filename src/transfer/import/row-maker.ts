@@ -1,19 +1,27 @@
-import type { Kinds } from '../../identity/domain/kinds.js';
 import type { Sighting } from '../../identity/domain/contact.js';
+import { EMAIL, PHONE_NUMBER, type Kinds } from '../../identity/domain/kinds.js';
 import { unguarded } from '../csv.js';
 import { TransferError } from '../files.js';
 import { isBlank } from './blank.js';
+import { valuesIn } from './cells.js';
+import { looksLikeData } from './column-names.js';
+import { ColumnWatch } from './column-watch.js';
 import {
   findColumns,
-  looksLikeData,
   NESTED,
   placesOf,
+  shownName,
+  takenOf,
   UndeclaredColumnError,
+  unreadColumns,
   UNREAD_MAX,
   type ColumnChoice,
   type Columns,
 } from './columns.js';
-import type { Judge, Mistake } from './judge.js';
+import { flattened } from './flatten.js';
+import type { Judge, OnBadField } from './judge.js';
+import { isNoDate } from './parse-date.js';
+import { personOf, type DatedCell, type Given, type GivenValue, type Layout } from './person.js';
 import type { TextRecord } from './records/record.js';
 
 /** The values of a row, before they are judged. */
@@ -52,28 +60,35 @@ export interface RowOptions {
   /** Of the tenant */
   readonly kinds: Kinds;
   readonly judge: Judge;
+  readonly onBadField: OnBadField;
 }
 
 /** Most sets of properties whose columns are kept. */
 const LAYOUTS_MAX = 1000;
-const NO_FAULTS: readonly Fault[] = [];
 
 /** Makes rows of records. */
 export class RowMaker {
   /** Properties of NDJSON that were not read; the first of them */
   readonly notTaken = new Set<string>();
-  /** Columns by the names of the properties */
-  private readonly layouts = new Map<string, Columns>();
+  /** What is read of NDJSON, by what it holds: `createdAt`, `identity` or the name of a kind */
+  readonly taken = new Map<string, Set<string>>();
+  /** What the columns hold that are not read, by name */
+  readonly watches = new Map<string, ColumnWatch>();
+  /** By the names of the properties */
+  private readonly layouts = new Map<string, Layout>();
+  private readonly ofCsv: Layout | null;
 
   /** @param columns null: NDJSON, where each object has its own */
   constructor(
     private readonly options: RowOptions,
     private readonly headers: readonly string[],
-    private readonly columns: Columns | null,
-  ) {}
+    columns: Columns | null,
+  ) {
+    this.ofCsv = columns === null ? null : this.layoutFrom(columns, headers);
+  }
 
   /**
-   * Checks that the properties of the first object are clear.
+   * Checks that the properties of an object are clear.
    *
    * @throws {TransferError} if they are not; a line that is no object is not judged here
    */
@@ -82,7 +97,7 @@ export class RowMaker {
     const object = parseObject(record.fields[0]!);
     const [first] = object === null ? [] : isExported(object) ? exportedContacts(object) : [object];
     if (first !== undefined) {
-      findColumns(Object.keys(flattened(first)), columns, true, kinds);
+      findColumns(flattened(first).keys, columns, true, kinds);
     }
   }
 
@@ -91,10 +106,10 @@ export class RowMaker {
     if (record.fault !== null) {
       return [rejected(record, record.fault)];
     }
-    return this.columns === null ? this.objectRows(record) : [this.csvRow(record, this.columns)];
+    return this.ofCsv === null ? this.objectRows(record) : [this.csvRow(record, this.ofCsv)];
   }
 
-  private csvRow(record: TextRecord, columns: Columns): InputRow {
+  private csvRow(record: TextRecord, layout: Layout): InputRow {
     const { fields } = record;
     const hasMore = fields.slice(this.headers.length).some((field) => field.trim() !== '');
     if (hasMore) {
@@ -106,7 +121,7 @@ export class RowMaker {
     if (fields.some((field) => field.includes('\0'))) {
       return rejected(record, 'the row holds a NUL, which is no character of text');
     }
-    return this.row(record, fields, columns, this.headers);
+    return this.row(record, fields, layout);
   }
 
   private objectRows(record: TextRecord): InputRow[] {
@@ -121,10 +136,9 @@ export class RowMaker {
   }
 
   private objectRow(record: TextRecord, object: Readonly<Record<string, unknown>>): InputRow {
-    const flat = flattened(object);
+    const { keys, values } = flattened(object);
     try {
-      const keys = Object.keys(flat);
-      return this.row(record, Object.values(flat), this.layoutOf(keys), keys);
+      return this.row(record, values, this.layoutOf(keys));
     } catch (error) {
       if (error instanceof UndeclaredColumnError) {
         return rejected(record, error.message);
@@ -134,92 +148,141 @@ export class RowMaker {
         const named = hasFurther
           ? 'an email, a phone number or another identifier'
           : 'an email or a phone number';
-        return rejected(record, `the object has no property for ${named}, or several for one`);
+        return rejected(record, `the object has no property for ${named}`);
       }
       throw error;
     }
   }
 
-  private layoutOf(keys: readonly string[]): Columns {
+  private layoutOf(keys: readonly string[]): Layout {
     const known = this.layouts.get(keys.join('\n'));
     if (known !== undefined) {
       return known;
     }
     const columns = findColumns(keys, this.options.columns, true, this.options.kinds);
-    const used = placesOf(columns);
+    const layout = this.layoutFrom(columns, keys);
+    const used = new Set(placesOf(columns));
     for (const [place, key] of keys.entries()) {
       // like headers: not what looks like the data of a customer
-      if (!used.includes(place) && this.notTaken.size < UNREAD_MAX && !looksLikeData(key)) {
+      if (!used.has(place) && this.notTaken.size < UNREAD_MAX && !looksLikeData(key)) {
         this.notTaken.add(key.slice(0, 100));
       }
     }
+    this.noteTaken(columns, keys);
     if (this.layouts.size < LAYOUTS_MAX) {
-      this.layouts.set(keys.join('\n'), columns);
+      this.layouts.set(keys.join('\n'), layout);
     }
-    return columns;
+    return layout;
   }
 
-  /** @param names of the values: the headers of CSV, or the properties of an object */
-  private row(
-    record: TextRecord,
-    values: readonly unknown[],
-    columns: Columns,
-    names: readonly string[],
-  ): InputRow {
-    const at = (place: number | null): unknown => {
-      const value = place === null ? null : values[place];
+  private noteTaken(columns: Columns, keys: readonly string[]): void {
+    for (const [holds, places] of takenOf(columns)) {
+      const names = this.taken.get(holds) ?? new Set();
+      this.taken.set(holds, names);
+      places.filter(() => names.size < UNREAD_MAX).forEach((place) => names.add(keys[place]!.slice(0, 100)));
+    }
+  }
+
+  private layoutFrom(columns: Columns, names: readonly string[]): Layout {
+    const { kinds } = this.options;
+    return {
+      columns,
+      names: names.map((_, place) => shownName(names, place)),
+      values: [
+        ...columns.emails.map((place) => ({ field: EMAIL.name, kind: EMAIL, place })),
+        ...columns.phones.map((place) => ({ field: PHONE_NUMBER.name, kind: PHONE_NUMBER, place })),
+        ...columns.further.map(([name, place]) => ({ field: NESTED + name, kind: kinds.named(name), place })),
+      ],
+      watched: unreadColumns(names, columns).map(({ place, telling }) => {
+        const name = shownName(names, place);
+        const watch = this.watches.get(name) ?? new ColumnWatch(name.slice(0, 100), telling);
+        if (this.watches.size < WATCHED_MAX && !looksLikeData(name)) {
+          this.watches.set(name, watch);
+        }
+        return { place, watch };
+      }),
+    };
+  }
+
+  private row(record: TextRecord, values: readonly unknown[], layout: Layout): InputRow {
+    const at = (place: number): unknown => {
+      const value = values[place];
       if (typeof value !== 'string') {
-        return value;
+        return value ?? null;
       }
-      const text = this.columns === null ? value : unguarded(value);
+      const text = this.ofCsv === null ? value : unguarded(value);
       return isBlank(text) ? null : text;
     };
-    const { sighting, mistakes } = this.options.judge({
-      email: at(columns.email),
-      phoneNumber: at(columns.phone),
-      identifiers: identifiersOf(columns, at),
-      createdAt: at(columns.createdAt),
-    });
-    const { line, fields } = record;
-    const faults = mistakes.length === 0 ? NO_FAULTS : faultsOf(mistakes, columns, names);
+    look(values, layout);
+    const { identity } = layout.columns;
+    const { sighting, further, faults } = personOf(
+      givenIn(layout, at),
+      dateIn(layout, at),
+      layout,
+      this.options,
+    );
     return {
-      line,
-      fields,
+      line: record.line,
+      fields: record.fields,
       sighting,
-      further: [],
+      further,
       faults,
-      identity: sighting === null ? null : identityOf(at(columns.identity)),
+      identity: sighting === null || identity === null ? null : identityOf(at(identity)),
     };
   }
 }
 
-/** Mistakes with the names of their columns. */
-function faultsOf(
-  mistakes: readonly Mistake[],
-  { email, phone, createdAt, further }: Columns,
-  names: readonly string[],
-): Fault[] {
-  const places = new Map([
-    ['email', email],
-    ['phoneNumber', phone],
-    ['createdAt', createdAt],
-    ...further.map(([kind, place]) => [`identifiers.${kind}`, place] as const),
-  ]);
-  return mistakes.map(({ field, message }) => {
-    const place = places.get(field) ?? null;
-    return { column: place === null ? null : names[place]!, reason: message };
-  });
+/** Most names of columns whose cells are looked at; NDJSON may have any number. */
+const WATCHED_MAX = 1000;
+
+function look(values: readonly unknown[], layout: Layout): void {
+  if (layout.watched.length === 0) {
+    return;
+  }
+  let isOneDone = false;
+  for (const { place, watch } of layout.watched) {
+    watch.look(values[place]);
+    isOneDone ||= watch.isDone;
+  }
+  if (isOneDone) {
+    layout.watched = layout.watched.filter(({ watch }) => !watch.isDone);
+  }
 }
 
-function identifiersOf({ further }: Columns, at: (place: number) => unknown): RawValues['identifiers'] {
-  return further.length === 0
-    ? undefined
-    : Object.fromEntries(further.map(([kind, place]) => [kind, at(place)]));
+/** The values of a row, and what is wrong with cells that hold none. */
+function givenIn({ values, names }: Layout, at: (place: number) => unknown): Given {
+  const given: GivenValue[] = [];
+  const faults: Fault[] = [];
+  for (const { field, kind, place } of values) {
+    const cell = at(place);
+    if (cell === null) {
+      continue;
+    }
+    for (const each of valuesIn(kind.normaliser, cell)) {
+      if ('wrong' in each) {
+        faults.push({ column: names[place]!, reason: `${kind.name}: ${each.wrong}` });
+      } else if (typeof each.value !== 'string' || !isBlank(each.value)) {
+        given.push({ field, place, value: each.value });
+      }
+    }
+  }
+  return { values: given, faults };
+}
+
+/** The first date of a row that is one. */
+function dateIn({ columns: { dates } }: Layout, at: (place: number) => unknown): DatedCell {
+  for (const place of dates) {
+    const value = at(place);
+    if (value !== null && !(typeof value === 'string' && isNoDate(value))) {
+      return { place, value };
+    }
+  }
+  return { place: dates[0] ?? null, value: null };
 }
 
 function identityOf(value: unknown): string | null {
   const isGiven = typeof value === 'number' || (typeof value === 'string' && value.trim() !== '');
-  return isGiven ? String(value) : null;
+  return isGiven ? String(value).trim() : null;
 }
 
 function rejected({ line, fields }: TextRecord, reason: string): InputRow {
@@ -246,20 +309,6 @@ function isExported(object: Readonly<Record<string, unknown>>): boolean {
     Array.isArray(contacts) &&
     contacts.every((contact) => typeof contact === 'object' && contact !== null)
   );
-}
-
-/** The object with the values of its `identifiers` as properties of their own, if it has any. */
-function flattened(object: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const { identifiers, ...others } = object;
-  const isNested = typeof identifiers === 'object' && !Array.isArray(identifiers);
-  return isNested
-    ? {
-        ...others,
-        ...Object.fromEntries(
-          Object.entries(identifiers ?? {}).map(([kind, value]) => [NESTED + kind, value]),
-        ),
-      }
-    : object;
 }
 
 /** The contacts in the order they were created, so that each brings again what it brought first. */

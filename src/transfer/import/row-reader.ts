@@ -1,7 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { unguarded } from '../csv.js';
 import { TransferError } from '../files.js';
-import { findColumns, unreadColumns, type Columns } from './columns.js';
+import type { Telling } from './column-names.js';
+import {
+  findColumns,
+  isWorthTelling,
+  shownName,
+  takenOf,
+  unreadColumns,
+  UNREAD_MAX,
+  type Columns,
+} from './columns.js';
 import { openParser, type RecordFormat } from './records/open-parser.js';
 import type { RecordParser, TextRecord } from './records/record.js';
 import { takesInRows } from './records/stray-quote.js';
@@ -28,6 +37,15 @@ const STRAY_QUOTES_MAX = 20;
 /** The columns of rejected rows of NDJSON; an earlier version did not write the second one. */
 const REJECTED_OBJECTS = new Set(['line,column,reason,row', 'line,reason,row']);
 
+/** Objects among which one with known properties is looked for */
+const OBJECTS_MAX = 100;
+
+/** Names of what is not read. */
+export interface LooksLike {
+  readonly emails: readonly string[];
+  readonly phones: readonly string[];
+}
+
 /** What the columns hold. */
 interface Layout {
   readonly maker: RowMaker;
@@ -51,8 +69,8 @@ export class RowReader {
     private readonly parser: RecordParser,
     private readonly format: RecordFormat['format'],
     private readonly delimiter: string,
-    /** The first record. Of CSV it is the header; of NDJSON it is looked at for its names, and still to be read. */
-    private first: TextRecord | null,
+    /** Records that were looked at and are still to be read; of CSV the first one is the header. */
+    private ahead: TextRecord[],
     private isEnd: boolean,
   ) {}
 
@@ -65,7 +83,7 @@ export class RowReader {
     try {
       const { parser, delimiter } = await openParser(text, options);
       const { record, isEnd } = await firstRecord(text, parser);
-      return new RowReader(text, parser, options.format, delimiter, record, isEnd);
+      return new RowReader(text, parser, options.format, delimiter, [record], isEnd);
     } catch (error) {
       // an open pipe would keep the process alive
       await text.return(undefined);
@@ -79,13 +97,13 @@ export class RowReader {
    * @throws {TransferError} if they are not clear
    */
   async findColumns(options: RowOptions): Promise<void> {
-    const first = this.first!;
+    const first = this.ahead[0]!;
     if (this.format !== 'csv') {
       this.layout = { maker: new RowMaker(options, [], null), headers: [], columns: null };
-      this.layout.maker.requireColumns(first);
+      await this.requireColumns(this.layout.maker);
       return;
     }
-    this.first = null;
+    this.ahead = [];
     const names = namesOf(first);
     if (REJECTED_OBJECTS.has(names.join(','))) {
       this.layout = { maker: new RowMaker(options, [], null), headers: [], columns: null };
@@ -97,6 +115,29 @@ export class RowReader {
     this.layout = { maker: new RowMaker(options, headers, columns), headers, columns };
     this.lineAfterTitles = lineAfterTitles;
     this.isEnd = isEnd;
+  }
+
+  /**
+   * Looks for an object with properties that are clear: events come with and without them.
+   *
+   * @throws {TransferError} what is wrong with the first object, if the first ones have none
+   */
+  private async requireColumns(maker: RowMaker): Promise<void> {
+    let wrong: unknown = null;
+    for (let at = 0; at < OBJECTS_MAX; at++) {
+      const record = this.ahead[at] ?? (await this.record());
+      if (record === null) {
+        break;
+      }
+      this.ahead[at] = record;
+      try {
+        maker.requireColumns(record);
+        return;
+      } catch (error) {
+        wrong ??= error;
+      }
+    }
+    throw wrong;
   }
 
   /** The names of the columns; of NDJSON none */
@@ -114,10 +155,38 @@ export class RowReader {
     return this.columns === null || this.columns.identity !== null;
   }
 
+  /** The names of what is read, by what it holds: `email`, `phoneNumber`, `createdAt`, `identity`, or another kind */
+  get taken(): ReadonlyMap<string, readonly string[]> {
+    const { maker, headers, columns } = this.known;
+    return columns === null
+      ? new Map([...maker.taken].map(([holds, names]) => [holds, [...names]]))
+      : new Map(
+          [...takenOf(columns)].map(([holds, places]) => [
+            holds,
+            places.map((place) => shownName(headers, place)),
+          ]),
+        );
+  }
+
+  /** What is not read and looks like emails or phone numbers, by the cells that were read so far; the first of them */
+  get looksLike(): LooksLike {
+    const watches = [...this.known.maker.watches.values()];
+    const named = (telling: Telling): string[] =>
+      watches.filter(({ looksLike }) => looksLike === telling).map(({ name }) => name);
+    return { emails: named('email'), phones: named('phone') };
+  }
+
   /** Columns that look like contact data, and properties of NDJSON, that are not read; the first of them */
   get notTaken(): readonly string[] {
     const { maker, headers, columns } = this.known;
-    return columns === null ? [...maker.notTaken] : unreadColumns(headers, columns);
+    const { emails, phones } = this.looksLike;
+    const others =
+      columns === null
+        ? [...maker.notTaken]
+        : unreadColumns(headers, columns)
+            .filter(({ place }) => isWorthTelling(headers, place))
+            .map(({ place }) => shownName(headers, place));
+    return [...new Set([...emails, ...phones, ...others.slice(0, UNREAD_MAX)])];
   }
 
   private get known(): Layout {
@@ -129,9 +198,11 @@ export class RowReader {
 
   /** Goes on at a place where a batch ended. */
   seek(place: Place): void {
-    this.first = null;
     this.end = place;
-    this.parser.seek(place.position, place.line);
+    this.ahead = this.ahead.filter(({ end }) => end > place.position);
+    if (this.ahead.length === 0) {
+      this.parser.seek(place.position, place.line);
+    }
   }
 
   /**
@@ -163,8 +234,7 @@ export class RowReader {
   }
 
   private async next(): Promise<{ rows: readonly InputRow[]; record: TextRecord } | null> {
-    const record = this.first ?? (await this.record());
-    this.first = null;
+    const record = this.ahead.shift() ?? (await this.record());
     if (record === null) {
       return null;
     }
@@ -231,6 +301,7 @@ async function headerFrom(
     const headers = namesOf(record);
     try {
       const columns = findColumns(headers, choice, false, kinds);
+      requireNames(headers);
       return { headers, columns, lineAfterTitles: titles > 0 ? record.line : null, isEnd };
     } catch (error) {
       wrong ??= error;
@@ -238,6 +309,14 @@ async function headerFrom(
     ({ record, isEnd } = await nextRecord(text, parser, isEnd));
   }
   throw wrong;
+}
+
+/** @throws {TransferError} if it is a title in the first of several columns, such as "Email addresses of customers" */
+function requireNames(headers: readonly string[]): void {
+  const [name = '', ...others] = headers.filter((header) => header !== '');
+  if (headers.length > 1 && others.length === 0 && name.split(/\s+/).length > 2) {
+    throw new TransferError(`The first line has the name of one column only: ${JSON.stringify(name)}.`);
+  }
 }
 
 async function firstRecord(

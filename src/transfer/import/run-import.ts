@@ -98,6 +98,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     columns: options.columns,
     kinds,
     judge: createJudge(settings, dates, await clockOf(service.session), kinds, options.onBadField),
+    onBadField: options.onBadField,
   });
   const rejectedPath = saved === null ? await unusedPath(wantedPath) : (saved.rejectedPath ?? wantedPath);
   await using rejected = await RejectedFile.open(rejectedPath, {
@@ -148,8 +149,10 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   const seconds = (performance.now() - startedAt) / 1000;
   return {
     rejectedPath,
-    columns: columnsOf(reader, kinds),
+    columns: reader.columns === null ? null : columnsOf(reader, kinds),
+    taken: reader.taken,
     notTaken: reader.notTaken,
+    looksLike: reader.looksLike,
     suspiciousDates: dates.suspicious,
     shared,
     sharedPath,
@@ -188,22 +191,17 @@ async function sharedSince(
   return options.isDryRun ? read() : retry(read, passingTroubleOf, { ...options, onWait: () => undefined });
 }
 
-function columnsOf({ headers, columns }: RowReader, { further }: Kinds): ImportResult['columns'] {
-  if (columns === null) {
-    return null;
-  }
-  const name = (place: number | null): string | null => (place === null ? null : headers[place]!);
-  const ofKinds = new Map(columns.further);
+/** The first column of each. */
+function columnsOf({ taken }: RowReader, { further }: Kinds): ImportResult['columns'] {
+  const first = (holds: string): string | null => taken.get(holds)?.[0] ?? null;
   const usable = further.filter(({ isRetired }) => !isRetired);
   return {
-    email: name(columns.email),
-    phone: name(columns.phone),
-    createdAt: name(columns.createdAt),
-    identity: name(columns.identity),
+    email: first('email'),
+    phone: first('phoneNumber'),
+    createdAt: first('createdAt'),
+    identity: first('identity'),
     ...(usable.length > 0 && {
-      identifiers: Object.fromEntries(
-        usable.map((kind) => [kind.name, name(ofKinds.get(kind.name) ?? null)]),
-      ),
+      identifiers: Object.fromEntries(usable.map(({ name }) => [name, first(name)])),
     }),
   };
 }

@@ -2,6 +2,7 @@ import type { Outcome } from '../../identity/domain/batch.js';
 import type { IGNORED_REASONS } from '../../identity/domain/contact.js';
 import type { ColumnRole } from './columns.js';
 import type { ApartReason, ApartRow } from './row-effect.js';
+import type { LooksLike } from './row-reader.js';
 import { SHARED_BY, sharersOf, type SharedValue } from './shared-values.js';
 
 type Reason = (typeof IGNORED_REASONS)[number];
@@ -57,13 +58,17 @@ export function isWhole({ rejected, incomplete }: Tally): boolean {
 export interface ImportResult {
   /** Where the rejected rows are, if there are any */
   readonly rejectedPath: string;
-  /** The header of each column in use, null: there is none; null as a whole: NDJSON, where each object has its own */
+  /** The first column of each, null: there is none; null as a whole: NDJSON, where each object has its own */
   readonly columns:
     | (Readonly<Record<ColumnRole, string | null>> & {
         /** By kind; absent: the tenant has declared none. */
         readonly identifiers?: Readonly<Record<string, string | null>>;
       })
     | null;
+  /** All columns and properties that were read, by what they hold: `email`, `phoneNumber`, `createdAt`, `identity`, or another kind */
+  readonly taken: ReadonlyMap<string, readonly string[]>;
+  /** Of those that were not read, what looks like emails or phone numbers */
+  readonly looksLike: LooksLike;
   /** Columns that look like contact data, and properties of NDJSON, that were not read; the first of them */
   readonly notTaken: readonly string[];
   /** Dates of this run that are 1970-01-01 or 1900-01-01, which most programs write for "no date" */
@@ -128,11 +133,9 @@ export function summaryText(result: ImportResult): string {
           `  ${inDigits(tally.withheld)} ${would}taken without an identifier: ${describeIgnored(tally.ignored)}`,
         ]
       : []),
-    ...(columns === null ? [] : [`  columns: ${describeColumns(columns)}`]),
-    ...(notTaken.length > 0
-      ? [`  not taken: ${notTaken.map((name) => JSON.stringify(name)).join(', ')}`]
-      : []),
-    ...(columns !== null && columns.createdAt === null
+    ...describeTaken(columns, result.taken),
+    ...describeNotTaken(notTaken, result.looksLike),
+    ...((result.taken.get('createdAt') ?? []).length === 0 && rowsOf(tally) > 0
       ? [
           '  NO DATES: every new contact is dated now. Name the column with --created-at-column if there is one.',
         ]
@@ -178,7 +181,9 @@ export function summaryJson(result: ImportResult): string {
     withheld,
     ignored,
     columns,
+    taken: Object.fromEntries([...result.taken].filter(([, names]) => names.length > 0)),
     notTaken,
+    looksLike: result.looksLike,
     suspiciousDates,
     sharedValues: result.shared.length,
     commonValues: namedOf(result.shared),
@@ -255,17 +260,50 @@ function namedOf(shared: readonly SharedValue[]): readonly SharedValue[] {
 }
 
 /** Also says what was not found, so that a column with an unknown name is noticed. */
-function describeColumns({
-  email,
-  phone,
-  createdAt,
-  identity,
-  identifiers = {},
-}: NonNullable<ImportResult['columns']>): string {
-  const used = { email, 'phone number': phone, date: createdAt, ...(identity !== null && { identity }) };
-  return [...Object.entries(used), ...Object.entries(identifiers)]
-    .map(([what, name]) => (name === null ? `no ${what}` : `${what} ${JSON.stringify(name)}`))
-    .join(', ');
+function describeTaken(columns: ImportResult['columns'], taken: ImportResult['taken']): string[] {
+  const names = new Map(taken);
+  Object.keys(columns?.identifiers ?? {}).forEach((kind) => names.set(kind, names.get(kind) ?? []));
+  const described = [...names]
+    .filter(([holds, found]) => holds !== 'identity' || found.length > 0)
+    .toSorted(([one], [other]) => rankOf(one) - rankOf(other))
+    .map(([holds, found]) => describeColumn(WHAT[holds] ?? holds, found));
+  return described.length === 0
+    ? []
+    : [`  ${columns === null ? 'properties' : 'columns'}: ${described.join(', ')}`];
+}
+
+/** What columns hold, in the order in which it is told */
+const WHAT: Readonly<Record<string, string>> = {
+  email: 'email',
+  phoneNumber: 'phone number',
+  createdAt: 'date',
+  identity: 'identity',
+};
+
+function rankOf(holds: string): number {
+  const rank = Object.keys(WHAT).indexOf(holds);
+  return rank === -1 ? Infinity : rank;
+}
+
+function describeColumn(what: string, names: readonly string[]): string {
+  return names.length === 0 ? `no ${what}` : `${what} ${quoted(names, ' and ')}`;
+}
+
+function describeNotTaken(notTaken: readonly string[], { emails, phones }: LooksLike): string[] {
+  const others = notTaken.filter((name) => !emails.includes(name) && !phones.includes(name));
+  return [
+    ...(emails.length > 0
+      ? [`  NOT TAKEN, looks like emails: ${quoted(emails)}. Take them with --email-column.`]
+      : []),
+    ...(phones.length > 0
+      ? [`  NOT TAKEN, looks like phones: ${quoted(phones)}. Take them with --phone-column.`]
+      : []),
+    ...(others.length > 0 ? [`  not taken: ${quoted(others)}`] : []),
+  ];
+}
+
+function quoted(names: readonly string[], between = ', '): string {
+  return names.map((name) => JSON.stringify(name)).join(between);
 }
 
 /** A count with its thousands separated. */

@@ -43,12 +43,12 @@ test('an import of which every row is taken exits with 0 and says what became of
 });
 
 test('the summary names the columns that were taken, so that one that was not recognised is noticed', async () => {
-  const path = await file('german.csv', 'E-Mail;Fon\nelaine@hillvalley.edu;515151\n');
+  const path = await file('german.csv', 'E-Mail;Ruf\nelaine@hillvalley.edu;515151\n');
   const { stdout } = await run(['import', path, '--dry-run']);
   expect(stdout).toContain('  columns: email "E-Mail", no phone number, no date\n');
-  const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Fon']);
+  const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Ruf']);
   expect(JSON.parse(named.stdout)).toMatchObject({
-    columns: { email: 'E-Mail', phone: 'Fon', createdAt: null, identity: null },
+    columns: { email: 'E-Mail', phone: 'Ruf', createdAt: null, identity: null },
   });
 });
 
@@ -71,11 +71,11 @@ test('dates are read as the flags say, and the summary tells of none at all and 
 test('of objects the summary names the properties that were not taken', async () => {
   const path = await file(
     'german.ndjson',
-    '{"email":"jennifer@hillvalley.edu","Fon":"515151"}\n{"Fon":"1","phone":"2","plz":"95420"}\n',
+    '{"email":"jennifer@hillvalley.edu","Ruf":"515151"}\n{"Ruf":"1","phone":"2","plz":"95420"}\n',
   );
   const { stdout } = await run(['import', path, '--dry-run']);
-  expect(stdout).toContain('  not taken: "Fon", "plz"\n');
-  const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Fon']);
+  expect(stdout).toContain('  not taken: "Ruf", "plz"\n');
+  const named = await run(['import', path, '--dry-run', '--json', '--phone-column', 'Ruf']);
   expect(JSON.parse(named.stdout)).toMatchObject({ columns: null, notTaken: ['phone', 'plz'] });
 });
 

@@ -45,11 +45,11 @@ test('of a payment service: the oldest row is the primary', async () => {
   ]);
 });
 
-test('of a newsletter: a date is that of signing up', async () => {
+test('of a newsletter: a date is that of signing up, or where there is none, that of confirming it', async () => {
   expect((await imported('mailchimp.csv')).tally).toEqual(tally({ created: 1, linked: 1 }));
   expect(await people()).toEqual([
+    ['una2@vale.example', '+15550100071', '2018-02-03T04:06'],
     ['una@vale.example', '+15550100071', '2020-02-03T04:05'],
-    ['una2@vale.example', '+15550100071', null],
   ]);
 });
 
@@ -77,6 +77,7 @@ test('in another encoding: nothing is written until it is named', async () => {
   expect(counts).toEqual(tally({ created: 1, linked: 1 }));
   expect((await people()).map((row) => (row as string[])[2])).toEqual([
     '2019-12-31T23:59',
+    '2021-03-04T00:00',
     '2021-03-04T00:00',
   ]);
 });

@@ -112,3 +112,88 @@ test('rows that were taken apart again stay apart', async () => {
   expect(apart).toEqual([{ line: 3, from: 2, reason: 'do-not-link' }]);
   expect(await partition()).toEqual(['goldie@hillvalley.edu', 'lorraine@hillvalley.edu']);
 });
+
+// Rows with several values of a kind.
+
+const SEVERAL = [
+  'Email,Other emails,Phone,Phone,Created,Fax',
+  'lorraine@hillvalley.edu,lorraine@baines.example;l@baines.example,123456,+1 555 010 0001,2020-01-01,+1 555 010 9999',
+  'goldie@hillvalley.edu,"goldie@wilson.example, g@wilson.example",,,2019-01-01,',
+  ',,919191 ::: 717171,,,',
+  'g@wilson.example,,515151,,2018-01-01,',
+].join('\n');
+
+test('a row is one person with all its values, and another import of it changes nothing', async () => {
+  const result = await importText(database, SEVERAL, { batchSize: 1 });
+  expect(result.tally).toEqual(tally({ created: 3, linked: 1 }));
+  expect(result.taken).toEqual(
+    new Map([
+      ['email', ['Email', 'Other emails']],
+      ['phoneNumber', ['Phone (column 3)', 'Phone (column 4)']],
+      ['createdAt', ['Created']],
+      ['identity', []],
+    ]),
+  );
+  expect(result).toMatchObject({ notTaken: ['Fax'], looksLike: { emails: [], phones: ['Fax'] } });
+  const expected = [
+    '+15550100001 123456 l@baines.example lorraine@baines.example lorraine@hillvalley.edu',
+    '515151 g@wilson.example goldie@hillvalley.edu goldie@wilson.example',
+    '717171 919191',
+  ];
+  expect(await partition()).toEqual(expected);
+  expect(
+    await database.query(
+      `select email, to_char(created_at at time zone 'UTC', 'YYYY') as year from contact
+       where linked_id is null and email is not null order by 2`,
+    ),
+  ).toEqual([
+    { email: 'g@wilson.example', year: '2018' },
+    { email: 'lorraine@hillvalley.edu', year: '2020' },
+  ]);
+  const before = await database.query('select count(*)::int as contacts from contact');
+  expect((await importText(database, SEVERAL)).tally).toEqual(tally({ unchanged: 4 }));
+  expect(await database.query('select count(*)::int as contacts from contact')).toEqual(before);
+  expect(await partition()).toEqual(expected);
+  expect(await violations(database)).toEqual({});
+});
+
+test('a value of a row that a rule keeps apart is named with its line, and is a person of its own', async () => {
+  await rule('lorraine@hillvalley.edu', 'l@baines.example');
+  const { tally: counts, apart } = await importText(database, SEVERAL);
+  expect(counts).toMatchObject({ created: 3, apart: 1 });
+  expect(apart).toEqual([{ line: 2, from: 2, reason: 'do-not-link' }]);
+  expect((await partition()).slice(0, 1)).toEqual([
+    '+15550100001 123456 lorraine@baines.example lorraine@hillvalley.edu',
+  ]);
+});
+
+test('a bad value among several is left out alone, and named', async () => {
+  const { tally: counts, rejected } = await importText(
+    database,
+    'email,phone\ndoc@hillvalley.edu;nobody;emmett@hillvalley.edu,1.23457E+11;123456\n',
+  );
+  expect(counts).toMatchObject({ created: 1, rejected: 0, incomplete: 1, dropped: { email: 1, phone: 1 } });
+  expect(rejected).toContain('phoneNumber: a spreadsheet made it 1.23457E+11; digits are lost');
+  expect(await partition()).toEqual(['123456 doc@hillvalley.edu emmett@hillvalley.edu']);
+  const strict = await importText(database, 'email\ndoc@hillvalley.edu;nobody\n', { onBadField: 'reject' });
+  expect(strict.tally).toEqual(tally({ rejected: 1 }));
+});
+
+test('events are read by their paths, in any order of them', async () => {
+  const events = [
+    { type: 'page', anonymousId: 'a' },
+    { userId: 'u', traits: { email: 'joy@kerr.example', createdAt: '2020-01-01T00:00:00Z' } },
+    {
+      userId: 'u',
+      properties: { email: 'joy2@kerr.example', phone: '+15550100171' },
+      timestamp: '2021-01-01',
+    },
+  ];
+  const result = await importText(database, events.map((event) => JSON.stringify(event)).join('\n'), {
+    format: 'ndjson',
+    columns: { identity: 'userId' },
+  });
+  expect(result.tally).toEqual(tally({ created: 2, joined: 1, rejected: 1 }));
+  expect(result.taken.get('email')).toEqual(['traits.email', 'properties.email']);
+  expect(await partition()).toEqual(['+15550100171 joy2@kerr.example joy@kerr.example']);
+});
