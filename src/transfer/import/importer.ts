@@ -9,6 +9,7 @@ import type { Checkpoint } from './checkpoint.js';
 import type { DryRun } from './dry-run.js';
 import { IdentityJoiner, type Step } from './identity-joiner.js';
 import type { RejectedFile } from './rejected-file.js';
+import type { NationalNumbers } from './national-numbers.js';
 import { retry, troubleOf, type RetryOptions } from './retry.js';
 import type { InputRow } from './row-maker.js';
 import type { Place, RowBatch, RowReader } from './row-reader.js';
@@ -25,6 +26,8 @@ export interface ImporterParts extends RetryOptions {
   /** null: this import can't be resumed */
   readonly checkpoint: Checkpoint | null;
   readonly dryRun: DryRun | null;
+  /** null: a region is set, or it is no dry run */
+  readonly nationalNumbers: NationalNumbers | null;
   /** null: the planner knows the tables */
   readonly statistics: Statistics | null;
   /** Kept for a run that resumes this one */
@@ -117,11 +120,22 @@ export class Importer {
     return { batch, steps, prepared };
   }
 
+  private countNationalNumbers({ rows }: RowBatch): void {
+    const { nationalNumbers } = this.parts;
+    if (nationalNumbers !== null) {
+      const sightings = rows.flatMap(({ sighting, further }) =>
+        sighting === null ? [] : [sighting, ...further],
+      );
+      sightings.forEach((sighting) => nationalNumbers.add(sighting));
+    }
+  }
+
   private async write({ batch, steps, prepared }: PreparedBatch): Promise<void> {
     const { rejected, checkpoint, tally } = this.parts;
     const refused = new Map<InputRow, string>();
     const effects = await this.settle(steps, prepared, refused);
     this.count(steps, effects, refused);
+    this.countNationalNumbers(batch);
     const bad = batch.rows.flatMap((row) => {
       const refusal = refused.get(row);
       const faults = [...row.faults, ...(refusal === undefined ? [] : [{ column: null, reason: refusal }])];

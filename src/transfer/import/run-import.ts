@@ -11,6 +11,7 @@ import type { ColumnChoice } from './columns.js';
 import { DryRun, readOnly } from './dry-run.js';
 import { Importer } from './importer.js';
 import { createJudge, type OnBadField } from './judge.js';
+import { NationalNumbers } from './national-numbers.js';
 import { DateParser, type DateStyle } from './parse-date.js';
 import { showProgress, type Screen } from './progress.js';
 import { isStandardInput, openInput, type Input } from './records/input.js';
@@ -119,6 +120,8 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   });
   const before = saved?.before ?? (await lastStored(service.session, service.tenantId));
   const dryRun = isDryRun ? await DryRun.start(service.session, kinds) : null;
+  const nationalNumbers =
+    isDryRun && settings.defaultPhoneRegion === null ? new NationalNumbers(kinds) : null;
   const importer = new Importer({
     reader,
     tenantId: service.tenantId,
@@ -126,6 +129,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     rejected,
     checkpoint: isDryRun ? null : checkpoint,
     dryRun,
+    nationalNumbers,
     statistics: await Statistics.of(service.session),
     before,
     tally,
@@ -156,6 +160,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     suspiciousDates: dates.suspicious,
     shared,
     sharedPath,
+    missingRegion: nationalNumbers?.found() ?? null,
     headerLine: reader.lineAfterTitles,
     strayQuotes: reader.strayQuotes,
     apart: importer.apart,

@@ -1,6 +1,7 @@
 import type { Outcome } from '../../identity/domain/batch.js';
 import type { IGNORED_REASONS } from '../../identity/domain/contact.js';
 import type { ColumnRole } from './columns.js';
+import type { MissingRegion } from './national-numbers.js';
 import type { ApartReason, ApartRow } from './row-effect.js';
 import type { LooksLike } from './row-reader.js';
 import { SHARED_BY, sharersOf, type SharedValue } from './shared-values.js';
@@ -77,6 +78,8 @@ export interface ImportResult {
   readonly shared: readonly SharedValue[];
   /** Where they are, if there are any */
   readonly sharedPath: string;
+  /** What a dry run without a region found, see `NationalNumbers`; otherwise null */
+  readonly missingRegion: MissingRegion | null;
   /** The line of the header if titles come before it, which are not read; otherwise null */
   readonly headerLine: number | null;
   /** Records of this run whose quoted field seems to take in further rows, by their lines; the first of them */
@@ -144,6 +147,7 @@ export function summaryText(result: ImportResult): string {
       ? [`  ${inDigits(suspiciousDates)} dates are 1970-01-01 or 1900-01-01, which often means "no date"`]
       : []),
     ...describeShared(result),
+    ...(result.missingRegion === null ? [] : [`  ${describeMissingRegion(result.missingRegion)}`]),
     ...(result.headerLine === null
       ? []
       : [`  the header is line ${result.headerLine}; what comes before it was not read`]),
@@ -188,6 +192,7 @@ export function summaryJson(result: ImportResult): string {
     sharedValues: result.shared.length,
     commonValues: namedOf(result.shared),
     sharedFile: result.shared.length > 0 ? result.sharedPath : null,
+    missingRegion: result.missingRegion,
     headerLine: result.headerLine,
     strayQuotes: result.strayQuotes,
     apartRows: result.apart,
@@ -198,6 +203,9 @@ export function summaryJson(result: ImportResult): string {
     seconds: Math.round(seconds * 1000) / 1000,
   })}\n`;
 }
+
+/** Regions that are named if the numbers do not tell. */
+const REGIONS_NAMED = 3;
 
 const WHY_IGNORED: Readonly<Record<Reason, string>> = {
   blocked: 'blocked',
@@ -257,6 +265,14 @@ function describeShared({ shared, sharedPath, isDryRun }: ImportResult): string[
 /** The most common ones: hardly ever does a family or an office share these. */
 function namedOf(shared: readonly SharedValue[]): readonly SharedValue[] {
   return shared.filter((value) => sharersOf(value) > NAMED_FROM).slice(0, NAMED_MAX);
+}
+
+function describeMissingRegion({ nationalNumbers, international, regions }: MissingRegion): string {
+  const named = regions.slice(0, REGIONS_NAMED).map((region) => `DEFAULT_PHONE_REGION=${region}`);
+  const others = regions.length > REGIONS_NAMED ? ' and others' : '';
+  const which =
+    regions.length === 1 ? `with ${named[0]}` : `with a region, for example ${named.join(', ')}${others}`;
+  return `NO REGION: ${inDigits(nationalNumbers)} phone numbers keep their digits. ${inDigits(international)} of them would be international numbers ${which}. Set it before you import: later it takes \`identities renormalise\`.`;
 }
 
 /** Also says what was not found, so that a column with an unknown name is noticed. */
