@@ -1,0 +1,5 @@
+export { IdentityClient, type ClientOptions } from './identity-client.js';
+export { pagesOf, type Page } from './pages.js';
+export type { Patience } from './patient-fetch.js';
+export { ProblemError } from './problem-error.js';
+export type * from './generated/types.gen.js';
