@@ -6,12 +6,12 @@ import type { ErasureKey } from './erasure-key.js';
 export class BlockedHashes implements ErasedValues {
   /** @param untils by hash: until when, in µs since 1970 */
   constructor(
-    private readonly key: Pick<ErasureKey, 'hashOf'>,
+    private readonly key: Pick<ErasureKey, 'hashesOf'>,
     readonly untils: ReadonlyMap<string, number>,
   ) {}
 
   isBlocked(identifier: Identifier): boolean {
-    const until = this.untils.get(this.key.hashOf(identifier));
-    return until !== undefined && until > Date.now() * 1_000;
+    const now = Date.now() * 1_000;
+    return this.key.hashesOf(identifier).some((hash) => (this.untils.get(hash) ?? 0) > now);
   }
 }

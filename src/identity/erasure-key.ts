@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Settings } from '../config/settings.js';
 import type { Identifier } from './domain/contact.js';
+import { formerForms } from './domain/former-forms.js';
 import { ErasureNotConfiguredError } from './identity.errors.js';
 
 /** In the folder of the embedded database, because nothing else may be kept when a container ends. */
@@ -32,6 +33,16 @@ export class ErasureKey {
    */
   hashOf({ kind, value }: Identifier): string {
     return this.sign(JSON.stringify([kind, value]));
+  }
+
+  /**
+   * The hashes by which it is found whether an identifier was erased: its own, and those of the forms that it may have had then; see
+   * {@link formerForms}.
+   *
+   * @throws {ErasureNotConfiguredError} if there is no key
+   */
+  hashesOf(identifier: Identifier): string[] {
+    return [identifier, ...formerForms(identifier, this.settings)].map((each) => this.hashOf(each));
   }
 
   /** A hash that tells the key from others: every tenant that erased something has it among its tombstones. */

@@ -1,11 +1,20 @@
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Settings } from '../config/settings.js';
 import { retryUnavailable } from '../database/session/unavailable.js';
 import { InvalidRequestError } from '../http/problems/problem.errors.js';
+import { readValue } from './api/dto/read-value.js';
 import { ChangeWriter, type ChangeCall, type ChangeDecision } from './change-writer.js';
 import { DecisionWriter } from './decision-writer.js';
 import type { Identifier, IdentityView, Snapshot } from './domain/contact.js';
-import { erase, viewBefore, wholeIdentity, type ErasureBasis, type Erasing } from './domain/erase.js';
+import {
+  erase,
+  viewBefore,
+  wholeIdentity,
+  withOlderForms,
+  type ErasureBasis,
+  type Erasing,
+} from './domain/erase.js';
 import type { ErasureNote, ErasureScope } from './domain/writes.js';
 import { ErasureKey } from './erasure-key.js';
 import { NotFoundError, ContentionError, IdentifierNotFoundError } from './identity.errors.js';
@@ -61,6 +70,7 @@ export class ErasureService implements BeforeApplicationShutdown {
     private readonly records: ErasureRecords,
     private readonly key: ErasureKey,
     private readonly policies: PolicyDirectory,
+    private readonly settings: Settings,
   ) {}
 
   beforeApplicationShutdown(): void {
@@ -250,7 +260,11 @@ export class ErasureService implements BeforeApplicationShutdown {
     const erasing: Erasing =
       scope === 'identity'
         ? wholeIdentity(contactId!, basis)
-        : { contactIds: new Set(), identifiers: [identifier!], recordedUntil: Infinity };
+        : {
+            contactIds: new Set(),
+            identifiers: withOlderForms(identifier!, basis, (each) => this.formOf(basis, each)),
+            recordedUntil: Infinity,
+          };
     refuseTelling(reason, erasing.identifiers);
     const note: ErasureNote = {
       scope,
@@ -267,6 +281,11 @@ export class ErasureService implements BeforeApplicationShutdown {
         identity: identity && viewBefore(identity),
       },
     };
+  }
+
+  private formOf({ policy: { kinds } }: ErasureBasis, { kind, value }: Identifier): string | null {
+    const read = readValue(kinds.named(kind), value, this.settings);
+    return 'mistake' in read ? null : read.value;
   }
 
   /** Takes identifiers out of everything that was recorded in time: of other identities, which had them before. */

@@ -15,7 +15,7 @@ export class Tombstones {
   ) {}
 
   /**
-   * Records of the past without what was erased; see {@link admitRecord}. One look-up for all of them, and none if the tenant never
+   * Records of the past without what was erased, also under an older form; see {@link admitRecord}. One look-up for all of them, and none if the tenant never
    * erased anything.
    *
    * @returns in order; those that nothing was left out of are the same objects
@@ -26,17 +26,20 @@ export class Tombstones {
     if (!(await this.records.hasAny(tenantId))) {
       return sightings;
     }
-    const hashes = new IdentifierMap<string>();
+    const hashes = new IdentifierMap<readonly string[]>();
     for (const { identifiers } of sightings) {
-      identifiers.forEach((each) => hashes.has(each) || hashes.set(each, this.key.hashOf(each)));
+      identifiers.forEach((each) => hashes.has(each) || hashes.set(each, this.key.hashesOf(each)));
     }
     const keyHash = this.key.ownHash;
-    const found = await this.records.tombstonesOf(tenantId, [keyHash, ...hashes.items()]);
+    const found = await this.records.tombstonesOf(tenantId, [keyHash, ...[...hashes.items()].flat()]);
     if (!found.has(keyHash)) {
       throw new ErasureKeyMismatchError();
     }
     return sightings.map((sighting) =>
-      admitRecord(sighting, (identifier: Identifier) => found.get(hashes.get(identifier)!)),
+      admitRecord(sighting, (identifier: Identifier) => {
+        const untils = hashes.get(identifier)!.flatMap((hash) => found.get(hash) ?? []);
+        return untils.length === 0 ? undefined : Math.max(...untils);
+      }),
     );
   }
 }

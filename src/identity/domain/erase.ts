@@ -55,6 +55,25 @@ export function wholeIdentity(contactId: number, { evidence, held }: ErasureBasi
 }
 
 /**
+ * An identifier, and the older forms of it that contacts of the evidence carry or carried and nobody else has: they are the same value.
+ *
+ * @param formOf the normal form of a value; null: it has none
+ */
+export function withOlderForms(
+  identifier: Identifier,
+  { evidence, held }: ErasureBasis,
+  formOf: (identifier: Identifier) => string | null,
+): Identifier[] {
+  const contacts = evidence.identities.flatMap((identity) => identity.contacts);
+  const own = ownIdentifiers(contacts, evidence.past, held);
+  const older = [...own.items()].filter(
+    (each) =>
+      each.kind === identifier.kind && each.value !== identifier.value && formOf(each) === identifier.value,
+  );
+  return [identifier, ...older];
+}
+
+/**
  * The identity that an erasure is about, as callers see it: its live contacts, or all of them if none is live.
  *
  * @returns null if there are no contacts
