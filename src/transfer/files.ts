@@ -25,7 +25,10 @@ export function formatOf(path: string): FileFormat | null {
 
 /** As {@link formatOf}. What has the name of a workbook or an archive may be text; if not, its first bytes tell what it is. */
 export function formatToReadOf(path: string): FileFormat | null {
-  return formatOf(path) ?? (/\.(?:xlsx?|ods|zip)$/i.test(path) ? 'csv' : null);
+  return (
+    formatOf(path) ??
+    (/\.(?:xls[xmb]?|ods|numbers|zip|7z|rar|pdf|html?|xml)(?:\.gz)?$/i.test(path) ? 'csv' : null)
+  );
 }
 
 /** Only the user who runs the command may read what an import or export writes: it holds personal data. */

@@ -21,6 +21,8 @@ export interface Progress {
   readonly rejectedBytes: number;
   /** The file of rejected rows; absent in a checkpoint of an earlier version: the one that was asked for */
   readonly rejectedPath?: string;
+  /** What they are in it; absent in a checkpoint of an earlier version */
+  readonly rejectedHash?: string;
   /** What was stored before; absent in a checkpoint of an earlier version */
   readonly before?: Before;
 }

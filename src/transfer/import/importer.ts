@@ -152,8 +152,9 @@ export class Importer {
     await checkpoint?.save({
       place: batch.end,
       tally,
-      rejectedBytes: rejected.bytes,
+      rejectedBytes: rejected.soFar.bytes,
       rejectedPath: rejected.path,
+      rejectedHash: rejected.soFar.hash,
       before: this.parts.before,
     });
   }

@@ -1,4 +1,6 @@
-import { lstat, rm, type FileHandle } from 'node:fs/promises';
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { lstat, type FileHandle } from 'node:fs/promises';
 import { csvLine, guarded, unguarded } from '../csv.js';
 import { createPrivately, reopenPrivately, TransferError } from '../files.js';
 import type { InputRow } from './row-maker.js';
@@ -10,14 +12,41 @@ import type { InputRow } from './row-maker.js';
 export async function unusedPath(wanted: string): Promise<string> {
   for (let number = 1; ; number++) {
     const path = number === 1 ? wanted : wanted.replace(/(\.[^./]*)?$/, `.${number}$1`);
-    const isUsed = await lstat(path).then(
-      () => true,
-      () => false,
-    );
-    if (!isUsed) {
+    if (!(await exists(path))) {
       return path;
     }
   }
+}
+
+/** What an import has written to a file of rejected rows. */
+export interface WrittenSoFar {
+  readonly path: string;
+  readonly bytes: number;
+  /** SHA-256; absent: not known, an earlier version wrote it */
+  readonly hash?: string | undefined;
+}
+
+/** Whether an import may go on with its file: not if there is nothing in it yet, or if people have changed what it wrote. */
+export async function isAsWritten({ path, bytes, hash }: WrittenSoFar): Promise<boolean> {
+  if (bytes === 0 || hash === undefined || !(await exists(path))) {
+    return bytes > 0;
+  }
+  return (await hashOf(path, bytes)).digest('hex') === hash;
+}
+
+async function hashOf(path: string, bytes: number): Promise<Hash> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { end: bytes - 1 })) {
+    hash.update(chunk as Buffer);
+  }
+  return hash;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A row that was rejected, or taken without some of its fields. */
@@ -39,8 +68,8 @@ export interface RejectedFormat {
  */
 export class RejectedFile {
   private file: FileHandle | null = null;
-
   private length: number;
+  private content = createHash('sha256');
 
   private constructor(
     readonly path: string,
@@ -52,9 +81,7 @@ export class RejectedFile {
   /** @param path of {@link unusedPath}, or the file of the import that is resumed */
   static async open(path: string, format: RejectedFormat): Promise<RejectedFile> {
     const rejected = new RejectedFile(path, format);
-    if (format.length === 0) {
-      await rm(path, { force: true });
-    } else {
+    if (format.length > 0) {
       rejected.file = await reopenPrivately(path);
       if (rejected.file === null) {
         throw new TransferError(
@@ -62,12 +89,13 @@ export class RejectedFile {
         );
       }
       await rejected.file.truncate(format.length);
+      rejected.content = await hashOf(path, format.length);
     }
     return rejected;
   }
 
-  get bytes(): number {
-    return this.length;
+  get soFar(): WrittenSoFar {
+    return { path: this.path, bytes: this.length, hash: this.content.copy().digest('hex') };
   }
 
   async add(rows: readonly RejectedRow[]): Promise<void> {
@@ -93,6 +121,7 @@ export class RejectedFile {
       .join('');
     const { bytesWritten } = await this.file.write(text, this.length);
     this.length += bytesWritten;
+    this.content.update(text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

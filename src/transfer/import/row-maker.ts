@@ -65,6 +65,7 @@ export interface RowOptions {
 
 /** Most sets of properties whose columns are kept. */
 const LAYOUTS_MAX = 1000;
+const SEPARATORS = /^[\s,;|]*$/;
 
 /** Makes rows of records. */
 export class RowMaker {
@@ -106,7 +107,12 @@ export class RowMaker {
     if (record.fault !== null) {
       return [rejected(record, record.fault)];
     }
-    return this.ofCsv === null ? this.objectRows(record) : [this.csvRow(record, this.ofCsv)];
+    return this.ofCsv === null ? this.objectRows(record) : this.csvRows(record, this.ofCsv);
+  }
+
+  private csvRows(record: TextRecord, layout: Layout): InputRow[] {
+    // also of delimiters that are not those of the file
+    return record.fields.every((field) => SEPARATORS.test(field)) ? [] : [this.csvRow(record, layout)];
   }
 
   private csvRow(record: TextRecord, layout: Layout): InputRow {

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { unguarded } from '../csv.js';
+import { DELIMITERS, unguarded } from '../csv.js';
 import { TransferError } from '../files.js';
 import type { Telling } from './column-names.js';
 import {
@@ -286,7 +286,8 @@ function namesOf({ fields }: TextRecord): string[] {
 /**
  * The header: the first record, or the first one after it that names a column which is read.
  *
- * @throws {TransferError} if there is none among the first records: what is wrong with the first one
+ * @throws {TransferError} if there is none among the first records: what is wrong with the first one, and what to do if others
+ *   have another delimiter than that one shows
  */
 async function headerFrom(
   text: AsyncGenerator<string>,
@@ -297,6 +298,7 @@ async function headerFrom(
   let wrong: unknown = null;
   let record: TextRecord | null = first;
   let isEnd = isShort;
+  let seemsDivided = false;
   for (let titles = 0; record !== null && titles < TITLES_MAX; titles++) {
     const headers = namesOf(record);
     try {
@@ -306,9 +308,13 @@ async function headerFrom(
     } catch (error) {
       wrong ??= error;
     }
+    seemsDivided ||=
+      record.fields.length === 1 && DELIMITERS.some((each) => record!.fields[0]!.includes(each));
     ({ record, isEnd } = await nextRecord(text, parser, isEnd));
   }
-  throw wrong;
+  throw first.fields.length === 1 && seemsDivided
+    ? new TransferError(`${(wrong as Error).message} If it is a title, pass over it with --skip-lines 1.`)
+    : wrong;
 }
 
 /** @throws {TransferError} if it is a title in the first of several columns, such as "Email addresses of customers" */

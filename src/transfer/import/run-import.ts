@@ -15,7 +15,7 @@ import { NationalNumbers } from './national-numbers.js';
 import { DateParser, type DateStyle } from './parse-date.js';
 import { showProgress, type Screen } from './progress.js';
 import { isStandardInput, openInput, type Input } from './records/input.js';
-import { RejectedFile, unusedPath } from './rejected-file.js';
+import { isAsWritten, RejectedFile, unusedPath } from './rejected-file.js';
 import { passingTroubleOf, retry } from './retry.js';
 import { RowReader } from './row-reader.js';
 import {
@@ -101,11 +101,11 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
     judge: createJudge(settings, dates, await clockOf(service.session), kinds, options.onBadField),
     onBadField: options.onBadField,
   });
-  const rejectedPath = saved === null ? await unusedPath(wantedPath) : (saved.rejectedPath ?? wantedPath);
+  const { path: rejectedPath, length } = await rejectedFileOf(saved, wantedPath);
   await using rejected = await RejectedFile.open(rejectedPath, {
     headers: reader.headers,
     namesColumns: true,
-    length: saved?.rejectedBytes ?? 0,
+    length,
   });
   // a checkpoint of an earlier version may lack a count
   const tally = { ...emptyTally(), ...saved?.tally };
@@ -178,6 +178,19 @@ export function defaultRejectedPath(path: string, { file }: Input, isDryRun: boo
   const name = isStandardInput(path) ? 'stdin' : file === null ? basename(path) : path;
   return `${name}${isDryRun ? '.dry-run' : ''}.rejected.csv`;
 }
+
+/** The file that rejected rows go to, and how much of it stays. If people have corrected what a stopped import wrote, it is another one. */
+async function rejectedFileOf(
+  saved: Progress | null,
+  wantedPath: string,
+): Promise<{ readonly path: string; readonly length: number }> {
+  const { rejectedPath: path = wantedPath, rejectedBytes: bytes, rejectedHash: hash } = saved ?? NOTHING_YET;
+  return (await isAsWritten({ path, bytes, hash }))
+    ? { path, length: bytes }
+    : { path: await unusedPath(wantedPath), length: 0 };
+}
+
+const NOTHING_YET: Pick<Progress, 'rejectedBytes' | 'rejectedPath' | 'rejectedHash'> = { rejectedBytes: 0 };
 
 /** Beside the file of rejected rows. */
 function sharedPathOf(rejectedPath: string): string {

@@ -166,6 +166,17 @@ test.each([
     Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1]),
     /^This is an Excel workbook of the old form/,
   ],
+  [
+    'a workbook older than that',
+    Buffer.from('\t\b\u0010\0\0\u0006'),
+    /^This is an Excel workbook of an old form/,
+  ],
+  ['UTF-32', Buffer.from([0xff, 0xfe, 0, 0, 0x65, 0, 0, 0]), /^This is UTF-32 text\. Save it as UTF-8/],
+  [
+    'a title that hides the delimiter',
+    'Customers 2026\n\nemail;phone\ndoc@hillvalley.edu;88\n',
+    /are: "Customers 2026"\. If it is a title, pass over it with --skip-lines 1\.$/,
+  ],
   ['another archive', '7z\u00BC\u00AF', /^This is a 7-Zip archive\. Unpack it/, 'latin1'],
   ['a web page', '<html><table><tr><td>email</td></tr></table></html>', /^This is a web page or XML/],
   [

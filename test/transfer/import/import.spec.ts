@@ -159,7 +159,7 @@ describe('a file is read as it is written', () => {
     ['gzip', gzipSync(PEOPLE), {}],
     ['gzip in parts', Buffer.concat([gzipSync(PEOPLE.slice(0, 30)), gzipSync(PEOPLE.slice(30))]), {}],
     ['a line that tells the delimiter', `sep=~\r\n${PEOPLE.replaceAll(',', '~')}`, {}],
-    ['rows of delimiters only', PEOPLE.replaceAll('\n', '\n,\n" ",\n\n'), {}],
+    ['rows of delimiters only', PEOPLE.replaceAll('\n', '\n,\n" ",\n\n;;;\n\t|\n'), {}],
     ['lines that are to be skipped', `Report, 2026\n"by; McFly\n${PEOPLE}`, { skipLines: 2 }],
     ['titles', `Customers 2026,\n,\nSource: Hill Valley,x\n${PEOPLE}`, {}],
     [

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { useDatabase } from '../../support/hooks.js';
 import { violations } from '../../support/invariants.js';
+import { until } from '../../support/until.js';
 import { random, seedOf } from '../../support/random.js';
 import { Command, command } from '../../support/command.js';
 import { rowsOf } from '../../../src/transfer/import/summary.js';
@@ -114,6 +115,27 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     expect(await dates(database)).toEqual(await dates(other));
   },
 );
+
+test('rejected rows that were corrected before the import goes on stay as they are', async () => {
+  const path = join(folder, 'people.csv');
+  await writeFile(path, crowd());
+  const here = { DATABASE_URL: database.url };
+  const stopping = new AbortController();
+  const stopped = importFile(here, path, { batchSize: 20, stop: stopping.signal });
+  await until(() => existsSync(`${path}.rejected.csv`) && existsSync(`${path}.checkpoint.json`));
+  stopping.abort();
+  const { tally: before, isComplete } = await stopped;
+  expect(isComplete).toBe(false);
+  const corrected = (await readFile(`${path}.rejected.csv`, 'utf8')).replaceAll('nobody\nat all', 'doc@x.io');
+  await writeFile(`${path}.rejected.csv`, corrected);
+
+  const rest = await importFile(here, path);
+
+  expect(rest).toMatchObject({ isResumed: true, rejectedPath: `${path}.rejected.2.csv` });
+  expect(await readFile(`${path}.rejected.csv`, 'utf8')).toBe(corrected);
+  const later = await readFile(rest.rejectedPath, 'utf8');
+  expect(later.match(/^\d+,/gm)).toHaveLength(rest.tally.rejected - before.rejected);
+});
 
 test('a second import of a file is refused while the first is at work, and takes nothing from it', async () => {
   const path = join(folder, 'people.csv');

@@ -67,6 +67,9 @@ export async function start(chunks: AsyncGenerator<Buffer>, length: number): Pro
 }
 
 function detect(head: Buffer): string {
+  if (/^(?:\xFF\xFE\0\0|\0\0\xFE\xFF)/.test(head.toString('latin1', 0, 4))) {
+    throw new TransferError('This is UTF-32 text. Save it as UTF-8 and import that.');
+  }
   if (head[0] === 0xff && head[1] === 0xfe) {
     return 'utf-16le';
   }

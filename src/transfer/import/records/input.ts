@@ -24,6 +24,10 @@ const FORMATS: readonly { readonly bytes: string; readonly message: string }[] =
     bytes: '\u00D0\u00CF\u0011\u00E0',
     message: 'This is an Excel workbook of the old form (.xls). Save it as "CSV UTF-8" and import that.',
   },
+  {
+    bytes: '\t\b',
+    message: 'This is an Excel workbook of an old form (.xls). Save it as "CSV UTF-8" and import that.',
+  },
   { bytes: '%PDF', message: 'This is a PDF. Export the data as CSV and import that.' },
   { bytes: 'BZh', message: 'This is a bzip2 archive. Unpack it and import the file in it.' },
   { bytes: '\u00FD7zX', message: 'This is an xz archive. Unpack it and import the file in it.' },

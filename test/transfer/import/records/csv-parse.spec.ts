@@ -39,6 +39,18 @@ function byLibrary(text: string, delimiter: string, isStrict = false): string[][
   });
 }
 
+/** @returns whether the parser finds a fault */
+function readsAlike(text: string, delimiter: string): boolean {
+  const read = records(text, delimiter);
+  const isFaulty = read.some(({ fault }) => fault !== null);
+  if (isFaulty) {
+    expect(() => byLibrary(text, delimiter, true)).toThrow(/quote/i);
+  } else {
+    expect(read.map(({ fields }) => fields)).toEqual(byLibrary(text, delimiter));
+  }
+  return isFaulty;
+}
+
 /** Quotes and delimiters in all places, also wrong ones. */
 const anyText = fc.string({
   unit: fc.constantFrom('a', '7', 'é', '😀', '"', '"', ',', ';', '\t', '|', '\n', '\r', '\r\n'),
@@ -77,13 +89,7 @@ test('any text is read as csv-parse reads it, and has a fault where csv-parse gi
   let faulty = 0;
   fc.assert(
     fc.property(anyText, fc.constantFrom(...DELIMITERS), (text, delimiter) => {
-      const read = records(text, delimiter);
-      if (read.every(({ fault }) => fault === null)) {
-        expect(read.map(({ fields }) => fields)).toEqual(byLibrary(text, delimiter));
-      } else {
-        faulty++;
-        expect(() => byLibrary(text, delimiter, true)).toThrow(/quote/i);
-      }
+      faulty += Number(readsAlike(text, delimiter));
     }),
     { seed, numRuns: 4000 },
   );
@@ -108,9 +114,8 @@ test.each(readdirSync(FOLDER).filter((name) => name.endsWith('.csv')))(
   '%s, in the form of a product, is read as csv-parse reads it',
   (name) => {
     const text = readFileSync(`${FOLDER}/${name}`, 'latin1').replace(/^\u00EF\u00BB\u00BF/, '');
-    for (const delimiter of DELIMITERS) {
-      expect(records(text, delimiter).map(({ fields }) => fields)).toEqual(byLibrary(text, delimiter));
-    }
+    const faulty = DELIMITERS.filter((delimiter) => readsAlike(text, delimiter));
+    expect(faulty.length).toBeLessThan(DELIMITERS.length);
   },
 );
 
