@@ -223,3 +223,22 @@ describe.each(['link', 'keep-apart'] as const)('deciding to %s', (decision) => {
     expect(decideReview(snapshot, [other, one], decision)).toEqual(decideReview(snapshot, PAIR, decision));
   });
 });
+
+test('of two values of one kind, one of which nobody has any more, none is attached: no contact can have both', () => {
+  const pair: Pair = [phone('+49919191'), phone('919191')];
+  const made = decideReview(
+    {
+      ...NOTHING_KNOWN,
+      identities: [george],
+      rules: new KnownRules(pair, []),
+      reviews: KnownReviews.of([pair], [{ id: 17, decision: null }]),
+    },
+    pair,
+    'link',
+  );
+  expect(made).toEqual({
+    writes: { ...NO_WRITES, decidedReview: { id: 17, decision: 'link' } },
+    contactIds: [1],
+    identities: [view(1, [GEORGE], ['919191'], [])],
+  });
+});
