@@ -16,11 +16,11 @@ type ChosenColumn = readonly [kind: string, header: string];
 
 interface ImportFlags {
   readonly format?: FileFormat;
-  readonly emailColumn: readonly string[];
-  readonly phoneColumn: readonly string[];
+  readonly emailColumn?: readonly string[];
+  readonly phoneColumn?: readonly string[];
   readonly createdAtColumn?: string | false;
   readonly identityColumn?: string | false;
-  readonly column: readonly ChosenColumn[];
+  readonly column?: readonly ChosenColumn[];
   readonly dateFormat: DateFormat;
   readonly timeZone?: string;
   readonly onBadField: OnBadField;
@@ -49,13 +49,11 @@ export function importCommand(): Command {
       '--email-column <name>',
       'column of emails: its header, a glob such as "E-mail * - Value", its number from 1, or a path such as traits.email; may be repeated (default: all that are named like one)',
       add,
-      [],
     )
     .option(
       '--phone-column <name>',
       'column of phone numbers, in the same ways; may be repeated (default: all that are named like one, but fax)',
       add,
-      [],
     )
     .option('--created-at-column <name>', 'column of the date (default: created_at, createdAt, date, …)')
     .option('--no-created-at-column', 'read no dates')
@@ -66,9 +64,8 @@ export function importCommand(): Command {
     .option('--no-identity-column', 'let the identifiers alone decide')
     .option(
       '--column <kind=name>',
-      'column of an identifier of a kind, such as customerId=Kundennummer; or in the same ways; may be repeated (default: named like the kind)',
+      'column of an identifier of a kind, such as customerId=Kundennummer, or in the same ways; may be repeated (default: named like the kind)',
       addColumn,
-      [],
     )
     .addOption(
       new Option(
@@ -161,12 +158,12 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
     throw new TransferError('The name does not tell the format: give --format csv or --format ndjson.');
   }
   const chosen = {
-    email: someOf([...flags.emailColumn, ...chosenFor('email', flags)]),
-    phone: someOf([...flags.phoneColumn, ...chosenFor('phoneNumber', flags)]),
+    email: someOf([...(flags.emailColumn ?? []), ...chosenFor('email', flags)]),
+    phone: someOf([...(flags.phoneColumn ?? []), ...chosenFor('phoneNumber', flags)]),
     createdAt: noneIfFalse(flags.createdAtColumn),
     identity: noneIfFalse(flags.identityColumn),
   };
-  const further = flags.column.filter(([kind]) => kind !== 'email' && kind !== 'phoneNumber');
+  const further = (flags.column ?? []).filter(([kind]) => kind !== 'email' && kind !== 'phoneNumber');
   return {
     path,
     format,
@@ -191,7 +188,7 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
   };
 }
 
-function chosenFor(kind: string, { column }: ImportFlags): string[] {
+function chosenFor(kind: string, { column = [] }: ImportFlags): string[] {
   return column.filter(([each]) => each === kind).map(([, name]) => name);
 }
 
@@ -200,11 +197,11 @@ function someOf(names: readonly string[]): readonly string[] | undefined {
   return names.length === 0 ? undefined : names;
 }
 
-function add(name: string, others: readonly string[]): string[] {
+function add(name: string, others: readonly string[] = []): string[] {
   return [...others, name];
 }
 
-function addColumn(text: string, chosen: readonly ChosenColumn[]): ChosenColumn[] {
+function addColumn(text: string, chosen: readonly ChosenColumn[] = []): ChosenColumn[] {
   const equals = text.indexOf('=');
   if (equals < 1 || equals === text.length - 1) {
     throw new InvalidArgumentError('It must be a kind and a header, such as customerId=Kundennummer.');

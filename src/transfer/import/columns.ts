@@ -205,6 +205,11 @@ export function unreadColumns(headers: readonly string[], columns: Columns): Unr
   );
 }
 
+/** Whether the values are as an export writes them: one in each cell, in its normal form. */
+export function isExported(headers: readonly string[]): boolean {
+  return headers.includes(EXPORTED[0]!) && headers.includes('phoneNumber');
+}
+
 /**
  * Whether a header that is not read is told of, whatever its column holds: it names a date of creation, or it is in a file as an export
  * writes it: then it holds a kind that is not declared.

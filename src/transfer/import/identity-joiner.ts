@@ -25,7 +25,7 @@ type Admit = (sightings: readonly Sighting[]) => Promise<readonly Sighting[]>;
  * stand in the input. A sighting has at most one identifier of a kind: what does not fit into the first one of a row becomes a
  * sighting of its own, which is the same as the strongest identifier of the row. That of an identity is the strongest one of its first row.
  *
- * Keeps an identifier for each value of the identity column: about 150 MB for a million.
+ * Keeps an identifier for each value of the identity column: about 120 MB for a million.
  */
 export class IdentityJoiner {
   /** By value of the identity column; line, kind and value as one text, which takes the least memory */

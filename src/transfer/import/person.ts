@@ -9,6 +9,8 @@ import type { Fault, InputRow, RawValues, RowOptions } from './row-maker.js';
 /** How the values of a row are read. */
 export interface Layout {
   readonly columns: Columns;
+  /** Whether a cell holds one value as it is */
+  readonly isExact: boolean;
   /** Of the columns, as people are told them */
   readonly names: readonly string[];
   /** The columns of identifiers; the first one of a kind counts before the others. */

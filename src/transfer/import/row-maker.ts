@@ -8,6 +8,7 @@ import { looksLikeData } from './column-names.js';
 import { ColumnWatch } from './column-watch.js';
 import {
   findColumns,
+  isExported,
   NESTED,
   placesOf,
   shownName,
@@ -96,7 +97,7 @@ export class RowMaker {
   requireColumns(record: TextRecord): void {
     const { columns, kinds } = this.options;
     const object = parseObject(record.fields[0]!);
-    const [first] = object === null ? [] : isExported(object) ? exportedContacts(object) : [object];
+    const [first] = object === null ? [] : isExportedIdentity(object) ? exportedContacts(object) : [object];
     if (first !== undefined) {
       findColumns(flattened(first).keys, columns, true, kinds);
     }
@@ -135,7 +136,7 @@ export class RowMaker {
     if (object === null) {
       return [rejected(record, 'the line is no JSON object')];
     }
-    if (isExported(object)) {
+    if (isExportedIdentity(object)) {
       return exportedContacts(object).map((contact) => this.objectRow(record, contact));
     }
     return [this.objectRow(record, object)];
@@ -193,6 +194,7 @@ export class RowMaker {
     const { kinds } = this.options;
     return {
       columns,
+      isExact: isExported(names),
       names: names.map((_, place) => shownName(names, place)),
       values: [
         ...columns.emails.map((place) => ({ field: EMAIL.name, kind: EMAIL, place })),
@@ -256,7 +258,7 @@ function look(values: readonly unknown[], layout: Layout): void {
 }
 
 /** The values of a row, and what is wrong with cells that hold none. */
-function givenIn({ values, names }: Layout, at: (place: number) => unknown): Given {
+function givenIn({ values, names, isExact }: Layout, at: (place: number) => unknown): Given {
   const given: GivenValue[] = [];
   const faults: Fault[] = [];
   for (const { field, kind, place } of values) {
@@ -264,7 +266,7 @@ function givenIn({ values, names }: Layout, at: (place: number) => unknown): Giv
     if (cell === null) {
       continue;
     }
-    for (const each of valuesIn(kind.normaliser, cell)) {
+    for (const each of isExact ? [{ value: cell }] : valuesIn(kind.normaliser, cell)) {
       if ('wrong' in each) {
         faults.push({ column: names[place]!, reason: `${kind.name}: ${each.wrong}` });
       } else if (typeof each.value !== 'string' || !isBlank(each.value)) {
@@ -308,7 +310,7 @@ export function parseObject(line: string): Readonly<Record<string, unknown>> | n
 }
 
 /** Whether it is an identity as an export writes it, with its contacts in it. */
-function isExported(object: Readonly<Record<string, unknown>>): boolean {
+function isExportedIdentity(object: Readonly<Record<string, unknown>>): boolean {
   const { contacts } = object;
   return (
     'primaryContactId' in object &&

@@ -118,6 +118,7 @@ test('what is safe for spreadsheets is imported again as it was', async () => {
   await people();
   await database.query(`update contact set email = '＝1+1@hillvalley.edu' where id = 1`);
   await database.query(`update contact set email = $$'+2@hillvalley.edu$$ where id = 2`);
+  await database.query(`update contact set email = $$'a|b@hillvalley.edu$$ where id = 4`);
   const before = await carried(database);
   for (const isExcelSafe of [true, false]) {
     await other.query('truncate contact, contact_past, identifier, identity_merge, do_not_link');
