@@ -16,6 +16,7 @@ afterEach(async () => {
 function run(
   isDryRun = false,
   env: Record<string, string> = { DEFAULT_PHONE_REGION: 'DE' },
+  stop = new AbortController().signal,
 ): Promise<RenormaliseResult> {
   const DATABASE_URL = isDryRun ? guarded.ownerUrl : guarded.serviceUrl;
   return renormaliseAll(new Settings({ ...env, DATABASE_URL }), {
@@ -25,7 +26,7 @@ function run(
     tenant: null,
     retryForMs: 0,
     progress: null,
-    stop: new AbortController().signal,
+    stop,
   });
 }
 
@@ -68,6 +69,13 @@ test('a moment before shows the older forms, the merge tells its cause, and an u
       { contact: { primaryContactId: 2, emails: ['mcfly@hillvalley.edu'], phoneNumbers: [] } },
     ],
   });
+});
+
+test('a run that is told to stop says that it has not come to the end, and the next one does', async () => {
+  await identify('lorraine', '0171 1234567');
+  const stopped = await run(false, { DEFAULT_PHONE_REGION: 'DE' }, AbortSignal.abort());
+  expect(stopped).toMatchObject({ isComplete: false, changeId: null, tally: { changed: 0 } });
+  expect(await run()).toMatchObject({ isComplete: true, tally: { changed: 1 } });
 });
 
 test('an undo of an older merge still keeps its values apart under their normal forms', async () => {
