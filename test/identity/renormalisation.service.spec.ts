@@ -22,11 +22,11 @@ function whileHeld(held: string, losses: number) {
     { sightings }: Extract<PlainSelection, { sightings: unknown }>,
     decide: (snapshot: Snapshot) => Renormalisation,
   ) => {
-    const values = sightings.flatMap(({ identifiers }) => identifiers.map(({ value }) => value));
-    if (values.includes(held) && lost++ < losses) {
+    const values = new Set(sightings.flatMap(({ identifiers }) => identifiers.map(({ value }) => value)));
+    if (values.has(held) && lost++ < losses) {
       return Promise.reject(new ContentionError());
     }
-    const olds = OLD_FORMS.map(({ value }) => value).filter((value) => values.includes(value));
+    const olds = OLD_FORMS.map(({ value }) => value).filter((value) => values.has(value));
     written.push(olds);
     const identities = olds.map((value) => identity(contact(Number(value), null, value)));
     return Promise.resolve({ decision: decide({ ...NOTHING_KNOWN, identities }), changeId: 7 });
