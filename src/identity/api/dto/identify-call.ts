@@ -47,6 +47,7 @@ export const PREFER = {
 
 export const PREFERENCE_APPLIED = {
   'Preference-Applied': {
+    required: false,
     description: 'Says that the call was taken leniently, as it wished.',
     schema: { type: 'string' as const },
     example: LENIENT,
