@@ -30,6 +30,9 @@ export class ColumnWatch {
   }
 
   look(cell: unknown): void {
+    if (cell === '' || cell === null || cell === undefined) {
+      return;
+    }
     for (const each of Array.isArray(cell) ? cell : [cell]) {
       const text = typeof each === 'number' ? String(each) : each;
       if (typeof text !== 'string' || text.length === 0) {

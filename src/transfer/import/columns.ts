@@ -216,8 +216,8 @@ export function isExported(headers: readonly string[]): boolean {
  */
 export function isWorthTelling(headers: readonly string[], place: number): boolean {
   const header = headers[place]!;
-  const isExported = EXPORTED.every((name) => headers.includes(name));
-  return tellsOfCreation(header) || (isExported && !EXPORTED.includes(header));
+  const isOfExport = EXPORTED.every((name) => headers.includes(name));
+  return tellsOfCreation(header) || (isOfExport && !EXPORTED.includes(header));
 }
 
 /** The places of the columns that are read, by what they hold: `email`, `phoneNumber`, `createdAt`, `identity`, or another kind. */
@@ -244,11 +244,13 @@ export function placesOf({ emails, phones, dates, identity, further }: Columns):
   return [...emails, ...phones, ...dates, ...others, ...further.map(([, place]) => place)];
 }
 
-/** A header as people are told of it: with its number if others have the same name. */
-export function shownName(headers: readonly string[], place: number): string {
-  const header = headers[place]!;
-  const isUnique = headers.indexOf(header) === headers.lastIndexOf(header) && header !== '';
-  return isUnique ? header : `${header} (column ${place + 1})`.trim();
+/** Headers as people are told of them: with their numbers if others have the same name. */
+export function shownNames(headers: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  headers.forEach((header) => counts.set(header, (counts.get(header) ?? 0) + 1));
+  return headers.map((header, place) =>
+    header !== '' && counts.get(header) === 1 ? header : `${header} (column ${place + 1})`.trim(),
+  );
 }
 
 function findChosen(headers: readonly string[], flag: string, name: string, isLoose: boolean): number[] {

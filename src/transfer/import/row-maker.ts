@@ -11,7 +11,7 @@ import {
   isExported,
   NESTED,
   placesOf,
-  shownName,
+  shownNames,
   takenOf,
   UndeclaredColumnError,
   unreadColumns,
@@ -192,17 +192,18 @@ export class RowMaker {
 
   private layoutFrom(columns: Columns, names: readonly string[]): Layout {
     const { kinds } = this.options;
+    const shown = shownNames(names);
     return {
       columns,
       isExact: isExported(names),
-      names: names.map((_, place) => shownName(names, place)),
+      names: shown,
       values: [
         ...columns.emails.map((place) => ({ field: EMAIL.name, kind: EMAIL, place })),
         ...columns.phones.map((place) => ({ field: PHONE_NUMBER.name, kind: PHONE_NUMBER, place })),
         ...columns.further.map(([name, place]) => ({ field: NESTED + name, kind: kinds.named(name), place })),
       ],
       watched: unreadColumns(names, columns).map(({ place, telling }) => {
-        const name = shownName(names, place);
+        const name = shown[place]!;
         const watch = this.watches.get(name) ?? new ColumnWatch(name.slice(0, 100), telling);
         if (this.watches.size < WATCHED_MAX && !looksLikeData(name)) {
           this.watches.set(name, watch);

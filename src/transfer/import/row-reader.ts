@@ -5,7 +5,7 @@ import type { Telling } from './column-names.js';
 import {
   findColumns,
   isWorthTelling,
-  shownName,
+  shownNames,
   takenOf,
   unreadColumns,
   UNREAD_MAX,
@@ -158,13 +158,11 @@ export class RowReader {
   /** The names of what is read, by what it holds: `email`, `phoneNumber`, `createdAt`, `identity`, or another kind */
   get taken(): ReadonlyMap<string, readonly string[]> {
     const { maker, headers, columns } = this.known;
+    const names = shownNames(headers);
     return columns === null
-      ? new Map([...maker.taken].map(([holds, names]) => [holds, [...names]]))
+      ? new Map([...maker.taken].map(([holds, found]) => [holds, [...found]]))
       : new Map(
-          [...takenOf(columns)].map(([holds, places]) => [
-            holds,
-            places.map((place) => shownName(headers, place)),
-          ]),
+          [...takenOf(columns)].map(([holds, places]) => [holds, places.map((place) => names[place]!)]),
         );
   }
 
@@ -180,12 +178,13 @@ export class RowReader {
   get notTaken(): readonly string[] {
     const { maker, headers, columns } = this.known;
     const { emails, phones } = this.looksLike;
+    const names = shownNames(headers);
     const others =
       columns === null
         ? [...maker.notTaken]
         : unreadColumns(headers, columns)
             .filter(({ place }) => isWorthTelling(headers, place))
-            .map(({ place }) => shownName(headers, place));
+            .map(({ place }) => names[place]!);
     return [...new Set([...emails, ...phones, ...others.slice(0, UNREAD_MAX)])];
   }
 
