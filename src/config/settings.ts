@@ -8,6 +8,7 @@ export type AuthMode = (typeof AUTH_MODES)[number];
 const POOLERS = ['none', 'transaction'] as const;
 export type Pooler = (typeof POOLERS)[number];
 const EMAIL_RULES = ['none', 'gmail'] as const;
+const PHONE_FORMS = ['same', 'apart'] as const;
 const UNKNOWN_PROPERTIES = ['ignore', 'reject'] as const;
 export type UnknownProperties = (typeof UNKNOWN_PROPERTIES)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -53,6 +54,8 @@ export class Settings {
   readonly defaultPhoneRegion: CountryCode | null;
   /** Whose rules decide which spellings of an email are one mailbox. */
   readonly emailRules: (typeof EMAIL_RULES)[number];
+  /** Whether both forms of a mobile number count as the same. */
+  readonly phoneForms: (typeof PHONE_FORMS)[number];
   /** What happens to unknown properties of a request body. */
   readonly unknownProperties: UnknownProperties;
   /** Whether `/docs` and the OpenAPI document are served. */
@@ -93,6 +96,7 @@ export class Settings {
     this.migrateOnStart = read.flag('MIGRATE_ON_START', this.databaseUrl === null);
     this.defaultPhoneRegion = read.country('DEFAULT_PHONE_REGION');
     this.emailRules = read.oneOf('EMAIL_RULES', EMAIL_RULES, 'none');
+    this.phoneForms = read.oneOf('PHONE_FORMS', PHONE_FORMS, 'same');
     this.unknownProperties = read.oneOf('UNKNOWN_PROPERTIES', UNKNOWN_PROPERTIES, 'ignore');
     this.hasDocs = read.flag('DOCS_ENABLED', true);
     this.batchMax = read.integer('BATCH_MAX', 256, 1, 10_000);

@@ -8,6 +8,7 @@ import { ChangeWriter, type ChangeCall } from './change-writer.js';
 import { DecisionWriter } from './decision-writer.js';
 import { Blocklist, isGlob, type Pattern } from './domain/blocklist.js';
 import type { Snapshot } from './domain/contact.js';
+import type { Kinds } from './domain/kinds.js';
 import { takeOut, type TakeOut } from './domain/take-out.js';
 import { isNothing, NO_WRITES } from './domain/writes.js';
 import { BlockedMeanwhileError, NotFoundError, ContentionError } from './identity.errors.js';
@@ -175,7 +176,8 @@ export class BlockingService implements OnModuleDestroy {
     if (!isDryRun && blocks.length > 0) {
       await this.values.startPolicy(tenantId);
     }
-    const isTaken = matcherOf(patterns);
+    const { kinds } = await this.policies.of(tenantId);
+    const isTaken = matcherOf(patterns, kinds);
     const outcome = await this.writer.change(
       call,
       { kind: 'block', reason, body, basis: basisOf(known, affected) },
@@ -247,7 +249,8 @@ export class BlockingService implements OnModuleDestroy {
     contactId: number,
     { tenantId, patterns, actor, reason }: Sweep,
   ): Promise<number | null> {
-    const isTaken = matcherOf(patterns);
+    const { kinds } = await this.policies.of(tenantId);
+    const isTaken = matcherOf(patterns, kinds);
     const { changeId } = await this.decisions.writeInTurn(evidenceOf(tenantId, contactId), (snapshot) => {
       const { writes, contactIds } = without(snapshot, contactId, isTaken);
       const note = { kind: 'block', actor, reason, idempotency: null, isChanged: true, contactIds } as const;
@@ -297,9 +300,10 @@ function without(
     : takeOut(contactId, isTaken, { ...snapshot, evidence });
 }
 
-function matcherOf(patterns: readonly Pattern[]): Blocklist['isBlocked'] {
+/** Whether a pattern matches an identifier, or its other form. */
+function matcherOf(patterns: readonly Pattern[], kinds: Kinds): Blocklist['isBlocked'] {
   const blocklist = new Blocklist(patterns.map((pattern, id) => ({ id, ...pattern })));
-  return (identifier) => blocklist.isBlocked(identifier);
+  return (identifier) => kinds.withOtherForms([identifier]).some((each) => blocklist.isBlocked(each));
 }
 
 function evidenceOf(tenantId: number, contactId: number) {

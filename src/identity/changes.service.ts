@@ -6,7 +6,7 @@ import type { Identifier, Snapshot } from './domain/contact.js';
 import type { KnownEvidence } from './domain/explain.js';
 import { mergeByHand } from './domain/merge-by-hand.js';
 import { removeAll } from './domain/remove.js';
-import { isSame, liftRule, makeRule, otherOf, type Rule } from './domain/rules.js';
+import { isSame, liftRule, makeRule, type Rule } from './domain/rules.js';
 import { split, type SplitRefusal } from './domain/split.js';
 import { undo } from './domain/undo.js';
 import { asksForMore } from './domain/writes.js';
@@ -191,8 +191,12 @@ export class ChangesService {
     tenantId: number,
     [one, other]: readonly [Identifier, Identifier],
   ): Promise<Rule[]> {
-    const { rules } = await this.contacts.loadRules(tenantId, [one]);
-    return rules.filter((rule) => isSame(otherOf(rule, one), other));
+    const { kinds } = await this.contacts.policyOf(tenantId);
+    const [ones, others] = [kinds.withOtherForms([one]), kinds.withOtherForms([other])];
+    const { rules } = await this.contacts.loadRules(tenantId, ones);
+    return rules.filter(({ identifiers }) =>
+      [ones, others].every((forms) => identifiers.some((each) => forms.some((form) => isSame(each, form)))),
+    );
   }
 }
 

@@ -6,9 +6,10 @@ import { InvalidRequestError } from '../http/problems/problem.errors.js';
 import { readValue } from './api/dto/read-value.js';
 import { ChangeWriter, type ChangeCall, type ChangeDecision } from './change-writer.js';
 import { DecisionWriter } from './decision-writer.js';
-import type { Identifier, IdentityView, Snapshot } from './domain/contact.js';
+import type { Held, Identifier, IdentityView, Snapshot } from './domain/contact.js';
 import {
   erase,
+  oneIdentifier,
   viewBefore,
   wholeIdentity,
   withOlderForms,
@@ -246,25 +247,20 @@ export class ErasureService implements BeforeApplicationShutdown {
     if (contactId === null ? scope === 'identity' : identity === null && identifier === null) {
       throw contactId === null ? new IdentifierNotFoundError() : new NotFoundError('contact', contactId);
     }
-    const isElsewhere = basis.held.some(
-      (held) =>
-        identifier !== null &&
-        held.kind === identifier.kind &&
-        held.value === identifier.value &&
-        held.contactId !== null &&
-        identity?.contacts.some(({ id }) => id === held.contactId) !== true,
-    );
+    const holder = identifier && holderOf(identifier, basis);
+    const isElsewhere =
+      holder !== null && identity?.contacts.some(({ id }) => id === holder.contactId) !== true;
     if (isElsewhere || (contactId !== null && identity === null)) {
       throw new MovedError();
     }
     const erasing: Erasing =
       scope === 'identity'
         ? wholeIdentity(contactId!, basis)
-        : {
-            contactIds: new Set(),
-            identifiers: withOlderForms(identifier!, basis, (each) => this.formOf(basis, each)),
-            recordedUntil: Infinity,
-          };
+        : oneIdentifier(
+            withOlderForms(identifier!, basis, (each) => this.formOf(basis, each)),
+            identity ?? undefined,
+            basis,
+          );
     refuseTelling(reason, erasing.identifiers);
     const note: ErasureNote = {
       scope,
@@ -346,6 +342,18 @@ function basisOf(snapshot: Snapshot): ErasureBasis {
     throw new Error('what an erasure rests on was not read');
   }
   return { ...snapshot, evidence, held };
+}
+
+/** Who has an identifier, or else its other form; null: nobody. */
+function holderOf(identifier: Identifier, { held, policy: { kinds } }: ErasureBasis): Held | null {
+  return (
+    kinds.withOtherForms([identifier]).flatMap((form) => held.find((each) => isHeld(each, form)) ?? [])[0] ??
+    null
+  );
+}
+
+function isHeld({ kind, value, contactId }: Held, identifier: Identifier): boolean {
+  return contactId !== null && kind === identifier.kind && value === identifier.value;
 }
 
 /** @throws {InvalidRequestError} if the reason, which stays, tells what is erased */

@@ -26,7 +26,10 @@ beforeEach(async () => {
   now = 1_000_000;
   jest.spyOn(performance, 'now').mockImplementation(() => now);
   const contacts = opened.orm.em.getRepository(Contact);
-  directory = new PolicyDirectory(new PolicyRecords(contacts, new ErasureKey(settings())), contacts);
+  directory = new PolicyDirectory(
+    new PolicyRecords(contacts, new ErasureKey(settings()), settings()),
+    contacts,
+  );
 });
 
 afterEach(() => jest.restoreAllMocks());
@@ -80,7 +83,11 @@ test('what is unchanged stays the same object', async () => {
 
 test('a refresh knows what was committed before it, also while an older policy is being read', async () => {
   const [isRead, mayGoOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const slow = new PolicyRecords(opened.orm.em.getRepository(Contact), new ErasureKey(settings()));
+  const slow = new PolicyRecords(
+    opened.orm.em.getRepository(Contact),
+    new ErasureKey(settings()),
+    settings(),
+  );
   jest.spyOn(PolicyRecords.prototype, 'load').mockImplementationOnce(async () => {
     const stored = await slow.load(1, null);
     isRead.resolve();

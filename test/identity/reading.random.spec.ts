@@ -28,7 +28,7 @@ const TENANT = 1;
 const RUNS = 20;
 /** Pairs of contacts of each identity whose path is looked at. */
 const PAIRS = 3;
-const FORMS = { defaultPhoneRegion: null, emailRules: 'none' } as const;
+const FORMS = { defaultPhoneRegion: null, emailRules: 'none', phoneForms: 'same' } as const;
 const KINDS = new Kinds([
   EMAIL,
   PHONE_NUMBER,

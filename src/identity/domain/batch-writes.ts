@@ -1,5 +1,5 @@
-import { current, primaryOf, type Batch, type BatchNewcomer, type Growing } from './batch.js';
-import type { Claim, Identity } from './contact.js';
+import { current, holderOf, primaryOf, type Batch, type BatchNewcomer, type Growing } from './batch.js';
+import type { Claim, Identifier, Identity } from './contact.js';
 import { factsOf, isWide, youngestOf } from './facts.js';
 import { NO_WRITES, type Newcomer, type TouchedRow, type Writes } from './writes.js';
 
@@ -8,6 +8,8 @@ export function writesOf(batch: Batch): Writes {
   const claims = [...batch.claims.items()];
   const news = claims.filter(({ isNews }) => isNews);
   const taken = news.filter((claim) => batch.reserved.has(claim));
+  const forms = unheldForms(batch, news);
+  const reservedForms = forms.filter((form) => batch.reserved.has(form));
   return {
     ...NO_WRITES,
     unknownRules: [...batch.unknownRules.items()],
@@ -17,11 +19,22 @@ export function writesOf(batch: Batch): Writes {
     newcomers: batch.newcomers.map((newcomer) => placed(newcomer, batch.dates)),
     claims: news.filter((claim) => !batch.reserved.has(claim)).map(bare),
     takenClaims: taken.map(bare),
-    takenRuleIds: taken.flatMap((claim) => batch.rules.of(claim) ?? []).map(({ id }) => id),
+    takenRuleIds: [...taken, ...reservedForms]
+      .flatMap((identifier) => batch.rules.of(identifier) ?? [])
+      .map(({ id }) => id),
+    unheldForms: forms.filter((form) => !batch.reserved.has(form)),
+    reservedForms,
     movedClaims: claims.filter(({ isNews }) => !isNews).map(bare),
     merges: batch.merges,
     youngestTouched: youngest(batch),
   };
+}
+
+/** The other forms of new claims, if nobody has them: nobody may claim one meanwhile. */
+function unheldForms(batch: Batch, news: readonly Claim[]): Identifier[] {
+  return news
+    .map((claim) => batch.policy.kinds.otherForm(claim))
+    .filter((form) => form !== null && holderOf(batch, form) === null) as Identifier[];
 }
 
 function bare({ kind, value, contactId }: Claim): Claim {

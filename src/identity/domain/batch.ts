@@ -1,4 +1,5 @@
 import type { Claim, Contact, Identifier, Identity, IdentityView } from './contact.js';
+import { factsOf } from './facts.js';
 import type { GrowingView } from './growing-view.js';
 import type { IdentifierMap } from './identifier-map.js';
 import type { KnownRules } from './rules.js';
@@ -32,7 +33,7 @@ export interface Growing {
   view: IdentityView | null;
   /** The view since contacts were added to it; null: no view was known before. */
   growing: GrowingView | null;
-  /** By kind, how many different values there are; null: not counted. */
+  /** By kind, how many different values there are, of those that were counted; both forms of one are one. Null: none was counted. */
   valueCounts: Map<string, number> | null;
 }
 
@@ -91,4 +92,19 @@ export function primaryOf(identity: Growing): Contact {
     throw new Error('an identity without live contacts cannot take part');
   }
   return primary;
+}
+
+/** Who holds an identifier; null: nobody. Its other form is another identifier. */
+export function holderOf({ holders, wide }: Batch, identifier: Identifier): Holder | null {
+  const holder = holders.get(identifier);
+  if (holder !== undefined) {
+    return holder;
+  }
+  for (const identity of wide) {
+    const contactId = factsOf(identity.stored!).holders.get(identifier);
+    if (contactId !== undefined) {
+      return { identity, contactId };
+    }
+  }
+  return null;
 }

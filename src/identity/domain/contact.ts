@@ -1,5 +1,6 @@
 import { IdentifierMap } from './identifier-map.js';
 import type { KnownEvidence } from './explain.js';
+import { otherFormOf } from './phone-forms.js';
 import type { Policy } from './policy.js';
 import type { KnownReviews } from './reviews.js';
 import type { KnownRules } from './rules.js';
@@ -135,6 +136,12 @@ export function carries(
   { kind, value }: Identifier,
 ): boolean {
   return identifiers.some((each) => each.value === value && each.kind === kind);
+}
+
+/** Whether a contact carries an identifier, or what is the other form of its value. */
+export function carriesAnyForm(contact: Pick<Sighting, 'identifiers'>, { kind, value }: Identifier): boolean {
+  const form = otherFormOf(value);
+  return carries(contact, { kind, value }) || (form !== null && carries(contact, { kind, value: form }));
 }
 
 /** The live contacts of an identity, the oldest first. */

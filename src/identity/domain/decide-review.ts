@@ -9,7 +9,7 @@ import {
 import { factsOf, youngestOf } from './facts.js';
 import { mergeByHand } from './merge-by-hand.js';
 import { strongestFirst, type Pair, type ReviewDecision } from './reviews.js';
-import { holdersIn, isSame, layRules, otherOf, type Held } from './rules.js';
+import { asKnown, holdersIn, isSame, layRules, otherOf, type Held } from './rules.js';
 import { NO_WRITES, type Writes } from './writes.js';
 
 /** What deciding a review changes. */
@@ -56,13 +56,13 @@ export function decideReview(
   pair: Pair,
   decision: ReviewDecision,
 ): DecidedReview | ReviewRefusal {
-  const [one, other] = strongestFirst(snapshot.policy.kinds, pair);
+  const [one, other] = asKnown(snapshot, strongestFirst(snapshot.policy.kinds, pair));
   const held = holdersIn(snapshot.identities, [one, other]).held;
   const review = snapshot.reviews.get(pair);
   if (review === null) {
     return { refused: 'gone' };
   }
-  const unknownRules = [one, other].filter((identifier) => snapshot.rules.of(identifier) === undefined);
+  const unknownRules = rulesNeeded(snapshot, [one, other]);
   if (review === undefined || unknownRules.length > 0) {
     const unknownReviews = review === undefined ? [pair] : [];
     return left(held, { ...NO_WRITES, unknownRules, unknownReviews });
@@ -89,6 +89,13 @@ export function decideReview(
   return { ...linked, writes: { ...linked.writes, decidedReview } };
 }
 
+/** The identifiers whose rules are needed and not known: both, and their other forms if these are reserved. */
+function rulesNeeded({ reserved, rules, policy: { kinds } }: Snapshot, pair: Pair): Identifier[] {
+  const forms = pair.flatMap((each) => kinds.otherForm(each) ?? []);
+  const reservedForms = forms.filter((form) => reserved.some((each) => isSame(each, form)));
+  return [...pair, ...reservedForms].filter((identifier) => rules.of(identifier) === undefined);
+}
+
 /** The identities as they are. */
 function left(held: readonly Held[], writes: Writes): DecidedReview {
   const identities = new Set(held.map(({ identity }) => identity));
@@ -99,12 +106,14 @@ function left(held: readonly Held[], writes: Writes): DecidedReview {
   };
 }
 
-function whyUnusable({ policy: { kinds, blocked } }: Snapshot, identifier: Identifier): Unusable[] {
+function whyUnusable({ policy }: Snapshot, identifier: Identifier): Unusable[] {
+  const { kinds, blocked } = policy;
   const { kind } = identifier;
   if (kinds.named(kind).isRetired) {
     return [{ kind, because: 'retired' }];
   }
-  return blocked.isBlocked(identifier) ? [{ kind, because: 'blocked' }] : [];
+  const isBlocked = kinds.withOtherForms([identifier]).some((each) => blocked.isBlocked(each));
+  return isBlocked ? [{ kind, because: 'blocked' }] : [];
 }
 
 /** The edge joins the holders. It names the pair, so that an undo makes a rule of it. */
@@ -123,8 +132,10 @@ function attach(snapshot: Snapshot, identifiers: Pair, holder: Held | undefined)
   const news = identifiers.filter((each) => facts?.holders.has(each) !== true);
   const claims = news.map(({ kind, value }) => ({ kind, value, contactId: NEWCOMER }));
   const taken = claims.filter(isReserved);
-  const takenRules = taken.flatMap((each) =>
-    rules.of(each)!.map((rule) => ({ rule, other: otherOf(rule, each) })),
+  const forms = unheldForms(snapshot, news);
+  const reservedForms = forms.filter(isReserved);
+  const takenRules = [...taken, ...reservedForms].flatMap((each) =>
+    (rules.of(each) ?? []).map((rule) => ({ rule, other: otherOf(rule, each) })),
   );
   const crossed = takenRules.filter(({ other }) => facts?.holders.has(other) === true);
   const isRuled = taken.length > 0;
@@ -152,12 +163,21 @@ function attach(snapshot: Snapshot, identifiers: Pair, holder: Held | undefined)
       claims: claims.filter((each) => !isReserved(each)),
       takenClaims: taken,
       takenRuleIds: takenRules.map(({ rule }) => rule.id),
+      unheldForms: forms.filter((each) => !isReserved(each)),
+      reservedForms,
       liftedRules: crossed.map(({ rule }) => rule),
       youngestTouched: holder === undefined ? 0 : youngestOf(holder.identity),
     },
     contactIds: holder === undefined ? [NEWCOMER] : [holder.contactId, NEWCOMER],
     identities: [viewOf([...(facts?.live ?? []), newcomer])],
   };
+}
+
+/** The other forms of what nobody had, if nobody has these either. */
+function unheldForms({ identities, policy: { kinds } }: Snapshot, news: readonly Identifier[]): Identifier[] {
+  const isHeld = (identifier: Identifier): boolean =>
+    identities.some((identity) => factsOf(identity).holders.has(identifier));
+  return news.flatMap((each) => kinds.otherForm(each) ?? []).filter((form) => !isHeld(form));
 }
 
 function primaryOf({ primaryId, rows }: Identity): Writes['touched'][number] {

@@ -11,6 +11,7 @@ import {
 } from './contact.js';
 import type { KnownEvidence, RecordedIdentity, RecordedMerge } from './explain.js';
 import { IdentifierMap } from './identifier-map.js';
+import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
 import { ownIdentifiers } from './subject.js';
 import { evidenceAfter, touchedRow, type After } from './take-apart.js';
@@ -40,18 +41,56 @@ export interface Erasure {
 
 /**
  * All that belongs to the identity of a contact: its contacts, deleted ones too, and the identifiers that they carry or carried
- * and that no other identity holds today.
+ * and that no other identity holds today, with their other forms.
  *
  * @param contactId a contact of the evidence, live or deleted
  */
-export function wholeIdentity(contactId: number, { evidence, held }: ErasureBasis): Erasing {
+export function wholeIdentity(contactId: number, basis: ErasureBasis): Erasing {
+  const { evidence, held } = basis;
   const identity = evidence.identities.find(({ contacts }) => contacts.some(({ id }) => id === contactId));
   if (identity === undefined) {
     throw new Error(`contact ${contactId} is in none of the identities`);
   }
   const contactIds = new Set(identity.contacts.map(({ id }) => id));
   const own = ownIdentifiers(identity.contacts, evidence.past, held);
-  return { contactIds, identifiers: [...own.items()], recordedUntil: Infinity };
+  return { contactIds, identifiers: withForms([...own.items()], contactIds, basis), recordedUntil: Infinity };
+}
+
+/**
+ * An identifier, wherever it is, and its other form, unless that is somebody else's.
+ *
+ * @param forms it and its older forms
+ * @param identity that has one of them; undefined: nobody has
+ */
+export function oneIdentifier(
+  forms: readonly Identifier[],
+  identity: RecordedIdentity | undefined,
+  basis: ErasureBasis,
+): Erasing {
+  const ownIds = new Set(identity?.contacts.map(({ id }) => id));
+  return {
+    contactIds: new Set(),
+    identifiers: withForms(forms, ownIds, basis),
+    recordedUntil: Infinity,
+  };
+}
+
+/** With the other forms that nobody else has: they are the same numbers. */
+function withForms(
+  identifiers: readonly Identifier[],
+  ownIds: ReadonlySet<number>,
+  { held, policy: { kinds } }: ErasureBasis,
+): Identifier[] {
+  const others = new IdentifierMap<true>();
+  held.forEach((each) => each.contactId === null || ownIds.has(each.contactId) || others.set(each, true));
+  const erased = new IdentifierMap<Identifier>();
+  identifiers.forEach((each) => erased.set(each, each));
+  for (const form of identifiers.flatMap((each) => kinds.otherForm(each) ?? [])) {
+    if (!others.has(form)) {
+      erased.set(form, form);
+    }
+  }
+  return [...erased.items()];
 }
 
 /**
@@ -108,7 +147,7 @@ export function erase(
   const erased = new IdentifierMap<true>();
   identifiers.forEach((identifier) => erased.set(identifier, true));
   const afters = identities.map((identity) =>
-    afterErasure(identity, merges, (contact) =>
+    afterErasure(identity, merges, basis.policy.kinds, (contact) =>
       contact.recordedAt > recordedUntil
         ? contact.identifiers
         : contactIds.has(contact.id)
@@ -179,6 +218,7 @@ interface IdentityAfter {
 function afterErasure(
   identity: RecordedIdentity,
   merges: readonly RecordedMerge[],
+  kinds: Kinds,
   left: (contact: RecordedContact) => readonly Identifier[],
 ): IdentityAfter {
   const rows = identity.contacts.map((before): After & { before: RecordedContact } => {
@@ -210,7 +250,7 @@ function afterErasure(
     return { ...after, touched: goodbye, kept: [], youngest: 0 };
   }
   const stay = identityOf(identity.primaryId, staying);
-  const evidence = evidenceAfter({ identity, merges, isCut: () => false }, rows, [stay]);
+  const evidence = evidenceAfter({ identity, kinds, merges, isCut: () => false }, rows, [stay]);
   return {
     ...after,
     touched: [

@@ -1,4 +1,4 @@
-import { byAge, carries, type Identifier } from './contact.js';
+import { byAge, carriesAnyForm, type Identifier } from './contact.js';
 import { missingEvidence, type MergeEdge } from './evidence.js';
 import type { PastState, RecordedContact } from './past.js';
 
@@ -86,7 +86,7 @@ export function edgesOf(
             fromId: joined.id,
             toId: contact.id,
             type: 'shared',
-            identifiers: contact.identifiers.filter((identifier) => carries(joined, identifier)),
+            identifiers: contact.identifiers.filter((identifier) => carriesAnyForm(joined, identifier)),
             at: contact.recordedAt,
             merge: null,
             isAssumed: contact.isAssumed || missing.has(contact.id),

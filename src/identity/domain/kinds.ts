@@ -1,4 +1,5 @@
 import type { Identifier } from './contact.js';
+import { mayHaveForms, otherFormOf, type PhoneForms } from './phone-forms.js';
 
 /** How raw text of a kind gets its normal form; see `normalise.ts`. */
 export type Normaliser = (typeof NORMALISERS)[number];
@@ -67,8 +68,14 @@ export class Kinds {
   private readonly byName: ReadonlyMap<string, IdentifierKind>;
   private readonly byNumber: ReadonlyMap<number, IdentifierKind>;
 
-  /** @throws {Error} if two kinds share a name or a number */
-  constructor(kinds: readonly IdentifierKind[]) {
+  /**
+   * @param phoneForms whether both forms of a mobile number count as the same
+   * @throws {Error} if two kinds share a name or a number
+   */
+  constructor(
+    kinds: readonly IdentifierKind[],
+    readonly phoneForms: PhoneForms = 'same',
+  ) {
     this.all = kinds.toSorted((a, b) => a.priority - b.priority || a.number - b.number);
     this.further = this.all.filter(({ number }) => number !== EMAIL.number && number !== PHONE_NUMBER.number);
     this.limited = this.all.flatMap(({ name, onePerIdentity, maxPerIdentity }) => {
@@ -95,6 +102,29 @@ export class Kinds {
   /** @throws {UnknownKindError} if there is no such kind */
   numbered(number: number): IdentifierKind {
     return known(this.byNumber.get(number), String(number));
+  }
+
+  /**
+   * The identifier that counts as the same as this one: the other form of a mobile number. Null: there is none.
+   *
+   * Nobody has two forms of a number by themselves. Whoever brings one is found by the other.
+   */
+  otherForm({ kind, value }: Identifier): Identifier | null {
+    if (
+      !mayHaveForms(value) ||
+      this.phoneForms === 'apart' ||
+      this.byName.get(kind)?.normaliser !== 'phone'
+    ) {
+      return null;
+    }
+    const other = otherFormOf(value);
+    return other === null ? null : { kind, value: other };
+  }
+
+  /** Identifiers with the other forms of those that have one, which come last. */
+  withOtherForms(identifiers: readonly Identifier[]): readonly Identifier[] {
+    const others = identifiers.map((each) => this.otherForm(each)).filter((each) => each !== null);
+    return others.length === 0 ? identifiers : [...identifiers, ...others];
   }
 
   /**

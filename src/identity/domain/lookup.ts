@@ -9,19 +9,23 @@ export interface Match {
 }
 
 /**
- * Finds the identities that have identifiers of a sighting, the one with the strongest of them first.
+ * Finds the identities that have identifiers of a sighting, or their other forms, the one with the strongest of them first.
  *
  * Pure: nothing is changed, whatever the sighting would change if it were identified.
  *
  * @param snapshot every identity that shares an identifier with the sighting
  */
-export function lookUp({ identities }: Snapshot, { identifiers }: Sighting): Match[] {
+export function lookUp({ identities, policy: { kinds } }: Snapshot, { identifiers }: Sighting): Match[] {
   const matches = identities.map((identity) => {
     const { holders, view } = factsOf(identity);
-    return { view, found: identifiers.filter((identifier) => holders.has(identifier)) };
+    const found = identifiers.filter((identifier) =>
+      kinds.withOtherForms([identifier]).some((each) => holders.has(each)),
+    );
+    return { view, found, isExact: found.length > 0 && holders.has(found[0]!) };
   });
-  const rankOf = ({ found: [strongest] }: (typeof matches)[number]): number =>
-    identifiers.indexOf(strongest!);
+  // Who has a number in another form comes after who has it just so.
+  const rankOf = ({ found: [strongest], isExact }: (typeof matches)[number]): number =>
+    identifiers.indexOf(strongest!) + (isExact ? 0 : 0.5);
   return matches
     .filter(({ found }) => found.length > 0)
     .toSorted((a, b) => rankOf(a) - rankOf(b))

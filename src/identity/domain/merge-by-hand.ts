@@ -67,7 +67,7 @@ export function mergeByHand(
   }
   const rows = [...joined].flatMap((identity) => identity.rows);
   const view = viewOf(liveContacts({ primaryId: survivor.id, rows }));
-  const { crossed, unknownRules } = rulesBetween([...joined], rules);
+  const { crossed, unknownRules } = rulesBetween([...joined], rules, policy.kinds);
   const forbiddenBy = isForced ? [] : crossed;
   const exceeds = isForced ? null : exceededLimit(policy, [...joined].map(sizeOf), []);
   if (merges.length === 0 || forbiddenBy.length > 0 || exceeds !== null) {

@@ -34,13 +34,17 @@ export const DEFAULT_POLICY: Policy = {
  * The sighting without its blocked identifiers, which are listed in `leftOut`. The result may have no identifiers: then nothing of
  * it may be used.
  */
-export function admit({ blocked, erased }: Policy, sighting: Sighting): Sighting {
-  return blocked.isEmpty && erased === undefined
+export function admit(policy: Policy, sighting: Sighting): Sighting {
+  return policy.blocked.isEmpty && policy.erased === undefined
     ? sighting
-    : leaveOut(
-        sighting,
-        (identifier) => blocked.isBlocked(identifier) || erased?.isBlocked(identifier) === true,
-      );
+    : leaveOut(sighting, (identifier) => isRefused(policy, identifier));
+}
+
+/** Whether an identifier, or its other form, is blocked, or was erased and must not come back yet. */
+function isRefused({ kinds, blocked, erased }: Policy, identifier: Identifier): boolean {
+  return kinds
+    .withOtherForms([identifier])
+    .some((each) => blocked.isBlocked(each) || erased?.isBlocked(each) === true);
 }
 
 /**

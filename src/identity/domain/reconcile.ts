@@ -1,5 +1,6 @@
 import {
   current,
+  holderOf,
   primaryOf,
   type Batch,
   type Growing,
@@ -152,12 +153,17 @@ function take(batch: Batch, given: Sighting): Answer {
   const withheld: Withheld[] = [];
   let taken = sighting;
   let found = find(batch, taken);
-  let reason = identifiers.length > 1 ? whyNot(batch, found) : null;
+  let reason = whyRefused(batch, taken, found);
   while (reason !== null) {
-    withheld.unshift({ identifier: taken.identifiers.at(-1)!, reason });
-    taken = withoutWeakest(taken);
-    found = find(batch, taken);
-    reason = taken.identifiers.length > 1 ? whyNot(batch, found) : null;
+    if (found.isWidened) {
+      // Without the identities that only other forms name.
+      found = find(batch, taken, false);
+    } else {
+      withheld.unshift({ identifier: taken.identifiers.at(-1)!, reason });
+      taken = withoutWeakest(taken);
+      found = find(batch, taken);
+    }
+    reason = whyRefused(batch, taken, found);
   }
   let identity = apply(batch, taken, found);
   if (given.sameAs !== undefined) {
@@ -201,7 +207,12 @@ interface Withheld {
   readonly reason: ReviewReason;
 }
 
-/** Why policy does not accept a sighting; null: it does. */
+/** Why policy does not accept a sighting; null: it does, as it does every lone identifier that names one identity. */
+function whyRefused(batch: Batch, { identifiers }: Sighting, found: Found): ReviewReason | null {
+  return identifiers.length > 1 || found.holders.length > 1 ? whyNot(batch, found) : null;
+}
+
+/** Why policy does not accept what was found; null: it does. */
 function whyNot(batch: Batch, found: Found): ReviewReason | null {
   return crossesRule(batch, found) ? 'do-not-link' : exceedsLimit(batch, found) ? 'limit' : null;
 }
@@ -211,11 +222,12 @@ function withoutWeakest(sighting: Sighting): Sighting {
 }
 
 /** Applies a sighting and returns the identity that it belongs to afterwards. */
-function apply(batch: Batch, sighting: Sighting, { holders, news }: Found): Growing {
+function apply(batch: Batch, sighting: Sighting, found: Found): Growing {
+  const { holders, news } = found;
   const strongest = holders[0];
   if (strongest === undefined) {
     batch.outcomes.push('created');
-    return add(batch, emptyIdentity(batch), null, sighting, news);
+    return add(batch, emptyIdentity(batch), null, sighting, found);
   }
   let identity = current(strongest.identity);
   for (let i = 1; i < holders.length; i++) {
@@ -224,11 +236,11 @@ function apply(batch: Batch, sighting: Sighting, { holders, news }: Found): Grow
   let outcome: Outcome = 'unchanged';
   if (news.length > 0) {
     outcome = 'linked';
-    identity = add(batch, identity, strongest.contactId, sighting, news);
+    identity = add(batch, identity, strongest.contactId, sighting, found);
   } else if (sighting.createdAt !== undefined && holders.length > 1) {
     identity = dateHolders(batch, identity, sighting, sighting.createdAt);
   } else if (sighting.createdAt !== undefined) {
-    ({ identity, outcome } = backdate(batch, identity, strongest.contactId, sighting, sighting.createdAt));
+    ({ identity, outcome } = backdate(batch, identity, strongest.contactId, sighting, found));
   }
   batch.outcomes.push(holders.length > 1 ? 'merged' : outcome);
   return identity;
@@ -236,10 +248,11 @@ function apply(batch: Batch, sighting: Sighting, { holders, news }: Found): Grow
 
 /** Merges the identity of a sighting with that of another identifier of the same person, unless policy keeps them apart. */
 function join(batch: Batch, identity: Growing, strongest: Identifier, sameAs: Identifier): Growing {
-  const left = holderOf(batch, sameAs);
-  const right = holderOf(batch, strongest)!;
+  const left = holderByForms(batch, sameAs);
+  const right = holderByForms(batch, strongest)!;
   const isOne = left !== null && current(left.identity) === identity;
-  const why = left === null ? 'gone' : isOne ? 'one' : whyNot(batch, { holders: [left, right], news: [] });
+  const why =
+    left === null ? 'gone' : isOne ? 'one' : whyNot(batch, { ...NOTHING_FOUND, holders: [left, right] });
   batch.joinings ??= new Map();
   batch.joinings.set(batch.outcomes.length - 1, why ?? 'joined');
   // No sighting had both: an undo makes its rule of what the two contacts carry.
@@ -250,20 +263,61 @@ function join(batch: Batch, identity: Growing, strongest: Identifier, sameAs: Id
 interface Found {
   readonly holders: readonly Holder[];
   readonly news: readonly Identifier[];
+  /** Known by their other form only: they bring no contact, but a contact that is added claims them. */
+  readonly unclaimed: readonly Identifier[];
+  /** Whether the other form of an identifier that somebody has is somebody else's, and that is among the holders. */
+  readonly isWidened: boolean;
 }
 
-function find(batch: Batch, { identifiers }: Sighting): Found {
+const NOTHING_FOUND: Found = { holders: [], news: [], unclaimed: [], isWidened: false };
+
+/** @param byBothForms whether the other form of an identifier that somebody has counts */
+function find(batch: Batch, { identifiers }: Sighting, byBothForms = true): Found {
   let holders: readonly Holder[] = [];
   let news: readonly Identifier[] = [];
+  let unclaimed: readonly Identifier[] = [];
+  let isWidened = false;
   for (const identifier of identifiers) {
     const holder = holderOf(batch, identifier);
-    if (holder === null) {
+    const byForm = holder === null || byBothForms ? holderOfForm(batch, identifier) : null;
+    if (holder === null && byForm === null) {
       news = withItem(news, identifier);
-    } else if (!holders.some(({ identity }) => current(identity) === current(holder.identity))) {
-      holders = withItem(holders, holder);
+      continue;
+    }
+    if (holder === null) {
+      unclaimed = withItem(unclaimed, identifier);
+    } else {
+      holders = withHolder(holders, holder);
+    }
+    if (byForm !== null) {
+      isWidened ||= holder !== null && current(holder.identity) !== current(byForm.identity);
+      holders = withHolder(holders, byForm);
     }
   }
-  return { holders, news };
+  return { holders, news, unclaimed, isWidened };
+}
+
+function withHolder(holders: readonly Holder[], holder: Holder): readonly Holder[] {
+  return holders.some(({ identity }) => current(identity) === current(holder.identity))
+    ? holders
+    : withItem(holders, holder);
+}
+
+/** The other form of an identifier, which counts as the same unless a rule keeps them apart; null: there is none. */
+function formOf(batch: Batch, identifier: Identifier): Identifier | null {
+  const form = batch.policy.kinds.otherForm(identifier);
+  return form === null || isRuledPair(batch, [form, identifier]) ? null : form;
+}
+
+/** Who holds an identifier by its other form; null: nobody. */
+function holderOfForm(batch: Batch, identifier: Identifier): Holder | null {
+  const form = formOf(batch, identifier);
+  return form === null ? null : holderOf(batch, form);
+}
+
+/** Who holds an identifier, by itself or else by its other form; null: nobody. */
+function holderByForms(batch: Batch, identifier: Identifier): Holder | null {
+  return holderOf(batch, identifier) ?? holderOfForm(batch, identifier);
 }
 
 /** Most lists have one item. A list that is pushed to reserves memory for 16 more. */
@@ -272,32 +326,58 @@ function withItem<T>(list: readonly T[], item: T): readonly T[] {
 }
 
 /** Whether the resulting identity would be larger than is allowed. */
-function exceedsLimit({ policy }: Batch, { holders, news }: Found): boolean {
+function exceedsLimit(batch: Batch, { holders, news }: Found): boolean {
   if (holders.length === 0 || (holders.length === 1 && news.length === 0)) {
     return false;
   }
-  const parts = holders.map(({ identity }) => sizeOf(current(identity)));
-  return exceededLimit(policy, parts, news) !== null;
+  const parts = holders.map(({ identity }) => current(identity));
+  const sizes = parts.map((part, i) => sizeOf(batch, part, i === 0 ? [] : parts.slice(0, i)));
+  return exceededLimit(batch.policy, sizes, news) !== null;
 }
 
-function sizeOf(identity: Growing): Size {
+/** @param counted parts whose values are counted already: a number that has its other form there is not counted again */
+function sizeOf(batch: Batch, identity: Growing, counted: readonly Growing[]): Size {
   return {
     contacts: identity.contacts.length,
     valuesOf(kind) {
-      identity.valueCounts ??= countValues(identity.view ?? viewOf(identity.contacts));
-      return identity.valueCounts.get(kind) ?? 0;
+      identity.valueCounts ??= new Map();
+      const known = identity.valueCounts.get(kind);
+      const values = known === undefined || counted.length > 0 ? valuesOf(identity, kind) : [];
+      const count = known ?? countForms(batch, kind, values);
+      identity.valueCounts.set(kind, count);
+      const isCounted = (value: string): boolean => {
+        const holder = counted.length === 0 ? null : holderOfForm(batch, { kind, value });
+        return holder !== null && counted.includes(current(holder.identity));
+      };
+      return count - values.filter(isCounted).length;
     },
   };
 }
 
-function countValues({ values }: IdentityView): Map<string, number> {
-  return new Map([...values].map(([kind, { length }]) => [kind, length]));
+function valuesOf({ view, contacts }: Growing, kind: string): readonly string[] {
+  return (view ?? viewOf(contacts)).values.get(kind) ?? [];
+}
+
+/** How many values there are if both forms of one count once. */
+function countForms({ policy: { kinds } }: Batch, kind: string, values: readonly string[]): number {
+  if (kinds.find(kind)?.normaliser !== 'phone') {
+    return values.length;
+  }
+  const seen = new Set<string>();
+  for (const value of values) {
+    const form = kinds.otherForm({ kind, value });
+    if (form === null || !seen.has(form.value)) {
+      seen.add(value);
+    }
+  }
+  return seen.size;
 }
 
 /** What is told about an identifier that was left out, and the review of the link that it would have made. */
 function ignore(batch: Batch, strongest: Identifier, { identifier, reason }: Withheld): Ignored {
   const { kind } = identifier;
-  const pair = [strongest, identifier] as const;
+  // as somebody has them
+  const pair = [heldForm(batch, strongest), heldForm(batch, identifier)] as const;
   const [one, other] = pair.map((each) => holderOf(batch, each));
   const isLinked = one && other && current(one.identity) === current(other.identity);
   if (isLinked === true || isRuledPair(batch, pair)) {
@@ -313,6 +393,12 @@ function ignore(batch: Batch, strongest: Identifier, { identifier, reason }: Wit
   const opened = batch.reviews.get(key) ?? { id: -(batch.reviews.size + 1), pair, reason };
   batch.reviews.set(key, opened);
   return { kind, reason, reviewId: opened.id };
+}
+
+/** An identifier, or its other form if only that has a holder. */
+function heldForm(batch: Batch, identifier: Identifier): Identifier {
+  const form = holderOf(batch, identifier) === null ? formOf(batch, identifier) : null;
+  return form !== null && holderOf(batch, form) !== null ? form : identifier;
 }
 
 /** Whether a rule speaks of just these two: nobody needs to be asked. */
@@ -331,38 +417,56 @@ function crossesRule(batch: Batch, { holders, news }: Found): boolean {
     return false;
   }
   const parts = holders.map(({ identity }) => current(identity));
-  const isIn = (part: Growing, identifier: Identifier): boolean => {
-    const holder = holderOf(batch, identifier);
-    return holder !== null && current(holder.identity) === part;
-  };
-  const isNews = ({ kind, value }: Identifier): boolean =>
-    news.some((each) => each.kind === kind && each.value === value);
   // An identifier that nobody has can only have a rule if it is reserved.
-  const reserved = news.filter((identifier) => batch.reserved.has(identifier));
-  const isBarred = reserved.some((identifier) =>
-    rulesOf(batch, identifier).some((rule) => {
-      const other = otherOf(rule, identifier);
-      return isNews(other) || parts.some((part) => isIn(part, other));
-    }),
-  );
+  const reserved = news.filter((identifier) => isReserved(batch, identifier));
+  const isBarred = reserved.some((identifier) => {
+    const others = news.filter((each) => each !== identifier);
+    return keptApartFrom(batch, identifier).some(
+      (other) =>
+        others.some((each) => countsAs(batch, each, other)) || parts.some((part) => isIn(batch, part, other)),
+    );
+  });
   return (
-    isBarred ||
-    parts.some((part, i) => parts.slice(0, i).some((other) => isKeptApart(batch, part, other, isIn)))
+    isBarred || parts.some((part, i) => parts.slice(0, i).some((other) => isKeptApart(batch, part, other)))
   );
 }
 
+/** Whether an identifier is reserved, or its other form. */
+function isReserved(batch: Batch, identifier: Identifier): boolean {
+  const form = batch.policy.kinds.otherForm(identifier);
+  return batch.reserved.has(identifier) || (form !== null && batch.reserved.has(form));
+}
+
+/** Whether one identifier is the other, or another form of it. */
+function countsAs(batch: Batch, one: Identifier, other: Identifier): boolean {
+  if (isSame(one, other)) {
+    return true;
+  }
+  const form = formOf(batch, one);
+  return form !== null && isSame(form, other);
+}
+
+/** Whether an identity has an identifier, or its other form. */
+function isIn(batch: Batch, part: Growing, identifier: Identifier): boolean {
+  const [holder, byForm] = [holderOf(batch, identifier), holderOfForm(batch, identifier)];
+  return [holder, byForm].some((each) => each !== null && current(each.identity) === part);
+}
+
 /** Whether a rule names one identifier of each of two identities. */
-function isKeptApart(
-  batch: Batch,
-  one: Growing,
-  other: Growing,
-  isIn: (part: Growing, identifier: Identifier) => boolean,
-): boolean {
+function isKeptApart(batch: Batch, one: Growing, other: Growing): boolean {
   const [fewer, more] = one.ruled.length <= other.ruled.length ? [one, other] : [other, one];
   return fewer.ruled.some(
     (identifier) =>
-      isIn(fewer, identifier) &&
-      rulesOf(batch, identifier).some((rule) => isIn(more, otherOf(rule, identifier))),
+      isIn(batch, fewer, identifier) &&
+      keptApartFrom(batch, identifier).some((each) => isIn(batch, more, each)),
+  );
+}
+
+/** What rules keep apart from an identifier, or from its other form. */
+function keptApartFrom(batch: Batch, identifier: Identifier): Identifier[] {
+  const form = formOf(batch, identifier);
+  return [identifier, ...(form === null ? [] : [form])].flatMap((each) =>
+    rulesOf(batch, each).map((rule) => otherOf(rule, each)),
   );
 }
 
@@ -373,20 +477,6 @@ function rulesOf({ rules, unknownRules }: Batch, identifier: Identifier): readon
     unknownRules.set(identifier, identifier);
   }
   return known ?? [];
-}
-
-function holderOf({ holders, wide }: Batch, identifier: Identifier): Holder | null {
-  const holder = holders.get(identifier);
-  if (holder !== undefined) {
-    return holder;
-  }
-  for (const identity of wide) {
-    const contactId = factsOf(identity.stored!).holders.get(identifier);
-    if (contactId !== undefined) {
-      return { identity, contactId };
-    }
-  }
-  return null;
 }
 
 function merge(batch: Batch, left: Holder, right: Holder, { identifiers }: Sighting): Growing {
@@ -429,28 +519,34 @@ function add(
   identity: Growing,
   joinedId: number | null,
   { identifiers, createdAt }: Sighting,
-  news: readonly Identifier[],
+  { news, unclaimed }: Found,
 ): Growing {
   const id = -(batch.newcomers.length + 1);
-  const taken = news.filter((identifier) => batch.reserved.has(identifier));
+  const claimed = unclaimed.length === 0 ? news : [...news, ...unclaimed];
+  const reserved = batch.reserved.isEmpty ? [] : claimed.filter((each) => isReserved(batch, each));
   const contact: Contact = {
     id,
     identifiers,
     createdAt: createdAt ?? Infinity,
     version: 1,
     isDeleted: false,
-    isRuled: taken.length > 0,
+    isRuled: reserved.length > 0,
   };
-  if (taken.length > 0) {
-    identity.ruled = [...identity.ruled, ...taken];
+  if (reserved.length > 0) {
+    identity.ruled = [...identity.ruled, ...reserved];
   }
   // A comparison when writing finds rules that were made in the meantime.
-  taken.forEach((identifier) => rulesOf(batch, identifier));
+  reserved.forEach((identifier) => askForRules(batch, identifier));
   batch.newcomers.push({ contact, identity, joinedId });
   identity.contacts.push(contact);
-  for (const { kind, value } of news) {
+  for (const { kind, value } of claimed) {
     claim(batch, identity, { kind, value, contactId: id }, true);
-    identity.valueCounts?.set(kind, (identity.valueCounts.get(kind) ?? 0) + 1);
+  }
+  for (const { kind } of identity.valueCounts === null ? [] : news) {
+    const count = identity.valueCounts?.get(kind);
+    if (count !== undefined) {
+      identity.valueCounts?.set(kind, count + 1);
+    }
   }
   if (createdAt !== undefined) {
     return reorder(batch, identity, contact);
@@ -458,9 +554,17 @@ function add(
   identity.isChanged = true;
   // Building a large view again for each sighting of a batch would take long.
   identity.growing ??= identity.view && new GrowingView(identity.view);
-  identity.growing?.add(id, news);
+  identity.growing?.add(id, claimed);
   identity.view = null;
   return identity;
+}
+
+/** Makes sure that the rules are known about an identifier and its other form, of those that are reserved. */
+function askForRules(batch: Batch, identifier: Identifier): void {
+  batch.policy.kinds
+    .withOtherForms([identifier])
+    .filter((each) => batch.reserved.has(each))
+    .forEach((each) => rulesOf(batch, each));
 }
 
 /**
@@ -472,19 +576,22 @@ function backdate(
   identity: Growing,
   joinedId: number,
   sighting: Sighting,
-  createdAt: number,
+  found: Found,
 ): { readonly identity: Growing; readonly outcome: Outcome } {
-  const { identifiers } = sighting;
-  const isFirst = identifiers.some((identifier) => holderIn(identity, identifier).createdAt > createdAt);
+  const { identifiers, createdAt = Infinity } = sighting;
+  const isFirst = identifiers.some(
+    (identifier) => holderIn(batch, identity, identifier).createdAt > createdAt,
+  );
   if (!isFirst) {
     return { identity, outcome: 'unchanged' };
   }
-  const carriesAll = (contact: Contact): boolean => identifiers.every((each) => carries(contact, each));
+  const carriesAll = (contact: Contact): boolean =>
+    identifiers.every((each) => carriesForm(contact, each, formOf(batch, each)));
   const same = identity.contacts.find(
     (contact) => contact.identifiers.length === identifiers.length && carriesAll(contact),
   );
   if (same === undefined && identity.contacts.length < batch.policy.maxContacts) {
-    return { identity: add(batch, identity, joinedId, sighting, []), outcome: 'linked' };
+    return { identity: add(batch, identity, joinedId, sighting, found), outcome: 'linked' };
   }
   const carrier = same ?? identity.contacts.find(carriesAll);
   return carrier === undefined
@@ -494,15 +601,20 @@ function backdate(
 
 /** A dated sighting that merges makes no contact: the holders of its identifiers become as old as it. */
 function dateHolders(batch: Batch, identity: Growing, { identifiers }: Sighting, createdAt: number): Growing {
-  const holders = identifiers.map((identifier) => holderIn(identity, identifier));
+  const holders = identifiers.map((identifier) => holderIn(batch, identity, identifier));
   return [...new Set(holders)]
     .filter((holder) => holder.createdAt > createdAt)
     .reduce((older, holder) => dated(batch, older, holder, createdAt), identity);
 }
 
-/** The oldest contact with an identifier that the identity has. */
-function holderIn({ contacts }: Growing, identifier: Identifier): Contact {
-  return contacts.find((each) => carries(each, identifier))!;
+/** The oldest contact with an identifier that the identity has, in whichever form. */
+function holderIn(batch: Batch, { contacts }: Growing, identifier: Identifier): Contact {
+  const form = formOf(batch, identifier);
+  return contacts.find((each) => carriesForm(each, identifier, form))!;
+}
+
+function carriesForm(contact: Contact, identifier: Identifier, form: Identifier | null): boolean {
+  return carries(contact, identifier) || (form !== null && carries(contact, form));
 }
 
 /** Gives a contact an earlier date. */

@@ -223,7 +223,11 @@ function join(
     work.later.push(oldForm);
     return;
   }
-  const { crossed, unknownRules } = rulesBetween([one.stored, other.stored], work.snapshot.rules);
+  const { crossed, unknownRules } = rulesBetween(
+    [one.stored, other.stored],
+    work.snapshot.rules,
+    work.snapshot.policy.kinds,
+  );
   unknownRules.forEach((each) => work.unknownRules.set(each, each));
   const reason = crossed.length > 0 ? 'do-not-link' : exceedsLimit(work, one, other) ? 'limit' : null;
   if (reason !== null) {

@@ -99,7 +99,10 @@ export function revisePolicy(
   });
   const revisedKinds = [...revised, ...added];
   const names = new Set(revisedKinds.map(({ name }) => name));
-  const kinds = new Kinds([...policy.kinds.all.filter(({ name }) => !names.has(name)), ...revisedKinds]);
+  const kinds = new Kinds(
+    [...policy.kinds.all.filter(({ name }) => !names.has(name)), ...revisedKinds],
+    policy.kinds.phoneForms,
+  );
   return {
     maxContacts,
     kinds,

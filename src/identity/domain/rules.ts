@@ -7,6 +7,7 @@ import {
 } from './contact.js';
 import { factsOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
+import type { Kinds } from './kinds.js';
 import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
 
 /** Two identifiers that must never be in one identity, whoever holds them. */
@@ -78,7 +79,8 @@ export interface RuleDecision {
 }
 
 /**
- * Decides on a rule between two identifiers, whether anybody holds them or not.
+ * Decides on a rule between two identifiers, whether anybody holds them or not. If only the other form of one is known, the rule
+ * is about that one, and holds for both.
  *
  * The identities that hold them count as changed, and an identifier that nobody holds is reserved. So a decision about either
  * of them at the same time is made again with the rule.
@@ -90,9 +92,9 @@ export interface RuleDecision {
  */
 export function makeRule(
   snapshot: Snapshot,
-  identifiers: readonly [Identifier, Identifier],
+  given: readonly [Identifier, Identifier],
 ): RuleDecision & { readonly outcome: RuleOutcome; readonly existing: Rule | null } {
-  const [one, other] = identifiers;
+  const identifiers = asKnown(snapshot, given);
   const { identities, rules } = snapshot;
   const { held } = holdersIn(identities, identifiers);
   const contactIds = held.map(({ contactId }) => contactId);
@@ -100,13 +102,49 @@ export function makeRule(
   if (held.length === 2 && held[0]!.identity === held[1]!.identity) {
     return { ...nothing, outcome: 'already-linked' };
   }
-  const unknownRules = identifiers.filter((identifier) => rules.of(identifier) === undefined);
-  const existing = rules.of(one)?.find((rule) => isSame(otherOf(rule, one), other)) ?? null;
-  if (existing !== null) {
+  const [ones, others] = identifiers.map((each) => knownForms(snapshot, each)) as [
+    Identifier[],
+    Identifier[],
+  ];
+  const unknownRules = [...ones, ...others].filter((identifier) => rules.of(identifier) === undefined);
+  const isOther = (identifier: Identifier): boolean => others.some((each) => isSame(each, identifier));
+  const existing = ones.flatMap(
+    (each) => rules.of(each)?.find((rule) => isOther(otherOf(rule, each))) ?? [],
+  )[0];
+  if (existing !== undefined) {
     return { ...nothing, outcome: 'there-already', existing, writes: { ...NO_WRITES, unknownRules } };
   }
   const writes = { ...NO_WRITES, ...layRules(snapshot, [identifiers]), unknownRules };
-  return { outcome: 'made', contactIds, existing, writes };
+  return { outcome: 'made', contactIds, existing: null, writes };
+}
+
+/** An identifier, and its other form if that is held or reserved, because otherwise it has no rules. */
+function knownForms(
+  { identities, reserved, policy: { kinds } }: Snapshot,
+  identifier: Identifier,
+): Identifier[] {
+  const form = kinds.otherForm(identifier);
+  const isKnown =
+    form !== null && (holderIn(identities, form) !== null || reserved.some((each) => isSame(each, form)));
+  return isKnown ? [identifier, form] : [identifier];
+}
+
+/**
+ * Two identifiers as they are known: if only the other form of one is held, or reserved, it is that. Not if they are two forms of
+ * one number, because then the rule is to tell these apart.
+ */
+export function asKnown(
+  { identities, reserved, policy: { kinds } }: Snapshot,
+  [one, other]: readonly [Identifier, Identifier],
+): readonly [Identifier, Identifier] {
+  const isHeld = (identifier: Identifier): boolean => holderIn(identities, identifier) !== null;
+  const isKept = (identifier: Identifier): boolean => reserved.some((each) => isSame(each, identifier));
+  const known = (identifier: Identifier): Identifier => {
+    const forms = kinds.withOtherForms([identifier]);
+    return forms.find(isHeld) ?? forms.find(isKept) ?? identifier;
+  };
+  const form = kinds.otherForm(one);
+  return form !== null && isSame(form, other) ? [one, other] : [known(one), known(other)];
 }
 
 /**
@@ -207,6 +245,7 @@ export function liftRule(
 export function rulesBetween(
   identities: readonly Identity[],
   rules: KnownRules,
+  kinds: Kinds,
 ): { readonly crossed: readonly Rule[]; readonly unknownRules: readonly Identifier[] } {
   const crossed = new Map<number, Rule>();
   const unknownRules: Identifier[] = [];
@@ -214,14 +253,16 @@ export function rulesBetween(
   const asked = identities.toSorted((a, b) => factsOf(a).ruled.length - factsOf(b).ruled.length).slice(0, -1);
   for (const identity of asked) {
     const { ruled, holders } = factsOf(identity);
-    for (const identifier of ruled.filter((each) => holders.has(each))) {
+    const held = ruled.filter((each) => holders.has(each));
+    for (const identifier of kinds.withOtherForms(held)) {
       const known = rules.of(identifier);
       if (known === undefined) {
         unknownRules.push(identifier);
       }
       for (const rule of known ?? []) {
-        const other = otherOf(rule, identifier);
-        if (identities.some((each) => each !== identity && factsOf(each).holders.has(other))) {
+        const others = kinds.withOtherForms([otherOf(rule, identifier)]);
+        const isHeld = (each: Identity): boolean => others.some((other) => factsOf(each).holders.has(other));
+        if (identities.some((each) => each !== identity && isHeld(each))) {
           crossed.set(rule.id, rule);
         }
       }

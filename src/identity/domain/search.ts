@@ -7,9 +7,15 @@ import {
   phonePrefixes,
   type NormalForms,
 } from './normalise.js';
+import { otherPrefixesOf, type PhoneForms } from './phone-forms.js';
 
 /** The least characters of a prefix in its normal form. Fewer would match a large part of all identifiers. */
 export const PREFIX_MIN_LENGTH = 3;
+
+/** The settings that a search depends on. */
+export interface SearchSettings extends NormalForms {
+  readonly phoneForms: PhoneForms;
+}
 
 /** The last code point. It is no character, so no identifier has it. */
 export const LAST_CHARACTER = '\u{10ffff}';
@@ -24,12 +30,15 @@ export interface ValueRange {
 }
 
 /** How identifiers of a kind begin that were typed like this; the first as it was typed, but for its normal form. */
-const PREFIXES: Readonly<Record<Normaliser, (prefix: string, forms: NormalForms) => string[]>> = {
+const PREFIXES: Readonly<Record<Normaliser, (prefix: string, settings: SearchSettings) => string[]>> = {
   email: (prefix, { emailRules }) => {
     const [typed = '', ...mailboxes] = emailPrefixes(prefix, emailRules);
     return [typed, ...mailboxes.filter(isLongEnough)];
   },
-  phone: (prefix, { defaultPhoneRegion }) => phonePrefixes(prefix, defaultPhoneRegion),
+  phone: (prefix, { defaultPhoneRegion, phoneForms }) => {
+    const prefixes = phonePrefixes(prefix, defaultPhoneRegion);
+    return phoneForms === 'apart' ? prefixes : [...prefixes, ...prefixes.flatMap(otherPrefixesOf)];
+  },
   trim: (prefix) => [normaliseText(prefix, prefix.length) ?? ''],
   lowercase: (prefix) => [normaliseLowercase(prefix, prefix.length) ?? ''],
 };
@@ -42,15 +51,15 @@ const PREFIXES: Readonly<Record<Normaliser, (prefix: string, forms: NormalForms)
  * not become a valid number. So may an email by the rules of Gmail: `doc.b` is `docb` at gmail.com.
  *
  * @param kinds the kinds to search, in the order in which their matches are told
- * @example searchRanges('Geo', [EMAIL], forms) // [{ kind: 'email', from: 'geo', to: 'geo\u{10ffff}' }]
+ * @example searchRanges('Geo', [EMAIL], settings) // [{ kind: 'email', from: 'geo', to: 'geo\u{10ffff}' }]
  */
 export function searchRanges(
   prefix: string,
   kinds: readonly IdentifierKind[],
-  forms: NormalForms,
+  settings: SearchSettings,
 ): ValueRange[] {
   return kinds.flatMap((kind) => {
-    const prefixes = PREFIXES[kind.normaliser](prefix, forms);
+    const prefixes = PREFIXES[kind.normaliser](prefix, settings);
     return withoutNested(isLongEnough(prefixes[0] ?? '') ? prefixes : []).map((from) => ({
       kind: kind.name,
       from,

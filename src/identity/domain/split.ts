@@ -1,6 +1,7 @@
 import { liveContacts, type Identifier, type IdentityView, type Snapshot } from './contact.js';
 import type { KnownEvidence, RecordedIdentity } from './explain.js';
 import { IdentifierMap } from './identifier-map.js';
+import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
 import { KnownRules } from './rules.js';
 import { takeApart } from './take-apart.js';
@@ -29,7 +30,7 @@ export type SplitRefusal =
 /**
  * Decides what taking identifiers or contacts out of an identity changes.
  *
- * Naming a contact names all its identifiers. A live contact moves if all its identifiers leave; otherwise it stays, and loses
+ * Naming a contact names all its identifiers, and naming a number names both of its forms. A live contact moves if all its identifiers leave; otherwise it stays, and loses
  * those that leave. An identifier that leaves and that no moving contact carries gets a contact of its own. A deleted contact
  * goes with its identifiers if none of them stays. A merge whose sighting lies apart then is undone. A rule keeps every two
  * identifiers apart that a contact or the sighting of a merge in force held together.
@@ -49,7 +50,8 @@ export function split(
   if (identity === undefined) {
     throw new Error(`contact ${contactId} is in none of the identities`);
   }
-  const sides = sidesOf(identity, leaving);
+  const { kinds } = snapshot.policy;
+  const sides = sidesOf(identity, leaving, kinds);
   if ('refused' in sides) {
     return sides;
   }
@@ -62,6 +64,7 @@ export function split(
   const { writes, views } = takeApart(
     {
       identity,
+      kinds,
       merges,
       sideOf,
       sideOfValue: (identifier) => (leaves.has(identifier) ? 1 : 0),
@@ -91,6 +94,7 @@ function primaryLeavesPast(row: TouchedRow): TouchedRow {
 function sidesOf(
   { primaryId, contacts }: RecordedIdentity,
   { identifiers, contactIds }: Leaving,
+  kinds: Kinds,
 ): { leaves: IdentifierMap<Identifier>; stays: IdentifierMap<Identifier> } | SplitRefusal {
   const live = new Map(liveContacts({ primaryId, rows: contacts }).map((contact) => [contact.id, contact]));
   const carried = new IdentifierMap<Identifier>();
@@ -99,13 +103,17 @@ function sidesOf(
   if (strangeContact !== -1) {
     return { refused: 'elsewhere', field: 'contactIds', at: strangeContact };
   }
-  const strangeIdentifier = identifiers.findIndex((each) => !carried.has(each));
+  const isCarried = (each: Identifier): boolean => carried.has(each);
+  const strangeIdentifier = identifiers.findIndex((each) => !kinds.withOtherForms([each]).some(isCarried));
   if (strangeIdentifier !== -1) {
     return { refused: 'elsewhere', field: 'identifiers', at: strangeIdentifier };
   }
   const leaves = new IdentifierMap<Identifier>();
-  identifiers.forEach((each) => leaves.set(each, each));
-  contactIds.forEach((id) => live.get(id)!.identifiers.forEach((each) => leaves.set(each, each)));
+  const named = [...identifiers, ...contactIds.flatMap((id) => live.get(id)!.identifiers)];
+  kinds
+    .withOtherForms(named)
+    .filter(isCarried)
+    .forEach((each) => leaves.set(each, each));
   const stays = new IdentifierMap<Identifier>();
   [...carried.items()].filter((each) => !leaves.has(each)).forEach((each) => stays.set(each, each));
   if (leaves.isEmpty) {

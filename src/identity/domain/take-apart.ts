@@ -15,6 +15,7 @@ import { missingEvidence, Trees } from './evidence.js';
 import type { RecordedIdentity, RecordedMerge } from './explain.js';
 import { ruledOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
+import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
 import { layRules } from './rules.js';
 import { NO_WRITES, type Joined, type Merge, type Newcomer, type TouchedRow, type Writes } from './writes.js';
@@ -25,6 +26,8 @@ export type Side = number;
 /** Where an identity is cut. */
 export interface Cut {
   readonly identity: RecordedIdentity;
+  /** Of the tenant */
+  readonly kinds: Kinds;
   /** All merges that have one of its contacts as an end. */
   readonly merges: readonly RecordedMerge[];
   /** The side of a contact. A live contact moves to another one if its side has none of its values. */
@@ -174,7 +177,7 @@ interface EvidenceAfter {
 
 /** The evidence of the sides: what the cut leaves, and what joins it to a tree again. */
 export function evidenceAfter(
-  cut: Pick<Cut, 'identity' | 'merges' | 'isCut' | 'isTaken'>,
+  cut: Pick<Cut, 'identity' | 'kinds' | 'merges' | 'isCut' | 'isTaken'>,
   rows: readonly After[],
   sides: readonly Identity[],
 ): EvidenceAfter {
@@ -211,16 +214,18 @@ export function evidenceAfter(
 }
 
 /** Whether two contacts that an edge joins share a value that is not taken; or never shared any, if it is assumed. */
-function stillShares(one: After, other: After, { isTaken }: Pick<Cut, 'isTaken'>): boolean {
+function stillShares(one: After, other: After, { kinds, isTaken }: Pick<Cut, 'kinds' | 'isTaken'>): boolean {
   return (
-    areAkin(one.contact, other.contact, isTaken) ||
-    (one.before !== null && other.before !== null && !areAkin(one.before, other.before))
+    areAkin(one.contact, other.contact, kinds, isTaken) ||
+    (one.before !== null && other.before !== null && !areAkin(one.before, other.before, kinds))
   );
 }
 
-/** Whether both carry a value; of those that are taken none counts. */
-export function areAkin(one: Contact, other: Contact, isTaken?: Cut['isTaken']): boolean {
-  return one.identifiers.some((each) => carries(other, each) && isTaken?.(each) !== true);
+/** Whether both carry a value, in whichever form; of those that are taken none counts. */
+export function areAkin(one: Contact, other: Contact, kinds: Kinds, isTaken?: Cut['isTaken']): boolean {
+  return kinds
+    .withOtherForms(one.identifiers)
+    .some((each) => carries(other, each) && isTaken?.(each) !== true);
 }
 
 /** Attaches contacts to an older one with the same value where that joins two trees. */

@@ -4,6 +4,7 @@ import { missingEvidence, Trees } from './evidence.js';
 import type { KnownEvidence, RecordedIdentity, RecordedMerge } from './explain.js';
 import { ruledOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
+import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
 import { leaveUnheld } from './remove.js';
 import { isSame } from './rules.js';
@@ -56,11 +57,12 @@ export function takeOut(
   }
   const byId = new Map(contacts.map((contact) => [contact.id, contact]));
   const isCut = (merge: RecordedMerge): boolean => restsOn(merge, byId, isTaken);
-  const { sideOf, sideOfValue } = partsOf(identity, merges, isTaken, isCut);
+  const { sideOf, sideOfValue } = partsOf(identity, merges, snapshot.policy.kinds, isTaken, isCut);
   const undone = merges.filter((merge) => merge.undone === null && isCut(merge));
   const apart = takeApart(
     {
       identity,
+      kinds: snapshot.policy.kinds,
       merges,
       sideOf,
       sideOfValue,
@@ -114,6 +116,7 @@ export function restsOn(
 function partsOf(
   { primaryId, contacts }: RecordedIdentity,
   merges: readonly RecordedMerge[],
+  kinds: Kinds,
   isTaken: IsTaken,
   isCut: (merge: RecordedMerge) => boolean,
 ): { sideOf: (contact: RecordedContact) => Side; sideOfValue: (identifier: Identifier) => Side } {
@@ -126,14 +129,19 @@ function partsOf(
   const missing = missingEvidence(primaryId, contacts, inForce);
   for (const contact of contacts) {
     const joined = byId.get(missing.get(contact.id) ?? contact.joinedId ?? 0);
-    if (joined !== undefined && (areAkin(contact, joined, isTaken) || !areAkin(contact, joined))) {
+    if (
+      joined !== undefined &&
+      (areAkin(contact, joined, kinds, isTaken) || !areAkin(contact, joined, kinds))
+    ) {
       trees.join(contact.id, joined.id);
     }
   }
   const carriers = new IdentifierMap<number>();
   for (const { id, identifiers, isDeleted } of contacts) {
     for (const each of isDeleted ? [] : identifiers.filter((identifier) => !isTaken(identifier))) {
+      const form = kinds.otherForm(each);
       trees.join(id, carriers.get(each) ?? id);
+      trees.join(id, (form && carriers.get(form)) ?? id);
       carriers.set(each, id);
     }
   }

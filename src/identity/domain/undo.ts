@@ -11,6 +11,7 @@ import {
 } from './contact.js';
 import { datesBefore } from './dates-before.js';
 import { edgesOf, type KnownEvidence, type RecordedIdentity, type RecordedMerge } from './explain.js';
+import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
 import { takeApart, type Side } from './take-apart.js';
 import { NO_WRITES, type Writes } from './writes.js';
@@ -67,12 +68,15 @@ export function undo(mergeId: number, snapshot: Snapshot & { readonly evidence: 
   const taken = takeApart(
     {
       identity,
+      kinds: snapshot.policy.kinds,
       merges,
       sideOf,
       sideOfValue: (identifier) => (right.has(bringers.get(identifier)!) ? 1 : 0),
       isCut: ({ id }) => id === mergeId,
       dates: datesBefore([merge], contacts, past),
-      pairs: isOfRecord(merge) ? pairOfEnds(merge, contacts) : pairsOf(merge, contacts, sideOf),
+      pairs: isOfRecord(merge)
+        ? pairOfEnds(merge, contacts)
+        : pairsOf(merge, contacts, snapshot.policy.kinds, sideOf),
     },
     snapshot,
   );
@@ -153,10 +157,11 @@ function pairOfEnds(
   return left === undefined || right === undefined ? [] : [[left, right]];
 }
 
-/** The identifiers of the merge that its sides brought, each of one side with each of the other. */
+/** The identifiers of the merge that its sides brought, in whichever form, each of one side with each of the other. */
 function pairsOf(
   { identifiers, leftId, rightId }: RecordedMerge,
   contacts: readonly RecordedContact[],
+  kinds: Kinds,
   sideOf: (contact: RecordedContact) => Side,
 ): [Identifier, Identifier][] {
   const sideOfValue = (identifier: Identifier): Side | null => {
@@ -168,7 +173,7 @@ function pairsOf(
     return carrier === undefined ? null : sideOf(carrier);
   };
   const [left, right] = ([0, 1] as const).map((side) =>
-    identifiers.filter((identifier) => sideOfValue(identifier) === side),
+    kinds.withOtherForms(identifiers).filter((identifier) => sideOfValue(identifier) === side),
   );
   return left!.flatMap((one) => right!.map((other): [Identifier, Identifier] => [one, other]));
 }

@@ -170,6 +170,12 @@ export interface Writes {
   /** Claims on reserved identifiers: they must still be reserved, and must have exactly the rules that were known. */
   readonly takenClaims: readonly Claim[];
   readonly takenRuleIds: readonly number[];
+  /**
+   * The other forms of what is claimed. Nobody may have claimed one: otherwise two identities would have two forms of one number.
+   * Those that are reserved must still be, and `takenRuleIds` has their rules too.
+   */
+  readonly unheldForms: readonly Identifier[];
+  readonly reservedForms: readonly Identifier[];
   /** Claims that move to another contact of their identity: the oldest that carries the value from now on. */
   readonly movedClaims: readonly Claim[];
   readonly merges: readonly Merge[];
@@ -224,6 +230,8 @@ export const NO_WRITES: Writes = {
   claims: [],
   takenClaims: [],
   takenRuleIds: [],
+  unheldForms: [],
+  reservedForms: [],
   movedClaims: [],
   merges: [],
   undoneMergeIds: [],

@@ -84,7 +84,7 @@ export class BlockedValues {
    */
   async *carried(tenantId: number, patterns: readonly Pattern[]): AsyncGenerator<readonly Carried[]> {
     const { kinds } = await this.contacts.policyOf(tenantId);
-    const exact = patterns.filter(({ pattern }) => !isGlob(pattern)).map(asIdentifier);
+    const exact = kinds.withOtherForms(patterns.filter(({ pattern }) => !isGlob(pattern)).map(asIdentifier));
     for (let at = 0; at < exact.length; at += STEP) {
       const keys = keyColumns(kinds, exact.slice(at, at + STEP));
       const rows = await this.query(tenantId, [HOLDERS_OF, tenantId, ...keys]);

@@ -341,7 +341,8 @@ export class ContactRepository extends EntityRepository<Contact> {
       now,
     };
     let queries = writeQueries(kinds, tenantId, writes, drawn);
-    const { takenClaims, keptReservations, freedReservations, liftedRules, erasure, decidedReview } = writes;
+    const { takenClaims, reservedForms, keptReservations, freedReservations } = writes;
+    const { liftedRules, erasure, decidedReview } = writes;
     const reserved = writes.deletion?.reservedClaims ?? [];
     if (reserved.length > 0) {
       const results = await transaction.send(...queries, rulesQuery(kinds, tenantId, reserved));
@@ -351,7 +352,8 @@ export class ContactRepository extends EntityRepository<Contact> {
         return new Conflict('claimed');
       }
     }
-    if (takenClaims.length + keptReservations.length + freedReservations.length > 0) {
+    const reservations = [takenClaims, reservedForms, keptReservations, freedReservations];
+    if (reservations.some(({ length }) => length > 0)) {
       await transaction.send(...queries);
       queries = [];
       if (!(await this.areReserved(transaction, kinds, tenantId, writes, freshIds))) {
@@ -432,7 +434,8 @@ export class ContactRepository extends EntityRepository<Contact> {
 
   /**
    * Takes over reserved identifiers, and locks those that must stay reserved or become free. False: one is no longer reserved,
-   * one that is taken over or becomes free has another rule than was known, or one that stays reserved would have no rule.
+   * one that is taken over, also by its other form, or becomes free has another rule than was known, or one that stays reserved would
+   * have no rule.
    */
   private async areReserved(
     transaction: Transaction,
@@ -441,9 +444,10 @@ export class ContactRepository extends EntityRepository<Contact> {
     writes: Writes,
     freshIds: readonly number[],
   ): Promise<boolean> {
-    const { takenClaims, freedReservations, keptReservations, takenRuleIds, liftedRules, rules } = writes;
+    const { takenClaims, reservedForms, freedReservations, keptReservations } = writes;
+    const { takenRuleIds, liftedRules, rules } = writes;
     const queries = reservationQueries(kinds, tenantId, writes, freshIds);
-    const leaving = [...takenClaims, ...freedReservations];
+    const leaving = [...takenClaims, ...reservedForms, ...freedReservations];
     const named = new IdentifierMap<true>();
     rules.flat().forEach((identifier) => named.set(identifier, true));
     const staying = keptReservations.filter((identifier) => !named.has(identifier));

@@ -197,7 +197,7 @@ export const INSERT_MERGES: Statement = {
 };
 
 /**
- * $2 kinds, $3 values, $4 contacts. A plain insert: it must fail if another process claimed a value first. All writers use the
+ * $2 kinds, $3 values, $4 contacts (null: reserved). A plain insert: it must fail if another process claimed a value first. All writers use the
  * same order, so two writers never wait for each other.
  */
 export const INSERT_CLAIMS: Statement = {
@@ -205,6 +205,13 @@ export const INSERT_CLAIMS: Statement = {
   text: `insert into identifier (tenant_id, kind, value, contact_id)
     select $1, u.kind, u.value, u.contact_id from unnest($2::smallint[], $3::text[], $4::bigint[]) u(kind, value, contact_id)
     order by u.kind, u.value collate "C"`,
+};
+
+/** $2 kind, $3 values → what was inserted by the same transaction, without a contact, is gone again. */
+export const FREE_FORMS: Statement = {
+  name: 'identifier_free_forms',
+  text: `delete from identifier
+    where tenant_id = $1 and kind = $2 and value = any($3::text[]) and contact_id is null`,
 };
 
 /** $2 kind, $3 value, $4 contact → a row if the identifier was reserved, and the contact holds it now. */

@@ -119,11 +119,14 @@ export class ErasureRecords {
     return row === undefined ? null : Number(row.created_at);
   }
 
-  /** The contact that has an identifier; null: nobody has it. */
+  /** The contact that has an identifier, or else its other form; null: nobody has it. */
   async holderOf(tenantId: number, identifier: Identifier): Promise<number | null> {
     return this.contacts.withPolicy(tenantId, async ({ kinds }) => {
-      const [row] = await this.query(tenantId, [HOLDERS_OF, tenantId, ...keyColumns(kinds, [identifier])]);
-      return row === undefined || row.contact_id === null ? null : Number(row.contact_id);
+      const forms = kinds.withOtherForms([identifier]);
+      const rows = await this.query(tenantId, [HOLDERS_OF, tenantId, ...keyColumns(kinds, forms)]);
+      const held = rows.map((row) => heldOf(kinds, row)).filter(({ contactId }) => contactId !== null);
+      const holder = held.find(({ value }) => value === identifier.value) ?? held[0];
+      return holder?.contactId ?? null;
     });
   }
 

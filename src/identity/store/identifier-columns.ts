@@ -121,7 +121,7 @@ export function ruleOf(kinds: Kinds, row: Row): Rule {
   };
 }
 
-/** The keys of all identifiers that the sightings have or name, each once. */
+/** The keys of all identifiers that the sightings have or name, and of their other forms, each once. */
 export function distinctKeyColumns(
   kinds: Kinds,
   sightings: readonly Sighting[],
@@ -136,12 +136,19 @@ export function distinctKeyColumns(
       values.push(identifier.value);
     }
   };
+  const addBoth = (identifier: Identifier): void => {
+    add(identifier);
+    const other = kinds.otherForm(identifier);
+    if (other !== null) {
+      add(other);
+    }
+  };
   for (const { identifiers, sameAs } of sightings) {
     for (const identifier of identifiers) {
-      add(identifier);
+      addBoth(identifier);
     }
     if (sameAs !== undefined) {
-      add(sameAs);
+      addBoth(sameAs);
     }
   }
   return [numbers, values];

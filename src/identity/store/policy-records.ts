@@ -1,9 +1,11 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable, Logger } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
 import { openSession } from '../../database/session/open-session.js';
 import type { Row, SqlSession } from '../../database/session/sql-session.js';
 import { Blocklist } from '../domain/blocklist.js';
 import { Kinds, STANDARD_KINDS, type IdentifierKind, type Normaliser } from '../domain/kinds.js';
+import type { PhoneForms } from '../domain/phone-forms.js';
 import { DEFAULT_MAX_CONTACTS, type Policy } from '../domain/policy.js';
 import { BlockedHashes } from '../blocked-hashes.js';
 import { ErasureKey } from '../erasure-key.js';
@@ -29,6 +31,7 @@ export class PolicyRecords {
   constructor(
     @InjectRepository(Contact) private readonly contacts: ContactRepository,
     private readonly key: ErasureKey,
+    private readonly settings: Settings,
   ) {}
 
   /**
@@ -48,7 +51,10 @@ export class PolicyRecords {
     // a blocked value is missing.
     const blocked = await session.query([sql.LOAD_BLOCKED, tenantId], tenantId);
     const kinds = await session.query([sql.LOAD_KINDS, tenantId], tenantId);
-    return withErased({ generation, policy: policyOf(row, kinds, blocked) }, erased);
+    return withErased(
+      { generation, policy: policyOf(row, kindsOf(kinds, this.settings.phoneForms), blocked) },
+      erased,
+    );
   }
 
   /** What live calls must not bring back yet; undefined: nothing, or nobody can tell because there is no key. */
@@ -85,8 +91,7 @@ function withErased(stored: StoredPolicy, erased: BlockedHashes | undefined): St
     : { ...stored, policy: erased === undefined ? policy : { ...policy, erased } };
 }
 
-function policyOf(row: Row | undefined, kindRows: readonly Row[], blockedRows: readonly Row[]): Policy {
-  const kinds = kindsOf(kindRows);
+function policyOf(row: Row | undefined, kinds: Kinds, blockedRows: readonly Row[]): Policy {
   return {
     version: Number(row?.version ?? 0),
     maxContacts: row === undefined ? DEFAULT_MAX_CONTACTS : ((row.max_contacts as number | null) ?? Infinity),
@@ -102,10 +107,12 @@ function policyOf(row: Row | undefined, kindRows: readonly Row[], blockedRows: r
 }
 
 /** The standard kinds as they were changed, and those that were declared. @param rows of `LOAD_KINDS` */
-export function kindsOf(rows: readonly Row[]): Kinds {
+export function kindsOf(rows: readonly Row[], phoneForms: PhoneForms = 'same'): Kinds {
   const stored = rows.map(kindOf);
   const unchanged = STANDARD_KINDS.all.filter(({ number }) => !stored.some((kind) => kind.number === number));
-  return stored.length === 0 ? STANDARD_KINDS : new Kinds([...unchanged, ...stored]);
+  return stored.length === 0 && phoneForms === STANDARD_KINDS.phoneForms
+    ? STANDARD_KINDS
+    : new Kinds([...unchanged, ...stored], phoneForms);
 }
 
 function kindOf(row: Row): IdentifierKind {

@@ -77,7 +77,13 @@ export function writeQueries(kinds: Kinds, tenantId: number, writes: Writes, dra
     ...partsOf(writes.undoneMergeIds).map((ids): Query => [sql.UNDO_MERGES, tenantId, ids, changeId]),
     ...partsOf(deletion?.contactIds ?? []).map((ids): Query => [sql.DELETE_CONTACTS, tenantId, ids, now]),
     ...partsOf(writes.ruledIds).map((ids): Query => [sql.MARK_RULED, tenantId, ids]),
-    insertClaims(kinds, tenantId, writes.claims, real),
+    insertClaims(kinds, tenantId, writes, real),
+    ...ofEachKind(kinds, writes.unheldForms).map(([kind, values]): Query => [
+      sql.FREE_FORMS,
+      tenantId,
+      kind,
+      values,
+    ]),
     insertReservations(kinds, tenantId, writes.reservations),
     ...moveClaims(kinds, tenantId, writes.movedClaims, real),
     ...ofEachKind(kinds, deletion?.freedClaims ?? []).map(([kind, values]): Query => [
@@ -102,17 +108,19 @@ export function writeQueries(kinds: Kinds, tenantId: number, writes: Writes, dra
 export function reservationQueries(
   kinds: Kinds,
   tenantId: number,
-  { takenClaims, keptReservations, freedReservations }: Writes,
+  { takenClaims, reservedForms, keptReservations, freedReservations }: Writes,
   freshIds: readonly number[],
 ): Query[] {
   const taken = takenClaims.map((claim): [Identifier, Query] => [
     claim,
     [sql.TAKE_CLAIM, tenantId, ...keyOf(kinds, claim), realId(claim.contactId, freshIds)],
   ]);
-  const kept = [...keptReservations, ...freedReservations].map((identifier): [Identifier, Query] => [
-    identifier,
-    [sql.KEEP_RESERVED, tenantId, ...keyOf(kinds, identifier)],
-  ]);
+  const kept = [...reservedForms, ...keptReservations, ...freedReservations].map(
+    (identifier): [Identifier, Query] => [
+      identifier,
+      [sql.KEEP_RESERVED, tenantId, ...keyOf(kinds, identifier)],
+    ],
+  );
   // all writers use the same order, as for claims
   return [...taken, ...kept]
     .toSorted(([a], [b]) => (a.kind + a.value < b.kind + b.value ? -1 : 1))
@@ -355,14 +363,20 @@ function insertMerges(
   ]);
 }
 
-function insertClaims(kinds: Kinds, tenantId: number, claims: readonly Claim[], real: RealId): Query | null {
-  return claims.length === 0
+/** Inserts claims, and for a moment their other forms: that fails if another process claimed or reserved one. */
+function insertClaims(
+  kinds: Kinds,
+  tenantId: number,
+  { claims, unheldForms }: Writes,
+  real: RealId,
+): Query | null {
+  return claims.length + unheldForms.length === 0
     ? null
     : [
         sql.INSERT_CLAIMS,
         tenantId,
-        ...keyColumns(kinds, claims),
-        claims.map(({ contactId }) => real(contactId)),
+        ...keyColumns(kinds, unheldForms.length === 0 ? claims : [...claims, ...unheldForms]),
+        [...claims.map(({ contactId }) => real(contactId)), ...unheldForms.map(() => null)],
       ];
 }
 

@@ -61,7 +61,11 @@ export class MemoryStore {
   }
 
   /** Every identity that a claim leads to; youngest rows first, since the order means nothing. */
-  load(sightings: readonly Sighting[]): Snapshot {
+  load(given: readonly Sighting[]): Snapshot {
+    const sightings = given.map((each) => ({
+      ...each,
+      identifiers: this.policy.kinds.withOtherForms(each.identifiers),
+    }));
     const claimed = sightings.flatMap(namesOf).flatMap((name) => this.byValue.get(name) ?? []);
     const primaryIds = new Set(claimed.map(({ contactId }) => this.primaryIdOf(contactId)));
     const identities = [...primaryIds].toReversed().map((primaryId) => this.identity(primaryId));
@@ -123,7 +127,8 @@ export class MemoryStore {
 
   /** All rules, asked for by every identifier that there is. */
   get rules(): KnownRules {
-    return new KnownRules([...this.claims, ...this.reserved], this.ruled);
+    const known = [...this.claims, ...this.reserved].map(({ kind, value }) => ({ kind, value }));
+    return new KnownRules(this.policy.kinds.withOtherForms(known), this.ruled);
   }
 
   identityOf(contactId: number): Identity {
@@ -297,6 +302,8 @@ export class MemoryStore {
 
   private reservedAfter({
     takenClaims,
+    unheldForms,
+    reservedForms,
     keptReservations,
     freedReservations,
     reservations,
@@ -307,6 +314,7 @@ export class MemoryStore {
     const names = new Set(this.reserved.map(nameOf));
     for (const identifier of [
       ...takenClaims,
+      ...reservedForms,
       ...keptReservations,
       ...freedReservations,
       ...(erasure?.keptReservations ?? []),
@@ -315,7 +323,7 @@ export class MemoryStore {
         throw new Conflict(`${nameOf(identifier)} is not reserved`);
       }
     }
-    for (const identifier of erasure?.reservations ?? []) {
+    for (const identifier of [...unheldForms, ...(erasure?.reservations ?? [])]) {
       if (names.has(nameOf(identifier)) || this.byValue.has(nameOf(identifier))) {
         throw new Conflict(`${nameOf(identifier)} has a claim`);
       }

@@ -1,14 +1,19 @@
 import * as fc from 'fast-check';
 import type { Identifier } from '../../../src/identity/domain/contact.js';
 import { EMAIL, PHONE_NUMBER, type IdentifierKind } from '../../../src/identity/domain/kinds.js';
-import { normaliseEmail, normalisePhone, type NormalForms } from '../../../src/identity/domain/normalise.js';
-import { firstMatch, rangeOf, searchRanges } from '../../../src/identity/domain/search.js';
+import { normaliseEmail, normalisePhone } from '../../../src/identity/domain/normalise.js';
+import {
+  firstMatch,
+  rangeOf,
+  searchRanges,
+  type SearchSettings,
+} from '../../../src/identity/domain/search.js';
 import { announceSeed, seed } from '../../support/sightings.js';
 
 announceSeed('search');
 
 const BOTH = [EMAIL, PHONE_NUMBER];
-const FORMS: NormalForms = { defaultPhoneRegion: null, emailRules: 'none' };
+const FORMS: SearchSettings = { defaultPhoneRegion: null, emailRules: 'none', phoneForms: 'same' };
 const CUSTOMER: IdentifierKind = {
   ...EMAIL,
   name: 'customerId',
@@ -68,6 +73,19 @@ test.each([
 ])('by the rules of Gmail, an email that begins with %j', (prefix, expected) => {
   const ranges = searchRanges(prefix, [EMAIL], { ...FORMS, emailRules: 'gmail' });
   expect(ranges.map(({ from }) => from)).toEqual(expected);
+});
+
+test.each([
+  ['+52 1 55', ['+52155', '+5255']],
+  ['+5255', ['+52155', '+5255']],
+  ['+54 9 11', ['+54911', '+5411']],
+  ['+55 (11) 98', ['+551198', '+55118', '+5511998']],
+  ['+5511', ['+5511']],
+])('a number that begins with %s may begin in its other form', (prefix, expected) => {
+  const found = searchRanges(prefix, [PHONE_NUMBER], FORMS).map(({ from }) => from);
+  expect(found.toSorted()).toEqual([...expected].toSorted());
+  const apart = searchRanges(prefix, [PHONE_NUMBER], { ...FORMS, phoneForms: 'apart' });
+  expect(apart).toHaveLength(1);
 });
 
 test('a prefix that is too short or that no identifier begins with has no range', () => {

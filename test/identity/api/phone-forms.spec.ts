@@ -1,0 +1,229 @@
+import { importText, tally } from '../../transfer/import/import-text.js';
+import type { Reply } from '../../support/client.js';
+import { ageErasures, placesOf } from '../../support/erased.js';
+import { useApp, useDatabase } from '../../support/hooks.js';
+import { storedRows, violations } from '../../support/invariants.js';
+import type { ShownIdentity } from '../../support/wire.js';
+
+const LORRAINE = 'lorraine@hillvalley.edu';
+const GEORGE = 'george@hillvalley.edu';
+const REASON = 'Two forms of one number';
+/** Both forms of a mobile number of each country: that of today first. */
+const FORMS = [
+  ['+525512345678', '+5215512345678'],
+  ['+5491123456789', '+541123456789'],
+  ['+5511987654321', '+551187654321'],
+] as const;
+const [MX, MX_1] = FORMS[0];
+
+const database = useDatabase();
+const app = useApp(() => ({
+  DATABASE_URL: database.url,
+  ERASURE_KEY: 'a key that only these tests ever use',
+}));
+/** Like a build from before: both forms are two numbers. */
+const before = useApp(() => ({ DATABASE_URL: database.url, PHONE_FORMS: 'apart' }));
+
+beforeEach(() => database.clear());
+
+afterEach(async () => {
+  expect(await violations(database)).toEqual({});
+});
+
+interface Identified {
+  readonly contact: ShownIdentity;
+  readonly ignored?: unknown;
+}
+interface Changed {
+  readonly changed: boolean;
+  readonly mergeIds: readonly number[];
+  readonly identities: readonly { readonly contact: ShownIdentity }[];
+  readonly rules: readonly { readonly id: number; readonly identifiers: readonly unknown[] }[];
+}
+
+const post = <T = Identified>(path: string, body: object): Promise<Reply<T>> =>
+  app.client.send<T>('POST', path, body);
+const identify = (email: string | null, phoneNumber: string): Promise<Reply<Identified>> =>
+  post('/identify', { email, phoneNumber });
+const change = (path: string, body: object = {}): Promise<Reply<Changed>> =>
+  post(path, { reason: REASON, ...body });
+const phone = (value: string): object => ({ kind: 'phoneNumber', value });
+const email = (value: string): object => ({ kind: 'email', value });
+const lookUp = async (phoneNumber: string): Promise<number[]> =>
+  (await post<{ identities: Identified[] }>('/lookup', { phoneNumber })).body.identities.map(
+    ({ contact }) => contact.primaryContactId,
+  );
+
+test.each(FORMS.flatMap(([one, other]) => [[one, other] as const, [other, one] as const]))(
+  'who gave %s is found by %s, and nothing is written',
+  async (first, second) => {
+    await app.client.identify({ email: LORRAINE, phoneNumber: first });
+    const stored = await storedRows(database);
+    for (const sighting of [{ phoneNumber: second }, { email: LORRAINE, phoneNumber: second }]) {
+      expect(await app.client.identify(sighting)).toEqual({
+        primaryContactId: 1,
+        emails: [LORRAINE],
+        phoneNumbers: [first],
+        secondaryContactIds: [],
+      });
+    }
+    expect(await storedRows(database)).toEqual(stored);
+    expect(await lookUp(second)).toEqual([1]);
+    for (const prefix of [second, second.slice(0, 8)]) {
+      const { body } = await post<{ identities: Identified[] }>('/search', { prefix });
+      expect(body.identities).toMatchObject([{ contact: { primaryContactId: 1 } }]);
+    }
+    const grown = await app.client.identify({ email: GEORGE, phoneNumber: second });
+    expect(grown).toMatchObject({ emails: [LORRAINE, GEORGE], phoneNumbers: [first, second] });
+  },
+);
+
+test('a person that is dry run or imported is found by the other form too', async () => {
+  await app.client.identify({ email: LORRAINE, phoneNumber: MX });
+  const dry = await post<{ outcome: string }>('/identify?dryRun=true', { phoneNumber: MX_1 });
+  expect(dry.body.outcome).toBe('unchanged');
+  const rows = [
+    'email,phone',
+    `,${MX_1}`,
+    `${GEORGE},${MX_1}`,
+    ',+551187654321',
+    'biff@hillvalley.edu,+5511987654321',
+  ];
+  for (const isDryRun of [true, false]) {
+    const { tally: counted } = await importText(database, rows.join('\n'), { isDryRun });
+    expect(counted).toEqual(tally({ unchanged: 1, linked: 2, created: 1 }));
+  }
+});
+
+test('two who have one form each from before become one when either is seen', async () => {
+  for (const seen of FORMS[0]) {
+    await database.clear();
+    await before.client.identify({ email: LORRAINE, phoneNumber: MX });
+    await before.client.identify({ email: GEORGE, phoneNumber: MX_1 });
+    expect(await lookUp(seen)).toHaveLength(2);
+    expect(await app.client.identify({ phoneNumber: seen })).toEqual({
+      primaryContactId: 1,
+      emails: [LORRAINE, GEORGE],
+      phoneNumbers: [MX, MX_1],
+      secondaryContactIds: [2],
+    });
+  }
+});
+
+test('the setting makes two numbers of both forms, also where they were one', async () => {
+  await app.client.identify({ email: LORRAINE, phoneNumber: MX });
+  expect(await before.client.identify({ phoneNumber: MX_1 })).toMatchObject({ primaryContactId: 2 });
+  expect(await app.client.identify({ phoneNumber: MX })).toMatchObject({ secondaryContactIds: [2] });
+  expect(await before.client.identify({ email: GEORGE, phoneNumber: MX_1 })).toMatchObject({
+    primaryContactId: 1,
+    phoneNumbers: [MX, MX_1],
+  });
+});
+
+test('a deleted number is free in both forms', async () => {
+  await app.client.identify({ phoneNumber: MX });
+  expect(await app.client.delete(1)).toBe(204);
+  expect(await app.client.identify({ phoneNumber: MX_1 })).toMatchObject({ primaryContactId: 2 });
+  expect(await app.client.identify({ phoneNumber: MX })).toMatchObject({ primaryContactId: 2 });
+});
+
+test('an undone merge of both forms stays undone, because a rule tells them apart', async () => {
+  await before.client.identify({ email: LORRAINE, phoneNumber: MX });
+  await before.client.identify({ email: GEORGE, phoneNumber: MX_1 });
+  await app.client.identify({ phoneNumber: MX_1 });
+  const [merge] = await database.query<{ id: string }>('select id from identity_merge');
+  const { body } = await change(`/merges/${merge!.id}/undo`);
+  expect(body.rules.map(({ identifiers }) => identifiers)).toEqual([[phone(MX_1), phone(MX)]]);
+  expect(await app.client.identify({ phoneNumber: MX })).toMatchObject({
+    primaryContactId: 1,
+    secondaryContactIds: [],
+  });
+  expect(await app.client.identify({ phoneNumber: MX_1 })).toMatchObject({
+    primaryContactId: 2,
+    secondaryContactIds: [],
+  });
+  await app.client.send('DELETE', `/rules/${body.rules[0]!.id}`);
+  expect(await app.client.identify({ phoneNumber: MX })).toMatchObject({ secondaryContactIds: [2] });
+});
+
+test('a split takes a number out in both forms', async () => {
+  await app.client.identify({ email: LORRAINE, phoneNumber: MX });
+  await app.client.identify({ email: GEORGE, phoneNumber: MX_1 });
+  await app.client.identify({ email: LORRAINE, phoneNumber: '919191' });
+  const { body } = await change('/splits', { contactId: 1, identifiers: [phone(MX_1), email(GEORGE)] });
+  expect(body.identities.map(({ contact }) => contact.phoneNumbers)).toEqual([['919191'], [MX_1, MX]]);
+  expect((await identify(null, MX)).body.contact.emails).toEqual([GEORGE]);
+  expect((await identify(LORRAINE, MX)).body).toMatchObject({ ignored: [{ reason: 'do-not-link' }] });
+});
+
+test('a rule holds for both forms, whoever brings which', async () => {
+  await app.client.identify({ email: LORRAINE, phoneNumber: MX });
+  const held = await change('/rules', { identifiers: [phone(MX_1), email(GEORGE)] });
+  expect([held.status, held.body.rules[0]!.identifiers]).toEqual([201, [phone(MX), email(GEORGE)]]);
+  const again = await change('/rules', { identifiers: [email(GEORGE), phone(MX)] });
+  expect(again.body.changed).toBe(false);
+  const free = await change('/rules', { identifiers: [phone(FORMS[2][0]), email(GEORGE)] });
+  expect(free.status).toBe(201);
+  for (const number of [MX, MX_1, ...FORMS[2]]) {
+    expect((await identify(GEORGE, number)).body).toMatchObject({
+      contact: { emails: [GEORGE], phoneNumbers: [] },
+      ignored: [{ field: 'phoneNumber', reason: 'do-not-link' }],
+    });
+  }
+  expect((await change('/rules', { identifiers: [phone(MX_1), email(LORRAINE)] })).status).toBe(409);
+});
+
+test('an erasure of one form erases both, and refuses both', async () => {
+  const [one, other] = FORMS[1];
+  await app.client.identify({ email: LORRAINE, phoneNumber: one });
+  await app.client.identify({ email: GEORGE, phoneNumber: other });
+  const { body: told } = await post<{ contacts: unknown[] }>('/subject-access', { identifier: phone(other) });
+  expect(told.contacts).toHaveLength(2);
+  const { status, body } = await post<{ erasureId: number }>('/erasures', {
+    identifier: phone(other),
+    scope: 'identifier',
+    blockedForDays: 1,
+    reason: REASON,
+  });
+  expect(status).toBe(202);
+  await ageErasures(database);
+  await app.client.send('GET', `/erasures/${body.erasureId}`);
+  expect(await placesOf(database, [one, other])).toEqual([]);
+  for (const form of [one, other]) {
+    expect((await identify(null, form)).status).toBe(422);
+  }
+});
+
+test('an erasure of a person names the number in the form that nobody gave, too', async () => {
+  const [one, other] = FORMS[2];
+  await app.client.identify({ email: LORRAINE, phoneNumber: one });
+  const { status } = await post('/erasures', {
+    identifier: phone(other),
+    scope: 'identity',
+    blockedForDays: 1,
+    reason: REASON,
+  });
+  expect(status).toBe(202);
+  for (const sighting of [{ phoneNumber: one }, { phoneNumber: other }, { email: LORRAINE }]) {
+    expect((await post('/identify', sighting)).status).toBe(422);
+  }
+});
+
+// The last one, because what is blocked stays so.
+test('a blocked number is taken out, and left out, in both forms', async () => {
+  const [one, other] = ['+523312345678', '+5213312345678'];
+  await app.client.identify({ email: LORRAINE, phoneNumber: one });
+  await app.client.identify({ email: GEORGE, phoneNumber: other });
+  const { status } = await change('/blocked-values', {
+    kind: 'phoneNumber',
+    pattern: other,
+    existing: 'split',
+  });
+  expect(status).toBe(201);
+  for (const form of [one, other]) {
+    expect((await identify(LORRAINE, form)).body).toMatchObject({
+      contact: { emails: [LORRAINE], phoneNumbers: [] },
+      ignored: [{ field: 'phoneNumber', reason: 'blocked' }],
+    });
+  }
+});
