@@ -1,6 +1,5 @@
 import {
   current,
-  holderOf,
   primaryOf,
   type Batch,
   type Growing,
@@ -25,11 +24,11 @@ import {
   type Snapshot,
 } from './contact.js';
 import { factsOf, isWide, ruledOf } from './facts.js';
+import { find, formOf, holderByForms, isReserved, NOTHING_FOUND, rulesOf, type Found } from './found.js';
 import { GrowingView } from './growing-view.js';
 import { IdentifierMap } from './identifier-map.js';
-import { exceededLimit, leaveOut, type Size } from './policy.js';
-import { keyOf, type Pair, type ReviewReason } from './reviews.js';
-import { isSame, otherOf, type Rule } from './rules.js';
+import { leaveOut } from './policy.js';
+import { ignore, whyNot, whyRefused, type Withheld } from './withhold.js';
 import type { Writes } from './writes.js';
 
 /** The answer to one caller. */
@@ -201,22 +200,6 @@ function isRefused(
 
 const NOTHING_LEFT_OUT: readonly Ignored[] = [];
 
-/** An identifier that is left out, because with it policy would not accept the sighting. */
-interface Withheld {
-  readonly identifier: Identifier;
-  readonly reason: ReviewReason;
-}
-
-/** Why policy does not accept a sighting; null: it does, as it does every lone identifier that names one identity. */
-function whyRefused(batch: Batch, { identifiers }: Sighting, found: Found): ReviewReason | null {
-  return identifiers.length > 1 || found.holders.length > 1 ? whyNot(batch, found) : null;
-}
-
-/** Why policy does not accept what was found; null: it does. */
-function whyNot(batch: Batch, found: Found): ReviewReason | null {
-  return crossesRule(batch, found) ? 'do-not-link' : exceedsLimit(batch, found) ? 'limit' : null;
-}
-
 function withoutWeakest(sighting: Sighting): Sighting {
   return { ...sighting, identifiers: sighting.identifiers.slice(0, -1) };
 }
@@ -257,226 +240,6 @@ function join(batch: Batch, identity: Growing, strongest: Identifier, sameAs: Id
   batch.joinings.set(batch.outcomes.length - 1, why ?? 'joined');
   // No sighting had both: an undo makes its rule of what the two contacts carry.
   return why === null ? merge(batch, left!, right, { identifiers: [] }) : identity;
-}
-
-/** The known identifiers of a sighting, as one holder for each identity, the strongest first; and the new identifiers. */
-interface Found {
-  readonly holders: readonly Holder[];
-  readonly news: readonly Identifier[];
-  /** Known by their other form only: they bring no contact, but a contact that is added claims them. */
-  readonly unclaimed: readonly Identifier[];
-  /** Whether the other form of an identifier that somebody has is somebody else's, and that is among the holders. */
-  readonly isWidened: boolean;
-}
-
-const NOTHING_FOUND: Found = { holders: [], news: [], unclaimed: [], isWidened: false };
-
-/** @param byBothForms whether the other form of an identifier that somebody has counts */
-function find(batch: Batch, { identifiers }: Sighting, byBothForms = true): Found {
-  let holders: readonly Holder[] = [];
-  let news: readonly Identifier[] = [];
-  let unclaimed: readonly Identifier[] = [];
-  let isWidened = false;
-  for (const identifier of identifiers) {
-    const holder = holderOf(batch, identifier);
-    const byForm = holder === null || byBothForms ? holderOfForm(batch, identifier) : null;
-    if (holder === null && byForm === null) {
-      news = withItem(news, identifier);
-      continue;
-    }
-    if (holder === null) {
-      unclaimed = withItem(unclaimed, identifier);
-    } else {
-      holders = withHolder(holders, holder);
-    }
-    if (byForm !== null) {
-      isWidened ||= holder !== null && current(holder.identity) !== current(byForm.identity);
-      holders = withHolder(holders, byForm);
-    }
-  }
-  return { holders, news, unclaimed, isWidened };
-}
-
-function withHolder(holders: readonly Holder[], holder: Holder): readonly Holder[] {
-  return holders.some(({ identity }) => current(identity) === current(holder.identity))
-    ? holders
-    : withItem(holders, holder);
-}
-
-/** The other form of an identifier, which counts as the same unless a rule keeps them apart; null: there is none. */
-function formOf(batch: Batch, identifier: Identifier): Identifier | null {
-  const form = batch.policy.kinds.otherForm(identifier);
-  return form === null || isRuledPair(batch, [form, identifier]) ? null : form;
-}
-
-/** Who holds an identifier by its other form; null: nobody. */
-function holderOfForm(batch: Batch, identifier: Identifier): Holder | null {
-  const form = formOf(batch, identifier);
-  return form === null ? null : holderOf(batch, form);
-}
-
-/** Who holds an identifier, by itself or else by its other form; null: nobody. */
-function holderByForms(batch: Batch, identifier: Identifier): Holder | null {
-  return holderOf(batch, identifier) ?? holderOfForm(batch, identifier);
-}
-
-/** Most lists have one item. A list that is pushed to reserves memory for 16 more. */
-function withItem<T>(list: readonly T[], item: T): readonly T[] {
-  return list.length === 0 ? [item] : [...list, item];
-}
-
-/** Whether the resulting identity would be larger than is allowed. */
-function exceedsLimit(batch: Batch, { holders, news }: Found): boolean {
-  if (holders.length === 0 || (holders.length === 1 && news.length === 0)) {
-    return false;
-  }
-  const parts = holders.map(({ identity }) => current(identity));
-  const sizes = parts.map((part, i) => sizeOf(batch, part, i === 0 ? [] : parts.slice(0, i)));
-  return exceededLimit(batch.policy, sizes, news) !== null;
-}
-
-/** @param counted parts whose values are counted already: a number that has its other form there is not counted again */
-function sizeOf(batch: Batch, identity: Growing, counted: readonly Growing[]): Size {
-  return {
-    contacts: identity.contacts.length,
-    valuesOf(kind) {
-      identity.valueCounts ??= new Map();
-      const known = identity.valueCounts.get(kind);
-      const values = known === undefined || counted.length > 0 ? valuesOf(identity, kind) : [];
-      const count = known ?? countForms(batch, kind, values);
-      identity.valueCounts.set(kind, count);
-      const isCounted = (value: string): boolean => {
-        const holder = counted.length === 0 ? null : holderOfForm(batch, { kind, value });
-        return holder !== null && counted.includes(current(holder.identity));
-      };
-      return count - values.filter(isCounted).length;
-    },
-  };
-}
-
-function valuesOf({ view, contacts }: Growing, kind: string): readonly string[] {
-  return (view ?? viewOf(contacts)).values.get(kind) ?? [];
-}
-
-/** How many values there are if both forms of one count once. */
-function countForms({ policy: { kinds } }: Batch, kind: string, values: readonly string[]): number {
-  if (kinds.find(kind)?.normaliser !== 'phone') {
-    return values.length;
-  }
-  const seen = new Set<string>();
-  for (const value of values) {
-    const form = kinds.otherForm({ kind, value });
-    if (form === null || !seen.has(form.value)) {
-      seen.add(value);
-    }
-  }
-  return seen.size;
-}
-
-/** What is told about an identifier that was left out, and the review of the link that it would have made. */
-function ignore(batch: Batch, strongest: Identifier, { identifier, reason }: Withheld): Ignored {
-  const { kind } = identifier;
-  // as somebody has them
-  const pair = [heldForm(batch, strongest), heldForm(batch, identifier)] as const;
-  const [one, other] = pair.map((each) => holderOf(batch, each));
-  const isLinked = one && other && current(one.identity) === current(other.identity);
-  if (isLinked === true || isRuledPair(batch, pair)) {
-    return { kind, reason };
-  }
-  const key = keyOf(pair);
-  const known = batch.knownReviews.get(pair);
-  if (known === undefined) {
-    batch.unknownReviews.set(key, pair);
-  } else if (known !== null) {
-    return { kind, reason, reviewId: known.id };
-  }
-  const opened = batch.reviews.get(key) ?? { id: -(batch.reviews.size + 1), pair, reason };
-  batch.reviews.set(key, opened);
-  return { kind, reason, reviewId: opened.id };
-}
-
-/** An identifier, or its other form if only that has a holder. */
-function heldForm(batch: Batch, identifier: Identifier): Identifier {
-  const form = holderOf(batch, identifier) === null ? formOf(batch, identifier) : null;
-  return form !== null && holderOf(batch, form) !== null ? form : identifier;
-}
-
-/** Whether a rule speaks of just these two: nobody needs to be asked. */
-function isRuledPair(batch: Batch, [one, other]: Pair): boolean {
-  const holder = holderOf(batch, other);
-  const mayHaveRules =
-    holder === null
-      ? batch.reserved.has(other)
-      : current(holder.identity).ruled.some((each) => isSame(each, other));
-  return mayHaveRules && rulesOf(batch, other).some((rule) => isSame(otherOf(rule, other), one));
-}
-
-/** Whether the resulting identity would hold both identifiers of a rule. */
-function crossesRule(batch: Batch, { holders, news }: Found): boolean {
-  if (holders.length < 2 && (news.length === 0 || batch.reserved.isEmpty)) {
-    return false;
-  }
-  const parts = holders.map(({ identity }) => current(identity));
-  // An identifier that nobody has can only have a rule if it is reserved.
-  const reserved = news.filter((identifier) => isReserved(batch, identifier));
-  const isBarred = reserved.some((identifier) => {
-    const others = news.filter((each) => each !== identifier);
-    return keptApartFrom(batch, identifier).some(
-      (other) =>
-        others.some((each) => countsAs(batch, each, other)) || parts.some((part) => isIn(batch, part, other)),
-    );
-  });
-  return (
-    isBarred || parts.some((part, i) => parts.slice(0, i).some((other) => isKeptApart(batch, part, other)))
-  );
-}
-
-/** Whether an identifier is reserved, or its other form. */
-function isReserved(batch: Batch, identifier: Identifier): boolean {
-  const form = batch.policy.kinds.otherForm(identifier);
-  return batch.reserved.has(identifier) || (form !== null && batch.reserved.has(form));
-}
-
-/** Whether one identifier is the other, or another form of it. */
-function countsAs(batch: Batch, one: Identifier, other: Identifier): boolean {
-  if (isSame(one, other)) {
-    return true;
-  }
-  const form = formOf(batch, one);
-  return form !== null && isSame(form, other);
-}
-
-/** Whether an identity has an identifier, or its other form. */
-function isIn(batch: Batch, part: Growing, identifier: Identifier): boolean {
-  const [holder, byForm] = [holderOf(batch, identifier), holderOfForm(batch, identifier)];
-  return [holder, byForm].some((each) => each !== null && current(each.identity) === part);
-}
-
-/** Whether a rule names one identifier of each of two identities. */
-function isKeptApart(batch: Batch, one: Growing, other: Growing): boolean {
-  const [fewer, more] = one.ruled.length <= other.ruled.length ? [one, other] : [other, one];
-  return fewer.ruled.some(
-    (identifier) =>
-      isIn(batch, fewer, identifier) &&
-      keptApartFrom(batch, identifier).some((each) => isIn(batch, more, each)),
-  );
-}
-
-/** What rules keep apart from an identifier, or from its other form. */
-function keptApartFrom(batch: Batch, identifier: Identifier): Identifier[] {
-  const form = formOf(batch, identifier);
-  return [identifier, ...(form === null ? [] : [form])].flatMap((each) =>
-    rulesOf(batch, each).map((rule) => otherOf(rule, each)),
-  );
-}
-
-/** The rules about an identifier; empty if they were not read yet. */
-function rulesOf({ rules, unknownRules }: Batch, identifier: Identifier): readonly Rule[] {
-  const known = rules.of(identifier);
-  if (known === undefined) {
-    unknownRules.set(identifier, identifier);
-  }
-  return known ?? [];
 }
 
 function merge(batch: Batch, left: Holder, right: Holder, { identifiers }: Sighting): Growing {
