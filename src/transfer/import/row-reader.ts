@@ -110,7 +110,8 @@ export class RowReader {
       this.isOfRejectedObjects = true;
       return;
     }
-    const found = await headerFrom(this.text, this.parser, { record: first, isEnd: this.isEnd }, options);
+    const start = { record: first, isEnd: this.isEnd };
+    const found = await headerFrom(this.text, this.parser, this.delimiter, start, options);
     const { headers, columns, lineAfterTitles, isEnd } = found;
     this.layout = { maker: new RowMaker(options, headers, columns), headers, columns };
     this.lineAfterTitles = lineAfterTitles;
@@ -291,6 +292,7 @@ function namesOf({ fields }: TextRecord): string[] {
 async function headerFrom(
   text: AsyncGenerator<string>,
   parser: RecordParser,
+  delimiter: string,
   { record: first, isEnd: isShort }: { record: TextRecord; isEnd: boolean },
   { columns: choice, kinds }: RowOptions,
 ): Promise<{ headers: string[]; columns: Columns; lineAfterTitles: number | null; isEnd: boolean }> {
@@ -301,19 +303,33 @@ async function headerFrom(
   for (let titles = 0; record !== null && titles < TITLES_MAX; titles++) {
     const headers = namesOf(record);
     try {
+      requireDivided(headers, delimiter);
       const columns = findColumns(headers, choice, false, kinds);
       requireNames(headers);
       return { headers, columns, lineAfterTitles: titles > 0 ? record.line : null, isEnd };
     } catch (error) {
       wrong ??= error;
     }
-    seemsDivided ||=
-      record.fields.length === 1 && DELIMITERS.some((each) => record!.fields[0]!.includes(each));
+    seemsDivided ||= isUndivided(headers, delimiter);
     ({ record, isEnd } = await nextRecord(text, parser, isEnd));
   }
-  throw first.fields.length === 1 && seemsDivided
+  throw first.fields.length === 1 && !isUndivided(namesOf(first), delimiter) && seemsDivided
     ? new TransferError(`${(wrong as Error).message} If it is a title, pass over it with --skip-lines 1.`)
     : wrong;
+}
+
+/** @throws {TransferError} if the names of several columns are read as one, because another delimiter divides them */
+function requireDivided(headers: readonly string[], delimiter: string): void {
+  if (isUndivided(headers, delimiter)) {
+    throw new TransferError(
+      `The header is read as one column: ${JSON.stringify(headers[0])}. Name what divides its columns with --delimiter.`,
+    );
+  }
+}
+
+/** The delimiter of the input may be in a name, in quotes. */
+function isUndivided([name = '', ...others]: readonly string[], delimiter: string): boolean {
+  return others.length === 0 && DELIMITERS.some((each) => each !== delimiter && name.includes(each));
 }
 
 /** @throws {TransferError} if it is a title in the first of several columns, such as "Email addresses of customers" */
