@@ -45,7 +45,7 @@ export const UNSEEN = /[\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_
 const NEEDLESS_QUOTES = /^"([\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*)"$/u;
 /** A domain that is its own normal form, in lower case. */
 const PLAIN_DOMAIN = /^(?!.*xn--)[\x21-\x7e]*$/;
-/** An email of which only the case can change; most are like that. */
+/** An email in which only the case can change. Most are like that. */
 const ASCII_EMAIL = /^[a-z0-9._+-]+@(?!.*xn--)[a-z0-9.-]+$/i;
 /** A local part that is valid without quotes. Another one stays as it is: without its dots or its tag it might look valid. */
 const GMAIL_LOCAL =
