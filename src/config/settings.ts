@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import { isSupportedCountry, type CountryCode } from 'libphonenumber-js/max';
 import { resolve } from 'node:path';
 import { parse } from 'pg-connection-string';
@@ -11,6 +12,8 @@ const EMAIL_RULES = ['none', 'gmail'] as const;
 const PHONE_FORMS = ['same', 'apart'] as const;
 const UNKNOWN_PROPERTIES = ['ignore', 'reject'] as const;
 export type UnknownProperties = (typeof UNKNOWN_PROPERTIES)[number];
+/** Networks in CIDR notation, read: the lowest address, and how many bits all addresses share with it. */
+export type Networks = readonly (readonly [network: ipaddr.IPv4 | ipaddr.IPv6, bits: number])[];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** All settings of the environment, parsed and validated once. Injected wherever a setting is needed. */
@@ -34,6 +37,12 @@ export class Settings {
   readonly databasePoolMax: number;
   /** The key of the hashes that erasures leave; null: none is set. Never shown. */
   readonly erasureKey: Buffer | null;
+  /** The key that the signing secrets of webhooks are encrypted with; null: none is set. Never shown. */
+  readonly webhookKey: Buffer | null;
+  /** The key before it, while secrets may still be encrypted with that. Never shown. */
+  readonly webhookKeyPrevious: Buffer | null;
+  /** Networks that webhooks may reach although they are not public, by http too. */
+  readonly webhookAllowedNetworks: Networks;
   /** Whether callers show an API key; with `none` all calls belong to one tenant. */
   readonly authMode: AuthMode;
   /** Whether it may start without keys in production. */
@@ -86,6 +95,9 @@ export class Settings {
     this.databaseServiceRole = read.role('DATABASE_SERVICE_ROLE');
     this.databasePoolMax = read.integer('DATABASE_POOL_MAX', 10, 1, 1000);
     this.erasureKey = read.secret('ERASURE_KEY', 32);
+    this.webhookKey = read.secret('WEBHOOK_KEY', 32);
+    this.webhookKeyPrevious = read.secret('WEBHOOK_KEY_PREVIOUS', 32);
+    this.webhookAllowedNetworks = read.networks('WEBHOOK_ALLOWED_NETWORKS');
     this.authMode = read.oneOf('AUTH_MODE', AUTH_MODES, 'none');
     this.allowsNoAuth = read.flag('ALLOW_NO_AUTH', false);
     this.isRateLimited = read.flag('RATE_LIMIT_ENABLED', this.authMode === 'api-key');
@@ -184,6 +196,16 @@ class Reader {
       );
     }
     return secret;
+  }
+
+  networks(name: string): Networks {
+    const given = (this.given(name) ?? '').split(',').map((network) => network.trim());
+    const networks = given.filter((network) => network !== '');
+    if (!networks.every((network) => ipaddr.isValidCIDR(network))) {
+      this.mistakes.push(`${name} must be networks such as 10.1.0.0/16 or fd00:1::/32, with commas between`);
+      return [];
+    }
+    return networks.map((network) => ipaddr.parseCIDR(network));
   }
 
   postgresUrl(name: string): string | null {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { createHmac, randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
+import { keyInFile } from '../config/key-file.js';
 import { Settings } from '../config/settings.js';
 import type { Identifier } from './domain/contact.js';
 import { formerForms } from './domain/former-forms.js';
@@ -9,7 +9,6 @@ import { ErasureNotConfiguredError } from './identity.errors.js';
 
 /** In the folder of the embedded database, because nothing else may be kept when a container ends. */
 const KEY_FILE = 'erasure.key';
-const KEY_BYTES = 32;
 
 /**
  * The key of the hashes that erasures leave. It is not in the database: whoever has only that can't find out what was erased by
@@ -60,19 +59,11 @@ export class ErasureKey {
     return createHmac('sha256', this.key).update(text).digest('hex');
   }
 
-  /** The key of the embedded database, which is made when it is first needed. Only its owner can read the file. */
+  /** The key of the embedded database. */
   private ownKey(): Buffer {
     if (!this.isConfigured) {
       throw new ErasureNotConfiguredError();
     }
-    const path = join(this.settings.dataDir, KEY_FILE);
-    try {
-      writeFileSync(path, randomBytes(KEY_BYTES).toString('base64'), { flag: 'wx', mode: 0o600 });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-        throw error;
-      }
-    }
-    return Buffer.from(readFileSync(path, 'utf8').trim());
+    return keyInFile(join(this.settings.dataDir, KEY_FILE));
   }
 }

@@ -38,10 +38,10 @@ export const configRules: Rule[] = [
         ]),
         ...differs('beside them', env, [
           ...databaseUrl('DATABASE_URL'),
-          {
-            name: 'ERASURE_KEY',
-            valueFrom: { secretKeyRef: { key: 'ERASURE_KEY', name: 'database', optional: true } },
-          },
+          ...['ERASURE_KEY', 'WEBHOOK_KEY', 'WEBHOOK_KEY_PREVIOUS'].map((name) => ({
+            name,
+            valueFrom: { secretKeyRef: { key: name, name: 'database', optional: true } },
+          })),
         ]),
         ...differs('keys are asked for', rendering.settings().AUTH_MODE, 'api-key'),
       ];
