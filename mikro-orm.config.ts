@@ -146,7 +146,7 @@ function embedded({ dataDir }: Settings) {
 
 /** For the ORM's command line, which must not open a folder that a running service has open. */
 export default async (): Promise<Partial<Options>> => {
-  const options = ormOptions(loadSettings(), 'migrate');
+  const options = ormOptions(loadSettings(process.env), 'migrate');
   await holdFolder(options);
   return options;
 };

@@ -21,7 +21,7 @@ const quit = (): never => process.exit(0);
 SIGNALS.forEach((signal) => process.once(signal, quit));
 
 try {
-  const settings = loadSettings();
+  const settings = loadSettings(process.env);
   requireAuth(settings, process.env);
   await startTracing(process.env);
   const app = await createApp(settings);

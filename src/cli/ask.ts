@@ -1,5 +1,6 @@
 import type { ChangeCall } from '../identity/change-writer.js';
 import type { OpenService } from '../transfer/open-service.js';
+import type { Terminal } from './terminal.js';
 
 /**
  * Opens the service for one question about identities of a tenant.
@@ -7,13 +8,14 @@ import type { OpenService } from '../transfer/open-service.js';
  * @param tenant its name; undefined: the only one there is
  */
 export async function ask<T>(
+  terminal: Terminal,
   tenant: string | undefined,
   question: (service: OpenService) => Promise<T>,
 ): Promise<T> {
   // Loaded here: the ORM and the framework take a second, and --help does not need them.
   const { loadSettings } = await import('../config/load-settings.js');
   const { openService } = await import('../transfer/open-service.js');
-  await using service = await openService(loadSettings(), 1, tenant ?? null);
+  await using service = await openService(loadSettings(terminal.env), 1, tenant ?? null);
   return await question(service);
 }
 

@@ -4,18 +4,19 @@ import type { StoredBlocked } from '../identity/store/blocked-values.js';
 import type { OpenService } from '../transfer/open-service.js';
 import { readContactId } from './arguments.js';
 import { ask, changeOf } from './ask.js';
-import { minute, print, printError, table } from './output.js';
+import { minute, table } from './output.js';
+import type { Terminal } from './terminal.js';
 
 const PAGE_SIZE = 200;
 /** Progress is told so often. */
 const PROGRESS_MS = 5_000;
 
-export function blockedValuesCommand(): Command {
+export function blockedValuesCommand(terminal: Terminal): Command {
   return new Command('blocked-values')
     .description('Manages the values that may not link anybody, such as placeholders.')
-    .addCommand(addCommand())
-    .addCommand(listCommand())
-    .addCommand(removeCommand());
+    .addCommand(addCommand(terminal))
+    .addCommand(listCommand(terminal))
+    .addCommand(removeCommand(terminal));
 }
 
 interface AddFlags {
@@ -30,7 +31,7 @@ interface AddFlags {
   readonly json?: true;
 }
 
-function addCommand(): Command {
+function addCommand(terminal: Terminal): Command {
   return new Command('add')
     .description('Blocks a value, what a glob matches, or a preset. What is blocked already is no error.')
     .addOption(
@@ -65,10 +66,10 @@ these values held together. Each identity is a transaction: if the command is st
 
 Exit codes: 0 the values are blocked, 2 the command could not run.`,
     )
-    .action(add);
+    .action((flags: AddFlags, command: Command) => add(terminal, flags, command));
 }
 
-async function add(flags: AddFlags, command: Command): Promise<void> {
+async function add(terminal: Terminal, flags: AddFlags, command: Command): Promise<void> {
   const { preset, kind, pattern } = flags;
   if (preset === undefined ? kind === undefined || pattern === undefined : (kind ?? pattern) !== undefined) {
     command.error('error: give --kind and --pattern, or --preset');
@@ -78,21 +79,26 @@ async function add(flags: AddFlags, command: Command): Promise<void> {
     await import('../identity/api/dto/blocked-value.request.js');
   const { readBody } = await import('../identity/api/dto/read-body.js');
   const { placeholders } = await import('../identity/domain/placeholders.js');
-  const settings = loadSettings();
+  const settings = loadSettings(terminal.env);
   const { reason } = readBody(DeleteBlockedValueRequest, { reason: flags.reason }, 'reject');
-  await ask(flags.tenant, async (service) => {
+  await ask(terminal, flags.tenant, async (service) => {
     const { kinds } = await service.policies.of(service.tenantId);
     const patterns =
       kind === undefined ? placeholders() : [{ kind, pattern: readPattern(kind, pattern, kinds, settings) }];
     const request = { patterns, existing: flags.existing, reason: reason ?? '' };
-    await (flags.dryRun ? tell(service, request, flags) : block(service, request, flags));
+    await (flags.dryRun ? tell(terminal, service, request, flags) : block(terminal, service, request, flags));
   });
 }
 
-async function tell(service: OpenService, request: BlockRequest, { json }: AddFlags): Promise<void> {
+async function tell(
+  terminal: Terminal,
+  service: OpenService,
+  request: BlockRequest,
+  { json }: AddFlags,
+): Promise<void> {
   const counts = await service.blocking.count(service.tenantId, request.patterns);
   if (json) {
-    print(`${JSON.stringify(counts)}\n`);
+    terminal.print(`${JSON.stringify(counts)}\n`);
     return;
   }
   const call = changeOf(service, 'blocked-values add', true);
@@ -100,7 +106,7 @@ async function tell(service: OpenService, request: BlockRequest, { json }: AddFl
   const carried = counts.filter(({ contacts }) => contacts > 0).toSorted((a, b) => b.contacts - a.contacts);
   const rest = counts.length - carried.length;
   const does = request.existing === 'keep' ? 'would keep them' : 'would lose them';
-  print(
+  terminal.print(
     [
       ...(carried.length === 0 ? [] : [tableOf(carried)]),
       ...(rest === 0 ? [] : [`Nobody has ${carried.length === 0 ? '' : 'the other '}${values(rest)}.\n`]),
@@ -110,11 +116,16 @@ async function tell(service: OpenService, request: BlockRequest, { json }: AddFl
   );
 }
 
-async function block(service: OpenService, request: BlockRequest, { json, quiet }: AddFlags): Promise<void> {
+async function block(
+  terminal: Terminal,
+  service: OpenService,
+  request: BlockRequest,
+  { json, quiet }: AddFlags,
+): Promise<void> {
   const { IN_FORCE_AFTER_MS } = await import('../identity/blocking.service.js');
   const { BlockedValueDto } = await import('../identity/api/dto/blocked-value.response.js');
   const { blocking } = service;
-  const say = quiet ? () => undefined : printError;
+  const say = quiet ? () => undefined : (text: string) => terminal.printError(text);
   let done = 0;
   const timer = setInterval(() => done > 0 && say(`Took values out of ${identities(done)}\n`), PROGRESS_MS);
   try {
@@ -128,7 +139,7 @@ async function block(service: OpenService, request: BlockRequest, { json, quiet 
       await blocking.settled();
     }
     const does = request.existing === 'keep' ? 'keep them' : 'lost them';
-    print(
+    terminal.print(
       json
         ? `${JSON.stringify({ identitiesAffected, blockedValues: blocked.map((each) => new BlockedValueDto(each)) })}\n`
         : `Blocked ${values(blocked.length - blockedBefore)}, ${blockedBefore} were blocked already.\n` +
@@ -139,15 +150,15 @@ async function block(service: OpenService, request: BlockRequest, { json, quiet 
   }
 }
 
-function listCommand(): Command {
+function listCommand(terminal: Terminal): Command {
   return new Command('list')
     .description('Lists the values that may not link, the oldest first.')
     .option('--tenant <name>', 'tenant of the values (default: the only tenant)')
     .option('--json', 'as JSON')
     .action(async ({ tenant, json }: { tenant?: string; json?: true }) => {
       const { BlockedValueDto } = await import('../identity/api/dto/blocked-value.response.js');
-      const blocked = await ask(tenant, all);
-      print(
+      const blocked = await ask(terminal, tenant, all);
+      terminal.print(
         json
           ? `${JSON.stringify(blocked.map((each) => new BlockedValueDto(each)))}\n`
           : table([
@@ -163,7 +174,7 @@ function listCommand(): Command {
     });
 }
 
-function removeCommand(): Command {
+function removeCommand(terminal: Terminal): Command {
   return new Command('remove')
     .description('Lets a value link again. What was taken from identities does not come back.')
     .argument('<id>', 'id of the blocked value', readContactId)
@@ -173,10 +184,10 @@ function removeCommand(): Command {
       const { readBody } = await import('../identity/api/dto/read-body.js');
       const { DeleteBlockedValueRequest } = await import('../identity/api/dto/blocked-value.request.js');
       const body = readBody(DeleteBlockedValueRequest, { reason }, 'reject');
-      await ask(tenant, (service) =>
+      await ask(terminal, tenant, (service) =>
         service.blocking.unblock(changeOf(service, 'blocked-values remove', false), id, body),
       );
-      print(`Deleted blocked value ${id}\n`);
+      terminal.print(`Deleted blocked value ${id}\n`);
     });
 }
 

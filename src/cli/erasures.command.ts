@@ -1,26 +1,27 @@
 import { Command } from 'commander';
 import { ACTOR, ask } from './ask.js';
 import { isReadEnough } from './export.command.js';
-import { minute, print, printError, table } from './output.js';
+import { minute, table } from './output.js';
+import type { Terminal } from './terminal.js';
 
 const PAGE_SIZE = 500;
 
-export function erasuresCommand(): Command {
+export function erasuresCommand(terminal: Terminal): Command {
   return new Command('erasures')
     .description('Lists erasures, and repeats them on a restored backup. `POST /erasures` makes them.')
-    .addCommand(listCommand())
-    .addCommand(exportCommand())
-    .addCommand(applyCommand());
+    .addCommand(listCommand(terminal))
+    .addCommand(exportCommand(terminal))
+    .addCommand(applyCommand(terminal));
 }
 
-function listCommand(): Command {
+function listCommand(terminal: Terminal): Command {
   return new Command('list')
     .description('Lists the erasures, the oldest first.')
     .option('--tenant <name>', 'tenant of the erasures (default: the only tenant)')
     .option('--json', 'as JSON')
     .action(async ({ tenant, json }: { tenant?: string; json?: true }) => {
       const { ErasureResponse } = await import('../identity/api/dto/erasure.response.js');
-      const erasures = await ask(tenant, async ({ erasureRecords, tenantId }) => {
+      const erasures = await ask(terminal, tenant, async ({ erasureRecords, tenantId }) => {
         const all = await erasureRecords.after(tenantId, 0, PAGE_SIZE);
         for (let page = all; page.length === PAGE_SIZE;) {
           page = await erasureRecords.after(tenantId, all.at(-1)!.id, PAGE_SIZE);
@@ -28,7 +29,7 @@ function listCommand(): Command {
         }
         return all;
       });
-      print(
+      terminal.print(
         json
           ? `${JSON.stringify(erasures.map((erasure) => new ErasureResponse(erasure)))}\n`
           : table([
@@ -46,7 +47,7 @@ function listCommand(): Command {
     });
 }
 
-function exportCommand(): Command {
+function exportCommand(terminal: Terminal): Command {
   return new Command('export')
     .description(
       'Exports what repeats the erasures on a restored backup: ids of contacts that are gone, and keyed hashes; no personal data.',
@@ -59,9 +60,13 @@ function exportCommand(): Command {
       const { loadSettings } = await import('../config/load-settings.js');
       const { exportErasures } = await import('../transfer/erasures/transfer-erasures.js');
       try {
-        const count = await exportErasures(loadSettings(), { path, tenant: tenant ?? null });
+        const count = await exportErasures(loadSettings(terminal.env), {
+          path,
+          streams: terminal.streams,
+          tenant: tenant ?? null,
+        });
         if (!quiet) {
-          printError(`Exported ${count.toLocaleString('en-US')} erasures\n`);
+          terminal.printError(`Exported ${count.toLocaleString('en-US')} erasures\n`);
         }
       } catch (error) {
         if (!isReadEnough(path, error)) {
@@ -71,7 +76,7 @@ function exportCommand(): Command {
     });
 }
 
-function applyCommand(): Command {
+function applyCommand(terminal: Terminal): Command {
   return new Command('apply')
     .description(
       'Repeats the erasures of an export on a restored backup, before the service starts on it. It needs the same ERASURE_KEY. What was recorded after an erasure stays.',
@@ -88,19 +93,20 @@ function applyCommand(): Command {
       const { loadSettings } = await import('../config/load-settings.js');
       const { applyErasures } = await import('../transfer/erasures/transfer-erasures.js');
       let read = 0;
-      const applied = await applyErasures(loadSettings(), {
+      const applied = await applyErasures(loadSettings(terminal.env), {
         path,
+        streams: terminal.streams,
         tenant: tenant ?? null,
         actor: ACTOR,
         onRows: (rows) => {
           read += rows;
           if (!quiet && rows > 0) {
-            printError(`Read ${read.toLocaleString('en-US')} rows\n`);
+            terminal.printError(`Read ${read.toLocaleString('en-US')} rows\n`);
           }
         },
       });
       const { repeated, known, contacts, identifiers } = applied;
-      print(
+      terminal.print(
         json
           ? `${JSON.stringify(applied)}\n`
           : `Repeated ${repeated} erasures: ${contacts} contacts, ${identifiers} identifiers; ${known} were there already\n`,

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { FILE_FORMATS, formatOf, type FileFormat } from '../transfer/files.js';
-import { printError } from './output.js';
+import type { Terminal } from './terminal.js';
 
 interface ExportFlags {
   readonly format?: FileFormat;
@@ -9,7 +9,7 @@ interface ExportFlags {
   readonly quiet?: true;
 }
 
-export function exportCommand(): Command {
+export function exportCommand(terminal: Terminal): Command {
   return new Command('export')
     .description(
       'Exports all identities as they are now: NDJSON with one identity a line, or CSV with one contact a row.',
@@ -23,22 +23,27 @@ export function exportCommand(): Command {
     .option('--tenant <name>', 'tenant of the identities (default: the only tenant)')
     .option('--quiet', 'print no summary')
     .addHelpText('after', '\nExit codes: 0 done, 2 the export could not run or was stopped.')
-    .action(run);
+    .action((path: string, flags: ExportFlags) => run(terminal, path, flags));
 }
 
-async function run(path: string, { format, excelSafe, tenant, quiet }: ExportFlags): Promise<void> {
+async function run(
+  terminal: Terminal,
+  path: string,
+  { format, excelSafe, tenant, quiet }: ExportFlags,
+): Promise<void> {
   try {
     // Loaded here: the ORM and the framework take a second, and --help does not need them.
     const { loadSettings } = await import('../config/load-settings.js');
     const { runExport } = await import('../transfer/export/run-export.js');
-    const { identities, contacts } = await runExport(loadSettings(), {
+    const { identities, contacts } = await runExport(loadSettings(terminal.env), {
       path,
+      streams: terminal.streams,
       format: format ?? formatOf(path) ?? 'ndjson',
       isExcelSafe: excelSafe ?? false,
       tenant: tenant ?? null,
     });
     if (!quiet) {
-      printError(
+      terminal.printError(
         `Exported ${identities.toLocaleString('en-US')} identities with ${contacts.toLocaleString('en-US')} contacts\n`,
       );
     }

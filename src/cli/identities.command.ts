@@ -9,27 +9,28 @@ import { readContactId, readIdentifier, readWholeNumber } from './arguments.js';
 import { ask } from './ask.js';
 import { mergeRows } from './merges.command.js';
 import { renormaliseCommand } from './renormalise.command.js';
-import { inUtc, named, namedLists, print, table } from './output.js';
+import { inUtc, named, namedLists, table } from './output.js';
+import type { Terminal } from './terminal.js';
 
 interface Flags {
   readonly tenant?: string;
   readonly json?: true;
 }
 
-export function identitiesCommand(): Command {
+export function identitiesCommand(terminal: Terminal): Command {
   return new Command('identities')
     .description(
       'Shows identities, why their contacts are one person, and what is stored under an older normal form.',
     )
-    .addCommand(largestCommand())
-    .addCommand(suspiciousCommand())
-    .addCommand(lookupCommand())
-    .addCommand(showCommand())
-    .addCommand(explainCommand())
-    .addCommand(renormaliseCommand());
+    .addCommand(largestCommand(terminal))
+    .addCommand(suspiciousCommand(terminal))
+    .addCommand(lookupCommand(terminal))
+    .addCommand(showCommand(terminal))
+    .addCommand(explainCommand(terminal))
+    .addCommand(renormaliseCommand(terminal));
 }
 
-function largestCommand(): Command {
+function largestCommand(terminal: Terminal): Command {
   return new Command('largest')
     .description('Lists the identities with the most contacts, which may be several persons.')
     .option('--limit <number>', 'how many', readWholeNumber(1, 200), 20)
@@ -37,11 +38,11 @@ function largestCommand(): Command {
     .option('--json', 'as JSON')
     .action(async ({ limit, tenant, json }: Flags & { limit: number }) => {
       const { ListingResponse } = await import('../identity/api/dto/listing.response.js');
-      const { identities } = await ask(tenant, async ({ listing, tenantId, policies }) => {
+      const { identities } = await ask(terminal, tenant, async ({ listing, tenantId, policies }) => {
         const largest = await listing.largest(tenantId, null, limit);
         return ListingResponse.bySize(largest, (await policies.of(tenantId)).kinds);
       });
-      print(
+      terminal.print(
         json
           ? `${JSON.stringify(identities)}\n`
           : table([
@@ -57,7 +58,7 @@ function largestCommand(): Command {
     });
 }
 
-function lookupCommand(): Command {
+function lookupCommand(terminal: Terminal): Command {
   return new Command('lookup')
     .description('Shows the identities that have one of the identifiers, and changes nothing.')
     .argument(
@@ -71,13 +72,13 @@ function lookupCommand(): Command {
       const { LookupResponse } = await import('../identity/api/dto/lookup.response.js');
       const { readSighting } = await import('../identity/api/dto/read-sighting.js');
       const { loadSettings } = await import('../config/load-settings.js');
-      const settings = loadSettings();
-      const { identities } = await ask(tenant, async ({ reading, tenantId, policies }) => {
+      const settings = loadSettings(terminal.env);
+      const { identities } = await ask(terminal, tenant, async ({ reading, tenantId, policies }) => {
         const { kinds } = await policies.of(tenantId);
         const sighting = readSighting(lookupBody(given), settings, kinds, { withRetired: true });
         return new LookupResponse(await reading.lookUp(tenantId, sighting), kinds);
       });
-      print(
+      terminal.print(
         json
           ? `${JSON.stringify(identities)}\n`
           : table([
@@ -113,7 +114,7 @@ function lookupBody(given: readonly Identifier[]): object {
 /** Values of an identity in JSON, those that hold most together. */
 const VALUES_SHOWN = 10;
 
-function suspiciousCommand(): Command {
+function suspiciousCommand(terminal: Terminal): Command {
   return new Command('suspicious')
     .description(
       'Lists the largest identities with the value that holds each together, and how many identities it would be without that value. Such a value may be a placeholder that strangers share.',
@@ -123,7 +124,7 @@ function suspiciousCommand(): Command {
     .option('--tenant <name>', 'tenant of the identities (default: the only tenant)')
     .option('--json', `as JSON, with up to ${VALUES_SHOWN} values of each`)
     .action(async ({ limit, minContacts, tenant, json }: Flags & { limit: number; minContacts: number }) => {
-      const found = await ask(tenant, ({ listing, tenantId }) =>
+      const found = await ask(terminal, tenant, ({ listing, tenantId }) =>
         listing.suspicious(tenantId, minContacts, limit),
       );
       if (json) {
@@ -132,7 +133,7 @@ function suspiciousCommand(): Command {
           contacts,
           values: values.slice(0, VALUES_SHOWN),
         }));
-        print(`${JSON.stringify(shown)}\n`);
+        terminal.print(`${JSON.stringify(shown)}\n`);
         return;
       }
       const rows = found.map(({ primaryId, contacts, values: [value] }) => [
@@ -142,7 +143,7 @@ function suspiciousCommand(): Command {
           ? ['-', '-', '-', '-']
           : [named([value]), ...[value.contacts, value.merges, value.identities].map(String)]),
       ]);
-      print(
+      terminal.print(
         rows.length === 0
           ? `No identity has ${minContacts} contacts or more.\n`
           : table([['ID', 'CONTACTS', 'VALUE', 'CARRIED BY', 'MERGES', 'IDENTITIES WITHOUT IT'], ...rows]),
@@ -150,7 +151,7 @@ function suspiciousCommand(): Command {
     });
 }
 
-function showCommand(): Command {
+function showCommand(terminal: Terminal): Command {
   return new Command('show')
     .description('Shows the identity of a contact with all its contacts, deleted ones too.')
     .argument('<contactId>', 'a contact of it, primary or secondary, live or deleted', readContactId)
@@ -160,6 +161,7 @@ function showCommand(): Command {
       const { ContactDto } = await import('../identity/api/dto/evidence.response.js');
       const { IdentityDto } = await import('../identity/api/dto/identity.response.js');
       const { contacts, identity, hasFurther } = await ask(
+        terminal,
         tenant,
         async ({ reading, reconciliation, tenantId, policies }) => {
           const evidence = await reading.evidence(tenantId, contactId);
@@ -175,7 +177,7 @@ function showCommand(): Command {
         },
       );
       if (json) {
-        print(`${JSON.stringify({ contact: identity, contacts })}\n`);
+        terminal.print(`${JSON.stringify({ contact: identity, contacts })}\n`);
         return;
       }
       const rows = contacts.map(({ id, email, phoneNumber, identifiers, createdAt, deletedAt }) => [
@@ -191,11 +193,11 @@ function showCommand(): Command {
             : 'secondary',
       ]);
       const heading = ['ID', 'EMAIL', 'PHONE NUMBER', ...(hasFurther ? ['OTHER IDENTIFIERS'] : [])];
-      print(table([[...heading, 'CREATED', 'STATE'], ...rows]));
+      terminal.print(table([[...heading, 'CREATED', 'STATE'], ...rows]));
     });
 }
 
-function explainCommand(): Command {
+function explainCommand(terminal: Terminal): Command {
   return new Command('explain')
     .description('Explains why two contacts are one person, or what keeps them apart.')
     .argument('<from>', 'a contact, live or deleted', readContactId)
@@ -205,13 +207,13 @@ function explainCommand(): Command {
     .action(async (from: number, to: number, { tenant, json }: Flags) => {
       const { ConnectionResponse, SeparationResponse } =
         await import('../identity/api/dto/evidence.response.js');
-      const answer = await ask(tenant, async ({ reading, tenantId, policies }) => {
+      const answer = await ask(terminal, tenant, async ({ reading, tenantId, policies }) => {
         const found = await reading.explain(tenantId, from, to);
         return 'path' in found
           ? new ConnectionResponse(found.path, found.contacts, (await policies.of(tenantId)).kinds)
           : new SeparationResponse(found.rules, found.undoneMerges);
       });
-      print(json ? `${JSON.stringify(answer)}\n` : explanation(answer, from, to));
+      terminal.print(json ? `${JSON.stringify(answer)}\n` : explanation(answer, from, to));
     });
 }
 

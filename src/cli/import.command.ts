@@ -6,7 +6,7 @@ import { DATE_FORMATS, type DateFormat } from '../transfer/import/parse-date.js'
 import type { ImportOptions } from '../transfer/import/run-import.js';
 import { isWhole, summaryJson, summaryText, type ImportResult } from '../transfer/import/summary.js';
 import { readEncoding, readWholeNumber } from './arguments.js';
-import { print, printError } from './output.js';
+import type { Terminal } from './terminal.js';
 
 /** Rows; see bench/import. Larger batches are not faster, and hold their locks longer. */
 const BATCH_SIZE = 1000;
@@ -38,7 +38,7 @@ interface ImportFlags {
   readonly json?: true;
 }
 
-export function importCommand(): Command {
+export function importCommand(terminal: Terminal): Command {
   return new Command('import')
     .description(
       'Imports people from a CSV or NDJSON file, gzipped or not, by the same rules as POST /identify.',
@@ -121,28 +121,28 @@ export function importCommand(): Command {
       'after',
       '\nExit codes: 0 everything was imported, 1 some rows or fields were not, or could not be joined, 2 the import could not run or was stopped.',
     )
-    .action(run);
+    .action((path: string, flags: ImportFlags) => run(terminal, path, flags));
 }
 
-async function run(path: string, flags: ImportFlags): Promise<void> {
-  using stopping = stoppedBySignals();
-  const options = optionsOf(path, flags, stopping.signal);
+async function run(terminal: Terminal, path: string, flags: ImportFlags): Promise<void> {
+  using stopping = stoppedBySignals(terminal);
+  const options = optionsOf(terminal, path, flags, stopping.signal);
   // Loaded here: the ORM and the framework take a second, and neither --help nor a wrong option needs them.
   const { loadSettings } = await import('../config/load-settings.js');
   const { runImport } = await import('../transfer/import/run-import.js');
-  const result = await runImport(loadSettings(), options);
-  print(flags.json ? summaryJson(result) : summaryText(result));
+  const result = await runImport(loadSettings(terminal.env), options);
+  terminal.print(flags.json ? summaryJson(result) : summaryText(result));
   if (!result.isComplete) {
-    printError(howToResume(result));
+    terminal.printError(howToResume(result));
   }
-  process.exitCode = result.isComplete ? (isWhole(result.tally) && result.tally.apart === 0 ? 0 : 1) : 2;
+  terminal.exitCode = result.isComplete ? (isWhole(result.tally) && result.tally.apart === 0 ? 0 : 1) : 2;
 }
 
 /** What SIGINT and SIGTERM abort, until it is disposed of. A second signal ends the process. */
-export function stoppedBySignals(): Disposable & { readonly signal: AbortSignal } {
+export function stoppedBySignals(terminal: Terminal): Disposable & { readonly signal: AbortSignal } {
   const stopping = new AbortController();
   const stop = (): void => {
-    printError('\nStopping after the current batch. Press Ctrl+C again to stop at once.\n');
+    terminal.printError('\nStopping after the current batch. Press Ctrl+C again to stop at once.\n');
     stopping.abort();
   };
   process.once('SIGINT', stop).once('SIGTERM', stop);
@@ -152,7 +152,7 @@ export function stoppedBySignals(): Disposable & { readonly signal: AbortSignal 
   };
 }
 
-function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportOptions {
+function optionsOf(terminal: Terminal, path: string, flags: ImportFlags, stop: AbortSignal): ImportOptions {
   const format = flags.format ?? formatToReadOf(path);
   if (format === null) {
     throw new TransferError('The name does not tell the format: give --format csv or --format ndjson.');
@@ -166,6 +166,7 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
   const further = (flags.column ?? []).filter(([kind]) => kind !== 'email' && kind !== 'phoneNumber');
   return {
     path,
+    streams: terminal.streams,
     format,
     dates: { format: flags.dateFormat, timeZone: flags.timeZone ?? null },
     onBadField: flags.onBadField,
@@ -183,7 +184,7 @@ function optionsOf(path: string, flags: ImportFlags, stop: AbortSignal): ImportO
     isDryRun: flags.dryRun ?? false,
     tenant: flags.tenant ?? null,
     retryForMs: flags.retryFor * 1000,
-    progress: flags.quiet ? null : process.stderr,
+    progress: flags.quiet ? null : terminal.streams.stderr,
     stop,
   };
 }

@@ -3,20 +3,21 @@ import { AdministrationError } from '../access/access.errors.js';
 import type { MadeKey } from '../access/key-administration.js';
 import { SCOPES, type Scope } from '../access/scope.js';
 import { readDuration, readLifetime, readWholeNumber } from './arguments.js';
-import { minute, print, printError, table } from './output.js';
+import { minute, table } from './output.js';
+import type { Terminal } from './terminal.js';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_SCOPES: readonly Scope[] = ['identify', 'read'];
 
-export function keysCommand(): Command {
+export function keysCommand(terminal: Terminal): Command {
   return new Command('keys')
     .description(
       'Manages API keys, which callers must show if AUTH_MODE=api-key. Changes reach a running service within seconds.',
     )
-    .addCommand(createCommand())
-    .addCommand(listCommand())
-    .addCommand(rotateCommand())
-    .addCommand(revokeCommand());
+    .addCommand(createCommand(terminal))
+    .addCommand(listCommand(terminal))
+    .addCommand(rotateCommand(terminal))
+    .addCommand(revokeCommand(terminal));
 }
 
 interface CreateFlags {
@@ -26,7 +27,7 @@ interface CreateFlags {
   readonly callsPerMinute?: number;
 }
 
-function createCommand(): Command {
+function createCommand(terminal: Terminal): Command {
   return new Command('create')
     .description('Creates a key and shows it once. The database keeps only a hash of its secret.')
     .argument('<name>', 'what the key is for, such as crm', readName)
@@ -44,8 +45,9 @@ function createCommand(): Command {
     )
     .action(async (name: string, { tenant, scope, expiresIn, callsPerMinute }: CreateFlags) => {
       const { administer } = await import('./open-administration.js');
-      await administer(async (administration) =>
+      await administer(terminal.env, async (administration) =>
         show(
+          terminal,
           await administration.createKey({
             tenant,
             name,
@@ -58,14 +60,14 @@ function createCommand(): Command {
     });
 }
 
-function listCommand(): Command {
+function listCommand(terminal: Terminal): Command {
   return new Command('list')
     .description('Lists the keys, without their secrets.')
     .option('--tenant <name>', 'keys of one tenant (default: all)')
     .option('--json', 'as JSON')
     .action(async ({ tenant, json }: { tenant?: string; json?: true }) => {
       const { administer } = await import('./open-administration.js');
-      const keys = await administer((administration) => administration.keys(tenant ?? null));
+      const keys = await administer(terminal.env, (administration) => administration.keys(tenant ?? null));
       const rows = keys.map(
         ({ id, name, scopes, callsPerMinute, createdAt, expiresAt, revokedAt, lastUsedAt, ...key }) => ({
           id,
@@ -79,7 +81,7 @@ function listCommand(): Command {
           lastUsedAt,
         }),
       );
-      print(
+      terminal.print(
         json
           ? `${JSON.stringify(rows)}\n`
           : table([
@@ -98,7 +100,7 @@ function listCommand(): Command {
     });
 }
 
-function rotateCommand(): Command {
+function rotateCommand(terminal: Terminal): Command {
   return new Command('rotate')
     .description('Creates a successor of a key and shows it once. The old key still works for a while.')
     .argument('<id>', 'id of the old key')
@@ -109,18 +111,20 @@ function rotateCommand(): Command {
     )
     .action(async (id: string, { grace }: { grace: number }) => {
       const { administer } = await import('./open-administration.js');
-      await administer(async (administration) => show(await administration.rotateKey(idOf(id), grace)));
+      await administer(terminal.env, async (administration) =>
+        show(terminal, await administration.rotateKey(idOf(id), grace)),
+      );
     });
 }
 
-function revokeCommand(): Command {
+function revokeCommand(terminal: Terminal): Command {
   return new Command('revoke')
     .description('Revokes a key for good.')
     .argument('<id>', 'id of the key')
     .action(async (id: string) => {
       const { administer } = await import('./open-administration.js');
-      await administer((administration) => administration.revokeKey(idOf(id)));
-      print(`Revoked ${idOf(id)}\n`);
+      await administer(terminal.env, (administration) => administration.revokeKey(idOf(id)));
+      terminal.print(`Revoked ${idOf(id)}\n`);
     });
 }
 
@@ -129,11 +133,11 @@ function revokeCommand(): Command {
  *
  * @throws {AdministrationError} if it can't be written; then the key must not be created, because nobody would know it
  */
-async function show({ id, text }: MadeKey): Promise<void> {
-  printError(`Key ${id}. It is shown only once:\n`);
+async function show(terminal: Terminal, { id, text }: MadeKey): Promise<void> {
+  terminal.printError(`Key ${id}. It is shown only once:\n`);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  process.stdout.once('error', reject);
-  process.stdout.write(`${text}\n`, (error) => (error ? reject(error) : resolve()));
+  terminal.streams.stdout.once('error', reject);
+  terminal.streams.stdout.write(`${text}\n`, (error) => (error ? reject(error) : resolve()));
   await promise.catch((error: NodeJS.ErrnoException) => {
     throw new AdministrationError(`The key can't be shown (${error.code}), so it was not created.`);
   });

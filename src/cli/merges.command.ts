@@ -3,19 +3,20 @@ import type { MergeDto } from '../identity/api/dto/merge.response.js';
 import type { ChangeResponse } from '../identity/api/dto/change.response.js';
 import { readContactId, readWholeNumber } from './arguments.js';
 import { ask, changeOf } from './ask.js';
-import { inUtc, named, print, table } from './output.js';
+import { inUtc, named, table } from './output.js';
+import type { Terminal } from './terminal.js';
 
 /** Merges that are read at once. */
 const PAGE_SIZE = 1_000;
 
-export function mergesCommand(): Command {
+export function mergesCommand(terminal: Terminal): Command {
   return new Command('merges')
     .description('Shows which merges made identities what they are, and undoes them.')
-    .addCommand(listCommand())
-    .addCommand(undoCommand());
+    .addCommand(listCommand(terminal))
+    .addCommand(undoCommand(terminal));
 }
 
-function listCommand(): Command {
+function listCommand(terminal: Terminal): Command {
   return new Command('list')
     .description('Lists the merges of an identity, the oldest first, undone ones too.')
     .argument('<contactId>', 'a contact of the identity, live or deleted', readContactId)
@@ -23,7 +24,7 @@ function listCommand(): Command {
     .option('--json', 'as JSON')
     .action(async (contactId: number, { tenant, json }: { tenant?: string; json?: true }) => {
       const { MergeDto: Shown } = await import('../identity/api/dto/merge.response.js');
-      const merges = await ask(tenant, async ({ reading, tenantId }) => {
+      const merges = await ask(terminal, tenant, async ({ reading, tenantId }) => {
         const all: MergeDto[] = [];
         for (let isLast = false; !isLast;) {
           const page = await reading.merges(tenantId, contactId, all.at(-1)?.id ?? null, PAGE_SIZE);
@@ -32,7 +33,7 @@ function listCommand(): Command {
         }
         return all;
       });
-      print(json ? `${JSON.stringify(merges)}\n` : table(mergeRows(merges)));
+      terminal.print(json ? `${JSON.stringify(merges)}\n` : table(mergeRows(merges)));
     });
 }
 
@@ -43,7 +44,7 @@ interface UndoFlags {
   readonly json?: true;
 }
 
-function undoCommand(): Command {
+function undoCommand(terminal: Terminal): Command {
   return new Command('undo')
     .description('Undoes a merge: its identity falls into two, and a rule keeps its identifiers apart.')
     .argument('<mergeId>', 'as `merges list` shows it', readWholeNumber(1, Number.MAX_SAFE_INTEGER))
@@ -56,12 +57,12 @@ function undoCommand(): Command {
       const { UndoRequest } = await import('../identity/api/dto/undo.request.js');
       const { ChangeResponse: Shown } = await import('../identity/api/dto/change.response.js');
       const body = readBody(UndoRequest, { reason }, 'reject');
-      const change = await ask(tenant, async (service) => {
+      const change = await ask(terminal, tenant, async (service) => {
         const call = changeOf(service, 'merges undo', dryRun);
         const outcome = await service.changes.undo(call, mergeId, body);
         return new Shown(outcome, (await service.policies.of(service.tenantId)).kinds);
       });
-      print(json ? `${JSON.stringify(change)}\n` : undoText(change, mergeId, dryRun));
+      terminal.print(json ? `${JSON.stringify(change)}\n` : undoText(change, mergeId, dryRun));
     });
 }
 

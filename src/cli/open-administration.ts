@@ -13,10 +13,13 @@ import { requireSchema } from '../database/schema/schema-version.js';
  * @throws {DataDirInUseError} if the embedded database is open in another process
  * @throws {SchemaError} if the schema is not up to date
  */
-export async function administer<T>(work: (administration: KeyAdministration) => Promise<T>): Promise<T> {
+export async function administer<T>(
+  env: NodeJS.ProcessEnv,
+  work: (administration: KeyAdministration) => Promise<T>,
+): Promise<T> {
   // The standard output is for results.
   Logger.overrideLogger(false);
-  await using database = await openDatabase(ormOptions(loadSettings(), 'migrate'));
+  await using database = await openDatabase(ormOptions(loadSettings(env), 'migrate'));
   await requireSchema(database.orm);
   const em = database.orm.em.fork() as SqlEntityManager;
   return await em.transactional((transaction) => work(new KeyAdministration(transaction)));

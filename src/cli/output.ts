@@ -3,16 +3,6 @@ import type { Identifier } from '../identity/domain/contact.js';
 /** Control characters, and marks that reorder or hide text; line breaks not included. */
 const UNPRINTABLE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** Prints a result on the standard output. */
-export function print(text: string): void {
-  process.stdout.write(printable(text));
-}
-
-/** Prints what is not a result, such as an error, on the standard error. */
-export function printError(text: string): void {
-  process.stderr.write(printable(text));
-}
-
 /**
  * Text that is safe on a terminal: what an argument or a file contains can't move the cursor, set the title or hide
  * itself. Each such character becomes `\uXXXX`, which also keeps JSON valid.

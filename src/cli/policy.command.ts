@@ -11,7 +11,8 @@ import { NORMALISERS, type Normaliser } from '../identity/domain/kinds.js';
 import { fileTrouble, TransferError } from '../transfer/files.js';
 import { readWholeNumber } from './arguments.js';
 import { ask, changeOf } from './ask.js';
-import { print, table } from './output.js';
+import { table } from './output.js';
+import type { Terminal } from './terminal.js';
 
 const LIMIT_MAX = 1_000_000;
 const PRIORITY_MAX = 1_000;
@@ -26,23 +27,30 @@ interface ChangeFlags {
 /** The body of `PUT /policy`, before it is read. */
 type Body = Readonly<Record<string, unknown>>;
 
-export function policyCommand(): Command {
+export function policyCommand(terminal: Terminal): Command {
   return new Command('policy')
     .description('Shows and changes how far an identity may grow, and by which kinds of identifiers.')
-    .addCommand(showCommand())
-    .addCommand(setCommand())
+    .addCommand(showCommand(terminal))
+    .addCommand(setCommand(terminal))
     .addCommand(
       new Command('kinds')
         .description('Declares and retires kinds of identifiers beside emails and phone numbers.')
-        .addCommand(addCommand())
+        .addCommand(addCommand(terminal))
         .addCommand(
-          retirementCommand('retire', true, 'Lets new calls name a kind no more. What is stored stays.'),
+          retirementCommand(
+            terminal,
+            'retire',
+            true,
+            'Lets new calls name a kind no more. What is stored stays.',
+          ),
         )
-        .addCommand(retirementCommand('restore', false, 'Lets new calls name a retired kind again.')),
+        .addCommand(
+          retirementCommand(terminal, 'restore', false, 'Lets new calls name a retired kind again.'),
+        ),
     );
 }
 
-function showCommand(): Command {
+function showCommand(terminal: Terminal): Command {
   return new Command('show')
     .description('Shows the policy.')
     .option('--tenant <name>', 'tenant of the policy (default: the only tenant)')
@@ -50,14 +58,15 @@ function showCommand(): Command {
     .action(async ({ tenant, json }: { tenant?: string; json?: true }) => {
       const { PolicyResponse: Shown } = await import('../identity/api/dto/policy.response.js');
       const policy = await ask(
+        terminal,
         tenant,
         async ({ policy: stored, tenantId }) => new Shown(await stored.read(tenantId)),
       );
-      print(json ? `${JSON.stringify(policy)}\n` : policyText(policy));
+      terminal.print(json ? `${JSON.stringify(policy)}\n` : policyText(policy));
     });
 }
 
-function setCommand(): Command {
+function setCommand(terminal: Terminal): Command {
   return changing('set', 'Changes the policy.')
     .addOption(
       new Option(
@@ -78,7 +87,7 @@ function setCommand(): Command {
       }
       const given = file === undefined ? null : await readJson(file);
       const limit = maxContacts === Infinity ? null : maxContacts;
-      await replace(flags, 'policy set', (policy) => given ?? { ...policy, maxContacts: limit });
+      await replace(terminal, flags, 'policy set', (policy) => given ?? { ...policy, maxContacts: limit });
     });
 }
 
@@ -90,7 +99,7 @@ interface AddFlags extends ChangeFlags {
   readonly maxLength?: number;
 }
 
-function addCommand(): Command {
+function addCommand(terminal: Terminal): Command {
   return changing('add', 'Declares a kind of identifiers. It can be retired, and never removed or renamed.')
     .argument('<name>', 'as bodies and columns spell it, such as customerId')
     .addOption(
@@ -112,7 +121,7 @@ function addCommand(): Command {
     .option('--max-length <number>', 'characters of a value (default: 254)', readWholeNumber(1, 254))
     .action(async (name: string, flags: AddFlags) => {
       const { normaliser, priority, onePerIdentity, maxPerIdentity, maxLength } = flags;
-      await replace(flags, 'policy kinds add', ({ maxContacts, kinds }) => {
+      await replace(terminal, flags, 'policy kinds add', ({ maxContacts, kinds }) => {
         const known = kinds.find((kind) => kind.name === name);
         if (known !== undefined) {
           throw new AdministrationError(
@@ -125,11 +134,16 @@ function addCommand(): Command {
     });
 }
 
-function retirementCommand(command: 'retire' | 'restore', retired: boolean, description: string): Command {
+function retirementCommand(
+  terminal: Terminal,
+  command: 'retire' | 'restore',
+  retired: boolean,
+  description: string,
+): Command {
   return changing(command, description)
     .argument('<name>', 'the kind')
     .action(async (name: string, flags: ChangeFlags) => {
-      await replace(flags, `policy kinds ${command}`, ({ maxContacts, kinds }) => {
+      await replace(terminal, flags, `policy kinds ${command}`, ({ maxContacts, kinds }) => {
         if (!kinds.some((kind) => kind.name === name)) {
           throw new AdministrationError(`There is no kind ${name}.`);
         }
@@ -152,6 +166,7 @@ function changing(name: string, description: string): Command {
 
 /** Changes the policy that is stored, and tells what came of it. */
 async function replace(
+  terminal: Terminal,
   { reason, dryRun, tenant, json }: ChangeFlags,
   route: string,
   change: (policy: PolicyResponse) => Body,
@@ -162,14 +177,14 @@ async function replace(
   const { etagOf } = await import('../identity/policy.service.js');
   const { InvalidRequestError } = await import('../http/problems/problem.errors.js');
   try {
-    const changed = await ask(tenant, async (service) => {
+    const changed = await ask(terminal, tenant, async (service) => {
       const policy = await service.policy.read(service.tenantId);
       const { wanted, reason: why } = readPolicy({ reason, ...change(new Shown(policy)) }, 'reject');
       const call = { ...changeOf(service, route, dryRun ?? false), ifMatch: etagOf(policy) };
       // Nobody else waits for the answer, so all that exceeds the limits is counted, however long it takes.
       return new Changed(await service.policy.replace(call, wanted, why, Infinity));
     });
-    print(json ? `${JSON.stringify(changed)}\n` : changeText(changed, dryRun ?? false));
+    terminal.print(json ? `${JSON.stringify(changed)}\n` : changeText(changed, dryRun ?? false));
   } catch (error) {
     throw error instanceof InvalidRequestError
       ? new AdministrationError(error.errors.map(({ field, message }) => `${field}: ${message}.`).join('\n'))

@@ -1,6 +1,4 @@
 import { Command, CommanderError } from 'commander';
-import { setFlagsFromString } from 'node:v8';
-import { installLastWords } from '../telemetry/logging/loggable.js';
 import { VERSION } from '../config/version.js';
 import { blockedValuesCommand } from './blocked-values.command.js';
 import { erasuresCommand } from './erasures.command.js';
@@ -10,63 +8,57 @@ import { importCommand } from './import.command.js';
 import { keysCommand } from './keys.command.js';
 import { mergesCommand } from './merges.command.js';
 import { migrateCommand } from './migrate.command.js';
-import { printError } from './output.js';
 import { policyCommand } from './policy.command.js';
 import { reviewsCommand } from './reviews.command.js';
 import { rulesCommand } from './rules.command.js';
 import { tenantsCommand } from './tenants.command.js';
+import type { Terminal } from './terminal.js';
 
-// About 40 MB are in use at any time, but by default V8 lets the heap grow fourfold before it collects. This lowers the peak
-// of an import from 380 MB to 275 MB.
-setFlagsFromString('--heap-growing-percent=50');
-
-installLastWords((error) => {
-  printError(`Internal error, please report it: ${JSON.stringify(error)}\n`);
-}, 2);
-
-// Whoever reads the output may have read enough, like `head`. What was to be done is done, so that is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') {
-    throw error;
+/** Runs the command that the arguments name. What it has to say, it says on the terminal, and leaves its exit code there. */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<void> {
+  try {
+    await programOn(terminal).parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      const { describeError } = await import('./describe-error.js');
+      terminal.printError(`${describeError(error)}\n`);
+    }
+    terminal.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
   }
-});
-
-const program = new Command('identity-reconciliation')
-  .description(
-    'Manages identity reconciliation: import and export, identities, rules, reviews, blocked values, tenants, API keys and migrations. `npm start` starts the service itself.',
-  )
-  .version(VERSION)
-  .addCommand(importCommand())
-  .addCommand(exportCommand())
-  .addCommand(identitiesCommand())
-  .addCommand(mergesCommand())
-  .addCommand(rulesCommand())
-  .addCommand(erasuresCommand())
-  .addCommand(reviewsCommand())
-  .addCommand(blockedValuesCommand())
-  .addCommand(policyCommand())
-  .addCommand(keysCommand())
-  .addCommand(tenantsCommand())
-  .addCommand(migrateCommand())
-  .addHelpText(
-    'after',
-    '\nThe commands use the database of the service: DATABASE_URL, or the embedded one in DATA_DIR (default ./data).',
-  );
-for (const command of withSubcommands(program)) {
-  command
-    .exitOverride()
-    .showHelpAfterError('Use --help to see the options.')
-    .configureOutput({ writeErr: printError });
 }
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) {
-    const { describeError } = await import('./describe-error.js');
-    printError(`${describeError(error)}\n`);
+function programOn(terminal: Terminal): Command {
+  const program = new Command('identity-reconciliation')
+    .description(
+      'Manages identity reconciliation: import and export, identities, rules, reviews, blocked values, tenants, API keys and migrations. `npm start` starts the service itself.',
+    )
+    .version(VERSION)
+    .addCommand(importCommand(terminal))
+    .addCommand(exportCommand(terminal))
+    .addCommand(identitiesCommand(terminal))
+    .addCommand(mergesCommand(terminal))
+    .addCommand(rulesCommand(terminal))
+    .addCommand(erasuresCommand(terminal))
+    .addCommand(reviewsCommand(terminal))
+    .addCommand(blockedValuesCommand(terminal))
+    .addCommand(policyCommand(terminal))
+    .addCommand(keysCommand(terminal))
+    .addCommand(tenantsCommand(terminal))
+    .addCommand(migrateCommand(terminal))
+    .addHelpText(
+      'after',
+      '\nThe commands use the database of the service: DATABASE_URL, or the embedded one in DATA_DIR (default ./data).',
+    );
+  for (const command of withSubcommands(program)) {
+    command
+      .exitOverride()
+      .showHelpAfterError('Use --help to see the options.')
+      .configureOutput({
+        writeOut: (text) => terminal.print(text),
+        writeErr: (text) => terminal.printError(text),
+      });
   }
-  process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
+  return program;
 }
 
 function withSubcommands(command: Command): Command[] {

@@ -3,7 +3,8 @@ import { createInterface } from 'node:readline/promises';
 import { readWholeNumber } from './arguments.js';
 import { ACTOR } from './ask.js';
 import { stoppedBySignals } from './import.command.js';
-import { print, printError, table } from './output.js';
+import { table } from './output.js';
+import type { Terminal } from './terminal.js';
 
 interface Flags {
   readonly dryRun?: true;
@@ -15,7 +16,7 @@ interface Flags {
   readonly json?: true;
 }
 
-export function renormaliseCommand(): Command {
+export function renormaliseCommand(terminal: Terminal): Command {
   return new Command('renormalise')
     .description(
       'Gives identifiers that are stored under an older normal form the one of today, and merges identities that have one value in two spellings.',
@@ -45,10 +46,10 @@ stopped and run again. A merge that a rule or a limit forbids does not take plac
 
 Exit codes: 0 everything has its normal form, 1 some values stay as they are, 2 it could not run or was stopped.`,
     )
-    .action(renormalise);
+    .action((flags: Flags) => renormalise(terminal, flags));
 }
 
-async function renormalise(flags: Flags): Promise<void> {
+async function renormalise(terminal: Terminal, flags: Flags): Promise<void> {
   // Loaded here: the ORM and the framework take a second, and --help does not need them.
   const { loadSettings } = await import('../config/load-settings.js');
   const { readBody } = await import('../identity/api/dto/read-body.js');
@@ -56,38 +57,38 @@ async function renormalise(flags: Flags): Promise<void> {
   const { renormaliseAll } = await import('../transfer/renormalise/renormalise.js');
   const { leftOver, namedValues, renormaliseJson, renormaliseText } =
     await import('../transfer/renormalise/summary.js');
-  const settings = loadSettings();
+  const settings = loadSettings(terminal.env);
   const { reason } = readBody(UndoRequest, { reason: flags.reason }, 'reject');
   const isDryRun = flags.dryRun === true;
-  if (!isDryRun && flags.yes !== true && process.stdin.isTTY && !(await isWanted())) {
-    printError('Nothing was changed.\n');
-    process.exitCode = 2;
+  if (!isDryRun && flags.yes !== true && terminal.streams.stdin.isTTY && !(await isWanted(terminal))) {
+    terminal.printError('Nothing was changed.\n');
+    terminal.exitCode = 2;
     return;
   }
-  using stopping = stoppedBySignals();
+  using stopping = stoppedBySignals(terminal);
   const result = await renormaliseAll(settings, {
     isDryRun,
     actor: ACTOR,
     reason,
     tenant: flags.tenant ?? null,
     retryForMs: flags.retryFor * 1000,
-    progress: flags.quiet ? null : process.stderr,
+    progress: flags.quiet ? null : terminal.streams.stderr,
     stop: stopping.signal,
   });
   const rows = namedValues(result);
-  print(
+  terminal.print(
     flags.json
       ? renormaliseJson(result)
       : renormaliseText(result) + (rows.length === 0 ? '' : `\n${table(rows)}`),
   );
   if (!result.isComplete) {
-    printError('Run the same command again: what has its normal form is left as it is.\n');
+    terminal.printError('Run the same command again: what has its normal form is left as it is.\n');
   }
-  process.exitCode = result.isComplete ? (leftOver(result) > 0 ? 1 : 0) : 2;
+  terminal.exitCode = result.isComplete ? (leftOver(result) > 0 ? 1 : 0) : 2;
 }
 
-async function isWanted(): Promise<boolean> {
-  using asking = createInterface({ input: process.stdin, output: process.stderr });
+async function isWanted(terminal: Terminal): Promise<boolean> {
+  using asking = createInterface({ input: terminal.streams.stdin, output: terminal.streams.stderr });
   const answer = await asking.question(
     'Identities may be merged, and what is stored is rewritten. Look at it with --dry-run first. Go on? [y/N] ',
   );

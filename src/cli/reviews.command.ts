@@ -7,19 +7,20 @@ import { TransferError } from '../transfer/files.js';
 import { readWholeNumber } from './arguments.js';
 import { ACTOR, ask } from './ask.js';
 import { stoppedBySignals } from './import.command.js';
-import { minute, named, print, printError, table } from './output.js';
+import { minute, named, table } from './output.js';
+import type { Terminal } from './terminal.js';
 
 const PAGE_SIZE = 200;
 const ANY = 'any';
 
-export function reviewsCommand(): Command {
+export function reviewsCommand(terminal: Terminal): Command {
   return new Command('reviews')
     .description('Shows the links that a limit or a rule withheld, and decides on them.')
-    .addCommand(listCommand())
-    .addCommand(decideCommand());
+    .addCommand(listCommand(terminal))
+    .addCommand(decideCommand(terminal));
 }
 
-function listCommand(): Command {
+function listCommand(terminal: Terminal): Command {
   return new Command('list')
     .description('Lists the reviews, the oldest first.')
     .addOption(new Option('--state <state>', 'which ones').choices(['open', 'decided']).default('open'))
@@ -27,8 +28,8 @@ function listCommand(): Command {
     .option('--json', 'as JSON')
     .action(async ({ state, tenant, json }: { state: string; tenant?: string; json?: true }) => {
       const { ReviewDto } = await import('../identity/api/dto/review.response.js');
-      const reviews = await ask(tenant, (service) => allReviews(service, state === 'open'));
-      print(
+      const reviews = await ask(terminal, tenant, (service) => allReviews(service, state === 'open'));
+      terminal.print(
         json
           ? `${JSON.stringify(reviews.map((review) => new ReviewDto(review)))}\n`
           : table([
@@ -59,7 +60,7 @@ interface DecideFlags {
   readonly json?: true;
 }
 
-function decideCommand(): Command {
+function decideCommand(terminal: Terminal): Command {
   return new Command('decide')
     .description(
       'Decides reviews, each by a change of its own. Those that were decided before stay as they are, so it may be repeated.',
@@ -93,15 +94,15 @@ function decideCommand(): Command {
       'after',
       '\nExit codes: 0 every review is decided, 1 some are not there or can’t be linked, 2 it could not run or was stopped.',
     )
-    .action(decide);
+    .action((ids: readonly number[], flags: DecideFlags) => decide(terminal, ids, flags));
 }
 
-async function decide(ids: readonly number[], flags: DecideFlags): Promise<void> {
+async function decide(terminal: Terminal, ids: readonly number[], flags: DecideFlags): Promise<void> {
   const { all, file } = flags;
   if ([ids.length > 0, all !== undefined, file !== undefined].filter(Boolean).length !== 1) {
     throw new TransferError('Name the reviews: by their ids, by --all, or by --file.');
   }
-  using stopping = stoppedBySignals();
+  using stopping = stoppedBySignals(terminal);
   const { loadSettings } = await import('../config/load-settings.js');
   const { readBody } = await import('../identity/api/dto/read-body.js');
   const { ReviewRequest } = await import('../identity/api/dto/review.request.js');
@@ -109,8 +110,8 @@ async function decide(ids: readonly number[], flags: DecideFlags): Promise<void>
     await import('../transfer/reviews/decide-reviews.js');
   const { decision, reason } = flags;
   const body = readBody(ReviewRequest, { decision, reason }, 'reject');
-  const listed = file === undefined ? ids : await idsIn(file);
-  const result = await decideReviews(loadSettings(), {
+  const listed = file === undefined ? ids : await idsIn(terminal, file);
+  const result = await decideReviews(loadSettings(terminal.env), {
     which: all === undefined ? { ids: listed } : { reason: all === ANY ? null : all },
     decision: body.decision,
     reason: body.reason,
@@ -118,15 +119,15 @@ async function decide(ids: readonly number[], flags: DecideFlags): Promise<void>
     isDryRun: flags.dryRun ?? false,
     tenant: flags.tenant ?? null,
     retryForMs: flags.retryFor * 1000,
-    progress: flags.quiet ? null : process.stderr,
+    progress: flags.quiet ? null : terminal.streams.stderr,
     stop: stopping.signal,
   });
-  print(flags.json ? decisionSummaryJson(result) : decisionSummaryText(result));
+  terminal.print(flags.json ? decisionSummaryJson(result) : decisionSummaryText(result));
   if (!result.isComplete) {
-    printError('Run the same command again: what is decided is not decided twice.\n');
+    terminal.printError('Run the same command again: what is decided is not decided twice.\n');
   }
   const { blocked, missing } = result.tally;
-  process.exitCode = result.isComplete ? (blocked + missing > 0 ? 1 : 0) : 2;
+  terminal.exitCode = result.isComplete ? (blocked + missing > 0 ? 1 : 0) : 2;
 }
 
 async function allReviews({ reviews, tenantId }: OpenService, isOpen: boolean): Promise<Review[]> {
@@ -146,8 +147,8 @@ async function allReviews({ reviews, tenantId }: OpenService, isOpen: boolean): 
 }
 
 /** The ids in the lines of a file. Empty lines are none. */
-async function idsIn(path: string): Promise<number[]> {
-  const content = path === '-' ? await text(process.stdin) : await readFile(path, 'utf8');
+async function idsIn(terminal: Terminal, path: string): Promise<number[]> {
+  const content = path === '-' ? await text(terminal.streams.stdin) : await readFile(path, 'utf8');
   return content.split('\n').flatMap((line, i) => {
     const id = line.trim();
     if (id === '') {

@@ -7,23 +7,24 @@ import { readContactId, readEncoding, readIdentifier, readWholeNumber } from './
 import { ACTOR, ask, changeOf } from './ask.js';
 import { isReadEnough } from './export.command.js';
 import { readDelimiter, stoppedBySignals } from './import.command.js';
-import { minute, print, printError, table } from './output.js';
+import { minute, table } from './output.js';
+import type { Terminal } from './terminal.js';
 
 const PAGE_SIZE = 200;
 
-export function rulesCommand(): Command {
+export function rulesCommand(terminal: Terminal): Command {
   return new Command('rules')
     .description(
       'Manages do-not-link rules: two identifiers that must never come to one identity, whoever has them.',
     )
-    .addCommand(addCommand())
-    .addCommand(listCommand())
-    .addCommand(removeCommand())
-    .addCommand(importCommand())
-    .addCommand(exportCommand());
+    .addCommand(addCommand(terminal))
+    .addCommand(listCommand(terminal))
+    .addCommand(removeCommand(terminal))
+    .addCommand(importCommand(terminal))
+    .addCommand(exportCommand(terminal));
 }
 
-function addCommand(): Command {
+function addCommand(terminal: Terminal): Command {
   return new Command('add')
     .description('Keeps two identifiers apart. A rule that is there already is no error.')
     .argument('<identifier>', 'kind and value, such as email:george@hillvalley.edu', readIdentifier)
@@ -39,15 +40,15 @@ function addCommand(): Command {
       ) => {
         const { loadSettings } = await import('../config/load-settings.js');
         const { readRule } = await import('../identity/api/dto/rule.request.js');
-        const settings = loadSettings();
-        const { isChanged, rules } = await ask(flags.tenant, async (service) => {
+        const settings = loadSettings(terminal.env);
+        const { isChanged, rules } = await ask(terminal, flags.tenant, async (service) => {
           const given = { identifiers: [one, other], reason: flags.reason };
           const body = readRule(given, settings, (await service.policies.of(service.tenantId)).kinds);
           const call = changeOf(service, 'rules add', flags.dryRun ?? false);
           return service.changes.makeRule(call, body);
         });
         const [rule] = rules;
-        print(
+        terminal.print(
           isChanged
             ? `${flags.dryRun ? 'The rule would be made' : `Made rule ${rule?.id}`}\n`
             : `Rule ${rule?.id} is there already\n`,
@@ -56,7 +57,7 @@ function addCommand(): Command {
     );
 }
 
-function listCommand(): Command {
+function listCommand(terminal: Terminal): Command {
   return new Command('list')
     .description('Lists the rules, the oldest first.')
     .option('--contact <id>', 'rules about the identity of a contact (default: all)', readContactId)
@@ -64,8 +65,8 @@ function listCommand(): Command {
     .option('--json', 'as JSON')
     .action(async ({ contact, tenant, json }: { contact?: number; tenant?: string; json?: true }) => {
       const { RuleDto } = await import('../identity/api/dto/rule.dto.js');
-      const rules = await ask(tenant, (service) => allRules(service, contact ?? null));
-      print(
+      const rules = await ask(terminal, tenant, (service) => allRules(service, contact ?? null));
+      terminal.print(
         json
           ? `${JSON.stringify(rules.map((rule) => new RuleDto(rule)))}\n`
           : table([
@@ -83,7 +84,7 @@ function listCommand(): Command {
     });
 }
 
-function removeCommand(): Command {
+function removeCommand(terminal: Terminal): Command {
   return new Command('remove')
     .description('Deletes a rule. Its identifiers may be linked again.')
     .argument('<id>', 'id of the rule', readId)
@@ -93,10 +94,10 @@ function removeCommand(): Command {
       const { readBody } = await import('../identity/api/dto/read-body.js');
       const { DeleteRuleRequest } = await import('../identity/api/dto/rule.request.js');
       const body = readBody(DeleteRuleRequest, { reason }, 'reject');
-      await ask(tenant, (service) =>
+      await ask(terminal, tenant, (service) =>
         service.changes.deleteRule(changeOf(service, 'rules remove', false), id, body),
       );
-      print(`Deleted rule ${id}\n`);
+      terminal.print(`Deleted rule ${id}\n`);
     });
 }
 
@@ -113,7 +114,7 @@ interface ImportFlags {
   readonly json?: true;
 }
 
-function importCommand(): Command {
+function importCommand(terminal: Terminal): Command {
   return new Command('import')
     .description(
       'Makes the rules of a CSV or NDJSON file, gzipped or not. Rules that are there already are no error, so it may be repeated.',
@@ -149,19 +150,20 @@ function importCommand(): Command {
       'after',
       '\nExit codes: 0 every rule is in force, 1 some rows were rejected or are one identity, 2 the import could not run or was stopped.',
     )
-    .action(runImport);
+    .action((path: string, flags: ImportFlags) => runImport(terminal, path, flags));
 }
 
-async function runImport(path: string, flags: ImportFlags): Promise<void> {
+async function runImport(terminal: Terminal, path: string, flags: ImportFlags): Promise<void> {
   const format = flags.format ?? formatOf(path);
   if (format === null) {
     throw new TransferError('The name does not tell the format: give --format csv or --format ndjson.');
   }
-  using stopping = stoppedBySignals();
+  using stopping = stoppedBySignals(terminal);
   const { loadSettings } = await import('../config/load-settings.js');
   const { importRules, ruleSummaryJson, ruleSummaryText } = await import('../transfer/rules/import-rules.js');
-  const result = await importRules(loadSettings(), {
+  const result = await importRules(loadSettings(terminal.env), {
     path,
+    streams: terminal.streams,
     format,
     delimiter: flags.delimiter ?? null,
     encoding: flags.encoding ?? null,
@@ -171,15 +173,15 @@ async function runImport(path: string, flags: ImportFlags): Promise<void> {
     isDryRun: flags.dryRun ?? false,
     tenant: flags.tenant ?? null,
     retryForMs: flags.retryFor * 1000,
-    progress: flags.quiet ? null : process.stderr,
+    progress: flags.quiet ? null : terminal.streams.stderr,
     stop: stopping.signal,
   });
-  print(flags.json ? ruleSummaryJson(result) : ruleSummaryText(result));
+  terminal.print(flags.json ? ruleSummaryJson(result) : ruleSummaryText(result));
   if (!result.isComplete) {
-    printError('Run the same command again: rules that are there already are not made twice.\n');
+    terminal.printError('Run the same command again: rules that are there already are not made twice.\n');
   }
   const { rejected, linked } = result.tally;
-  process.exitCode = result.isComplete ? (rejected + linked > 0 ? 1 : 0) : 2;
+  terminal.exitCode = result.isComplete ? (rejected + linked > 0 ? 1 : 0) : 2;
 }
 
 interface ExportFlags {
@@ -189,7 +191,7 @@ interface ExportFlags {
   readonly quiet?: true;
 }
 
-function exportCommand(): Command {
+function exportCommand(terminal: Terminal): Command {
   return new Command('export')
     .description('Exports all rules as they are now, in the form that `rules import` takes.')
     .argument('[file]', 'the file, gzipped if its name ends in .gz; - for the standard output', '-')
@@ -205,14 +207,15 @@ function exportCommand(): Command {
       const { loadSettings } = await import('../config/load-settings.js');
       const { exportRules } = await import('../transfer/rules/export-rules.js');
       try {
-        const count = await exportRules(loadSettings(), {
+        const count = await exportRules(loadSettings(terminal.env), {
           path,
+          streams: terminal.streams,
           format: format ?? formatOf(path) ?? 'ndjson',
           isExcelSafe: excelSafe ?? false,
           tenant: tenant ?? null,
         });
         if (!quiet) {
-          printError(`Exported ${count.toLocaleString('en-US')} rules\n`);
+          terminal.printError(`Exported ${count.toLocaleString('en-US')} rules\n`);
         }
       } catch (error) {
         if (!isReadEnough(path, error)) {

@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { minute, print, table } from './output.js';
+import { minute, table } from './output.js';
+import type { Terminal } from './terminal.js';
 
-export function tenantsCommand(): Command {
+export function tenantsCommand(terminal: Terminal): Command {
   return new Command('tenants')
     .description('Manages tenants. No tenant sees the identities of another.')
     .addCommand(
@@ -10,8 +11,10 @@ export function tenantsCommand(): Command {
         .argument('<name>', 'letters, digits, dots, dashes and underscores', readName)
         .action(async (name: string) => {
           const { administer } = await import('./open-administration.js');
-          const { id } = await administer((administration) => administration.createTenant(name));
-          print(`Created tenant ${name} (${id})\n`);
+          const { id } = await administer(terminal.env, (administration) =>
+            administration.createTenant(name),
+          );
+          terminal.print(`Created tenant ${name} (${id})\n`);
         }),
     )
     .addCommand(
@@ -20,8 +23,8 @@ export function tenantsCommand(): Command {
         .option('--json', 'as JSON')
         .action(async ({ json }: { json?: true }) => {
           const { administer } = await import('./open-administration.js');
-          const tenants = await administer((administration) => administration.tenants());
-          print(
+          const tenants = await administer(terminal.env, (administration) => administration.tenants());
+          terminal.print(
             json
               ? `${JSON.stringify(tenants.map(({ id, name, createdAt, disabledAt }) => ({ id, name, createdAt, disabledAt })))}\n`
               : table([
@@ -37,19 +40,25 @@ export function tenantsCommand(): Command {
         }),
     )
     .addCommand(
-      switching('disable', 'Disables a tenant: its keys stop working within seconds. Its identities stay.'),
+      switching(
+        terminal,
+        'disable',
+        'Disables a tenant: its keys stop working within seconds. Its identities stay.',
+      ),
     )
-    .addCommand(switching('enable', 'Enables a tenant again.'));
+    .addCommand(switching(terminal, 'enable', 'Enables a tenant again.'));
 }
 
-function switching(name: 'enable' | 'disable', description: string): Command {
+function switching(terminal: Terminal, name: 'enable' | 'disable', description: string): Command {
   return new Command(name)
     .description(description)
     .argument('<name>', 'the tenant')
     .action(async (tenant: string) => {
       const { administer } = await import('./open-administration.js');
-      await administer((administration) => administration.setTenantEnabled(tenant, name === 'enable'));
-      print(`Tenant ${tenant} is ${name}d\n`);
+      await administer(terminal.env, (administration) =>
+        administration.setTenantEnabled(tenant, name === 'enable'),
+      );
+      terminal.print(`Tenant ${tenant} is ${name}d\n`);
     });
 }
 

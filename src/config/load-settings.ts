@@ -1,23 +1,25 @@
-import { existsSync, statSync } from 'node:fs';
-import { loadEnvFile } from 'node:process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { parseEnv } from 'node:util';
 import { Settings, SettingsError } from './settings.js';
 
 /**
- * Reads the settings of this process from the environment, and from `.env` in the working directory for variables that
- * the environment does not set.
+ * Reads the settings from the environment, and from `.env` in the working directory for variables that the environment
+ * does not set. These are added to it.
  *
  * @throws {SettingsError} if a variable is wrong
  */
-export function loadSettings(): Settings {
+export function loadSettings(env: NodeJS.ProcessEnv): Settings {
   try {
     if (existsSync('.env')) {
       if (statSync('.env').isDirectory()) {
         throw new Error('it is a folder');
       }
-      loadEnvFile('.env');
+      for (const [name, value] of Object.entries(parseEnv(readFileSync('.env', 'utf8')))) {
+        env[name] ??= value;
+      }
     }
   } catch (error) {
     throw new SettingsError(`The file .env can't be read: ${(error as Error).message}`);
   }
-  return new Settings(process.env);
+  return new Settings(env);
 }

@@ -1,4 +1,12 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import type { Readable, Writable } from 'node:stream';
+
+/** The standard streams of a command; those of the process, unless a caller gives it others. */
+export interface StandardStreams {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable;
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+}
 
 /** An import or export can't start or can't continue. The message is for the person who started it. */
 export class TransferError extends Error {

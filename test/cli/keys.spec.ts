@@ -72,7 +72,7 @@ test('tenants and keys from their making to their end', async () => {
   expect((await run('tenants', 'disable', 'hill-valley')).stdout).toBe('Tenant hill-valley is disabled\n');
   expect((await run('tenants', 'list')).stdout).toMatch(/^2 +hill-valley .* disabled /m);
   expect((await run('tenants', 'enable', 'hill-valley')).code).toBe(0);
-}, 120_000);
+});
 
 test.each([
   [['keys', 'create', 'x', '--tenant', 'nobody'], 'There is no tenant "nobody"'],
@@ -115,7 +115,7 @@ test('a key that can not be shown is not made, and its predecessor not ended', a
     expect(await said).toContain("The key can't be shown (EPIPE), so it was not created.\n");
   }
   expect(await keys()).toEqual(before);
-}, 120_000);
+});
 
 test('a name is kept as it was given, whatever it means elsewhere', async () => {
   const names = [`x'); drop table api_key; -- \\ ? ?? $1 :name {"a":1} é✓`, '__proto__', '?'];
@@ -124,7 +124,7 @@ test('a name is kept as it was given, whatever it means elsewhere', async () => 
   }
   const rows = JSON.parse((await run('keys', 'list', '--json')).stdout) as { name: string }[];
   expect(rows.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
-}, 120_000);
+});
 
 test('imports and exports are of one tenant', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'identity-tenants-'));
@@ -145,7 +145,7 @@ test('imports and exports are of one tenant', async () => {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}, 120_000);
+});
 
 test.each([
   [['keys', 'create', '--scope', 'read', 'crm'], /argument 'crm' is invalid\. .* put it before --scope\./],

@@ -4,9 +4,6 @@ import { join } from 'node:path';
 import { command, type Finished } from '../support/command.js';
 import { useApp, useDatabase } from '../support/hooks.js';
 
-/** Each runs processes, one after the other. */
-const TIMEOUT_MS = 120_000;
-
 const database = useDatabase();
 const app = useApp(() => ({ DATABASE_URL: database.url }));
 let folder: string;
@@ -45,85 +42,71 @@ email        email       20        any number      254         in use
 phoneNumber  phone       30        any number      16          in use
 `;
 
-test(
-  'a policy from its defaults to kinds of its own',
-  async () => {
-    expect(await run('show')).toEqual({ code: 0, stdout: DEFAULT, stderr: '' });
-    const add = ['customerId', '--priority', '10', '--one-per-identity', '--max-length', '64'];
-    const dry = await run('kinds', 'add', ...add, '--dry-run');
-    expect(dry).toMatchObject({ code: 0, stderr: '' });
-    expect(dry.stdout).toMatch(/^The policy would become:\n/);
-    expect(await run('show')).toMatchObject({ stdout: DEFAULT });
+test('a policy from its defaults to kinds of its own', async () => {
+  expect(await run('show')).toEqual({ code: 0, stdout: DEFAULT, stderr: '' });
+  const add = ['customerId', '--priority', '10', '--one-per-identity', '--max-length', '64'];
+  const dry = await run('kinds', 'add', ...add, '--dry-run');
+  expect(dry).toMatchObject({ code: 0, stderr: '' });
+  expect(dry.stdout).toMatch(/^The policy would become:\n/);
+  expect(await run('show')).toMatchObject({ stdout: DEFAULT });
 
-    const added = await run('kinds', 'add', ...add, '--reason', 'Our own number');
-    expect(added).toEqual({
-      code: 0,
-      stderr: '',
-      stdout: `Changed the policy by change 1. It is in force on every replica within 5 seconds:
+  const added = await run('kinds', 'add', ...add, '--reason', 'Our own number');
+  expect(added).toEqual({
+    code: 0,
+    stderr: '',
+    stdout: `Changed the policy by change 1. It is in force on every replica within 5 seconds:
 Contacts of an identity: at most 1000
 KIND         NORMALISER  PRIORITY  OF AN IDENTITY  MAX LENGTH  STATE
 customerId   trim        10        at most 1       64          in use
 email        email       20        any number      254         in use
 phoneNumber  phone       30        any number      16          in use
 `,
-    });
-    await run('kinds', 'add', 'username', '--normaliser', 'lowercase', '--max-per-identity', '3');
-    expect((await run('kinds', 'retire', 'username')).stdout).toMatch(
-      /\nusername +lowercase +100 +at most 3 +254 +retired\n/,
-    );
-    expect((await run('kinds', 'restore', 'username')).stdout).toMatch(/\nusername .* in use\n/);
-    expect((await run('set', '--max-contacts', 'none')).stdout).toMatch(/: any number\n/);
-    expect((await run('set', '--max-contacts', 'none')).stdout).toMatch(
-      /^The policy is like that already\.\n/,
-    );
-    expect(await database.query('select kind, actor, reason, is_changed from change order by id')).toEqual([
-      { kind: 'policy', actor: 'cli', reason: 'Our own number', is_changed: true },
-      ...Array.from({ length: 4 }, () => ({ kind: 'policy', actor: 'cli', reason: null, is_changed: true })),
-    ]);
-  },
-  TIMEOUT_MS,
-);
+  });
+  await run('kinds', 'add', 'username', '--normaliser', 'lowercase', '--max-per-identity', '3');
+  expect((await run('kinds', 'retire', 'username')).stdout).toMatch(
+    /\nusername +lowercase +100 +at most 3 +254 +retired\n/,
+  );
+  expect((await run('kinds', 'restore', 'username')).stdout).toMatch(/\nusername .* in use\n/);
+  expect((await run('set', '--max-contacts', 'none')).stdout).toMatch(/: any number\n/);
+  expect((await run('set', '--max-contacts', 'none')).stdout).toMatch(/^The policy is like that already\.\n/);
+  expect(await database.query('select kind, actor, reason, is_changed from change order by id')).toEqual([
+    { kind: 'policy', actor: 'cli', reason: 'Our own number', is_changed: true },
+    ...Array.from({ length: 4 }, () => ({ kind: 'policy', actor: 'cli', reason: null, is_changed: true })),
+  ]);
+});
 
-test(
-  'a file in the form of the policy replaces all of it',
-  async () => {
-    await run('kinds', 'add', 'customerId');
-    const { kinds } = await shown();
-    const policy = { maxContacts: 5, kinds: kinds.map((kind) => ({ ...kind, priority: 7 })) };
-    expect(await run('set', '--file', await file('policy.json', policy))).toMatchObject({
-      code: 0,
-      stderr: '',
-    });
-    expect(await shown()).toEqual(policy);
-  },
-  TIMEOUT_MS,
-);
+test('a file in the form of the policy replaces all of it', async () => {
+  await run('kinds', 'add', 'customerId');
+  const { kinds } = await shown();
+  const policy = { maxContacts: 5, kinds: kinds.map((kind) => ({ ...kind, priority: 7 })) };
+  expect(await run('set', '--file', await file('policy.json', policy))).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+  expect(await shown()).toEqual(policy);
+});
 
-test(
-  'what exceeds a lowered limit is listed, by a dry run too, and stays',
-  async () => {
-    for (const phoneNumber of ['1', '2', '3']) {
-      await app.client.identify({ email: 'lorraine@hillvalley.edu', phoneNumber });
-    }
-    const exceeding = `
+test('what exceeds a lowered limit is listed, by a dry run too, and stays', async () => {
+  for (const phoneNumber of ['1', '2', '3']) {
+    await app.client.identify({ email: 'lorraine@hillvalley.edu', phoneNumber });
+  }
+  const exceeding = `
 These identities exceed a limit. They stay as they are, and may not grow:
 ID  LIMIT        HAS  EMAIL                    PHONE NUMBER
 1   maxContacts  3    lorraine@hillvalley.edu  1
 `;
-    const dry = await run('set', '--max-contacts', '2', '--dry-run');
-    expect(dry.stdout).toMatch(/^The policy would become:\n/);
-    expect(dry.stdout.endsWith(exceeding)).toBe(true);
-    const { stdout } = await run('set', '--max-contacts', '2', '--json');
-    expect(JSON.parse(stdout)).toMatchObject({
-      maxContacts: 2,
-      changeId: expect.any(Number),
-      exceeding: [{ contact: { primaryContactId: 1 }, limit: 'maxContacts', count: 3 }],
-      exceedingCount: 1,
-    });
-    expect(await app.client.find(1)).toMatchObject({ phoneNumbers: ['1', '2', '3'] });
-  },
-  TIMEOUT_MS,
-);
+  const dry = await run('set', '--max-contacts', '2', '--dry-run');
+  expect(dry.stdout).toMatch(/^The policy would become:\n/);
+  expect(dry.stdout.endsWith(exceeding)).toBe(true);
+  const { stdout } = await run('set', '--max-contacts', '2', '--json');
+  expect(JSON.parse(stdout)).toMatchObject({
+    maxContacts: 2,
+    changeId: expect.any(Number),
+    exceeding: [{ contact: { primaryContactId: 1 }, limit: 'maxContacts', count: 3 }],
+    exceedingCount: 1,
+  });
+  expect(await app.client.find(1)).toMatchObject({ phoneNumbers: ['1', '2', '3'] });
+});
 
 test.each<[string[], string]>([
   [['set'], 'Give --max-contacts or --file.\n'],

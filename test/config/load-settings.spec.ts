@@ -8,7 +8,7 @@ test('an .env that is a folder is refused by name', async () => {
   await mkdir(join(folder, '.env'));
   process.chdir(folder);
   try {
-    expect(loadSettings).toThrow("The file .env can't be read: it is a folder");
+    expect(() => loadSettings({})).toThrow("The file .env can't be read: it is a folder");
   } finally {
     process.chdir(before);
     await rm(folder, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { command, type Finished } from '../support/command.js';
+import { spawned, type Finished } from '../support/command.js';
 import { canariesIn, EMAIL, PHONE } from '../support/canary.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { Scrape } from '../support/metrics.js';
@@ -221,25 +221,25 @@ test(
       `"${EMAIL},${PHONE}`,
     ];
     await writeFile(path, `email,phone,created_at\n${rows.join('\n')}\n`);
-    const imported = await command(['import', path], env);
+    const imported = await spawned(['import', path], env);
     expect(imported.code).toBe(1);
     expect(canariesIn(await readFile(`${path}.rejected.csv`, 'utf8'))).not.toEqual([]);
 
     const refused = join(folder, 'refused.csv');
     await writeFile(refused, `email,phone\n${REFUSED},${PHONE}\n`);
-    const failed = await command(['import', refused], env);
+    const failed = await spawned(['import', refused], env);
     expect(failed.code).toBe(1);
     expect(await readFile(`${refused}.rejected.csv`, 'utf8')).toContain('23514');
     const raising = join(folder, 'raising.csv');
     await writeFile(raising, `email,phone\n${RAISED},${PHONE}\n`);
-    const raised = await command(['import', raising], env);
+    const raised = await spawned(['import', raising], env);
     expect(raised.code).toBe(2);
     expect(raised.stderr).toContain('"code":"XX001"');
 
     const rules = join(folder, 'rules.csv');
     const bad = `email,${EMAIL}@,phoneNumber,${PHONE}\nemail,${EMAIL},email,${EMAIL}`;
     await writeFile(rules, `kind,value,otherKind,otherValue\nemail,${EMAIL},email,x.${EMAIL}\n${bad}\n`);
-    const ruled = await command(['rules', 'import', rules], env);
+    const ruled = await spawned(['rules', 'import', rules], env);
     expect(ruled.code).toBe(1);
     expect(canariesIn(await readFile(`${rules}.rejected.csv`, 'utf8'))).not.toEqual([]);
     const exportedRules = join(folder, 'exported-rules.csv');
@@ -248,15 +248,15 @@ test(
     await writeFile(broken, `{"email":"${EMAIL}"\n{"email":["${EMAIL}"]}\n`);
     const exported = join(folder, 'identities.ndjson');
     const others = [
-      await command(['import', broken], env),
-      await command(['import', path, '--email-column', 'e-mail'], env),
-      await command(['export', exported], env),
-      await command(['rules', 'import', path], env),
-      await command(['rules', 'add', `email:${EMAIL}@`, `phoneNumber:${PHONE}`, '--reason', 'x'], env),
-      await command(['rules', 'export', exportedRules], env),
-      await command(['rules', 'remove', '1'], env),
-      await command(['blocked-values', 'add', '--kind', 'email', '--pattern', `${EMAIL}@`], env),
-      await command(['blocked-values', 'add', '--kind', 'email', '--pattern', `x.${EMAIL}`], env),
+      await spawned(['import', broken], env),
+      await spawned(['import', path, '--email-column', 'e-mail'], env),
+      await spawned(['export', exported], env),
+      await spawned(['rules', 'import', path], env),
+      await spawned(['rules', 'add', `email:${EMAIL}@`, `phoneNumber:${PHONE}`, '--reason', 'x'], env),
+      await spawned(['rules', 'export', exportedRules], env),
+      await spawned(['rules', 'remove', '1'], env),
+      await spawned(['blocked-values', 'add', '--kind', 'email', '--pattern', `${EMAIL}@`], env),
+      await spawned(['blocked-values', 'add', '--kind', 'email', '--pattern', `x.${EMAIL}`], env),
     ];
     expect(canariesIn(await readFile(exported, 'utf8'))).not.toEqual([]);
     expect(canariesIn(await readFile(exportedRules, 'utf8'))).not.toEqual([]);

@@ -1,6 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { runProgram } from '../../src/cli/program.js';
+import { Terminal } from '../../src/cli/terminal.js';
 import { CHILD_ENV } from './child-env.js';
 
 export interface Finished {
@@ -10,7 +13,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** The built command line in a process of its own. */
+/** The built command line in a process of its own: for signals, open input, and what only a process shows. */
 export class Command {
   private readonly child: ChildProcess;
   private stdout = '';
@@ -50,11 +53,37 @@ export class Command {
   }
 }
 
-/** Runs a command to its end. */
-export function command(
+/** Runs a command to its end in this process, with streams and an environment of its own: a process takes a second to start. */
+export async function command(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  input: string | null = null,
+  input = '',
 ): Promise<Finished> {
-  return new Command(args, env, input ?? '').end();
+  const [stdout, stderr] = [new Gathered(), new Gathered()];
+  const terminal = new Terminal({ stdin: Readable.from([Buffer.from(input)]), stdout, stderr }, { ...env });
+  await runProgram(args, terminal);
+  return { code: terminal.exitCode, stdout: stdout.text, stderr: stderr.text };
+}
+
+/** Runs the built command in a process of its own to its end. */
+export function spawned(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input = '',
+): Promise<Finished> {
+  return new Command(args, env, input).end();
+}
+
+/** A stream that keeps what is written to it. */
+class Gathered extends Writable {
+  private readonly chunks: Buffer[] = [];
+
+  get text(): string {
+    return Buffer.concat(this.chunks).toString();
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.chunks.push(chunk);
+    done();
+  }
 }

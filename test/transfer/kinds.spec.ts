@@ -58,6 +58,7 @@ async function exported(name: string): Promise<string> {
     format,
     isExcelSafe: false,
     tenant: null,
+    streams: process,
   });
   return readFile(path, 'utf8');
 }

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import type { Settings } from '../../config/settings.js';
 import type { ChangeCall } from '../../identity/change-writer.js';
 import { ErasureKeyMismatchError } from '../../identity/identity.errors.js';
 import type { RepeatableErasure } from '../../identity/store/erasure-records.js';
 import { intoFile } from '../export/run-export.js';
-import { TransferError } from '../files.js';
+import { TransferError, type StandardStreams } from '../files.js';
 import { openService, type OpenService } from '../open-service.js';
 import { erasureLine, headerLine, readErasures } from './erasure-file.js';
 
@@ -30,9 +31,17 @@ export interface AppliedErasures {
  */
 export async function exportErasures(
   settings: Settings,
-  { path, tenant }: { readonly path: string; readonly tenant: string | null },
+  {
+    path,
+    streams,
+    tenant,
+  }: {
+    readonly path: string;
+    readonly streams: StandardStreams;
+    readonly tenant: string | null;
+  },
 ): Promise<number> {
-  return intoFile(path, async (write) => {
+  return intoFile(path, streams, async (write) => {
     await using service = await openService(settings, 1, tenant);
     await write(headerLine(service.erasureKey.ownHash));
     let count = 0;
@@ -57,12 +66,13 @@ export async function applyErasures(
   settings: Settings,
   options: {
     readonly path: string;
+    readonly streams: StandardStreams;
     readonly tenant: string | null;
     readonly actor: string;
     readonly onRows: (rows: number) => void;
   },
 ): Promise<AppliedErasures> {
-  const { keyHash, erasures } = readErasures(await textOf(options.path));
+  const { keyHash, erasures } = readErasures(await textOf(options.path, options.streams));
   await using service = await openService(settings, 1, options.tenant);
   const { tenantId, erasureKey, erasureRecords } = service;
   if (keyHash !== erasureKey.ownHash) {
@@ -126,9 +136,9 @@ function latestTimes(erasures: readonly RepeatableErasure[]): Map<string, number
   return times;
 }
 
-async function textOf(path: string): Promise<string> {
+async function textOf(path: string, streams: StandardStreams): Promise<string> {
   try {
-    const bytes = await readFile(path === '-' ? '/dev/stdin' : path);
+    const bytes = path === '-' ? await buffer(streams.stdin) : await readFile(path);
     return (/\.gz$/i.test(path) ? gunzipSync(bytes) : bytes).toString('utf8');
   } catch (error) {
     throw new TransferError(`The file can't be read: ${(error as Error).message}`);

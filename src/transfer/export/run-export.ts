@@ -5,13 +5,14 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Settings } from '../../config/settings.js';
-import { createPrivately, TransferError, type FileFormat } from '../files.js';
+import { createPrivately, TransferError, type FileFormat, type StandardStreams } from '../files.js';
 import { openService } from '../open-service.js';
 import { exportIdentities, type ExportCount } from './exporter.js';
 
 export interface ExportOptions {
   /** A file, or `-` for the standard output */
   readonly path: string;
+  readonly streams: StandardStreams;
   readonly format: FileFormat;
   readonly isExcelSafe: boolean;
   /** Name of a tenant; null: the only one there is */
@@ -24,8 +25,8 @@ export interface ExportOptions {
  * @throws {TransferError} if the file can't be written
  */
 export async function runExport(settings: Settings, options: ExportOptions): Promise<ExportCount> {
-  const { path, format, isExcelSafe, tenant } = options;
-  return intoFile(path, async (write) => {
+  const { path, streams, format, isExcelSafe, tenant } = options;
+  return intoFile(path, streams, async (write) => {
     await using service = await openService(settings, 1, tenant);
     return await exportIdentities(service.session, service.tenantId, format, isExcelSafe, write);
   });
@@ -40,9 +41,10 @@ export async function runExport(settings: Settings, options: ExportOptions): Pro
  */
 export async function intoFile<T>(
   path: string,
+  streams: StandardStreams,
   work: (write: (text: string) => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  const target = await openTarget(path);
+  const target = await openTarget(path, streams);
   const gzip = /\.gz$/i.test(path) ? createGzip() : null;
   gzip?.pipe(target.stream);
   const ended = finished(target.stream, { readable: false });
@@ -71,10 +73,10 @@ interface Target {
   discard(): Promise<void>;
 }
 
-async function openTarget(path: string): Promise<Target> {
+async function openTarget(path: string, { stdout }: StandardStreams): Promise<Target> {
   if (path === '-') {
     return {
-      stream: process.stdout,
+      stream: stdout,
       isOurs: false,
       complete: async () => undefined,
       discard: async () => undefined,

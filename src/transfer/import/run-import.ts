@@ -4,7 +4,7 @@ import type { Settings } from '../../config/settings.js';
 import { holdSocket, temporarySocket } from '../../database/embedded/socket-lock.js';
 import type { SqlSession, Statement } from '../../database/session/sql-session.js';
 import type { Kinds } from '../../identity/domain/kinds.js';
-import { TransferError, type FileFormat } from '../files.js';
+import { TransferError, type FileFormat, type StandardStreams } from '../files.js';
 import { openService, type OpenService } from '../open-service.js';
 import { Checkpoint, type Progress } from './checkpoint.js';
 import type { ColumnChoice } from './columns.js';
@@ -31,6 +31,7 @@ import { emptyTally, rowsOf, type ImportResult } from './summary.js';
 export interface ImportOptions {
   /** A file, or `-` for the standard input */
   readonly path: string;
+  readonly streams: StandardStreams;
   readonly format: FileFormat;
   /** null: detected */
   readonly delimiter: string | null;
@@ -69,7 +70,7 @@ const CONNECTIONS = 2;
 export async function runImport(settings: Settings, options: ImportOptions): Promise<ImportResult> {
   const { path, isDryRun } = options;
   const startedAt = performance.now();
-  const input = await openInput(path, options.encoding, options.stop);
+  const input = await openInput(path, options.streams, options.encoding, options.stop);
   const wantedPath = options.rejectedPath ?? defaultRejectedPath(path, input, isDryRun);
   if (resolve(wantedPath) === resolve(path)) {
     throw new TransferError('The rejected rows would replace the input. Give another file for --rejected.');

@@ -19,8 +19,8 @@ const PAGE_SIZE = 1000;
  * @throws {TransferError} if the file can't be written
  */
 export async function exportRules(settings: Settings, options: ExportOptions): Promise<number> {
-  const { path, format, isExcelSafe, tenant } = options;
-  return intoFile(path, async (write) => {
+  const { path, streams, format, isExcelSafe, tenant } = options;
+  return intoFile(path, streams, async (write) => {
     await using service = await openService(settings, 1, tenant);
     const { session, tenantId } = service;
     return await session.transaction(async (transaction) => {

@@ -3,7 +3,7 @@ import type { Settings } from '../../config/settings.js';
 import type { ChangeCall } from '../../identity/change-writer.js';
 import type { Kinds } from '../../identity/domain/kinds.js';
 import { AlreadyLinkedError } from '../../identity/identity.errors.js';
-import { TransferError, type FileFormat } from '../files.js';
+import { TransferError, type FileFormat, type StandardStreams } from '../files.js';
 import { showProgress, type Screen } from '../import/progress.js';
 import { openInput } from '../import/records/input.js';
 import type { TextRecord } from '../import/records/record.js';
@@ -18,6 +18,7 @@ import { placesOf, ruleRowOf, type RulePlaces, type RuleRow } from './rule-rows.
 export interface RuleImportOptions {
   /** A file, or `-` for the standard input */
   readonly path: string;
+  readonly streams: StandardStreams;
   readonly format: FileFormat;
   /** null: detected */
   readonly delimiter: string | null;
@@ -62,7 +63,7 @@ const LINKED = 'both identifiers are in one identity';
 export async function importRules(settings: Settings, options: RuleImportOptions): Promise<RuleImportResult> {
   const { path, format, isDryRun, stop } = options;
   const startedAt = performance.now();
-  const input = await openInput(path, options.encoding, stop);
+  const input = await openInput(path, options.streams, options.encoding, stop);
   const wantedPath = options.rejectedPath ?? defaultRejectedPath(path, input, isDryRun);
   if (resolve(wantedPath) === resolve(path)) {
     throw new TransferError('The rejected rows would replace the input. Give another file for --rejected.');

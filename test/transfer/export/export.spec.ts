@@ -33,7 +33,7 @@ afterAll(async () => {
 
 const DATE = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
 
-const OPTIONS = { format: 'ndjson', isExcelSafe: false, tenant: null } as const;
+const OPTIONS = { format: 'ndjson', isExcelSafe: false, tenant: null, streams: process } as const;
 
 async function exported(name: string, options: Partial<ExportOptions> = {}): Promise<string> {
   const path = join(folder, name);
@@ -43,6 +43,7 @@ async function exported(name: string, options: Partial<ExportOptions> = {}): Pro
     format,
     isExcelSafe: false,
     tenant: null,
+    streams: process,
     ...options,
   });
   const content = await readFile(path);

@@ -21,7 +21,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function run(args: string[], input: string | null = null): Promise<Finished> {
+function run(args: string[], input?: string): Promise<Finished> {
   return command(args, { DATABASE_URL: database.url }, input);
 }
 

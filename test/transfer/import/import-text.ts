@@ -23,6 +23,7 @@ const DEFAULTS = {
   tenant: null,
   retryForMs: 0,
   progress: null,
+  streams: process,
 } as const;
 
 /** Imports a file in this process, with the defaults of the command line. */

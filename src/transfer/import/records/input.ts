@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { fileTrouble, TransferError } from '../../files.js';
+import { fileTrouble, TransferError, type StandardStreams } from '../../files.js';
 import { decode, start } from './decode.js';
 
 /** Bytes read at once. */
@@ -69,10 +69,15 @@ export interface Input {
  * @param stop ends the wait for input that does not come
  * @throws {TransferError} if the file can't be read
  */
-export async function openInput(path: string, encoding: string | null, stop: AbortSignal): Promise<Input> {
+export async function openInput(
+  path: string,
+  streams: StandardStreams,
+  encoding: string | null,
+  stop: AbortSignal,
+): Promise<Input> {
   const isStandard = isStandardInput(path);
   const file = isStandard ? null : await fingerprintOf(path);
-  const chunks = isStandard ? process.stdin : await openChunks(path);
+  const chunks = isStandard ? streams.stdin : await openChunks(path);
   if (file !== null) {
     await requireText(path, encoding, stop);
   }
