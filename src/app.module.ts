@@ -6,6 +6,7 @@ import type { Settings } from './config/settings.js';
 import { DatabaseModule } from './database/database.module.js';
 import { openDatabase } from './database/open-database.js';
 import { BACKFILL, MIGRATION_OPTIONS, SchemaStartup } from './database/schema/schema-startup.js';
+import { EventsModule } from './events/events.module.js';
 import { HealthModule } from './health/health.controller.js';
 import { HttpModule } from './http/connection-drain.js';
 import { backfillEvidence } from './identity/store/backfill-evidence.js';
@@ -20,6 +21,7 @@ import { TracingModule } from './telemetry/tracing/request-tracing.js';
     TracingModule,
     AuthModule,
     IdentityModule,
+    EventsModule,
     HealthModule,
     HttpModule,
     ProblemsModule,

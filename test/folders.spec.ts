@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   health: ['config', 'telemetry', 'http', 'database', 'access'],
   docs: ['config', 'http', 'access', 'identity'],
   'mikro-orm.config.ts': ['config', 'database', 'access', 'identity', 'events'],
-  transfer: ['config', 'telemetry', 'http', 'database', 'access', 'identity', 'mikro-orm.config.ts'],
+  transfer: ['config', 'telemetry', 'http', 'database', 'access', 'identity', 'events', 'mikro-orm.config.ts'],
   cli: ['config', 'telemetry', 'http', 'database', 'access', 'identity', 'transfer', 'mikro-orm.config.ts'],
   src: [
     'config',

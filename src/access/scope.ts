@@ -1,8 +1,8 @@
 /**
  * What an API key may do: `identify` links identifiers, `read` looks up, `curate` repairs identities by hand, `delete`
- * deletes contacts, `erase` erases all that is stored of a person, `admin` allows everything.
+ * deletes contacts, `erase` erases all that is stored of a person, `events` tells what has changed, `admin` allows everything.
  */
-export const SCOPES = ['identify', 'read', 'curate', 'delete', 'erase', 'admin'] as const;
+export const SCOPES = ['identify', 'read', 'curate', 'delete', 'erase', 'events', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** Whether a key with these scopes may use a route that needs this one. */

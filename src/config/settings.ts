@@ -65,6 +65,10 @@ export class Settings {
   readonly emailRules: (typeof EMAIL_RULES)[number];
   /** Whether both forms of a mobile number count as the same. */
   readonly phoneForms: (typeof PHONE_FORMS)[number];
+  /** Whether changes leave events. */
+  readonly hasEvents: boolean;
+  /** How many days events are kept. */
+  readonly eventsRetentionDays: number;
   /** What happens to unknown properties of a request body. */
   readonly unknownProperties: UnknownProperties;
   /** Whether `/docs` and the OpenAPI document are served. */
@@ -109,6 +113,8 @@ export class Settings {
     this.defaultPhoneRegion = read.country('DEFAULT_PHONE_REGION');
     this.emailRules = read.oneOf('EMAIL_RULES', EMAIL_RULES, 'none');
     this.phoneForms = read.oneOf('PHONE_FORMS', PHONE_FORMS, 'same');
+    this.hasEvents = read.flag('EVENTS_ENABLED', true);
+    this.eventsRetentionDays = read.integer('EVENTS_RETENTION_DAYS', 30, 1, 3650);
     this.unknownProperties = read.oneOf('UNKNOWN_PROPERTIES', UNKNOWN_PROPERTIES, 'ignore');
     this.hasDocs = read.flag('DOCS_ENABLED', true);
     this.batchMax = read.integer('BATCH_MAX', 256, 1, 10_000);

@@ -32,6 +32,8 @@ const TELL_IDENTITIES: ReadonlySet<ChangeKind> = new Set(['merge', 'undo', 'spli
 export interface ChangeCall {
   readonly tenantId: number;
   readonly actor: string;
+  /** The id of the call; absent: it came by no call. */
+  readonly requestId?: string;
   /** Whether only to tell what would be. */
   readonly isDryRun: boolean;
   /** The `If-Match` header; null: none was sent. */
@@ -143,7 +145,9 @@ export class ChangeWriter {
       const decision = decideIfMatching(call.ifMatch, snapshot, decide, request.basis);
       isDecided = true;
       const { kind, reason } = request;
-      return noted(decision, { kind, reason, actor: call.actor, idempotency });
+      const { actor, requestId } = call;
+      const caller = requestId === undefined ? { actor } : { actor, requestId };
+      return noted(decision, { kind, reason, ...caller, idempotency });
     };
     return this.once(call, () =>
       retryUnavailable(

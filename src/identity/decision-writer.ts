@@ -81,6 +81,7 @@ export class DecisionWriter {
     settings: Settings,
     private readonly metrics: IdentityMetrics,
   ) {
+    contacts.leavesEvents = settings.hasEvents;
     contacts.onConflict = (cause) => metrics.conflict(cause);
     contacts.onReviewsDecided = (decision, count) => metrics.reviewsDecided(decision, count);
     const spare = settings.databasePoolMax - settings.batchLanes;

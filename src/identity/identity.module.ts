@@ -101,5 +101,6 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     ChangeAnswers,
     IdentityMetrics,
   ],
+  exports: [MikroOrmModule, ReadLanes],
 })
 export class IdentityModule {}

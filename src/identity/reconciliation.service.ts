@@ -137,7 +137,7 @@ export class ReconciliationService {
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<Prepared<Reconciliation>> {
     const { admitted } = await this.admitAll(tenantId, sightings);
     return this.writer.prepare({ tenantId, sightings: admitted }, (snapshot) =>
-      reconcile(snapshot, admitted),
+      ofImport(reconcile(snapshot, admitted)),
     );
   }
 
@@ -156,7 +156,7 @@ export class ReconciliationService {
     const { admitted, isErased } = await this.admitAll(tenantId, sightings);
     const { decision } = await this.writer.write(
       { tenantId, sightings: admitted },
-      (snapshot) => reconcile(snapshot, admitted),
+      (snapshot) => ofImport(reconcile(snapshot, admitted)),
       // It may have been prepared before something was erased.
       { prepared: isErased ? null : prepared },
     );
@@ -225,6 +225,10 @@ export class ReconciliationService {
       this.deletionsUnderWay.delete(contactId);
     }
   }
+}
+
+function ofImport(reconciliation: Reconciliation): Reconciliation {
+  return { ...reconciliation, writes: { ...reconciliation.writes, isImport: true } };
 }
 
 function sightingsOf(calls: readonly Call[]): Sighting[] {

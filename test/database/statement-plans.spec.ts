@@ -28,7 +28,7 @@ const READS_BEHIND: Readonly<Record<string, string>> = {
 const READS_ALL = new Set([
   'rate_limit_sweep',
   'backfill_tenants',
-  'erasure_tenants',
+  'tenant_ids',
   'identifier_kind_load',
   'blocked_value_load',
   'dry_run_copy_rules',
@@ -46,6 +46,9 @@ const WEIGHED_BEFORE_17 = new Set([
 ]);
 
 const DELETIONS = [
+  'event_outbox',
+  'event_head',
+  'event_log',
   'tenant_policy',
   'identifier_kind',
   'review',
@@ -94,6 +97,11 @@ function identities(from: number, to: number, tenant: string): string[] {
     `insert into identifier_kind (tenant_id, number, name, normaliser, max_length, priority, one_per_identity, is_retired)
       select ${tenant}, 1 + i, 'k' || i, 'trim', 254, 100, false, false ${each}`,
     `insert into blocked_value (tenant_id, id, kind, pattern, created_at) select ${tenant}, i, 0, 'e' || i, now() ${each}`,
+    `insert into event_outbox (tenant_id, id, at, events) select ${tenant}, i, now(), '[]' ${each}`,
+    `insert into event_log (tenant_id, position, outbox_id, at, type, data)
+      select ${tenant}, i, i, now(), 'identity.created', '{}' ${each}`,
+    `insert into event_head (tenant_id, position, trimmed, epochs, epoch_starts, origin, is_paused)
+      select ${tenant}, i, 0, '{e}', '{0}', '', false ${each} where i <= 60`,
     `insert into contact_past (tenant_id, contact_id, until, linked_id, created_at, phone_number, change_id, joined_id)
       select ${tenant}, 1000 + i, now(), i, now(), i, i, i ${each}`,
   ];
@@ -169,7 +177,7 @@ async function scans(
   const keys = new Map(
     ((await query(LAST_COLUMNS)) as { index: string; column: string }[]).map(({ index, column }) => [
       index,
-      column,
+      unquoted(column),
     ]),
   );
   const [server] = (await query('show server_version_num')) as { server_version_num: string }[];
@@ -202,9 +210,14 @@ async function scans(
 const LAST_COLUMNS = `select indexrelid::regclass::text as index, pg_get_indexdef(indexrelid, indnkeyatts, true) as column
   from pg_index where indrelid >= 16384`;
 
+/** Names that are words of SQL too are quoted. */
+function unquoted(sql: string): string {
+  return sql.replaceAll('"', '');
+}
+
 function scansOf(node: PlanNode, keys: ReadonlyMap<string, string>): string[] {
   const index = node['Index Name'];
-  const condition = node['Index Cond'] ?? '';
+  const condition = unquoted(node['Index Cond'] ?? '');
   const key = index && keys.get(index);
   const isWhole = key === undefined || new RegExp(`\\b${key} =`).test(condition);
   // A range that is read again for each row of something else, and of which only what that row asks for is taken.

@@ -35,6 +35,9 @@ import {
 
 const NO_MISTAKES: readonly FieldError[] = [];
 
+/** When a call arrived, and its id */
+type Received = Pick<Sighting, 'receivedAt' | 'requestId'>;
+
 @ApiTags('identity')
 @Controller()
 export class IdentityController {
@@ -78,16 +81,16 @@ export class IdentityController {
   )
   async identify(
     @TenantId() tenantId: number,
-    @Calling() { isDryRun, isLenient, stateLeniency }: IdentifyCall,
+    @Calling() { isDryRun, isLenient, requestId, stateLeniency }: IdentifyCall,
     @Body() body: unknown,
   ): Promise<IdentityResponse | IdentifyDryRunResponse | StreamableFile> {
-    const receivedAt = performance.now();
+    const call = { receivedAt: performance.now(), requestId };
     let sighting: Sighting;
     let mistakes: readonly FieldError[] = NO_MISTAKES;
     if (isLenient) {
-      ({ sighting, mistakes } = await this.readLeniently(tenantId, body, receivedAt));
+      ({ sighting, mistakes } = await this.readLeniently(tenantId, body, call));
     } else {
-      const read = this.read(tenantId, body, receivedAt);
+      const read = this.read(tenantId, body, call);
       sighting = read instanceof Promise ? await read : read;
     }
     if (sighting.identifiers.length === 0) {
@@ -107,17 +110,17 @@ export class IdentityController {
     return this.largeAnswers.of(tenantId, new IdentityResponse(view, kinds, mistakes));
   }
 
-  private read(tenantId: number, body: unknown, receivedAt: number): Sighting | Promise<Sighting> {
+  private read(tenantId: number, body: unknown, call: Received): Sighting | Promise<Sighting> {
     return this.policies.reading(tenantId, (policy) => {
       const { identifiers } = readSighting(body, this.settings, policy.kinds);
-      return admit(policy, { identifiers, receivedAt });
+      return admit(policy, { identifiers, ...call });
     });
   }
 
   /** Strictly first: only then a kind that is not known here is looked up once more. */
-  private async readLeniently(tenantId: number, body: unknown, receivedAt: number): Promise<GoodPart> {
+  private async readLeniently(tenantId: number, body: unknown, call: Received): Promise<GoodPart> {
     try {
-      return { sighting: await this.read(tenantId, body, receivedAt), mistakes: NO_MISTAKES };
+      return { sighting: await this.read(tenantId, body, call), mistakes: NO_MISTAKES };
     } catch (error) {
       if (!(error instanceof InvalidRequestError)) {
         throw error;
@@ -127,7 +130,7 @@ export class IdentityController {
       if (sighting.identifiers.length === 0) {
         throw error;
       }
-      return { sighting: admit(policy, { ...sighting, receivedAt }), mistakes };
+      return { sighting: admit(policy, { ...sighting, ...call }), mistakes };
     }
   }
 }

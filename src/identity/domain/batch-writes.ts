@@ -65,13 +65,21 @@ function touchedRows(identity: Growing, dates: ReadonlyMap<number, number>): Tou
 
 /** A newcomer with its link after all merges of the batch. */
 function placed(
-  { contact: { id, identifiers, createdAt, isRuled }, identity, joinedId }: BatchNewcomer,
+  { contact: { id, identifiers, createdAt, isRuled }, identity, joinedId, requestId }: BatchNewcomer,
   dates: ReadonlyMap<number, number>,
 ): Newcomer {
   const primaryId = primaryOf(current(identity)).id;
   const linkedId = primaryId === id ? null : primaryId;
   const date = dates.get(id) ?? createdAt;
-  return { id, identifiers, linkedId, joinedId, isRuled, ...dated(date === Infinity ? undefined : date) };
+  return {
+    id,
+    identifiers,
+    linkedId,
+    joinedId,
+    isRuled,
+    ...dated(date === Infinity ? undefined : date),
+    ...(requestId !== undefined && { requestId }),
+  };
 }
 
 function dated(createdAt: number | undefined): { createdAt?: number } {

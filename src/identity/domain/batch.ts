@@ -48,6 +48,8 @@ export interface BatchNewcomer {
   readonly contact: Contact;
   readonly identity: Growing;
   readonly joinedId: number | null;
+  /** The call that brought it; absent: none. */
+  readonly requestId: string | undefined;
 }
 
 export interface Batch {

@@ -23,6 +23,8 @@ export interface Sighting {
    * record of the past.
    */
   readonly receivedAt?: number;
+  /** The id of the call; absent: it is none. */
+  readonly requestId?: string;
   /** What was left out of it before it was decided on; absent: nothing. */
   readonly leftOut?: readonly Ignored[];
   /**

@@ -242,7 +242,7 @@ function join(batch: Batch, identity: Growing, strongest: Identifier, sameAs: Id
   return why === null ? merge(batch, left!, right, { identifiers: [] }) : identity;
 }
 
-function merge(batch: Batch, left: Holder, right: Holder, { identifiers }: Sighting): Growing {
+function merge(batch: Batch, left: Holder, right: Holder, { identifiers, requestId }: Sighting): Growing {
   const [a, b] = [current(left.identity), current(right.identity)];
   const [older, younger] = byAge(primaryOf(a), primaryOf(b)) < 0 ? [a, b] : [b, a];
   batch.merges.push({
@@ -252,6 +252,7 @@ function merge(batch: Batch, left: Holder, right: Holder, { identifiers }: Sight
     rightId: right.contactId,
     cause: 'sighting',
     identifiers,
+    ...(requestId !== undefined && { requestId }),
   });
   older.contacts = [...older.contacts, ...younger.contacts].toSorted(byAge);
   older.ruled = [...older.ruled, ...younger.ruled];
@@ -281,7 +282,7 @@ function add(
   batch: Batch,
   identity: Growing,
   joinedId: number | null,
-  { identifiers, createdAt }: Sighting,
+  { identifiers, createdAt, requestId }: Sighting,
   { news, unclaimed }: Found,
 ): Growing {
   const id = -(batch.newcomers.length + 1);
@@ -300,7 +301,7 @@ function add(
   }
   // A comparison when writing finds rules that were made in the meantime.
   reserved.forEach((identifier) => askForRules(batch, identifier));
-  batch.newcomers.push({ contact, identity, joinedId });
+  batch.newcomers.push({ contact, identity, joinedId, requestId });
   identity.contacts.push(contact);
   for (const { kind, value } of claimed) {
     claim(batch, identity, { kind, value, contactId: id }, true);

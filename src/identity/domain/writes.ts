@@ -33,7 +33,7 @@ export interface Joined {
  * A contact to insert: exactly what was sent. `id` is provisional, -1 for the first, then -2, …; without `createdAt`
  * it is as old as the transaction.
  */
-export interface Newcomer extends Pick<Sighting, 'identifiers' | 'createdAt'> {
+export interface Newcomer extends Pick<Sighting, 'identifiers' | 'createdAt' | 'requestId'> {
   readonly id: number;
   readonly linkedId: number | null;
   /** The contact that it attached to: the holder of its strongest known identifier. Null: it starts a tree of evidence. */
@@ -60,6 +60,8 @@ export interface Merge {
   readonly cause: MergeCause;
   /** The sighting that joined them, the pair of the review, or the normal form that both have; empty if it was none of these. */
   readonly identifiers: readonly Identifier[];
+  /** The call that caused it; absent: none, or many. */
+  readonly requestId?: string;
 }
 
 /** Contacts of one identity to delete, and their identifiers that no live contact carries any more. */
@@ -147,6 +149,8 @@ export const CHANGE_KINDS = [
 export interface ChangeNote {
   readonly kind: ChangeKind;
   readonly actor: string;
+  /** The call that asked for it; absent: it was none. */
+  readonly requestId?: string;
   /** null: none was given, which only deletions allow. */
   readonly reason: string | null;
   /** Under which a repetition finds the change again, for a day. */
@@ -216,6 +220,8 @@ export interface Writes {
   readonly unblocked: readonly BlockedPattern[];
   /** A review that people decided on: it must still be open. Null: none. The rules of a decision decide others by themselves. */
   readonly decidedReview: { readonly id: number; readonly decision: ReviewDecision } | null;
+  /** Whether it comes from records of the past. */
+  readonly isImport: boolean;
   /** Null: not made by hand. */
   readonly change: ChangeNote | null;
   /** The change that it is a part of, if that was recorded before; null: it was not, or there is none. */
@@ -225,6 +231,7 @@ export interface Writes {
 }
 
 export const NO_WRITES: Writes = {
+  isImport: false,
   touched: [],
   newcomers: [],
   claims: [],

@@ -21,6 +21,7 @@ import type {
 } from '../domain/contact.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
 import { UnknownKindError, type Kinds } from '../domain/kinds.js';
+import { eventsOf, type RowBefore } from '../domain/events.js';
 import { DEFAULT_POLICY, type Policy } from '../domain/policy.js';
 import { keyOf, KnownReviews, type Pair, type ReviewDecision, type StoredReview } from '../domain/reviews.js';
 import { KnownRules, type Rule } from '../domain/rules.js';
@@ -34,6 +35,7 @@ import { rename } from './rename.js';
 import {
   blockQueries,
   changeInsertion,
+  eventInsertion,
   drawFor,
   reservationQueries,
   reservationDeletions,
@@ -96,6 +98,10 @@ export class ContactRepository extends EntityRepository<Contact> {
   onConflict: (cause: ConflictCause) => void = () => undefined;
   /** Called when reviews were decided, also by themselves. */
   onReviewsDecided: (decision: ReviewDecision, count: number) => void = () => undefined;
+  /** Whether each decision leaves its events. */
+  leavesEvents = true;
+  /** Called when a decision was committed that left events. */
+  onEvents: (tenantId: number) => void = () => undefined;
   /** The policy of a tenant, with its kinds of identifiers. */
   policyOf: (tenantId: number) => Policy | Promise<Policy> = () => DEFAULT_POLICY;
   /** Called when a contact has an identifier of a kind that the policy does not have yet. */
@@ -208,7 +214,7 @@ export class ContactRepository extends EntityRepository<Contact> {
   async apply(tenantId: number, writes: Writes): Promise<Drawn | Conflict> {
     const session = await this.open();
     const { kinds } = await this.policyOf(tenantId);
-    return this.unlessConflict(() =>
+    return this.unlessConflict(tenantId, () =>
       session.transaction(async (begun) => {
         const { touched } = writes;
         const transaction = inSteps(begun, rowsOf(writes));
@@ -286,11 +292,14 @@ export class ContactRepository extends EntityRepository<Contact> {
           ? new Conflict('not_held')
           : this.commit(transaction, policy.kinds, tenantId, writes, [...locked, ...held], results.at(-1));
       }, tenantId);
-    return this.unlessConflict(() => this.withPolicy(tenantId, attempt));
+    return this.unlessConflict(tenantId, () => this.withPolicy(tenantId, attempt));
   }
 
-  /** Runs `work`. Also a conflict: another writer claimed the same identifier first, or PostgreSQL ended a deadlock. */
-  private async unlessConflict(work: () => Promise<Drawn | Conflict>): Promise<Drawn | Conflict> {
+  /** Runs `work`, and tells if it left events. Also a conflict: another writer claimed the same identifier first, or PostgreSQL ended a deadlock. */
+  private async unlessConflict(
+    tenantId: number,
+    work: () => Promise<Drawn | Conflict>,
+  ): Promise<Drawn | Conflict> {
     const outcome = await work().catch((error: unknown) => {
       if (violates(error, changeSql.KEY_CONSTRAINT)) {
         throw new IdempotencyKeyInFlightError();
@@ -306,6 +315,8 @@ export class ContactRepository extends EntityRepository<Contact> {
     });
     if (outcome instanceof Conflict) {
       this.onConflict(outcome.cause);
+    } else if (this.leavesEvents) {
+      this.onEvents(tenantId);
     }
     return outcome;
   }
@@ -396,39 +407,47 @@ export class ContactRepository extends EntityRepository<Contact> {
       }
       queries = [];
     }
-    await this.commitRules(transaction, kinds, tenantId, writes, drawn, queries);
+    await this.commitRules(transaction, kinds, tenantId, writes, drawn, locked.map(rowBefore), queries);
     if (decidedReview !== null) {
       this.onReviewsDecided(decidedReview.decision, 1);
     }
     return drawn;
   }
 
-  /** Commits with the rules of a decision, what they decide, the reviews that it opens, and its record. */
+  /** Commits with the rules of a decision, what they decide, the reviews that it opens, its events and its record. */
   private async commitRules(
     transaction: Transaction,
     kinds: Kinds,
     tenantId: number,
     writes: Writes,
     drawn: Drawn,
+    before: readonly RowBefore[],
     queries: readonly Query[],
   ): Promise<void> {
     const { rules, reviews, change } = writes;
-    const { freshIds, changeId, now } = drawn;
-    const first = [...queries, ...ruleInsertions(kinds, tenantId, rules, drawn)];
-    const byRules = reviewDecisionsByRules(kinds, tenantId, rules, drawn);
-    const results = await transaction.commit(
+    const { freshIds, mergeIds, reviewIds, changeId, now } = drawn;
+    const real = (id: number): number => realId(id, freshIds);
+    let first = [...queries, ...ruleInsertions(kinds, tenantId, rules, drawn)];
+    const decidedByRules: number[] = [];
+    if (rules.length > 0) {
+      const byRules = reviewDecisionsByRules(kinds, tenantId, rules, drawn);
+      const results = await transaction.send(...first, ...byRules);
+      decidedByRules.push(...results.slice(first.length).flatMap(([row]) => (row ? [Number(row.id)] : [])));
+      first = [];
+    }
+    const events = this.leavesEvents
+      ? eventsOf(before, writes, { real, mergeIds, reviewIds, changeId, decidedByRules })
+      : [];
+    await transaction.commit(
       ...first,
-      ...byRules,
       ...reviewInsertions(kinds, tenantId, reviews, drawn),
       ...blockQueries(kinds, tenantId, writes, drawn),
+      ...eventInsertion(tenantId, events, now),
       // last, after all that others may wait for: so that who waits for a key is waited for by nobody
-      ...(change === null || changeId === null
-        ? []
-        : changeInsertion(tenantId, change, changeId, (id) => realId(id, freshIds), now)),
+      ...(change === null || changeId === null ? [] : changeInsertion(tenantId, change, changeId, real, now)),
     );
-    const decided = results.slice(first.length, first.length + byRules.length).flat().length;
-    if (decided > 0) {
-      this.onReviewsDecided('keep-apart', decided);
+    if (decidedByRules.length > 0) {
+      this.onReviewsDecided('keep-apart', decidedByRules.length);
     }
   }
 
@@ -680,6 +699,14 @@ function isHeld(identities: readonly Identity[], { touched }: Writes, locked: Re
   return identities.every(
     ({ primaryId, rows }) => locked.has(primaryId) || !rows.some(({ id }) => touchedIds.has(id)),
   );
+}
+
+function rowBefore({ id, linked_id: linkedId, is_deleted: isDeleted }: Row): RowBefore {
+  return {
+    id: Number(id),
+    linkedId: linkedId === null ? null : Number(linkedId),
+    isDeleted: isDeleted === true,
+  };
 }
 
 function idsOf(drawn: unknown): number[] {

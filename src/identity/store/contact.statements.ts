@@ -70,8 +70,8 @@ export const LOAD_BY_CONTACTS: Statement = {
   limit $5::bigint`,
 };
 
-/** The time of a row's last change in µs since 1970. The next change must be later. */
-const UPDATED_AT = `(extract(epoch from updated_at) * 1000000)::bigint as updated_at`;
+/** A row as it is until then. The time of its last change is in µs since 1970: the next change must be later. */
+const LOCKED = `id, linked_id, deleted_at is not null as is_deleted, (extract(epoch from updated_at) * 1000000)::bigint as updated_at`;
 
 /**
  * $2 ids, $3 versions → locks and returns the rows that still have their version and that nobody holds. Waits for none: the
@@ -80,7 +80,7 @@ const UPDATED_AT = `(extract(epoch from updated_at) * 1000000)::bigint as update
 export const LOCK_UNCHANGED: Statement = {
   name: 'contact_lock_unchanged',
   text: `select c.* from unnest($2::bigint[], $3::int[]) u(id, version) cross join lateral (
-    select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id and version = u.version limit 1
+    select ${LOCKED} from contact where tenant_id = $1 and id = u.id and version = u.version limit 1
     for no key update skip locked) c`,
 };
 
@@ -88,14 +88,14 @@ export const LOCK_UNCHANGED: Statement = {
 export const LOCK: Statement = {
   name: 'contact_lock',
   text: `select c.* from (select id from unnest($2::bigint[]) u(id) order by id) u cross join lateral (
-    select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id limit 1 for no key update) c`,
+    select ${LOCKED} from contact where tenant_id = $1 and id = u.id limit 1 for no key update) c`,
 };
 
 /** $2 ids → locks and returns the rows that nobody else holds. Waits for none, so the order does not matter. */
 export const LOCK_FREE: Statement = {
   name: 'contact_lock_free',
   text: `select c.* from unnest($2::bigint[]) u(id) cross join lateral (
-    select id, ${UPDATED_AT} from contact where tenant_id = $1 and id = u.id limit 1 for no key update skip locked) c`,
+    select ${LOCKED} from contact where tenant_id = $1 and id = u.id limit 1 for no key update skip locked) c`,
 };
 
 /**

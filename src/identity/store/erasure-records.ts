@@ -1,6 +1,6 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
-import { DEFAULT_TENANT_ID } from '../../access/entities/tenant.js';
+import { tenantIds } from '../../access/tenants.js';
 import { Settings } from '../../config/settings.js';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Statement } from '../../database/session/sql-session.js';
@@ -96,11 +96,7 @@ export class ErasureRecords {
 
   /** The tenants that the connections may work for. */
   async tenantIds(): Promise<number[]> {
-    if (this.settings.authMode === 'none') {
-      return [DEFAULT_TENANT_ID];
-    }
-    const session = await this.open();
-    return (await session.query([sql.ALL_TENANTS], null)).map(({ id }) => Number(id));
+    return tenantIds(await this.open(), this.settings);
   }
 
   /** The erasures of a tenant that are not done. */

@@ -229,9 +229,6 @@ export const FIND_ERASURE: Statement = {
   text: `select ${TOLD} from erasure where tenant_id = $1 and id = $2`,
 };
 
-/** → the tenants. */
-export const ALL_TENANTS: Statement = { name: 'erasure_tenants', text: 'select id from tenant order by id' };
-
 /** → the erasures of a tenant that are not done. */
 export const RUNNING_ERASURES: Statement = {
   name: 'erasure_running',

@@ -12,8 +12,10 @@ import {
   type Writes,
 } from '../domain/writes.js';
 import * as blockedSql from './blocked.statements.js';
+import type { NewEvent } from '../domain/events.js';
 import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
+import { INSERT_EVENTS } from './event.statements.js';
 import { identifierColumns, keyColumns, pairColumns } from './identifier-columns.js';
 import { partsOf } from './large-writes.js';
 import * as reviewSql from './review.statements.js';
@@ -238,6 +240,11 @@ export function blockQueries(
 /** Ends the block of a pattern. A row is found, unless somebody else has ended it. */
 export function unblockQuery(kinds: Kinds, tenantId: number, { id, kind, pattern }: BlockedPattern): Query {
   return [blockedSql.DELETE_BLOCKED, tenantId, id, kinds.named(kind).number, pattern];
+}
+
+/** Leaves the events of a decision for the relay. */
+export function eventInsertion(tenantId: number, events: readonly NewEvent[], now: number): Query[] {
+  return events.length === 0 ? [] : [[INSERT_EVENTS, tenantId, now, JSON.stringify(events)]];
 }
 
 /** Records a change by hand, and takes its idempotency key from an older change that is past its time. */

@@ -11,11 +11,13 @@ import type {
 } from '../../../src/identity/domain/contact.js';
 import type { KnownEvidence } from '../../../src/identity/domain/explain.js';
 import type { PastState, RecordedContact } from '../../../src/identity/domain/past.js';
+import { eventsOf, type IdentityEvent } from '../../../src/identity/domain/events.js';
 import { DEFAULT_POLICY, type Policy } from '../../../src/identity/domain/policy.js';
 import { keyOf, KnownReviews, type Pair, type StoredReview } from '../../../src/identity/domain/reviews.js';
 import { KnownRules, type Rule } from '../../../src/identity/domain/rules.js';
 import { realId } from '../../../src/identity/domain/writes.js';
 import type { Deletion, ErasedParts, Merge, Renaming, Writes } from '../../../src/identity/domain/writes.js';
+import { Follower } from '../../support/follower.js';
 import { evidenceFaults, type Edge } from '../../support/evidence.js';
 import { deepFreeze } from './fixtures.js';
 
@@ -208,6 +210,7 @@ export class MemoryStore {
       this.reviewsAfter(writes),
     );
     next.check();
+    checkEvents(this, next, writes, real);
     for (const newcomer of inserted.filter((_, index) => writes.newcomers[index]?.createdAt === undefined)) {
       const elders = next
         .identityOf(newcomer.id)
@@ -560,6 +563,63 @@ function pastWithout(erasure: ErasedParts | null, past: readonly PastState[]): P
         ? { ...state, identifiers: state.identifiers.filter((each) => !isErased(erasure, each)) }
         : state,
     );
+}
+
+/** Whoever follows the events knows who is one, and every identity that shows something else was told of, with its version. */
+function checkEvents(
+  before: MemoryStore,
+  after: MemoryStore,
+  writes: Writes,
+  real: (id: number) => number,
+): void {
+  const touched = new Set(writes.touched.map(({ id }) => id));
+  const events = eventsOf(
+    before.rows.filter(({ id }) => touched.has(id)),
+    writes,
+    {
+      real,
+      mergeIds: writes.merges.map((_, i) => before.merges.length + i + 1),
+      reviewIds: writes.reviews.map((_, i) => before.reviews.length + i + 1),
+      changeId: null,
+      decidedByRules: [],
+    },
+  );
+  const follower = new Follower(livePrimaries(before));
+  events.forEach((event) => follower.follow(event));
+  const known = JSON.stringify(follower.partition);
+  ensure(
+    known === JSON.stringify(livePrimaries(after)),
+    `the events ${JSON.stringify(events)} lead from ${JSON.stringify(livePrimaries(before))} to ${known}, not to ${JSON.stringify(livePrimaries(after))}`,
+  );
+  const told = new Map<number, number | undefined>();
+  for (const { data } of events as { data: IdentityEvent }[]) {
+    told.set(data.primaryContactId ?? 0, data.version);
+    told.set(data.partedPrimaryContactId ?? 0, data.partedVersion);
+  }
+  for (const { id, version } of after.rows.filter(
+    ({ linkedId, isDeleted }) => linkedId === null && !isDeleted,
+  )) {
+    const isNews = viewText(before, id) !== viewText(after, id);
+    ensure(!isNews || told.has(id), `identity ${id} shows something else, and nobody is told`);
+    ensure(
+      !told.has(id) || told.get(id) === version,
+      `version ${version} of identity ${id} is told as ${told.get(id)}`,
+    );
+  }
+}
+
+function livePrimaries({ rows }: MemoryStore): [contactId: number, primaryId: number][] {
+  return rows
+    .filter(({ isDeleted }) => !isDeleted)
+    .map(({ id, linkedId }): [number, number] => [id, linkedId ?? id])
+    .toSorted(([a], [b]) => a - b);
+}
+
+function viewText(store: MemoryStore, id: number): string {
+  const view = store.rows.some((row) => row.id === id) ? store.find(id) : null;
+  return JSON.stringify(view, (_, value: unknown) =>
+    value instanceof Map ? [...(value as Map<string, unknown>)] : value,
+  );
 }
 
 /** A rule as the store makes it. */

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client/index.js';
-import type { BlockValueData, BlockValueErrors, BlockValueResponses, DecideReviewData, DecideReviewErrors, DecideReviewResponses, DeleteBlockedValueData, DeleteBlockedValueErrors, DeleteBlockedValueResponses, DeleteContactData, DeleteContactErrors, DeleteContactResponses, DeleteIdentityData, DeleteIdentityErrors, DeleteIdentityResponses, DeleteRuleData, DeleteRuleErrors, DeleteRuleResponses, EraseData, EraseErrors, EraseResponses, GetContactData, GetContactErrors, GetContactResponses, GetErasureData, GetErasureErrors, GetErasureResponses, GetEvidenceData, GetEvidenceErrors, GetEvidenceResponses, GetHealthData, GetHealthLiveData, GetHealthLiveResponses, GetHealthReadyData, GetHealthReadyErrors, GetHealthReadyResponses, GetHealthResponses, GetHealthStartupData, GetHealthStartupErrors, GetHealthStartupResponses, GetHistoryData, GetHistoryErrors, GetHistoryResponses, GetPolicyData, GetPolicyErrors, GetPolicyResponses, GetSubjectDataData, GetSubjectDataErrors, GetSubjectDataResponses, IdentifyData, IdentifyErrors, IdentifyResponses, ListBlockedValuesData, ListBlockedValuesErrors, ListBlockedValuesResponses, ListIdentitiesData, ListIdentitiesErrors, ListIdentitiesResponses, ListMergesData, ListMergesErrors, ListMergesResponses, ListReviewsData, ListReviewsErrors, ListReviewsResponses, ListRulesData, ListRulesErrors, ListRulesResponses, LookUpData, LookUpErrors, LookUpResponses, MakeRuleData, MakeRuleErrors, MakeRuleResponses, MergeIdentitiesData, MergeIdentitiesErrors, MergeIdentitiesResponses, ReplacePolicyData, ReplacePolicyErrors, ReplacePolicyResponses, SearchIdentitiesData, SearchIdentitiesErrors, SearchIdentitiesResponses, SplitIdentityData, SplitIdentityErrors, SplitIdentityResponses, UndoMergeData, UndoMergeErrors, UndoMergeResponses } from './types.gen.js';
+import type { BlockValueData, BlockValueErrors, BlockValueResponses, DecideReviewData, DecideReviewErrors, DecideReviewResponses, DeleteBlockedValueData, DeleteBlockedValueErrors, DeleteBlockedValueResponses, DeleteContactData, DeleteContactErrors, DeleteContactResponses, DeleteIdentityData, DeleteIdentityErrors, DeleteIdentityResponses, DeleteRuleData, DeleteRuleErrors, DeleteRuleResponses, EraseData, EraseErrors, EraseResponses, GetContactData, GetContactErrors, GetContactResponses, GetErasureData, GetErasureErrors, GetErasureResponses, GetEvidenceData, GetEvidenceErrors, GetEvidenceResponses, GetHealthData, GetHealthLiveData, GetHealthLiveResponses, GetHealthReadyData, GetHealthReadyErrors, GetHealthReadyResponses, GetHealthResponses, GetHealthStartupData, GetHealthStartupErrors, GetHealthStartupResponses, GetHistoryData, GetHistoryErrors, GetHistoryResponses, GetPolicyData, GetPolicyErrors, GetPolicyResponses, GetSubjectDataData, GetSubjectDataErrors, GetSubjectDataResponses, IdentifyData, IdentifyErrors, IdentifyResponses, ListBlockedValuesData, ListBlockedValuesErrors, ListBlockedValuesResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListIdentitiesData, ListIdentitiesErrors, ListIdentitiesResponses, ListMergesData, ListMergesErrors, ListMergesResponses, ListReviewsData, ListReviewsErrors, ListReviewsResponses, ListRulesData, ListRulesErrors, ListRulesResponses, LookUpData, LookUpErrors, LookUpResponses, MakeRuleData, MakeRuleErrors, MakeRuleResponses, MergeIdentitiesData, MergeIdentitiesErrors, MergeIdentitiesResponses, ReplacePolicyData, ReplacePolicyErrors, ReplacePolicyResponses, SearchIdentitiesData, SearchIdentitiesErrors, SearchIdentitiesResponses, SplitIdentityData, SplitIdentityErrors, SplitIdentityResponses, UndoMergeData, UndoMergeErrors, UndoMergeResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -392,6 +392,15 @@ export class GeneratedClient extends HeyApiClient {
                 ...options.headers
             }
         });
+    }
+    
+    /**
+     * Follow what changes: which identities are new, merged, split or gone
+     *
+     * All events of the tenant in one order, without gaps: whoever goes on with `next` misses none and sees none twice. Events of one identity are in the order of its changes. An export prints the cursor of its moment, so that a copy of all identities can be kept up to date from then on.
+     */
+    public listEvents<ThrowOnError extends boolean = true>(options?: Options<ListEventsData, ThrowOnError>): RequestResult<ListEventsResponses, ListEventsErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListEventsResponses, ListEventsErrors, ThrowOnError>({ url: '/events', ...options });
     }
     
     /**

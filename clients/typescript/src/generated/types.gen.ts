@@ -1314,6 +1314,151 @@ export type PolicyChange = {
     exceedingCount: number | null;
 };
 
+/**
+ * What became of an identity. Ids only: read the identity if you need what it holds. Contacts that came, those of merged identities and those of the previous primary have the primary from then on; contacts that left have the other one.
+ */
+export type IdentityEventData = {
+    /**
+     * What asked for the change: a call to identify, an import, or people.
+     */
+    cause: 'identify' | 'import' | 'manual';
+    /**
+     * The merge that was made, or that was undone.
+     */
+    mergeId?: number;
+    /**
+     * The change by hand.
+     */
+    changeId?: number;
+    /**
+     * The `x-request-id` of the call. Of many calls that were written together, one.
+     */
+    requestId?: string;
+    /**
+     * The primary from then on. Null: no live contact is left.
+     */
+    primaryContactId: number | null;
+    /**
+     * The version of the identity with this primary: it grows with every change. An event with a lower one than you have seen is old. Absent: nobody is left.
+     */
+    version?: number;
+    /**
+     * The primary until then, if it was another.
+     */
+    previousPrimaryContactId?: number;
+    /**
+     * The contacts that came, or that were deleted or erased. Absent: none.
+     */
+    contactIds?: Array<number>;
+    /**
+     * The primaries, until then, of the identities that were merged into this one.
+     */
+    mergedIds?: Array<number>;
+    /**
+     * The contacts that left with a split.
+     */
+    partedIds?: Array<number>;
+    /**
+     * The primary of those that left.
+     */
+    partedPrimaryContactId?: number;
+    /**
+     * The version of the identity of those that left.
+     */
+    partedVersion?: number;
+};
+
+/**
+ * A review that was opened or decided.
+ */
+export type ReviewEventData = {
+    /**
+     * What asked for the change: a call to identify, an import, or people.
+     */
+    cause: 'identify' | 'import' | 'manual';
+    /**
+     * The merge that was made, or that was undone.
+     */
+    mergeId?: number;
+    /**
+     * The change by hand.
+     */
+    changeId?: number;
+    /**
+     * The `x-request-id` of the call. Of many calls that were written together, one.
+     */
+    requestId?: string;
+    /**
+     * The review.
+     */
+    reviewId: number;
+    /**
+     * Why it was opened.
+     */
+    reason?: 'limit' | 'do-not-link';
+    /**
+     * What was decided.
+     */
+    decision?: 'link' | 'keep-apart';
+};
+
+/**
+ * A change, in the form of CloudEvents 1.0 with the extension `sequence`.
+ */
+export type Event = {
+    /**
+     * The version of CloudEvents.
+     */
+    specversion: '1.0';
+    /**
+     * Unique. The same event always has the same id, which is also the cursor after it.
+     */
+    id: string;
+    /**
+     * Where it comes from.
+     */
+    source: string;
+    /**
+     * What happened.
+     */
+    type: 'identity.created' | 'identity.updated' | 'identity.merged' | 'identity.split' | 'identity.erased' | 'contact.deleted' | 'review.opened' | 'review.decided';
+    /**
+     * What it is about: `contacts/` and the primary contact, or `reviews/` and the review.
+     */
+    subject: string;
+    /**
+     * When the change was made.
+     */
+    time: string;
+    /**
+     * The media type of `data`.
+     */
+    datacontenttype: 'application/json';
+    /**
+     * The position in the log of the tenant, with leading zeros. Positions have no gaps: whoever reads all types sees by them that none is missing.
+     */
+    sequence: string;
+    /**
+     * What became of the identity, or of the review.
+     */
+    data: IdentityEventData | ReviewEventData;
+};
+
+export type EventsResponse = {
+    /**
+     * The events, in order.
+     */
+    events: Array<Event>;
+    /**
+     * The cursor after these events: send it as `after`. It stays the same if there are no events.
+     */
+    next: string;
+    /**
+     * Whether there are more events by now. False: they would have to wait.
+     */
+    hasMore: boolean;
+};
+
 export type Health = {
     /**
      * `ok` if everything is up.
@@ -2705,6 +2850,60 @@ export type ReplacePolicyResponses = {
 };
 
 export type ReplacePolicyResponse = ReplacePolicyResponses[keyof ReplacePolicyResponses];
+
+export type ListEventsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many seconds to wait for an event if there is none.
+         */
+        wait?: number;
+        /**
+         * Only events of these types, separated by commas. Absent: all.
+         */
+        types?: string;
+        /**
+         * The most events of a page.
+         */
+        limit?: number;
+        /**
+         * The `next` of the page before, the id of an event, or the cursor of an export. `latest`: the end of the log. Absent: the oldest event that is there.
+         */
+        after?: string;
+    };
+    url: '/events';
+};
+
+export type ListEventsErrors = {
+    /**
+     * `after`, `limit`, `types` or `wait` is not valid.
+     */
+    400: Problem;
+    /**
+     * The service leaves no events: EVENTS_ENABLED is false.
+     */
+    404: Problem;
+    /**
+     * Not all events after the cursor are there. Start again with an export.
+     */
+    410: Problem;
+    /**
+     * The database is not available. Safe to repeat.
+     */
+    503: Problem;
+};
+
+export type ListEventsError = ListEventsErrors[keyof ListEventsErrors];
+
+export type ListEventsResponses = {
+    /**
+     * The next events; none if nothing happened.
+     */
+    200: EventsResponse;
+};
+
+export type ListEventsResponse = ListEventsResponses[keyof ListEventsResponses];
 
 export type GetHealthData = {
     body?: never;

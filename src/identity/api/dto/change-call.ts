@@ -75,7 +75,7 @@ export function readDryRun({ query }: FastifyRequest): boolean {
 
 function callOf(
   request: FastifyRequest,
-): Pick<ChangeCall, 'tenantId' | 'actor' | 'route' | 'idempotencyKey'> {
+): Pick<ChangeCall, 'tenantId' | 'actor' | 'requestId' | 'route' | 'idempotencyKey'> {
   const { tenantId, actor } = callerOf(request);
   const [path] = request.url.split('?', 1);
   const key = request.headers['idempotency-key'] ?? null;
@@ -84,7 +84,7 @@ function callOf(
       { field: 'Idempotency-Key', message: 'Idempotency-Key must have 1 to 255 visible ASCII characters' },
     ]);
   }
-  return { tenantId, actor, route: `${request.method} ${path}`, idempotencyKey: key };
+  return { tenantId, actor, requestId: request.id, route: `${request.method} ${path}`, idempotencyKey: key };
 }
 
 export const DRY_RUN = {

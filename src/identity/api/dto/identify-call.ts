@@ -8,13 +8,13 @@ export interface IdentifyCall {
   readonly isDryRun: boolean;
   /** Whether a field that is not valid is left out, in place of an error. */
   readonly isLenient: boolean;
+  /** The id of the call */
+  readonly requestId: string;
   /** States in the answer that the wish for leniency was met. */
   readonly stateLeniency: () => void;
 }
 
-// Not made for each call: most are like the first.
-const STRICT: IdentifyCall = { isDryRun: false, isLenient: false, stateLeniency: () => undefined };
-const STRICT_DRY_RUN: IdentifyCall = { ...STRICT, isDryRun: true };
+const stateNothing = (): void => undefined;
 
 /**
  * How `POST /identify` is called, as a parameter of its route.
@@ -27,11 +27,12 @@ export const Calling = createParamDecorator((_: unknown, context: ExecutionConte
   const isDryRun = readDryRun(request);
   const { prefer } = request.headers;
   if (prefer === undefined || !prefersLeniency(String(prefer))) {
-    return isDryRun ? STRICT_DRY_RUN : STRICT;
+    return { isDryRun, isLenient: false, requestId: request.id, stateLeniency: stateNothing };
   }
   return {
     isDryRun,
     isLenient: true,
+    requestId: request.id,
     stateLeniency: () => void http.getResponse<FastifyReply>().header('preference-applied', LENIENT),
   };
 });

@@ -1,0 +1,123 @@
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ReadLanes } from '../identity/read-lanes.js';
+import { CursorExpiredError, EventsDisabledError } from './event.errors.js';
+import { EventLog, type EventPage, type LoggedEvent } from './event-log.js';
+import { EventRelay } from './event-relay.js';
+import { cursorAfter, isReadable, type Cursor, type Head } from './head.js';
+
+/** How often a call that waits looks for events that another process gave their numbers. */
+const LOOK_MS = 200;
+/** Calls that wait at the same time. Further ones are answered at once, as if they did not wish to wait. */
+const WAITING_MAX = 200;
+
+/** From where events are read: the oldest that is there, the end of the log, or a cursor. */
+export type Start = 'oldest' | 'latest' | Cursor;
+
+export interface FeedPage {
+  readonly head: Head;
+  readonly events: readonly LoggedEvent[];
+  readonly next: Cursor;
+  readonly hasMore: boolean;
+}
+
+/** The feed of events: all of them in order, from a cursor on. */
+@Injectable()
+export class EventFeed implements BeforeApplicationShutdown {
+  /** Ends the wait of a call. */
+  private readonly waiting = new Set<() => void>();
+  private isEnding = false;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly relay: EventRelay,
+    private readonly lanes: ReadLanes,
+  ) {}
+
+  beforeApplicationShutdown(): void {
+    this.isEnding = true;
+    this.waiting.forEach((end) => end());
+  }
+
+  /**
+   * The next events after a place.
+   *
+   * @param options `types`: null: all; `waitMs`: how long to wait if there are none
+   * @throws {CursorExpiredError} if not all events after the cursor are there
+   * @throws {EventsDisabledError}
+   */
+  async read(
+    tenantId: number,
+    start: Start,
+    options: { readonly limit: number; readonly types: readonly string[] | null; readonly waitMs: number },
+  ): Promise<FeedPage> {
+    if (!this.log.settings.hasEvents) {
+      throw new EventsDisabledError();
+    }
+    const deadline = performance.now() + options.waitMs;
+    let place = start;
+    for (;;) {
+      const page = await this.page(tenantId, place, options);
+      const remainingMs = deadline - performance.now();
+      if (page.events.length > 0 || page.hasMore || remainingMs <= 0 || !this.mayWait) {
+        return page;
+      }
+      place = page.next;
+      await this.news(tenantId, Math.min(LOOK_MS, remainingMs));
+    }
+  }
+
+  private get mayWait(): boolean {
+    return !this.isEnding && this.waiting.size < WAITING_MAX;
+  }
+
+  private async page(
+    tenantId: number,
+    start: Start,
+    { limit, types }: { readonly limit: number; readonly types: readonly string[] | null },
+  ): Promise<FeedPage> {
+    const from = typeof start === 'string' ? 0 : start.position;
+    const read = (position: number): Promise<EventPage | null> =>
+      this.lanes.read(() => this.log.read(tenantId, position, limit, types));
+    let page = await read(from);
+    if (page === null || (page.isBehind && page.events.length === 0)) {
+      await this.relay.catchUp(tenantId);
+      page = await read(from);
+    }
+    if (page === null) {
+      throw new Error('the log of events was not begun');
+    }
+    const { head } = page;
+    if (start === 'latest') {
+      return { head, events: [], next: cursorAfter(head, head.position), hasMore: false };
+    }
+    if (start === 'oldest' && from < head.trimmed) {
+      return this.page(tenantId, cursorAfter(head, head.trimmed), { limit, types });
+    }
+    if (start !== 'oldest' && !isReadable(head, start)) {
+      throw new CursorExpiredError();
+    }
+    const skipped = start === 'oldest' ? [] : start.skipped;
+    const isSkipped = new Set(skipped);
+    return {
+      head,
+      events: page.events.filter(({ position }) => !isSkipped.has(position)),
+      next: cursorAfter(head, page.lastPosition, skipped),
+      hasMore: page.lastPosition < head.position,
+    };
+  }
+
+  /** Resolves when events of the tenant get their numbers in this process, or after a while. */
+  private async news(tenantId: number, ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        stop();
+        this.waiting.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      const stop = this.relay.onNumbered((numbered) => numbered.tenantId === tenantId && end());
+      this.waiting.add(end);
+    });
+  }
+}

@@ -1,0 +1,272 @@
+import { InjectRepository } from '@mikro-orm/nestjs';
+import { Injectable } from '@nestjs/common';
+import { tenantIds } from '../access/tenants.js';
+import { Settings } from '../config/settings.js';
+import { openSession } from '../database/session/open-session.js';
+import type { Query, Row, SqlSession, Statement } from '../database/session/sql-session.js';
+import { DatabaseUnavailableError } from '../database/session/unavailable.js';
+import type { IdentityEvent, ReviewEvent } from '../identity/domain/events.js';
+import { ContactRepository } from '../identity/store/contact.repository.js';
+import { Contact } from '../identity/store/entities/contact.js';
+import { ONE_SNAPSHOT } from '../identity/store/reading.statements.js';
+import * as sql from './event.statements.js';
+import { cursorAfter, headOf, isIntact, mended, newEpochName, type Cursor, type Head } from './head.js';
+
+/** The most decisions that get their numbers in one transaction, and the most events, unless one decision has more. */
+const DECISIONS_AT_ONCE = 1_000;
+const EVENTS_AT_ONCE = 2_000;
+/** Events that are looked at for some types in one call, and that are deleted in one transaction. */
+const SCANNED_AT_ONCE = 10_000;
+
+/** Events that got their numbers. */
+export interface Numbered {
+  readonly tenantId: number;
+  /** How many; 0: none was waiting */
+  readonly count: number;
+  readonly lastPosition: number;
+  /** How long the oldest of them waited, in seconds */
+  readonly waited: number;
+  /** Whether more may be waiting */
+  readonly hasMore: boolean;
+}
+
+/** An event with its number. */
+export interface LoggedEvent {
+  readonly position: number;
+  /** In µs since 1970 */
+  readonly at: number;
+  readonly type: string;
+  readonly data: IdentityEvent | ReviewEvent;
+}
+
+export interface EventPage {
+  readonly head: Head;
+  readonly events: readonly LoggedEvent[];
+  /** All events up to here were looked at. */
+  readonly lastPosition: number;
+  /** Whether decisions have left events that have no numbers yet, or the head must be mended first. */
+  readonly isBehind: boolean;
+}
+
+/** The log of events of each tenant, and the outbox that it is fed from. */
+@Injectable()
+export class EventLog {
+  /** Called in the transaction that numbers events, for what is to be written with them. */
+  onNumbering: (tenantId: number, firstPosition: number, lastPosition: number) => readonly Query[] = () => [];
+  private session: Promise<SqlSession> | null = null;
+  private isOriginWhole: Promise<boolean> | null = null;
+
+  constructor(
+    @InjectRepository(Contact) private readonly contacts: ContactRepository,
+    readonly settings: Settings,
+  ) {}
+
+  /**
+   * Gives the events that wait the next positions, in the order of the decisions about each identity. Many processes may do so at the
+   * same time: the head of the tenant is locked, so that positions have no gap and become visible in order.
+   */
+  async number(tenantId: number): Promise<Numbered> {
+    const lock = (await this.knowsOrigin()) ? sql.LOCK_HEAD : sql.LOCK_HEAD_PLAIN;
+    const session = await this.open();
+    return session.transaction(async (transaction) => {
+      const [[row] = [], waiting = []] = await transaction.send(
+        [lock, tenantId],
+        [sql.WAITING, tenantId, DECISIONS_AT_ONCE],
+      );
+      if (row === undefined) {
+        await transaction.commit([sql.INSERT_HEAD, tenantId, newEpochName()]);
+        return { tenantId, count: 0, lastPosition: 0, waited: 0, hasMore: true };
+      }
+      const stored = headOf(row);
+      const originNow = row.origin_now as string;
+      const isMended = !isIntact(stored, originNow);
+      const head = isMended ? mended(stored, originNow, newEpochName()) : stored;
+      const taken = takeFirst(waiting);
+      const count = taken.reduce((sum, { events }) => sum + Number(events), 0);
+      const lastPosition = head.position + count;
+      const ids = taken.map(({ id }) => id);
+      if (count > 0 || isMended) {
+        await transaction.commit(
+          ...(isMended ? [setHead(tenantId, head)] : []),
+          ...(count > 0
+            ? [
+                [sql.NUMBER_EVENTS, tenantId, head.position, ids] as const,
+                [sql.DELETE_WAITING, tenantId, ids] as const,
+                [sql.MOVE_HEAD, tenantId, lastPosition] as const,
+                ...this.onNumbering(tenantId, head.position + 1, lastPosition),
+              ]
+            : []),
+        );
+      }
+      return {
+        tenantId,
+        count,
+        lastPosition,
+        waited: Number(taken[0]?.age ?? 0),
+        hasMore: taken.length < waiting.length || waiting.length === DECISIONS_AT_ONCE,
+      };
+    }, tenantId);
+  }
+
+  /** Whether events wait for their numbers. */
+  async hasWaiting(tenantId: number): Promise<boolean> {
+    const session = await this.open();
+    return (await session.query([sql.HAS_WAITING, tenantId], tenantId)).length > 0;
+  }
+
+  /**
+   * The next events, and how the log is, at one moment.
+   *
+   * @param types null: all
+   * @returns null: the log of the tenant was not begun yet
+   */
+  async read(
+    tenantId: number,
+    position: number,
+    limit: number,
+    types: readonly string[] | null,
+  ): Promise<EventPage | null> {
+    const readHead = (await this.knowsOrigin()) ? sql.READ_HEAD : sql.READ_HEAD_PLAIN;
+    const scanEnd = position + SCANNED_AT_ONCE;
+    const session = await this.open();
+    return session.transaction(async (transaction) => {
+      const [, rows = [], [row] = []] = await transaction.send(
+        [ONE_SNAPSHOT],
+        types === null
+          ? [sql.EVENTS_AFTER, tenantId, position, limit]
+          : [sql.EVENTS_OF_TYPES_AFTER, tenantId, position, limit, scanEnd, types],
+        [readHead, tenantId],
+      );
+      if (row === undefined) {
+        return null;
+      }
+      const head = headOf(row);
+      const events = rows.map(eventOf);
+      const isFull = events.length === limit;
+      const seenEnd = Math.min(
+        types === null ? (events.at(-1)?.position ?? position) : scanEnd,
+        head.position,
+      );
+      return {
+        head,
+        events,
+        lastPosition: isFull ? events.at(-1)!.position : seenEnd,
+        isBehind: (row.has_waiting as boolean) || !isIntact(head, row.origin_now as string),
+      };
+    }, tenantId);
+  }
+
+  /** The tenants that the connections may work for. */
+  async tenantIds(): Promise<number[]> {
+    return tenantIds(await this.open(), this.settings);
+  }
+
+  /** Makes all cursors of a tenant invalid, because changes are made that leave no events. */
+  async pause(tenantId: number): Promise<void> {
+    await this.write(tenantId, [sql.PAUSE, tenantId]);
+  }
+
+  /**
+   * Deletes some of the events whose time is over.
+   *
+   * @returns whether there may be more of them
+   */
+  async trim(tenantId: number): Promise<boolean> {
+    const session = await this.open();
+    return session.transaction(async (transaction) => {
+      const [[row] = []] = await transaction.send([sql.LOCK_HEAD_PLAIN, tenantId]);
+      if (row === undefined) {
+        return false;
+      }
+      const days = this.settings.eventsRetentionDays;
+      const { trimmed } = headOf(row);
+      const [[expired] = []] = await transaction.send([
+        sql.EXPIRED,
+        tenantId,
+        trimmed,
+        SCANNED_AT_ONCE,
+        days,
+      ]);
+      const position = Number(expired?.position ?? 0);
+      if (position === 0) {
+        return false;
+      }
+      await transaction.commit([sql.DELETE_EVENTS, tenantId, position], [sql.TRIM_HEAD, tenantId, position]);
+      return position - trimmed >= SCANNED_AT_ONCE;
+    }, tenantId);
+  }
+
+  /**
+   * The cursor of a snapshot: all events that its reader can't see are after it, and none that it can.
+   *
+   * @param head the head that the snapshot shows
+   * @param waitingIds the decisions that it shows, whose events had no numbers yet
+   */
+  async cursorOf(tenantId: number, head: Head, waitingIds: readonly number[]): Promise<Cursor> {
+    if (waitingIds.length === 0) {
+      return cursorAfter(head, head.position);
+    }
+    while ((await this.number(tenantId)).hasMore) {
+      // until all of them have numbers
+    }
+    const session = await this.open();
+    const rows = await session.query([sql.POSITIONS_OF, tenantId, head.position, waitingIds], tenantId);
+    const seen = rows.map(({ position }) => Number(position));
+    const gap = seen.findIndex((position, i) => position !== head.position + i + 1);
+    const atOnce = gap === -1 ? seen.length : gap;
+    return cursorAfter(head, head.position + atOnce, seen);
+  }
+
+  private async write(tenantId: number, ...queries: Query[]): Promise<void> {
+    const session = await this.open();
+    await session.transaction((transaction) => transaction.commit(...queries), tenantId);
+  }
+
+  /** Whether the role may ask which cluster and timeline this is. Some providers of PostgreSQL refuse that. */
+  private knowsOrigin(): Promise<boolean> {
+    this.isOriginWhole ??= this.asks(sql.WHOLE_ORIGIN).catch((error: unknown) => {
+      this.isOriginWhole = null;
+      throw error;
+    });
+    return this.isOriginWhole;
+  }
+
+  private async asks(statement: Statement): Promise<boolean> {
+    const session = await this.open();
+    return session.query([statement], null).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof DatabaseUnavailableError) {
+          throw error;
+        }
+        return false;
+      },
+    );
+  }
+
+  private open(): Promise<SqlSession> {
+    this.session ??= openSession(this.contacts.getEntityManager());
+    return this.session;
+  }
+}
+
+function takeFirst(waiting: readonly Row[]): Row[] {
+  let events = 0;
+  const end = waiting.findIndex((row) => (events += Number(row.events)) > EVENTS_AT_ONCE);
+  return waiting.slice(0, end === -1 ? waiting.length : Math.max(end, 1));
+}
+
+function setHead(tenantId: number, { position, trimmed, epochs, origin }: Head): Query {
+  const names = epochs.map(({ name }) => name);
+  const starts = epochs.map(({ start }) => start);
+  return [sql.SET_HEAD, tenantId, position, trimmed, names, starts, origin];
+}
+
+function eventOf({ position, at, type, data }: Row): LoggedEvent {
+  return {
+    position: Number(position),
+    at: Number(at),
+    type: type as string,
+    data: data as LoggedEvent['data'],
+  };
+}
