@@ -19,7 +19,11 @@ export interface RunningApp extends AsyncDisposable {
 export async function startApp(env: Readonly<Record<string, string>>): Promise<RunningApp> {
   const app = await createApp(new Settings({ ...QUIET, ...env, ...variant() }));
   await app.listen(0, '127.0.0.1');
-  const close = (): Promise<void> => app.close();
+  const close = (): Promise<void> => {
+    // the client's own, which the service would wait a second for
+    app.getHttpServer().closeIdleConnections();
+    return app.close();
+  };
   const refreshPolicy = async (tenantId = 1): Promise<void> =>
     void (await app.get(PolicyDirectory, { strict: false }).refresh(tenantId));
   const client = new ServiceClient(await app.getUrl());
