@@ -1,5 +1,6 @@
 import {
   current,
+  holderOf,
   primaryOf,
   type Batch,
   type Growing,
@@ -389,13 +390,15 @@ function dated(batch: Batch, identity: Growing, contact: Contact, createdAt: num
   return reorder(batch, identity, older);
 }
 
-/** Puts a dated contact in its place by age. The oldest contact that carries an identifier claims it. */
+/** Puts a dated contact in its place by age. The oldest contact that carries an identifier claims it, unless it does already. */
 function reorder(batch: Batch, identity: Growing, contact: Contact): Growing {
   identity.contacts = identity.contacts.toSorted(byAge);
   for (const identifier of contact.identifiers) {
-    const holder = identity.contacts.find((each) => carries(each, identifier))!;
-    const { kind, value } = identifier;
-    claim(batch, identity, { kind, value, contactId: holder.id }, false);
+    const { id } = identity.contacts.find((each) => carries(each, identifier))!;
+    if (holderOf(batch, identifier)?.contactId !== id) {
+      const { kind, value } = identifier;
+      claim(batch, identity, { kind, value, contactId: id }, false);
+    }
   }
   return changed(identity);
 }
