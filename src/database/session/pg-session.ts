@@ -7,6 +7,7 @@ import {
   type QueryConfig,
   type QueryResult,
 } from 'pg';
+import { arrayLiteral } from './array-literal.js';
 import {
   type Query,
   type Row,
@@ -61,7 +62,8 @@ export class PgSession implements SqlSession {
   }
 
   private prepared([{ name, text }, ...values]: Query): QueryConfig {
-    const query = { text, values, types: TYPES };
+    const written = values.map((value) => (Array.isArray(value) ? (arrayLiteral(value) ?? value) : value));
+    const query = { text, values: written, types: TYPES };
     return this.options.keepsPrepared ? { ...query, name } : query;
   }
 }
