@@ -51,17 +51,21 @@ interface PreparedBatch {
  * Imports the rows of an input batch by batch: each batch in one transaction, in the order of its rows, as if each row
  * were a call of the API.
  *
- * While a batch is written, the next one is read, loaded and decided on another connection. If both concern the same
- * identities or identifiers, that decision is dropped. If it is out of date for another reason, the write protocol finds
- * out.
+ * While a batch is written, the next one is loaded and decided on another connection, and the one after that is read, so that neither
+ * this process nor the database waits for the other. If the two concern the same identities or identifiers, that decision is
+ * dropped. If it is out of date for another reason, the write protocol finds out.
  *
- * After each batch, the file of rejected rows and then the checkpoint are updated. A batch that is committed but not in
- * the checkpoint is imported again after a crash, which changes nothing.
+ * After each batch, the file of rejected rows and then the checkpoint are updated, while the next batch is written. A batch that is
+ * committed but not in the checkpoint is imported again after a crash, which changes nothing.
  */
 export class Importer {
   /** Rows of this run that could not be joined with those of the same person; the first of them */
   readonly apart: ApartRow[] = [];
   private readonly joiner: IdentityJoiner;
+  /** The rows after those that are decided on; null: they are not read yet */
+  private ahead: Promise<RowBatch | null> | null = null;
+  /** The notes of the batches written so far */
+  private noted: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: ImporterParts) {
     const { reconciliation, tenantId } = parts;
@@ -85,6 +89,15 @@ export class Importer {
 
   /** @returns whether the input was read to its end; false: the import was stopped */
   async run(): Promise<boolean> {
+    try {
+      return await this.importAll();
+    } finally {
+      // what was written before an error must be noted too
+      await this.noted;
+    }
+  }
+
+  private async importAll(): Promise<boolean> {
     const { stop } = this.parts;
     let batch = await this.prepareNext();
     while (batch !== null && !stop.aborted) {
@@ -107,7 +120,7 @@ export class Importer {
 
   private async prepareNext(): Promise<PreparedBatch | null> {
     const { reader, batchSize, dryRun, reconciliation } = this.parts;
-    const batch = await reader.read(batchSize);
+    const batch = await (this.ahead ?? reader.read(batchSize));
     if (batch === null) {
       return null;
     }
@@ -115,9 +128,12 @@ export class Importer {
     // A dry run has one connection only. What fails here fails again when the batch is written.
     const prepared =
       dryRun === null && steps.length > 0
-        ? await reconciliation.prepare(this.parts.tenantId, sightingsOf(steps)).catch(() => null)
+        ? reconciliation.prepare(this.parts.tenantId, sightingsOf(steps)).catch(() => null)
         : null;
-    return { batch, steps, prepared };
+    this.ahead = reader.read(batchSize);
+    // it is told of when its turn comes
+    this.ahead.catch(() => undefined);
+    return { batch, steps, prepared: await prepared };
   }
 
   private countNationalNumbers({ rows }: RowBatch): void {
@@ -131,7 +147,7 @@ export class Importer {
   }
 
   private async write({ batch, steps, prepared }: PreparedBatch): Promise<void> {
-    const { rejected, checkpoint, tally } = this.parts;
+    const { tally } = this.parts;
     const refused = new Map<InputRow, string>();
     const effects = await this.settle(steps, prepared, refused);
     this.count(steps, effects, refused);
@@ -148,15 +164,18 @@ export class Importer {
       return faults.length === 0 ? [] : [{ ...row, faults }];
     });
     await this.parts.statistics?.afterBatch();
+    // a failure to note the batch before ends the import
+    await this.noted;
+    this.noted = this.note(batch, bad, structuredClone(tally));
+    this.noted.catch(() => undefined);
+  }
+
+  /** Notes that a batch is written. */
+  private async note({ end: place }: RowBatch, bad: readonly InputRow[], tally: Tally): Promise<void> {
+    const { rejected, checkpoint, before } = this.parts;
     await rejected.add(bad);
-    await checkpoint?.save({
-      place: batch.end,
-      tally,
-      rejectedBytes: rejected.soFar.bytes,
-      rejectedPath: rejected.path,
-      rejectedHash: rejected.soFar.hash,
-      before: this.parts.before,
-    });
+    const { path: rejectedPath, bytes: rejectedBytes, hash: rejectedHash } = rejected.soFar;
+    await checkpoint?.save({ place, tally, rejectedBytes, rejectedPath, rejectedHash, before });
   }
 
   private count(

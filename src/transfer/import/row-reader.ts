@@ -214,12 +214,13 @@ export class RowReader {
     const rows: InputRow[] = [];
     let sliceEnd = performance.now() + SLICE_MS;
     while (rows.length < size && this.end.position < (until?.position ?? Infinity)) {
-      const next = await this.next();
-      if (next === null) {
+      // most records are there already, and a promise for each would take as long as parsing it
+      const record = this.ahead.shift() ?? this.parser.next(this.isEnd) ?? (await this.record());
+      if (record === null) {
         break;
       }
-      rows.push(...next.rows);
-      this.end = { position: next.record.end, line: next.record.endLine };
+      rows.push(...this.rowsOf(record));
+      this.end = { position: record.end, line: record.endLine };
       if (performance.now() > sliceEnd) {
         await nextTurn();
         sliceEnd = performance.now() + SLICE_MS;
@@ -233,17 +234,13 @@ export class RowReader {
     await this.text.return(undefined);
   }
 
-  private async next(): Promise<{ rows: readonly InputRow[]; record: TextRecord } | null> {
-    const record = this.ahead.shift() ?? (await this.record());
-    if (record === null) {
-      return null;
-    }
+  private rowsOf(record: TextRecord): readonly InputRow[] {
     if (this.isOfRejectedObjects && record.fault === null) {
       const field = unguarded(record.fields.at(-1)!);
-      return { rows: this.known.maker.rowsOf({ ...record, fields: [field] }), record };
+      return this.known.maker.rowsOf({ ...record, fields: [field] });
     }
     this.noteStrayQuote(record);
-    return { rows: this.known.maker.rowsOf(record), record };
+    return this.known.maker.rowsOf(record);
   }
 
   private noteStrayQuote(record: TextRecord): void {
