@@ -1,11 +1,18 @@
 import { Command, Option } from 'commander';
-import { FILE_FORMATS, formatOf, type FileFormat } from '../transfer/files.js';
+import {
+  createPrivately,
+  FILE_FORMATS,
+  formatOf,
+  TransferError,
+  type FileFormat,
+} from '../transfer/files.js';
 import type { Terminal } from './terminal.js';
 
 interface ExportFlags {
   readonly format?: FileFormat;
   readonly excelSafe?: true;
   readonly tenant?: string;
+  readonly cursorFile?: string;
   readonly quiet?: true;
 }
 
@@ -21,6 +28,10 @@ export function exportCommand(terminal: Terminal): Command {
       'put an apostrophe before values that a spreadsheet would run as a formula, + numbers too (CSV); an import removes it again',
     )
     .option('--tenant <name>', 'tenant of the identities (default: the only tenant)')
+    .option(
+      '--cursor-file <file>',
+      'write the cursor of the export to a file: GET /events?after=<cursor> tells what has changed since',
+    )
     .option('--quiet', 'print no summary')
     .addHelpText('after', '\nExit codes: 0 done, 2 the export could not run or was stopped.')
     .action((path: string, flags: ExportFlags) => run(terminal, path, flags));
@@ -29,22 +40,27 @@ export function exportCommand(terminal: Terminal): Command {
 async function run(
   terminal: Terminal,
   path: string,
-  { format, excelSafe, tenant, quiet }: ExportFlags,
+  { format, excelSafe, tenant, cursorFile, quiet }: ExportFlags,
 ): Promise<void> {
   try {
     // Loaded here: the ORM and the framework take a second, and --help does not need them.
     const { loadSettings } = await import('../config/load-settings.js');
     const { runExport } = await import('../transfer/export/run-export.js');
-    const { identities, contacts } = await runExport(loadSettings(terminal.env), {
+    const { identities, contacts, cursor } = await runExport(loadSettings(terminal.env), {
       path,
       streams: terminal.streams,
       format: format ?? formatOf(path) ?? 'ndjson',
       isExcelSafe: excelSafe ?? false,
       tenant: tenant ?? null,
     });
+    if (cursorFile !== undefined) {
+      await writeCursor(cursorFile, cursor);
+    }
     if (!quiet) {
       terminal.printError(
-        `Exported ${identities.toLocaleString('en-US')} identities with ${contacts.toLocaleString('en-US')} contacts\n`,
+        `Exported ${identities.toLocaleString('en-US')} identities with ${contacts.toLocaleString('en-US')} contacts\n${
+          cursor === null ? '' : `Cursor of what changes from then on: ${cursor}\n`
+        }`,
       );
     }
   } catch (error) {
@@ -52,6 +68,15 @@ async function run(
       throw error;
     }
   }
+}
+
+/** @throws {TransferError} if there is no cursor, or it can't be written */
+async function writeCursor(path: string, cursor: string | null): Promise<void> {
+  if (cursor === null) {
+    throw new TransferError(`${path} was not written: with EVENTS_ENABLED=false an export has no cursor.`);
+  }
+  await using file = await createPrivately(path);
+  await file.writeFile(`${cursor}\n`);
 }
 
 /** Whether the reader of the output has read enough, like `head`. */

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { tenantIds } from '../access/tenants.js';
 import { Settings } from '../config/settings.js';
 import { openSession } from '../database/session/open-session.js';
-import type { Query, Row, SqlSession, Statement } from '../database/session/sql-session.js';
+import type { Query, Row, SqlSession, Statement, Transaction } from '../database/session/sql-session.js';
 import { DatabaseUnavailableError } from '../database/session/unavailable.js';
 import type { IdentityEvent, ReviewEvent } from '../identity/domain/events.js';
 import { ContactRepository } from '../identity/store/contact.repository.js';
@@ -28,6 +28,13 @@ export interface Numbered {
   readonly waited: number;
   /** Whether more may be waiting */
   readonly hasMore: boolean;
+}
+
+/** What a snapshot shows of events. */
+interface Moment {
+  readonly head: Head;
+  /** Its decisions whose events had no numbers yet */
+  readonly waitingIds: readonly number[];
 }
 
 /** An event with its number. */
@@ -196,13 +203,24 @@ export class EventLog {
     }, tenantId);
   }
 
-  /**
-   * The cursor of a snapshot: all events that its reader can't see are after it, and none that it can.
-   *
-   * @param head the head that the snapshot shows
-   * @param waitingIds the decisions that it shows, whose events had no numbers yet
-   */
-  async cursorOf(tenantId: number, head: Head, waitingIds: readonly number[]): Promise<Cursor> {
+  /** Begins the log of a tenant, if nobody has done so. */
+  async begin(tenantId: number): Promise<void> {
+    await this.number(tenantId);
+    await this.number(tenantId);
+  }
+
+  /** What a snapshot shows of events, for {@link cursorOf}. The log must have been begun. */
+  async momentOf(transaction: Transaction, tenantId: number): Promise<Moment> {
+    const readHead = (await this.knowsOrigin()) ? sql.READ_HEAD : sql.READ_HEAD_PLAIN;
+    const [[row] = [], waiting = []] = await transaction.send(
+      [readHead, tenantId],
+      [sql.WAITING_IDS, tenantId],
+    );
+    return { head: headOf(row!), waitingIds: waiting.map(({ id }) => Number(id)) };
+  }
+
+  /** The cursor of a snapshot: all events of changes that it does not show are after it, and none of those that it shows. */
+  async cursorOf(tenantId: number, { head, waitingIds }: Moment): Promise<Cursor> {
     if (waitingIds.length === 0) {
       return cursorAfter(head, head.position);
     }

@@ -199,10 +199,11 @@ export class ReconciliationService {
   /**
    * Deletes a contact; {@link remove} decides what happens to the rest.
    *
+   * @param requestId the id of the call; absent: it is none
    * @returns whether there was a live contact to delete
    * @throws {ContentionError} if it lost every race; nothing was changed
    */
-  async delete(tenantId: number, contactId: number): Promise<boolean> {
+  async delete(tenantId: number, contactId: number, requestId?: string): Promise<boolean> {
     // A repeated call, because the first one takes longer than its caller may wait, joins the running deletion.
     await this.deletionsUnderWay.get(contactId)?.catch(() => undefined);
     let isDecided = false;
@@ -211,7 +212,7 @@ export class ReconciliationService {
       isDecided = true;
       return identity === undefined
         ? { writes: NO_WRITES, isFound: false }
-        : { writes: remove(identity, contactId, rules), isFound: true };
+        : { writes: askedBy(requestId, remove(identity, contactId, rules)), isFound: true };
     };
     // Once a deletion may have been written, a repetition might find no contact and wrongly report it as unknown.
     const deletion = retryUnavailable(
@@ -225,6 +226,13 @@ export class ReconciliationService {
       this.deletionsUnderWay.delete(contactId);
     }
   }
+}
+
+function askedBy(requestId: string | undefined, writes: Writes): Writes {
+  const { deletion } = writes;
+  return requestId === undefined || deletion === null
+    ? writes
+    : { ...writes, deletion: { ...deletion, requestId } };
 }
 
 function ofImport(reconciliation: Reconciliation): Reconciliation {

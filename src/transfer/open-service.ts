@@ -11,6 +11,7 @@ import { openDatabase, type OpenDatabase } from '../database/open-database.js';
 import { requireSchema } from '../database/schema/schema-version.js';
 import { openSession } from '../database/session/open-session.js';
 import type { SqlSession } from '../database/session/sql-session.js';
+import { EventLog } from '../events/event-log.js';
 import { IdentityModule } from '../identity/identity.module.js';
 import { BlockingService } from '../identity/blocking.service.js';
 import { ChangesService } from '../identity/changes.service.js';
@@ -44,6 +45,8 @@ export interface OpenService extends AsyncDisposable {
   readonly renormalisation: RenormalisationService;
   readonly oldForms: OldForms;
   readonly session: SqlSession;
+  /** Null: changes leave no events. */
+  readonly events: EventLog | null;
 }
 
 /** The service's own modules, without what only serves HTTP and without migrations at start. */
@@ -53,6 +56,7 @@ class CommandModule {
     return {
       module: CommandModule,
       imports: [ConfigModule.with(settings), DatabaseModule.with(database), IdentityModule],
+      providers: [EventLog],
     };
   }
 }
@@ -102,6 +106,7 @@ export async function openService(
       renormalisation: app.get(RenormalisationService),
       oldForms: app.get(OldForms),
       session: await openSession(em),
+      events: settings.hasEvents ? app.get(EventLog) : null,
       [Symbol.asyncDispose]: () => app.close(),
     };
   } catch (error) {

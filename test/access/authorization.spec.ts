@@ -105,6 +105,7 @@ const ROUTES: Readonly<
     call: (id) => ['POST', '/erasures', { contactId: id, scope: 'identity', reason: 'Asked for' }],
     status: 202,
   },
+  'get /events': { scope: 'events', call: () => ['GET', '/events'], status: 200 },
   'post /subject-access': {
     scope: 'erase',
     call: (id) => ['POST', '/subject-access', { contactId: id }],

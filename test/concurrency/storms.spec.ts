@@ -3,6 +3,7 @@ import { useDatabase, useReplicas } from '../support/hooks.js';
 import { partition, violations } from '../support/invariants.js';
 import { Scrape } from '../support/metrics.js';
 import { random, seedOf } from '../support/random.js';
+import { untold } from '../support/told.js';
 import { storm, untrueAnswers, type Acknowledged } from '../support/storm.js';
 import { closure } from '../support/union-find.js';
 
@@ -21,7 +22,7 @@ let acknowledged: Acknowledged[];
 let calls = 0;
 
 beforeEach(async () => {
-  await database.query('truncate contact, contact_past, identifier, identity_merge, do_not_link');
+  await database.query('truncate contact, contact_past, identifier, identity_merge, do_not_link, event_head, event_outbox, event_log');
   acknowledged = [];
 });
 
@@ -31,7 +32,7 @@ async function expectStormToHold(sightings: readonly IdentifyBody[], width = 32)
   acknowledged = await storm(clients, sightings, width, acknowledged);
   calls += sightings.length;
   expect(untrueAnswers(acknowledged)).toEqual([]);
-  expect(await violations(database)).toEqual({});
+  expect([await violations(database), await untold(database)]).toEqual([{}, []]);
 }
 
 async function count(table: 'contact' | 'identity_merge'): Promise<number> {

@@ -29,7 +29,7 @@ export async function createDatabase({
     query,
     clear: async () => {
       await query(
-        'truncate change, contact, contact_past, identifier, identity_merge, do_not_link, review, backfill, erasure, erased_value',
+        'truncate change, contact, contact_past, identifier, identity_merge, do_not_link, review, backfill, erasure, erased_value, event_head, event_outbox, event_log',
       );
       await query('alter sequence contact_id_seq restart');
       await query('alter sequence rule_id_seq restart');

@@ -1,4 +1,5 @@
 import type { TestDatabase } from './database.js';
+import { untold } from './told.js';
 import { evidenceFaults, type Edge } from './evidence.js';
 
 /** Each finds the rows that break one invariant, straight from the tables. */
@@ -76,6 +77,10 @@ export async function violations(database: TestDatabase): Promise<Record<string,
     if (rows.length > 0) {
       found[invariant] = rows.slice(0, 3);
     }
+  }
+  const told = await untold(database, { isWhole: false });
+  if (told.length > 0) {
+    found['whoever follows the events is wrong about who is one'] = told;
   }
   const faults = await faultsOfEvidence(database);
   return faults.length === 0 ? found : { ...found, 'the evidence of an identity is not a tree': faults };

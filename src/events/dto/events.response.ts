@@ -18,7 +18,7 @@ class CauseDto {
   @ApiPropertyOptional({ ...AN_ID, description: 'The merge that was made, or that was undone.', example: 9 })
   readonly mergeId?: number;
 
-  @ApiPropertyOptional({ ...AN_ID, description: 'The change by hand.' })
+  @ApiPropertyOptional({ ...AN_ID, description: 'The change by hand.', example: 12 })
   readonly changeId?: number;
 
   @ApiPropertyOptional({
@@ -50,12 +50,13 @@ export class IdentityEventData extends CauseDto implements IdentityEvent {
   })
   readonly version?: number;
 
-  @ApiPropertyOptional({ ...AN_ID, description: 'The primary until then, if it was another.' })
+  @ApiPropertyOptional({ ...AN_ID, description: 'The primary until then, if it was another.', example: 4 })
   readonly previousPrimaryContactId?: number;
 
   @ApiPropertyOptional({
     type: [Number],
     description: 'The contacts that came, or that were deleted or erased. Absent: none.',
+    example: [7],
   })
   readonly contactIds?: readonly number[];
 
@@ -66,13 +67,17 @@ export class IdentityEventData extends CauseDto implements IdentityEvent {
   })
   readonly mergedIds?: readonly number[];
 
-  @ApiPropertyOptional({ type: [Number], description: 'The contacts that left with a split.' })
+  @ApiPropertyOptional({ type: [Number], description: 'The contacts that left with a split.', example: [4] })
   readonly partedIds?: readonly number[];
 
-  @ApiPropertyOptional({ ...AN_ID, description: 'The primary of those that left.' })
+  @ApiPropertyOptional({ ...AN_ID, description: 'The primary of those that left.', example: 4 })
   readonly partedPrimaryContactId?: number;
 
-  @ApiPropertyOptional({ ...AN_ID, description: 'The version of the identity of those that left.' })
+  @ApiPropertyOptional({
+    ...AN_ID,
+    description: 'The version of the identity of those that left.',
+    example: 2,
+  })
   readonly partedVersion?: number;
 }
 
@@ -81,10 +86,10 @@ export class ReviewEventData extends CauseDto implements ReviewEvent {
   @ApiProperty({ ...AN_ID, description: 'The review.', example: 7 })
   readonly reviewId!: number;
 
-  @ApiPropertyOptional({ enum: REVIEW_REASONS, description: 'Why it was opened.' })
+  @ApiPropertyOptional({ enum: REVIEW_REASONS, description: 'Why it was opened.', example: 'limit' })
   readonly reason?: ReviewEvent['reason'];
 
-  @ApiPropertyOptional({ enum: REVIEW_DECISIONS, description: 'What was decided.' })
+  @ApiPropertyOptional({ enum: REVIEW_DECISIONS, description: 'What was decided.', example: 'link' })
   readonly decision?: ReviewEvent['decision'];
 }
 
@@ -115,10 +120,19 @@ export class EventDto implements CloudEvent {
   })
   readonly subject!: string;
 
-  @ApiProperty({ type: String, format: 'date-time', description: 'When the change was made.' })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    description: 'When the change was made.',
+    example: '2026-11-25T18:41:06.123456Z',
+  })
   readonly time!: string;
 
-  @ApiProperty({ enum: ['application/json'], description: 'The media type of `data`.' })
+  @ApiProperty({
+    enum: ['application/json'],
+    description: 'The media type of `data`.',
+    example: 'application/json',
+  })
   readonly datacontenttype!: 'application/json';
 
   @ApiProperty({
@@ -147,7 +161,10 @@ export class EventsResponse {
   })
   readonly next: string;
 
-  @ApiProperty({ description: 'Whether there are more events by now. False: they would have to wait.' })
+  @ApiProperty({
+    description: 'Whether there are more events by now. False: the log ends here.',
+    example: false,
+  })
   readonly hasMore: boolean;
 
   constructor({ head, events, next, hasMore }: FeedPage) {

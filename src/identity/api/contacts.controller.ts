@@ -14,7 +14,7 @@ import { answerInTime } from '../batching/call.js';
 import { DeletionUnderWayError } from '../change.errors.js';
 import { NotFoundError } from '../identity.errors.js';
 import { LargeAnswers } from './large-answers.js';
-import { DeletingTenantId } from './dto/change-call.js';
+import { PlainDeletion, type DeletionCall } from './dto/change-call.js';
 import { ContactIdPipe } from './dto/contact-id.pipe.js';
 import { IdentityResponse } from './dto/identity.response.js';
 import { readMoment } from './dto/moment.js';
@@ -112,10 +112,10 @@ export class ContactsController {
     ...EXAMPLES,
   )
   async delete(
-    @DeletingTenantId() tenantId: number,
+    @PlainDeletion() { tenantId, requestId }: DeletionCall,
     @Param('id', new ContactIdPipe()) id: number,
   ): Promise<void> {
-    const deletion = this.reconciliation.delete(tenantId, id);
+    const deletion = this.reconciliation.delete(tenantId, id, requestId);
     if (!(await answerInTime(deletion, () => new DeletionUnderWayError()))) {
       throw new NotFoundError('contact', id);
     }

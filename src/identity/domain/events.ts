@@ -304,11 +304,12 @@ function reviewsDecided(
 function toldBy(writes: Writes, { changeId }: Ids): Told {
   const { change, deletion, erasure, undoneMergeIds, isImport } = writes;
   const [undoneId] = undoneMergeIds;
+  const requestId = change?.requestId ?? deletion?.requestId;
   const isManual = changeId !== null || deletion !== null || erasure !== null;
   return {
     cause: isImport ? 'import' : isManual ? 'manual' : 'identify',
     ...(undoneId !== undefined && undoneMergeIds.length === 1 && { mergeId: undoneId }),
     ...(changeId !== null && { changeId }),
-    ...(change?.requestId !== undefined && { requestId: change.requestId }),
+    ...(requestId !== undefined && { requestId }),
   };
 }

@@ -71,6 +71,8 @@ export interface Deletion {
   readonly freedClaims: readonly Identifier[];
   /** They have a rule: nobody has them, but they stay reserved. */
   readonly reservedClaims: readonly Identifier[];
+  /** The call that asked for it; absent: the change tells, or it was none. */
+  readonly requestId?: string;
 }
 
 /** What an erasure is about. */

@@ -1,4 +1,6 @@
 import type { SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
+import type { EventLog } from '../../events/event-log.js';
+import { textOf } from '../../events/head.js';
 import { IdentityDto } from '../../identity/api/dto/identity.response.js';
 import { isoOf } from '../../identity/api/dto/moment.js';
 import { viewOf, type Contact } from '../../identity/domain/contact.js';
@@ -20,11 +22,14 @@ const CSV_COLUMNS = ['primaryContactId', 'contactId', 'email', 'phoneNumber', 'c
 export interface ExportCount {
   identities: number;
   contacts: number;
+  /** The cursor of its moment; null: changes leave no events. */
+  cursor: string | null;
 }
 
 /**
  * Exports all identities of a tenant at one moment as text, in order of their primary contact.
  *
+ * @param events tells the cursor of that moment; null: there is none
  * @param write takes a piece of the text. The next page is read meanwhile, and passed on after `write` is done.
  */
 export async function exportIdentities(
@@ -32,10 +37,12 @@ export async function exportIdentities(
   tenantId: number,
   format: FileFormat,
   isExcelSafe: boolean,
+  events: EventLog | null,
   write: (text: string) => Promise<void>,
 ): Promise<ExportCount> {
   const count = { identities: 0, contacts: 0 };
-  await session.transaction(async (transaction) => {
+  await events?.begin(tenantId);
+  const moment = await session.transaction(async (transaction) => {
     // The snapshot is taken with the kinds, so that none is missing that a contact has.
     const [, , kindRows = []] = await transaction.send(
       [ONE_SNAPSHOT],
@@ -43,6 +50,7 @@ export async function exportIdentities(
       [LOAD_KINDS, tenantId],
     );
     const kinds = kindsOf(kindRows);
+    const seen = events && (await events.momentOf(transaction, tenantId));
     const text = (one: DatedIdentity): string =>
       format === 'csv' ? csvOf(one, kinds, isExcelSafe) : ndjsonOf(one, kinds);
     let page = await pageAfter(transaction, kinds, tenantId, 0);
@@ -60,8 +68,10 @@ export async function exportIdentities(
       count.contacts += page.reduce((sum, { contacts }) => sum + contacts.length, 0);
       page = next.value;
     }
+    return seen;
   }, tenantId);
-  return count;
+  const cursor = events && moment && textOf(await events.cursorOf(tenantId, moment));
+  return { ...count, cursor };
 }
 
 /** All pages see one snapshot: writes of others during the export do not show. */

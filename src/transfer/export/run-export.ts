@@ -28,7 +28,14 @@ export async function runExport(settings: Settings, options: ExportOptions): Pro
   const { path, streams, format, isExcelSafe, tenant } = options;
   return intoFile(path, streams, async (write) => {
     await using service = await openService(settings, 1, tenant);
-    return await exportIdentities(service.session, service.tenantId, format, isExcelSafe, write);
+    return await exportIdentities(
+      service.session,
+      service.tenantId,
+      format,
+      isExcelSafe,
+      service.events,
+      write,
+    );
   });
 }
 

@@ -1,5 +1,6 @@
 import type { TestDatabase } from '../../support/database.js';
 import { partition, violations } from '../../support/invariants.js';
+import { untold } from '../../support/told.js';
 import { closure } from '../../support/union-find.js';
 import { identityOf, type Caller } from './caller.js';
 import type { Identified } from './traffic.js';
@@ -13,9 +14,11 @@ export interface Audit {
   /** Identities that no call, answered or not, can explain. */
   readonly unexplained: number;
   readonly broken: Record<string, object[]>;
+  /** Where somebody who follows the events is wrong. */
+  readonly untold: object[];
 }
 
-export const SOUND: Audit = { lost: 0, vanished: 0, unexplained: 0, broken: {} };
+export const SOUND: Audit = { lost: 0, vanished: 0, unexplained: 0, broken: {}, untold: [] };
 
 /** Compares the database with what was acknowledged. Calls that were not may have been carried out, or not. */
 export async function audit(database: TestDatabase, calls: readonly Identified[]): Promise<Audit> {
@@ -49,6 +52,7 @@ export async function audit(database: TestDatabase, calls: readonly Identified[]
     vanished: Number(row!.count),
     unexplained: unexplained.length,
     broken: await violations(database),
+    untold: await untold(database),
   };
 }
 

@@ -180,9 +180,10 @@ test('an export shows one moment, whatever is written while it passes page by pa
     await app.client.identify({ email: 'doc@hillvalley.edu' });
     await app.client.delete(2000);
   };
-  expect(await exportIdentities(service.session, service.tenantId, 'csv', false, write)).toEqual({
+  expect(await exportIdentities(service.session, service.tenantId, 'csv', false, null, write)).toEqual({
     identities: 2500,
     contacts: 2500,
+    cursor: null,
   });
   expect(pieces).toBe(4);
   expect(text.split('\n').map((line) => line.split(',')[0])).toEqual([
@@ -208,7 +209,7 @@ test('an export may wait for its target as long as that takes, where other comma
         return result;
       }, tenantId),
   };
-  await exportIdentities(session, service.tenantId, 'ndjson', false, async () => undefined);
+  await exportIdentities(session, service.tenantId, 'ndjson', false, null, async () => undefined);
   expect(limits).toEqual([[{ [name]: '0' }]]);
   expect(await service.session.query([LIMIT], null)).toEqual([{ [name]: '30s' }]);
 });

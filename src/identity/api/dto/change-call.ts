@@ -20,12 +20,17 @@ export const Deleting = createParamDecorator((_: unknown, context: ExecutionCont
   return { ...callOf(request), isDryRun: false, ifMatch: null };
 });
 
-/** The tenant of a deletion that is no change by hand; see {@link refuseTrial}. */
-export const DeletingTenantId = createParamDecorator((_: unknown, context: ExecutionContext): number => {
+/** The tenant and the id of a call for a deletion that is no change by hand; see {@link refuseTrial}. */
+export const PlainDeletion = createParamDecorator((_: unknown, context: ExecutionContext): DeletionCall => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
   refuseTrial(request);
-  return callerOf(request).tenantId;
+  return { tenantId: callerOf(request).tenantId, requestId: request.id };
 });
+
+export interface DeletionCall {
+  readonly tenantId: number;
+  readonly requestId: string;
+}
 
 /**
  * Refuses a deletion that was meant to change nothing, or only what the caller has seen: deletions can't do either, and to
