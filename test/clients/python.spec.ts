@@ -42,7 +42,7 @@ test('every operation of the API is a method', async () => {
   const program = `import identity_reconciliation as i; print(*[n for n in vars(i.IdentityClient) if not n.startswith('_')])`;
   const { stdout } = await promisify(execFile)('python3', ['-c', program], { env: environment() });
   expect(operations.length).toBeGreaterThan(20);
-  expect(new Set(stdout.trim().split(' '))).toEqual(new Set([...operations, 'pages', 'close']));
+  expect(new Set(stdout.trim().split(' '))).toEqual(new Set([...operations, 'pages', 'events', 'close']));
 });
 
 test('the code of the README works', async () => {
@@ -55,6 +55,7 @@ test('the code of the README works', async () => {
     `['lorraine@hillvalley.edu']`,
     `['email']`,
     '1',
+    'identity.created True',
     `['marty@hillvalley.edu', 'calvin@hillvalley.edu']`,
   ]);
 });

@@ -70,6 +70,7 @@ describe('with a service', () => {
         `[ 'lorraine@hillvalley.edu' ]`,
         `[ 'email' ]`,
         '1',
+        'identity.created true',
         `[ 'marty@hillvalley.edu', 'calvin@hillvalley.edu' ]`,
       ]);
     } finally {

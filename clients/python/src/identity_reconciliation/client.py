@@ -68,6 +68,18 @@ class IdentityClient:
             if after is None:
                 return
 
+    def events(self, after: Optional[str] = None, *, types: Optional[str] = None) -> Iterator[Answer]:
+        """All events from a place on, as they happen, without end.
+
+        Store the `id` of an event with what you do for it: it is the place to go on from. after: the id of the last event that
+        was seen, the cursor of an export, or `latest`; None: the oldest event that is there. Raises ProblemError with the type
+        `urn:problem:cursor-expired` if events after the place are gone: start again with an export.
+        """
+        while True:
+            page = self.list_events(after=after, types=types, wait=8)
+            yield from page["events"]
+            after = page["next"]
+
     def identify(
         self,
         email: Optional[str] = None,
@@ -122,6 +134,17 @@ class IdentityClient:
     def get_history(self, id: int, *, after: Optional[str] = None, limit: Optional[int] = None) -> Answer:
         """What happened to an identity, oldest first."""
         return self._call("GET", f"/contacts/{int(id)}/history", after=after, limit=limit)
+
+    def list_events(
+        self,
+        *,
+        after: Optional[str] = None,
+        limit: Optional[int] = None,
+        types: Optional[str] = None,
+        wait: Optional[int] = None,
+    ) -> Answer:
+        """What has changed after a cursor; wait: how many seconds to wait for the next event, up to 8."""
+        return self._call("GET", "/events", after=after, limit=limit, types=types, wait=wait)
 
     def list_merges(self, contact_id: int, *, after: Optional[str] = None, limit: Optional[int] = None) -> Answer:
         """The merges of an identity."""

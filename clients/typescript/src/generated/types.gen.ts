@@ -1454,7 +1454,7 @@ export type EventsResponse = {
      */
     next: string;
     /**
-     * Whether there are more events by now. False: they would have to wait.
+     * Whether there are more events by now. False: the log ends here.
      */
     hasMore: boolean;
 };
