@@ -72,6 +72,7 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
         'event_head',
         'event_log',
         'rate_limit',
+        'console_session',
         'backfill',
         'mikro_orm_migrations',
       ],

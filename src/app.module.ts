@@ -3,6 +3,7 @@ import { ormOptions } from '../mikro-orm.config.js';
 import { AuthModule } from './access/auth.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
+import { ConsoleModule } from './console/console.controller.js';
 import { DatabaseModule } from './database/database.module.js';
 import { openDatabase } from './database/open-database.js';
 import { BACKFILL, MIGRATION_OPTIONS, SchemaStartup } from './database/schema/schema-startup.js';
@@ -34,7 +35,11 @@ export class AppModule implements BeforeApplicationShutdown {
     const database = await openDatabase(ormOptions(settings, 'serve'));
     return {
       module: AppModule,
-      imports: [ConfigModule.with(settings), DatabaseModule.with(database)],
+      imports: [
+        ConfigModule.with(settings),
+        DatabaseModule.with(database),
+        ...(settings.hasConsole ? [ConsoleModule] : []),
+      ],
       providers: [
         SchemaStartup,
         { provide: MIGRATION_OPTIONS, useValue: ormOptions(settings, 'migrate') },

@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   events: ['config', 'telemetry', 'http', 'database', 'access', 'identity'],
   health: ['config', 'telemetry', 'http', 'database', 'access'],
   docs: ['config', 'http', 'access', 'identity'],
+  console: ['config', 'http', 'access'],
   'mikro-orm.config.ts': ['config', 'database', 'access', 'identity', 'events'],
   transfer: ['config', 'telemetry', 'http', 'database', 'access', 'identity', 'events', 'mikro-orm.config.ts'],
   cli: ['config', 'telemetry', 'http', 'database', 'access', 'identity', 'transfer', 'mikro-orm.config.ts'],
@@ -28,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'events',
     'health',
     'docs',
+    'console',
     'mikro-orm.config.ts',
   ],
 };

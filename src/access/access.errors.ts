@@ -26,6 +26,32 @@ export class UnauthorizedError extends Error implements ProblemError {
   }
 }
 
+/** The session of the console has ended, or its key no longer works. */
+export class SessionEndedError extends Error implements ProblemError {
+  override readonly name = 'SessionEndedError';
+
+  constructor() {
+    super('The session of the console has ended. Sign in again.');
+  }
+
+  get problem(): ProblemDescription {
+    return { slug: 'session-ended', title: 'Session ended', status: 401, detail: this.message };
+  }
+}
+
+/** A page of another origin wants to change something with the cookie of the console. */
+export class CrossOriginError extends Error implements ProblemError {
+  override readonly name = 'CrossOriginError';
+
+  constructor() {
+    super('A session of the console counts only for calls of its own pages. Send an API key instead.');
+  }
+
+  get problem(): ProblemDescription {
+    return { slug: 'cross-origin', title: 'Cross-origin call', status: 403, detail: this.message };
+  }
+}
+
 /** The key is valid, but may not do this. */
 export class ForbiddenError extends Error implements ProblemError {
   override readonly name = 'ForbiddenError';

@@ -31,6 +31,11 @@ export function RequiresScope(scope: Scope): MethodDecorator {
   );
 }
 
+/** A route that every key may call, whatever its scopes. */
+export function OpenToEveryKey(): ClassDecorator & MethodDecorator {
+  return SetMetadata(ACCESS, 'any-key');
+}
+
 /** Routes that anybody may call. A route without a scope and without this is closed. */
 export function OpenToAll(): ClassDecorator & MethodDecorator {
   return SetMetadata(ACCESS, 'all');

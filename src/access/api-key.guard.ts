@@ -2,19 +2,20 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { ForbiddenError, UnauthorizedError } from './access.errors.js';
+import { CrossOriginError, ForbiddenError, SessionEndedError, UnauthorizedError } from './access.errors.js';
 import { ACCESS, type Caller } from './access.js';
 import { hashSecret, isSecretOf, parseApiKey } from './api-key-text.js';
 import type { KnownKey } from './api-key.repository.js';
 import { DEFAULT_TENANT_ID } from './entities/tenant.js';
+import { ConsoleSessions, isFromOwnPage, sessionIdOf } from './console-sessions.js';
 import { KeyDirectory } from './key-directory.js';
 import { allows, type Scope } from './scope.js';
 
 /** The secret of an unknown key is compared with this, so that it takes as long as for a known key. */
 const NO_HASH = hashSecret('');
 
-/** A scope, or open to all; null: closed. */
-type Access = Scope | 'all' | null;
+/** A scope, or open to every key or to all; null: closed. */
+type Access = Scope | 'any-key' | 'all' | null;
 
 /** The caller of every call if callers do not authenticate. */
 const ANYBODY: Caller = {
@@ -26,7 +27,7 @@ const ANYBODY: Caller = {
 };
 
 /**
- * Lets a call pass if its key is valid, and finds out whether the key has the scope that the route needs.
+ * Lets a call pass if its key or its session of the console is valid, and finds out whether the key has the scope that the route needs.
  *
  * An unknown id, a wrong secret, a revoked key and an expired key get the same answer, so it does not reveal which keys
  * exist.
@@ -39,10 +40,13 @@ export class ApiKeyGuard implements CanActivate {
     private readonly settings: Settings,
     private readonly reflector: Reflector,
     private readonly directory: KeyDirectory,
+    private readonly sessions: ConsoleSessions,
   ) {}
 
   /**
-   * @throws {UnauthorizedError} without a valid key
+   * @throws {UnauthorizedError} without a valid key and without a session
+   * @throws {SessionEndedError} with a session that has ended
+   * @throws {CrossOriginError} if a session would change something for a page of another origin
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const access = this.accessOf(context);
@@ -56,7 +60,7 @@ export class ApiKeyGuard implements CanActivate {
     }
     const text = sentKey(request);
     if (text === null) {
-      throw new UnauthorizedError(true);
+      return this.admitSession(request, access);
     }
     const parsed = parseApiKey(text);
     if (parsed === null) {
@@ -78,13 +82,35 @@ export class ApiKeyGuard implements CanActivate {
     return access;
   }
 
-  private admit(request: FastifyRequest, key: KnownKey | null, secret: string, scope: Scope | null): boolean {
+  private admit(request: FastifyRequest, key: KnownKey | null, secret: string, access: Access): boolean {
     const isRight = isSecretOf(secret, key?.hash ?? NO_HASH);
-    if (key === null || !isRight || key.isRevoked || key.expiresAt <= Date.now()) {
+    if (key === null || !isRight || !isInForce(key)) {
       throw new UnauthorizedError(false);
     }
+    return this.enter(request, key, access);
+  }
+
+  /** Lets a call of the console pass as one with the key that its session was opened with. */
+  private async admitSession(request: FastifyRequest, access: Access): Promise<boolean> {
+    const id = this.settings.hasConsole ? sessionIdOf(request) : null;
+    if (id === null) {
+      throw new UnauthorizedError(true);
+    }
+    if (!isFromOwnPage(request)) {
+      throw new CrossOriginError();
+    }
+    const session = await this.sessions.find(id);
+    const key = session && (await this.directory.find(session.keyId));
+    if (key === null || !isInForce(key)) {
+      throw new SessionEndedError();
+    }
+    return this.enter(request, key, access);
+  }
+
+  private enter(request: FastifyRequest, key: KnownKey, access: Access): true {
     this.directory.noteUse(key.id);
-    const isAllowed = scope !== null && allows(key.scopes, scope);
+    const scope = access === 'any-key' || access === 'all' ? null : access;
+    const isAllowed = access === 'any-key' || (scope !== null && allows(key.scopes, scope));
     request.caller = {
       tenantId: key.tenantId,
       keyId: key.id,
@@ -94,6 +120,10 @@ export class ApiKeyGuard implements CanActivate {
     };
     return true;
   }
+}
+
+function isInForce({ isRevoked, expiresAt }: KnownKey): boolean {
+  return !isRevoked && expiresAt > Date.now();
 }
 
 /** The key that was sent, null if none was; `Authorization` wins over `X-API-Key`. */

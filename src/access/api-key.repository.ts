@@ -9,6 +9,7 @@ export interface KnownKey {
   /** What it is for, as its administrator said. */
   readonly name: string;
   readonly tenantId: number;
+  readonly tenantName: string;
   /** SHA-256 of the secret. */
   readonly hash: Uint8Array;
   readonly scopes: ReadonlySet<string>;
@@ -23,10 +24,10 @@ export interface KnownKey {
 /** $1 ids → the existing keys among them. */
 export const FIND: Statement = {
   name: 'api_key_find',
-  text: `select k.id, k.name, k.tenant_id, k.hash, k.scopes, k.calls_per_minute,
+  text: `select k.id, k.name, k.tenant_id, t.name as tenant_name, k.hash, k.scopes, k.calls_per_minute,
       (extract(epoch from k.expires_at) * 1000)::bigint as expires_at,
       k.revoked_at is not null or t.disabled_at is not null as is_revoked
-    from api_key k cross join lateral (select disabled_at from tenant where id = k.tenant_id limit 1) t
+    from api_key k cross join lateral (select name, disabled_at from tenant where id = k.tenant_id limit 1) t
     where k.id = any($1::text[])`,
 };
 
@@ -47,6 +48,7 @@ export class ApiKeyRepository extends EntityRepository<ApiKey> {
       id: String(row.id),
       name: String(row.name),
       tenantId: Number(row.tenant_id),
+      tenantName: String(row.tenant_name),
       hash: row.hash as Uint8Array,
       scopes: new Set(row.scopes as string[]),
       callsPerMinute: row.calls_per_minute === null ? null : Number(row.calls_per_minute),

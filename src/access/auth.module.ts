@@ -3,6 +3,7 @@ import { Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { Settings, SettingsError } from '../config/settings.js';
 import { ApiKeyGuard, ScopeGuard } from './api-key.guard.js';
+import { ConsoleSessions } from './console-sessions.js';
 import { ApiKey } from './entities/api-key.js';
 import { KeyDirectory } from './key-directory.js';
 import { RateLimitGuard } from './rate-limit.guard.js';
@@ -13,12 +14,14 @@ import { RateLimiter } from './rate-limiter.js';
   imports: [MikroOrmModule.forFeature([ApiKey])],
   providers: [
     KeyDirectory,
+    ConsoleSessions,
     RateLimiter,
     // In this order: a call is counted for its key, even if the key lacks the scope.
     { provide: APP_GUARD, useClass: ApiKeyGuard },
     { provide: APP_GUARD, useClass: RateLimitGuard },
     { provide: APP_GUARD, useClass: ScopeGuard },
   ],
+  exports: [KeyDirectory, ConsoleSessions],
 })
 export class AuthModule implements OnApplicationBootstrap {
   constructor(private readonly settings: Settings) {}

@@ -73,6 +73,8 @@ export class Settings {
   readonly unknownProperties: UnknownProperties;
   /** Whether `/docs` and the OpenAPI document are served. */
   readonly hasDocs: boolean;
+  /** Whether the console is served at `/console`. */
+  readonly hasConsole: boolean;
   /** The most sightings in one batch. */
   readonly batchMax: number;
   /** Batches that run at the same time; at most as many as connections. */
@@ -117,6 +119,7 @@ export class Settings {
     this.eventsRetentionDays = read.integer('EVENTS_RETENTION_DAYS', 30, 1, 3650);
     this.unknownProperties = read.oneOf('UNKNOWN_PROPERTIES', UNKNOWN_PROPERTIES, 'ignore');
     this.hasDocs = read.flag('DOCS_ENABLED', true);
+    this.hasConsole = read.flag('CONSOLE_ENABLED', true);
     this.batchMax = read.integer('BATCH_MAX', 256, 1, 10_000);
     // A lane without a connection would only wait for one.
     this.batchLanes = Math.min(read.integer('BATCH_LANES', 2, 1, 64), this.databasePoolMax);

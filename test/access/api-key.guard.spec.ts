@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import * as crypto from 'node:crypto';
+import type { ConsoleSessions } from '../../src/access/console-sessions.js';
 import type { KeyDirectory } from '../../src/access/key-directory.js';
 import type { KnownKey } from '../../src/access/api-key.repository.js';
 import { Settings } from '../../src/config/settings.js';
@@ -19,6 +20,7 @@ const KNOWN: KnownKey = {
   id,
   name: 'crm',
   tenantId: 1,
+  tenantName: 'default',
   hash: hashSecret(secret),
   scopes: new Set(['read']),
   callsPerMinute: null,
@@ -33,7 +35,8 @@ async function admits(found: KnownKey | null, key = formatApiKey({ id, secret })
     find: () => Promise.resolve(found),
     noteUse: () => undefined,
   } as unknown as KeyDirectory;
-  const guard = new ApiKeyGuard(new Settings({ AUTH_MODE: 'api-key' }), reflector, directory);
+  const sessions = {} as ConsoleSessions;
+  const guard = new ApiKeyGuard(new Settings({ AUTH_MODE: 'api-key' }), reflector, directory, sessions);
   const context = {
     getHandler: () => null,
     getClass: () => null,

@@ -22,6 +22,7 @@ function keyOf(id: string): KnownKey {
     id,
     name: 'crm',
     tenantId: 1,
+    tenantName: 'default',
     hash: new Uint8Array(32),
     scopes: new Set(),
     callsPerMinute: null,

@@ -27,6 +27,7 @@ const READS_BEHIND: Readonly<Record<string, string>> = {
 /** A whole table is what it is for, or all that a tenant has in it. */
 const READS_ALL = new Set([
   'rate_limit_sweep',
+  'console_session_sweep',
   'backfill_tenants',
   'tenant_ids',
   'identifier_kind_load',

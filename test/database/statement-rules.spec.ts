@@ -26,8 +26,8 @@ const COMES_WITH_SCALE_OUT: Readonly<Record<string, string>> = {
   'dry_run_copy_in: uses temporary tables': 'a dry run needs all that a batch may concern on one node',
 };
 
-/** Keys, tenants and rate limits are looked up before the tenant is known: small tables, a copy on each node. */
-const OF_NO_TENANT = new Set(['tenant', 'api_key', 'rate_limit', 'backfill']);
+/** Keys, sessions, tenants and rate limits are looked up before the tenant is known: small tables, a copy on each node. */
+const OF_NO_TENANT = new Set(['tenant', 'api_key', 'console_session', 'rate_limit', 'backfill']);
 
 const LACKING: readonly (readonly [RegExp, string])[] = [
   [/advisory/, 'takes advisory locks'],

@@ -28,6 +28,7 @@ const GRANTS = [
   'usage on sequence change_id_seq',
   'select on tenant',
   'select, update (last_used_at) on api_key',
+  'select, insert, delete, update (last_used_at) on console_session',
   'select, insert, update, delete on rate_limit',
   // It shows whether the schema is what the service needs.
   'select on mikro_orm_migrations',
