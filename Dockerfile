@@ -8,6 +8,9 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY nest-cli.json tsconfig.json tsconfig.build.json mikro-orm.config.ts ./
 COPY migrations migrations
 COPY src src
+COPY console console
+# The console calls the service by it.
+COPY clients/typescript/src clients/typescript/src
 RUN npm run build
 
 FROM node:24.21.0-trixie-slim AS dependencies
@@ -27,6 +30,7 @@ ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data
 RUN mkdir /data && chown 65532:65532 /data
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
+COPY --from=build /app/console/dist console/dist
 COPY package.json LICENSE ./
 USER 65532:65532
 EXPOSE 3000 9464

@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import type { Settings } from './config/settings.js';
+import { serveConsole } from './console/serve-console.js';
 import { serveDocs } from './docs/serve-docs.js';
 import { createFastifyAdapter } from './http/fastify.js';
 import { shedLoad } from './http/load-shedding.js';
@@ -17,8 +18,9 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
     logger: createLogger(settings.logLevel),
   });
   await shedLoad(app, settings.maxEventLoopDelayMs);
+  const hasConsole = settings.hasConsole && serveConsole(app);
   if (settings.hasDocs) {
-    serveDocs(app);
+    serveDocs(app, { isRoot: !hasConsole });
   }
   return app;
 }

@@ -31,7 +31,9 @@ try {
   const { address } = await lookup(settings.host);
   await app.listen(settings.port, address);
   const url = await app.getUrl();
-  logger.log(`Listening on ${url}${settings.hasDocs ? `, Swagger UI at ${url}/docs` : ''}`);
+  logger.log(
+    `Listening on ${url}${settings.hasConsole ? `, console at ${url}/console` : ''}${settings.hasDocs ? `, Swagger UI at ${url}/docs` : ''}`,
+  );
   if (process.stdout.isTTY) {
     process.stdout.write(`\n${firstCall(url, settings)}\n`);
   }

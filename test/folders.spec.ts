@@ -17,7 +17,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   docs: ['config', 'http', 'access', 'identity'],
   console: ['config', 'http', 'access'],
   'mikro-orm.config.ts': ['config', 'database', 'access', 'identity', 'events'],
-  transfer: ['config', 'telemetry', 'http', 'database', 'access', 'identity', 'events', 'mikro-orm.config.ts'],
+  transfer: [
+    'config',
+    'telemetry',
+    'http',
+    'database',
+    'access',
+    'identity',
+    'events',
+    'mikro-orm.config.ts',
+  ],
   cli: ['config', 'telemetry', 'http', 'database', 'access', 'identity', 'transfer', 'mikro-orm.config.ts'],
   src: [
     'config',

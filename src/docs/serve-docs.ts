@@ -52,12 +52,14 @@ const START = `SwaggerUIBundle({
 `;
 
 /**
- * Serves Swagger UI at `/docs`, and the OpenAPI document at `/openapi.json` and `/openapi.yaml`; `/` redirects to it.
+ * Serves Swagger UI at `/docs`, and the OpenAPI document at `/openapi.json` and `/openapi.yaml`.
  *
  * Everything is built once and kept in memory, 2 MB. Anybody may ask for it without a key, and opening a file for each of a
  * thousand callers who do not read would use a thousand descriptors.
+ *
+ * @param isRoot whether `/` redirects to it
  */
-export function serveDocs(app: NestFastifyApplication): void {
+export function serveDocs(app: NestFastifyApplication, { isRoot }: { readonly isRoot: boolean }): void {
   const fastify = app.getHttpAdapter().getInstance();
   const serve = (path: string, type: string, make: () => string | Buffer): void => {
     let body: Buffer | null = null;
@@ -74,7 +76,9 @@ export function serveDocs(app: NestFastifyApplication): void {
   serve('/docs/swagger-ui-bundle.js', 'text/javascript; charset=utf-8', () => asset('swagger-ui-bundle.js'));
   serve('/docs/swagger-ui.css', 'text/css; charset=utf-8', () => asset('swagger-ui.css'));
   serve('/docs/favicon-32x32.png', 'image/png', () => asset('favicon-32x32.png'));
-  fastify.get('/', (_request, reply) => reply.redirect('docs'));
+  if (isRoot) {
+    fastify.get('/', (_request, reply) => reply.redirect('docs'));
+  }
   fastify.get('/docs/', (_request, reply) => reply.redirect('../docs'));
 }
 

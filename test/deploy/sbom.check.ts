@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { productionPackages } from './production-packages.js';
 
 interface Component {
@@ -25,12 +25,26 @@ beforeAll(() => {
   sbom = JSON.parse(readFileSync('sbom.cdx.json', 'utf8')) as Sbom;
 }, 70_000);
 
-test('`npm run sbom` lists every package of production, and no other', () => {
-  const wanted = [...productionPackages()].map(([folder, version]) => `${nameOf(folder)}@${version}`);
+test('`npm run sbom` lists every package of production and of the console, and no other', () => {
+  const ofProduction = [...productionPackages()].map(([folder, version]) => `${nameOf(folder)}@${version}`);
   const listed = sbom.components.map(({ name, version }) => `${name}@${version}`);
   expect(listed.length).toBeGreaterThan(50);
-  expect(new Set(listed)).toEqual(new Set(wanted));
+  expect(ofProduction.filter((each) => !listed.includes(each))).toEqual([]);
+  const others = sbom.components.filter(({ name, version }) => !ofProduction.includes(`${name}@${version}`));
+  const names = others.map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining(importsOfConsole()));
+  // what only builds and tests
+  expect(
+    names.filter((name) => /vite|rolldown|typescript|jest|babel|playwright|@types|swc/.test(name)),
+  ).toEqual([]);
 });
+
+/** The packages that the source of the console names. */
+function importsOfConsole(): string[] {
+  const sources = globSync('console/src/*.ts{,x}').map((path) => readFileSync(path, 'utf8'));
+  const imports = sources.flatMap((source) => [...source.matchAll(/ from '((?:@[\w-]+\/)?[\w-]+)['/]/g)]);
+  return [...new Set(imports.map(([, name]) => name!))];
+}
 
 test('it is a CycloneDX document about this version', () => {
   const { name, version } = JSON.parse(readFileSync('package.json', 'utf8')) as {

@@ -212,13 +212,7 @@ test('the document of a service that refuses unknown properties lists all there 
   });
 });
 
-test('the root leads to the documentation', async () => {
-  const reply = await app.client.send('GET', '/');
-  expect(reply).toMatchObject({ status: 200 });
-  expect(reply.headers.get('content-type')).toMatch(/^text\/html/);
-});
-
-test.each(['/', '/docs', '/docs/swagger-ui-bundle.js', '/openapi.json', '/openapi.yaml'])(
+test.each(['/docs', '/docs/swagger-ui-bundle.js', '/openapi.json', '/openapi.yaml'])(
   'a service without documentation does not serve it: %s',
   async (path) => {
     await using bare = await startApp({ DATABASE_URL: database.url, DOCS_ENABLED: 'false' });

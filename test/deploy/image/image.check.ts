@@ -92,6 +92,7 @@ test('it starts with the settings of Kubernetes, is no root, answers, is healthy
     expect(rights(container.child.pid!)).toEqual(expectedRights());
     expect((await client.send('GET', '/health/live')).status).toBe(200);
     expect((await client.send('GET', '/health/startup')).status).toBe(200);
+    expect((await client.send('GET', '/console')).body).toContain('<title>Identity console</title>');
     const call = { email: 'lorraine@hillvalley.edu', phoneNumber: '123456' };
     expect((await client.send('POST', '/identify', call)).status).toBe(401);
     const authorization = `Bearer ${await createKey()}`;

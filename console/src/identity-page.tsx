@@ -1,0 +1,217 @@
+import {
+  Alert,
+  Anchor,
+  Badge,
+  Button,
+  Group,
+  Paper,
+  SimpleGrid,
+  Stack,
+  Tabs,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import type { Identity } from '../../clients/typescript/src/index.js';
+import { api, kindName, valuesOf } from './api.js';
+import { EvidenceTab } from './evidence-tab.js';
+import { HistoryTab, MergesTab, RulesTab } from './identity-tabs.js';
+import { Loaded, Moment, ValueText } from './parts.js';
+import { identityRoute, type Tab } from './router.js';
+import { useMay } from './session.js';
+
+/** One person: who it is today or was at a moment, why, and what happened. */
+export function IdentityPage() {
+  const { id } = identityRoute.useParams();
+  const { at, tab = 'evidence' } = identityRoute.useSearch();
+  const navigate = identityRoute.useNavigate();
+  const query = useQuery({
+    queryKey: ['contact', id, at],
+    queryFn: async () => (await api.getContact({ path: { id: Number(id) }, query: { at } })).data.contact,
+  });
+  const go = (value: string | null): void =>
+    void navigate({ search: (old) => ({ ...old, tab: value as Tab }) });
+  return (
+    <Stack>
+      {!query.isSuccess && (
+        <Title order={1} size="h2">
+          Person {id}
+        </Title>
+      )}
+      <Loaded query={query}>{(identity) => <Summary id={Number(id)} at={at} identity={identity} />}</Loaded>
+      <Tabs value={tab} onChange={go} keepMounted={false}>
+        <Tabs.List>
+          <Tabs.Tab value="evidence">Evidence</Tabs.Tab>
+          <Tabs.Tab value="history">History</Tabs.Tab>
+          <Tabs.Tab value="merges">Merges</Tabs.Tab>
+          <Tabs.Tab value="rules">Rules</Tabs.Tab>
+        </Tabs.List>
+        <TabPanel value="evidence">
+          <EvidenceTab contactId={Number(id)} />
+        </TabPanel>
+        <TabPanel value="history">
+          <HistoryTab contactId={Number(id)} />
+        </TabPanel>
+        <TabPanel value="merges">
+          <MergesTab contactId={Number(id)} />
+        </TabPanel>
+        <TabPanel value="rules">
+          <RulesTab contactId={Number(id)} />
+        </TabPanel>
+      </Tabs>
+    </Stack>
+  );
+}
+
+function TabPanel({ value, children }: { readonly value: Tab; readonly children: ReactNode }) {
+  return (
+    <Tabs.Panel value={value} pt="md">
+      {children}
+    </Tabs.Panel>
+  );
+}
+
+interface SummaryProps {
+  readonly id: number;
+  readonly at: string | undefined;
+  readonly identity: Identity;
+}
+
+function Summary({ id, at, identity }: SummaryProps) {
+  const { primaryContactId: primary, secondaryContactIds } = identity;
+  return (
+    <>
+      <Group justify="space-between" align="flex-start">
+        <div>
+          <Title order={1} size="h2">
+            Person {primary}
+          </Title>
+          <Text c="dimmed" size="sm">
+            {secondaryContactIds.length + 1} {secondaryContactIds.length === 0 ? 'contact' : 'contacts'}
+            {id !== primary && `; contact ${id} is one of them`}
+          </Text>
+        </div>
+        <Actions id={primary} />
+      </Group>
+      <AsOf at={at} />
+      <Values id={primary} identity={identity} isPast={at !== undefined} />
+    </>
+  );
+}
+
+function Actions({ id }: { readonly id: number }) {
+  const may = { curate: useMay('curate'), erase: useMay('erase') };
+  return (
+    <Group gap="xs">
+      {may.curate && (
+        <Button
+          size="xs"
+          variant="default"
+          renderRoot={(props) => <Link to="/merge" search={{ ids: String(id) }} {...props} />}
+        >
+          Merge with…
+        </Button>
+      )}
+      {may.erase && (
+        <Button
+          size="xs"
+          variant="default"
+          renderRoot={(props) => <Link to="/privacy" search={{ contact: String(id) }} {...props} />}
+        >
+          Privacy…
+        </Button>
+      )}
+    </Group>
+  );
+}
+
+/** The identity of another moment; the picture and the lists below stay those of today. */
+function AsOf({ at }: { readonly at: string | undefined }) {
+  const navigate = identityRoute.useNavigate();
+  const set = (local: string): void => {
+    const moment = local === '' ? undefined : new Date(local).toISOString();
+    void navigate({ search: (old) => ({ ...old, at: moment }), replace: true });
+  };
+  return (
+    <Group align="flex-end">
+      <TextInput
+        type="datetime-local"
+        size="xs"
+        step={1}
+        label="As it was at"
+        value={at === undefined ? '' : localText(new Date(at))}
+        onChange={(event) => set(event.currentTarget.value)}
+      />
+      {at !== undefined && (
+        <Alert color="yellow" p="xs" role="status">
+          <Text size="sm">
+            The identifiers as they were at <Moment at={at} />; the rest of the page is of today.{' '}
+            <Anchor component="button" size="sm" underline="always" onClick={() => set('')}>
+              Show today
+            </Anchor>
+          </Text>
+        </Alert>
+      )}
+    </Group>
+  );
+}
+
+/** As a field for local times wants it. */
+function localText(date: Date): string {
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
+
+interface ValuesProps {
+  readonly id: number;
+  readonly identity: Identity;
+  readonly isPast: boolean;
+}
+
+const SHOWN_OF_A_KIND = 20;
+
+function Values({ id, identity, isPast }: ValuesProps) {
+  const mayCurate = useMay('curate') && !isPast;
+  const byKind = Map.groupBy(valuesOf(identity), ({ kind }) => kind);
+  const isDivisible = valuesOf(identity).length > 1;
+  return (
+    <SimpleGrid cols={{ base: 1, sm: 2 }}>
+      {[...byKind].map(([kind, values]) => (
+        <Paper key={kind} withBorder p="sm" component="section" aria-label={kindName(kind)}>
+          <Group justify="space-between" mb="xs">
+            <Text fw={600} tt="capitalize">
+              {kindName(kind)}
+            </Text>
+            <Badge variant="light" color="gray" c="var(--mantine-color-text)">
+              {values.length}
+            </Badge>
+          </Group>
+          <Stack gap={6}>
+            {values.slice(0, SHOWN_OF_A_KIND).map(({ value }) => (
+              <Group key={value} justify="space-between" gap="xs">
+                <ValueText value={value} />
+                {mayCurate && isDivisible && (
+                  <Link
+                    to="/identities/$id/split"
+                    params={{ id: String(id) }}
+                    search={{ kind, value }}
+                    aria-label={`Take out ${value}`}
+                  >
+                    <Text size="sm">Take out…</Text>
+                  </Link>
+                )}
+              </Group>
+            ))}
+            {values.length > SHOWN_OF_A_KIND && (
+              <Text size="sm" c="dimmed">
+                and {values.length - SHOWN_OF_A_KIND} more, in the table below
+              </Text>
+            )}
+          </Stack>
+        </Paper>
+      ))}
+    </SimpleGrid>
+  );
+}

@@ -1,0 +1,211 @@
+import { Badge, Button, Group, Stack, Table, Text, TextInput, Timeline } from '@mantine/core';
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { HistoryEvent, Rule } from '../../clients/typescript/src/index.js';
+import { api, valueText } from './api.js';
+import { Loaded, Moment, Nothing } from './parts.js';
+import { ProblemView } from './problem.js';
+import { useMay } from './session.js';
+
+interface Props {
+  readonly contactId: number;
+}
+
+/** All that happened to the contacts of an identity. */
+export function HistoryTab({ contactId }: Props) {
+  const query = useInfiniteQuery({
+    queryKey: ['history', contactId],
+    queryFn: async ({ pageParam }) =>
+      (await api.getHistory({ path: { id: contactId }, query: { after: pageParam, limit: 100 } })).data,
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+  });
+  return (
+    <Loaded query={query}>
+      {({ pages }) => (
+        <Stack>
+          <Timeline bulletSize={14} lineWidth={2}>
+            {pages
+              .flatMap(({ events }) => events)
+              .map((event, i) => (
+                <Timeline.Item
+                  key={i}
+                  title={titleOf(event)}
+                  lineVariant={event.actor === undefined ? 'solid' : 'dashed'}
+                >
+                  <Text size="sm" c="dimmed">
+                    <Moment at={event.at} />
+                    {event.actor !== undefined && ` by ${event.actor}`}
+                    {event.changeId !== undefined && `, change ${event.changeId}`}
+                  </Text>
+                  {event.reason !== undefined && <Text size="sm">“{event.reason}”</Text>}
+                </Timeline.Item>
+              ))}
+          </Timeline>
+          {query.hasNextPage && (
+            <Button
+              variant="default"
+              loading={query.isFetchingNextPage}
+              onClick={() => void query.fetchNextPage()}
+            >
+              Show more
+            </Button>
+          )}
+        </Stack>
+      )}
+    </Loaded>
+  );
+}
+
+function titleOf({ type, contactIds: [first, second], mergeId }: HistoryEvent): string {
+  const titles: Record<typeof type, string> = {
+    created: `Contact ${first} was created`,
+    linked: `Contact ${first} attached to contact ${second}`,
+    merged: `Person ${second} was merged into ${first} (merge ${mergeId})`,
+    'merge-undone': `Merge ${mergeId} was undone: ${first} and ${second} are two people`,
+    split: `Person ${second} was split off ${first}`,
+    'contact-deleted': `Contact ${first} was deleted`,
+    erased: `An identifier of contact ${first} was erased`,
+  };
+  return titles[type];
+}
+
+/** The merges of an identity, each with a way to undo it. */
+export function MergesTab({ contactId }: Props) {
+  const mayCurate = useMay('curate');
+  const query = useQuery({
+    queryKey: ['merges', contactId],
+    queryFn: async () => (await api.listMerges({ query: { contactId, limit: 200 } })).data,
+  });
+  return (
+    <Loaded query={query}>
+      {({ merges }) =>
+        merges.length === 0 ? (
+          <Nothing>No merge has made this person. Its contacts attached one by one.</Nothing>
+        ) : (
+          <Table.ScrollContainer minWidth={560}>
+            <Table verticalSpacing="xs">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Merge</Table.Th>
+                  <Table.Th>What</Table.Th>
+                  <Table.Th>When</Table.Th>
+                  <Table.Th>State</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {merges.map(({ id, at, survivorId, mergedId, cause, identifiers, undone }) => (
+                  <Table.Tr key={id}>
+                    <Table.Td>{id}</Table.Td>
+                    <Table.Td>
+                      {mergedId} into {survivorId}
+                      <Text size="sm" c="dimmed">
+                        {identifiers.length === 0 ? cause : identifiers.map(valueText).join(' and ')}
+                      </Text>
+                    </Table.Td>
+                    <Table.Td>
+                      <Moment at={at} />
+                    </Table.Td>
+                    <Table.Td>
+                      {undone !== null ? (
+                        <Badge color="gray" variant="outline" tt="none" c="var(--mantine-color-text)">
+                          undone
+                        </Badge>
+                      ) : (
+                        mayCurate && (
+                          <Link
+                            to="/merges/$id/undo"
+                            params={{ id: String(id) }}
+                            search={{ contact: String(contactId) }}
+                          >
+                            Undo…
+                          </Link>
+                        )
+                      )}
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
+        )
+      }
+    </Loaded>
+  );
+}
+
+/** The rules about the identifiers of an identity. */
+export function RulesTab({ contactId }: Props) {
+  const query = useQuery({
+    queryKey: ['rules', contactId],
+    queryFn: async () => (await api.listRules({ query: { contactId, limit: 200 } })).data,
+  });
+  return (
+    <Loaded query={query}>
+      {({ rules }) =>
+        rules.length === 0 ? (
+          <Nothing>
+            No rule keeps this person apart from others. Undo and split lay them, and so does a review.
+          </Nothing>
+        ) : (
+          <Stack>
+            {rules.map((rule) => (
+              <RuleRow key={rule.id} rule={rule} />
+            ))}
+          </Stack>
+        )
+      }
+    </Loaded>
+  );
+}
+
+function RuleRow({ rule }: { readonly rule: Rule }) {
+  const mayCurate = useMay('curate');
+  const queries = useQueryClient();
+  const [reason, setReason] = useState('');
+  const [isOpen, setIsOpen] = useState(false);
+  const remove = useMutation({
+    mutationFn: () => api.deleteRule({ path: { id: rule.id! }, body: { reason } }),
+    onSuccess: () => queries.invalidateQueries(),
+  });
+  return (
+    <Stack gap="xs">
+      <Group justify="space-between">
+        <div>
+          <Text>
+            {valueText(rule.identifiers[0])} is somebody else than {valueText(rule.identifiers[1])}
+          </Text>
+          <Text size="sm" c="dimmed">
+            {rule.createdAt !== null && <Moment at={rule.createdAt} />} by {rule.actor}
+            {rule.reason !== null && `: “${rule.reason}”`}
+          </Text>
+        </div>
+        {mayCurate && !isOpen && (
+          <Button size="xs" variant="default" onClick={() => setIsOpen(true)}>
+            Delete…
+          </Button>
+        )}
+      </Group>
+      {isOpen && (
+        <Group align="flex-end">
+          <TextInput
+            label="Reason"
+            required
+            value={reason}
+            onChange={(event) => setReason(event.currentTarget.value)}
+          />
+          <Button
+            color="red"
+            disabled={reason.trim() === ''}
+            loading={remove.isPending}
+            onClick={() => remove.mutate()}
+          >
+            Delete rule {rule.id}
+          </Button>
+        </Group>
+      )}
+      {remove.isError && <ProblemView error={remove.error} />}
+    </Stack>
+  );
+}

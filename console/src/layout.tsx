@@ -1,0 +1,100 @@
+import {
+  Alert,
+  Anchor,
+  Button,
+  Container,
+  Group,
+  SegmentedControl,
+  Text,
+  useMantineColorScheme,
+  type MantineColorScheme,
+} from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { Link, Outlet } from '@tanstack/react-router';
+import { signOut } from './api.js';
+import { useMay, useSession } from './session.js';
+
+/** What surrounds every page: where to go, who is signed in, light or dark. */
+export function Layout() {
+  const { authMode } = useSession();
+  const may = { read: useMay('read'), erase: useMay('erase') };
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to the page
+      </a>
+      <Container component="header" size="xl" py="sm">
+        <Group justify="space-between" gap="sm">
+          <Group className="nav" component="nav" aria-label="Pages" gap={4}>
+            {may.read && <Link to="/">Search</Link>}
+            {may.read && <Link to="/reviews">Reviews</Link>}
+            {may.read && <Link to="/suspicious">Suspicious</Link>}
+            {may.read && <Link to="/policy">Policy</Link>}
+            {may.erase && <Link to="/privacy">Privacy</Link>}
+          </Group>
+          <Group gap="sm">
+            <Scheme />
+            <Who />
+          </Group>
+        </Group>
+        {authMode === 'none' && (
+          <Alert color="yellow" mt="sm" p="xs">
+            <Text size="sm">
+              Nobody has to sign in: whoever reaches this address can read and change everything (
+              <code>AUTH_MODE=none</code>).
+            </Text>
+          </Alert>
+        )}
+      </Container>
+      <Container component="main" id="main" size="xl" pb="xl" tabIndex={-1}>
+        <Outlet />
+      </Container>
+    </>
+  );
+}
+
+function Who() {
+  const { authMode, key, tenant } = useSession();
+  const queries = useQueryClient();
+  if (authMode === 'none') {
+    return (
+      <Anchor href="/docs" size="sm" underline="always">
+        API
+      </Anchor>
+    );
+  }
+  const leave = async (): Promise<void> => {
+    await signOut();
+    queries.setQueryData(['session'], null);
+    queries.removeQueries({ predicate: ({ queryKey: [first] }) => first !== 'session' });
+  };
+  return (
+    <Group gap="xs">
+      <Text size="sm">
+        {key?.name} · {tenant}
+      </Text>
+      <Button size="compact-sm" variant="default" onClick={() => void leave()}>
+        Sign out
+      </Button>
+    </Group>
+  );
+}
+
+const SCHEMES = [
+  { value: 'auto', label: 'System' },
+  { value: 'light', label: 'Light' },
+  { value: 'dark', label: 'Dark' },
+];
+
+function Scheme() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <SegmentedControl
+      size="xs"
+      aria-label="Colours"
+      data={SCHEMES}
+      value={colorScheme}
+      onChange={(value) => setColorScheme(value as MantineColorScheme)}
+    />
+  );
+}

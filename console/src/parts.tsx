@@ -1,0 +1,94 @@
+import {
+  Button,
+  Center,
+  Code,
+  CopyButton,
+  Group,
+  Skeleton,
+  Stack,
+  Table,
+  Text,
+  VisuallyHidden,
+} from '@mantine/core';
+import type { UseQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { ProblemView } from './problem.js';
+
+/** A moment in the reader's time zone; pointing at it shows it in UTC. */
+export function Moment({ at }: { readonly at: string }) {
+  const text = new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+  return (
+    <time dateTime={at} title={`${at.replace('T', ' ').replace('Z', '')} UTC`}>
+      {text}
+    </time>
+  );
+}
+
+/** A value with a button that copies it. */
+export function ValueText({ value }: { readonly value: string }) {
+  return (
+    <Group gap={6} wrap="nowrap">
+      <Text component="span" size="sm" ff="monospace" style={{ overflowWrap: 'anywhere' }}>
+        {value}
+      </Text>
+      <Copy text={value} />
+    </Group>
+  );
+}
+
+function Copy({ text }: { readonly text: string }) {
+  return (
+    <CopyButton value={text}>
+      {({ copied, copy }) => (
+        <Button size="compact-xs" variant="subtle" onClick={copy} aria-label={`Copy ${text}`}>
+          {copied ? 'copied' : 'copy'}
+        </Button>
+      )}
+    </CopyButton>
+  );
+}
+
+interface LoadedProps<T> {
+  readonly query: UseQueryResult<T>;
+  readonly children: (data: T) => ReactNode;
+}
+
+/** What a query answered; a placeholder of about its height before, and the problem if it failed. */
+export function Loaded<T>({ query, children }: LoadedProps<T>) {
+  if (query.isPending) {
+    return (
+      <Stack role="status" aria-label="Loading">
+        <Skeleton h={28} w="40%" />
+        <Skeleton h={140} />
+      </Stack>
+    );
+  }
+  return query.isError ? (
+    <ProblemView error={query.error} onRetry={() => void query.refetch()} />
+  ) : (
+    children(query.data)
+  );
+}
+
+/** The head of a column of boxes to tick. */
+export function ChoiceHeader() {
+  return (
+    <Table.Th w={40}>
+      <VisuallyHidden>Chosen</VisuallyHidden>
+    </Table.Th>
+  );
+}
+
+export function Nothing({ children }: { readonly children: ReactNode }) {
+  return (
+    <Center p="xl">
+      <Text c="dimmed" ta="center">
+        {children}
+      </Text>
+    </Center>
+  );
+}
+
+export function Keys({ children }: { readonly children: ReactNode }) {
+  return <Code>{children}</Code>;
+}

@@ -1,0 +1,241 @@
+import {
+  Badge,
+  Button,
+  Checkbox,
+  Group,
+  Paper,
+  SegmentedControl,
+  SimpleGrid,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core';
+import { useHotkeys } from '@mantine/hooks';
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useEffect, useRef, useState } from 'react';
+import type { Review } from '../../clients/typescript/src/index.js';
+import { api, valueText } from './api.js';
+import { PersonCard } from './change-panel.js';
+import { Keys, Loaded, Moment, Nothing } from './parts.js';
+import { ProblemView } from './problem.js';
+import { reviewsRoute } from './router.js';
+import { useMay } from './session.js';
+
+type Decision = 'link' | 'keep-apart';
+
+/** Links that policy withheld: people decide whether two are one. */
+export function ReviewsPage() {
+  const { state = 'open' } = reviewsRoute.useSearch();
+  const navigate = reviewsRoute.useNavigate();
+  const query = useInfiniteQuery({
+    queryKey: ['reviews', state],
+    queryFn: async ({ pageParam }) =>
+      (await api.listReviews({ query: { state, after: pageParam, limit: 50 } })).data,
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+  });
+  return (
+    <Stack>
+      <Group justify="space-between">
+        <Title order={1} size="h2">
+          Reviews
+        </Title>
+        <SegmentedControl
+          aria-label="Which reviews"
+          data={[
+            { value: 'open', label: 'Open' },
+            { value: 'decided', label: 'Decided' },
+          ]}
+          value={state}
+          onChange={(value) => void navigate({ search: { state: value === 'decided' ? value : undefined } })}
+        />
+      </Group>
+      <Loaded query={query}>
+        {({ pages }) => {
+          const reviews = pages.flatMap((page) => page.reviews);
+          return (
+            <>
+              {reviews.length === 0 ? (
+                <Nothing>
+                  {state === 'open' ? 'Nothing waits for a decision.' : 'Nothing was decided yet.'}
+                </Nothing>
+              ) : (
+                <Queue reviews={reviews} />
+              )}
+              {query.hasNextPage && (
+                <Button variant="default" onClick={() => void query.fetchNextPage()}>
+                  Show more
+                </Button>
+              )}
+            </>
+          );
+        }}
+      </Loaded>
+    </Stack>
+  );
+}
+
+function Queue({ reviews }: { readonly reviews: readonly Review[] }) {
+  const { review: current } = reviewsRoute.useSearch();
+  const navigate = reviewsRoute.useNavigate();
+  const mayCurate = useMay('curate');
+  const queries = useQueryClient();
+  const [reason, setReason] = useState('');
+  const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
+  const reasonField = useRef<HTMLInputElement>(null);
+  const index = Math.max(
+    0,
+    reviews.findIndex(({ id }) => String(id) === current),
+  );
+  const isOpen = reviews[index]!.state === 'open';
+  const decide = useMutation({
+    mutationFn: async ({
+      ids,
+      decision,
+    }: {
+      readonly ids: readonly number[];
+      readonly decision: Decision;
+    }) => {
+      // one after the other: each is a decision of its own, and a later one may rest on an earlier one
+      for (const id of ids) {
+        await api.decideReview({ path: { id }, body: { decision, reason: reason.trim() } });
+      }
+    },
+    onSuccess: () => setChosen(new Set()),
+    onSettled: () => queries.invalidateQueries(),
+  });
+  const move = (by: number): void => {
+    const next = reviews[Math.min(reviews.length - 1, Math.max(0, index + by))]!;
+    void navigate({ search: (old) => ({ ...old, review: String(next.id) }), replace: true });
+  };
+  const ids = chosen.size > 0 ? [...chosen] : [reviews[index]!.id];
+  const submit = (decision: Decision): void => {
+    if (reason.trim() === '') {
+      reasonField.current?.focus();
+    } else if (mayCurate && isOpen && !decide.isPending) {
+      decide.mutate({ ids, decision });
+    }
+  };
+  useHotkeys([
+    ['j', () => move(1)],
+    ['k', () => move(-1)],
+    ['l', () => submit('link')],
+    ['a', () => submit('keep-apart')],
+  ]);
+  return (
+    <Stack>
+      {mayCurate && isOpen && (
+        <Paper withBorder p="sm">
+          <Group align="flex-end">
+            <TextInput
+              ref={reasonField}
+              label="Reason"
+              required
+              miw={260}
+              value={reason}
+              onChange={(event) => setReason(event.currentTarget.value)}
+            />
+            <Button loading={decide.isPending} onClick={() => submit('link')}>
+              Link{chosen.size > 0 && ` ${chosen.size}`}
+            </Button>
+            <Button variant="default" loading={decide.isPending} onClick={() => submit('keep-apart')}>
+              Keep apart{chosen.size > 0 && ` ${chosen.size}`}
+            </Button>
+            <Text size="sm" c="dimmed">
+              <Keys>j</Keys> next <Keys>k</Keys> previous <Keys>l</Keys> link <Keys>a</Keys> keep apart
+            </Text>
+          </Group>
+          {decide.isError && <ProblemView error={decide.error} />}
+        </Paper>
+      )}
+      {reviews.map((review, i) => (
+        <ReviewCard
+          key={review.id}
+          review={review}
+          isCurrent={i === index}
+          isChosen={chosen.has(review.id)}
+          onChoose={
+            mayCurate && isOpen
+              ? () => setChosen((old) => old.symmetricDifference(new Set([review.id])))
+              : null
+          }
+        />
+      ))}
+    </Stack>
+  );
+}
+
+interface CardProps {
+  readonly review: Review;
+  readonly isCurrent: boolean;
+  readonly isChosen: boolean;
+  readonly onChoose: (() => void) | null;
+}
+
+function ReviewCard({ review, isCurrent, isChosen, onChoose }: CardProps) {
+  const card = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (isCurrent) {
+      card.current?.scrollIntoView({ block: 'nearest' });
+    }
+  }, [isCurrent]);
+  const [strong, weak] = review.identifiers;
+  return (
+    <Paper
+      ref={card}
+      withBorder
+      p="sm"
+      component="article"
+      aria-current={isCurrent}
+      aria-label={`Review ${review.id}`}
+      style={isCurrent ? { outline: '2px solid var(--mantine-color-blue-filled)' } : undefined}
+    >
+      <Stack gap="xs">
+        <Group justify="space-between">
+          <Group gap="xs">
+            {onChoose !== null && (
+              <Checkbox aria-label={`Choose review ${review.id}`} checked={isChosen} onChange={onChoose} />
+            )}
+            <Text fw={600}>
+              {valueText(strong)} came with {valueText(weak)}
+            </Text>
+          </Group>
+          <Badge variant="light" tt="none">
+            {review.decision ?? (review.reason === 'limit' ? 'above a limit' : 'a rule lies between')}
+          </Badge>
+        </Group>
+        <Text size="sm" c="dimmed">
+          Review {review.id}, first seen <Moment at={review.createdAt} />
+        </Text>
+        {isCurrent && <Sides contactIds={review.contactIds} />}
+      </Stack>
+    </Paper>
+  );
+}
+
+function Sides({ contactIds }: { readonly contactIds: readonly number[] }) {
+  const query = useQuery({
+    queryKey: ['people', ...contactIds],
+    queryFn: () =>
+      Promise.all(contactIds.map(async (id) => (await api.getContact({ path: { id } })).data.contact)),
+  });
+  return (
+    <Loaded query={query}>
+      {(people) => (
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
+          {people.map((person) => (
+            <div key={person.primaryContactId}>
+              <PersonCard person={person} />
+              <Link to="/identities/$id" params={{ id: String(person.primaryContactId) }}>
+                Evidence of person {person.primaryContactId}
+              </Link>
+            </div>
+          ))}
+          {people.length < 2 && <Text c="dimmed">Nobody holds the other identifier yet.</Text>}
+        </SimpleGrid>
+      )}
+    </Loaded>
+  );
+}

@@ -1,0 +1,119 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { Layout } from './layout.js';
+import { Nothing } from './parts.js';
+import { ProblemView } from './problem.js';
+import { SearchPage } from './search-page.js';
+
+const root = createRootRoute({
+  component: Layout,
+  notFoundComponent: () => <Nothing>There is no such page.</Nothing>,
+  errorComponent: ({ error }) => <ProblemView error={error} />,
+});
+
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+
+export const searchRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  component: SearchPage,
+  validateSearch: (search): { q?: string } => ({ q: text(search.q) }),
+});
+
+export const TABS = ['evidence', 'history', 'merges', 'rules'] as const;
+export type Tab = (typeof TABS)[number];
+
+export const identityRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/identities/$id',
+  component: lazyRouteComponent(() => import('./identity-page.js'), 'IdentityPage'),
+  validateSearch: (search): { tab?: Tab; at?: string; to?: string } => ({
+    tab: TABS.find((tab) => tab === search.tab),
+    at: text(search.at),
+    to: text(search.to),
+  }),
+});
+
+export const mergeRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/merge',
+  component: lazyRouteComponent(() => import('./repair-pages.js'), 'MergePage'),
+  validateSearch: (search): { ids?: string } => ({ ids: text(search.ids) }),
+});
+
+export const splitRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/identities/$id/split',
+  component: lazyRouteComponent(() => import('./repair-pages.js'), 'SplitPage'),
+  validateSearch: (search): { contacts?: string; kind?: string; value?: string } => ({
+    contacts: text(search.contacts),
+    kind: text(search.kind),
+    value: text(search.value),
+  }),
+});
+
+export const undoRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/merges/$id/undo',
+  component: lazyRouteComponent(() => import('./repair-pages.js'), 'UndoPage'),
+  validateSearch: (search): { contact?: string } => ({ contact: text(search.contact) }),
+});
+
+export const reviewsRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/reviews',
+  component: lazyRouteComponent(() => import('./reviews-page.js'), 'ReviewsPage'),
+  validateSearch: (search): { state?: 'decided'; review?: string } => ({
+    state: search.state === 'decided' ? 'decided' : undefined,
+    review: text(search.review),
+  }),
+});
+
+export const suspiciousRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/suspicious',
+  component: lazyRouteComponent(() => import('./suspicious-page.js'), 'SuspiciousPage'),
+});
+
+export const policyRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/policy',
+  component: lazyRouteComponent(() => import('./policy-page.js'), 'PolicyPage'),
+  validateSearch: (search): { kind?: string; pattern?: string } => ({
+    kind: text(search.kind),
+    pattern: text(search.pattern),
+  }),
+});
+
+export const privacyRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/privacy',
+  component: lazyRouteComponent(() => import('./privacy-page.js'), 'PrivacyPage'),
+  validateSearch: (search): { contact?: string; erasure?: string } => ({
+    contact: text(search.contact),
+    erasure: text(search.erasure),
+  }),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    searchRoute,
+    identityRoute,
+    mergeRoute,
+    splitRoute,
+    undoRoute,
+    reviewsRoute,
+    suspiciousRoute,
+    policyRoute,
+    privacyRoute,
+  ]),
+  basepath: '/console',
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

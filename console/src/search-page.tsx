@@ -1,0 +1,248 @@
+import { Badge, Button, Checkbox, Group, Stack, Table, Text, TextInput, Title } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { ProblemError, type Identity } from '../../clients/typescript/src/index.js';
+import { api, kindName, valuesOf } from './api.js';
+import { ChoiceHeader, Loaded, Nothing } from './parts.js';
+import { ProblemView } from './problem.js';
+import { searchRoute } from './router.js';
+import { loadSamplePeople } from './sample-people.js';
+import { useMay, useSession } from './session.js';
+
+/** From how many characters on the service looks for what begins with them. */
+const PREFIX_MIN_LENGTH = 3;
+
+/** Finds people by an email, a phone number or an id; without one, lists all. */
+export function SearchPage() {
+  const { q = '' } = searchRoute.useSearch();
+  const navigate = searchRoute.useNavigate();
+  const [text, setText] = useState(q);
+  const ask = useDebouncedCallback((value: string) => {
+    void navigate({ search: { q: value.trim() || undefined }, replace: true });
+  }, 250);
+  return (
+    <Stack>
+      <Title order={1} size="h2">
+        Find a person
+      </Title>
+      <TextInput
+        size="md"
+        type="search"
+        label="Email, phone number, other identifier or contact id"
+        description="Its beginning is enough, from three characters on."
+        autoFocus
+        value={text}
+        onChange={(event) => {
+          setText(event.currentTarget.value);
+          ask(event.currentTarget.value);
+        }}
+      />
+      {q === '' ? <Everybody /> : <Found text={q} />}
+    </Stack>
+  );
+}
+
+interface Hit {
+  readonly contact: Identity;
+  readonly why: string | null;
+  readonly isPartial?: boolean;
+}
+
+function Found({ text }: { readonly text: string }) {
+  const query = useQuery({ queryKey: ['search', text], queryFn: () => find(text) });
+  return (
+    <Loaded query={query}>
+      {(hits) => (hits.length === 0 ? <Nothing>Nobody has “{text}”.</Nothing> : <People hits={hits} />)}
+    </Loaded>
+  );
+}
+
+/** By the exact value first, as the service normalises it, then by the id, then by how a value begins. */
+async function find(text: string): Promise<Hit[]> {
+  const isNumber = /^\d{1,15}$/.test(text);
+  const sighting = text.includes('@') ? { email: text } : { phoneNumber: text };
+  const [exact, byId, beginning] = await Promise.all([
+    orNone(async () =>
+      (await api.lookUp({ body: sighting })).data.identities.map(({ contact, matched }) => ({
+        contact,
+        why: `has this ${matched.map(kindName).join(', ')}`,
+      })),
+    ),
+    isNumber
+      ? orNone(async () => {
+          const { contact } = (await api.getContact({ path: { id: Number(text) } })).data;
+          return [{ contact, why: `has contact ${text}` }];
+        })
+      : [],
+    text.length < PREFIX_MIN_LENGTH
+      ? []
+      : orNone(async () =>
+          (await api.searchIdentities({ body: { prefix: text }, query: { limit: 50 } })).data.identities.map(
+            ({ contact, partial }) => ({ contact, why: null, isPartial: partial }),
+          ),
+        ),
+  ]);
+  const hits = new Map<number, Hit>();
+  for (const hit of [...exact, ...byId, ...beginning]) {
+    if (!hits.has(hit.contact.primaryContactId)) {
+      hits.set(hit.contact.primaryContactId, hit);
+    }
+  }
+  return [...hits.values()];
+}
+
+/** What was typed may be no email yet, and no id: then nobody has it. */
+async function orNone(read: () => Promise<Hit[]>): Promise<Hit[]> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof ProblemError && (error.status === 400 || error.status === 404)) {
+      return [];
+    }
+    throw error;
+  }
+}
+
+function Everybody() {
+  const query = useInfiniteQuery({
+    queryKey: ['identities'],
+    queryFn: async ({ pageParam }) =>
+      (await api.listIdentities({ query: { after: pageParam, limit: 50 } })).data,
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
+  });
+  return (
+    <Loaded query={query}>
+      {({ pages }) => {
+        const hits = pages.flatMap(({ identities }) =>
+          identities.map(({ contact, partial }) => ({ contact, why: null, isPartial: partial })),
+        );
+        return hits.length === 0 ? (
+          <NobodyYet />
+        ) : (
+          <Stack>
+            <People hits={hits} />
+            {query.hasNextPage && (
+              <Button
+                variant="default"
+                loading={query.isFetchingNextPage}
+                onClick={() => void query.fetchNextPage()}
+              >
+                Show more
+              </Button>
+            )}
+          </Stack>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+function NobodyYet() {
+  const { isEmbedded } = useSession();
+  const mayLoad = useMay('identify') && isEmbedded;
+  const queries = useQueryClient();
+  const load = useMutation({
+    mutationFn: loadSamplePeople,
+    onSettled: () => queries.invalidateQueries(),
+  });
+  return (
+    <Stack align="center" p="xl">
+      <Text c="dimmed">
+        There is nobody yet. People appear here as soon as a call of POST /identify brings them.
+      </Text>
+      {mayLoad && (
+        <Button loading={load.isPending} onClick={() => load.mutate()}>
+          Load sample people
+        </Button>
+      )}
+      {load.isError && <ProblemView error={load.error} />}
+    </Stack>
+  );
+}
+
+const SHOWN_VALUES = 4;
+
+function People({ hits }: { readonly hits: readonly Hit[] }) {
+  const [chosen, setChosen] = useState<readonly number[]>([]);
+  const mayCurate = useMay('curate');
+  const toggle = (id: number): void =>
+    setChosen((ids) => (ids.includes(id) ? ids.filter((each) => each !== id) : [...ids, id]));
+  return (
+    <Stack gap="xs">
+      <Table.ScrollContainer minWidth={340}>
+        <Table highlightOnHover verticalSpacing="xs">
+          <Table.Thead>
+            <Table.Tr>
+              {mayCurate && <ChoiceHeader />}
+              <Table.Th w={90}>Person</Table.Th>
+              <Table.Th>Identifiers</Table.Th>
+              <Table.Th w={90}>Contacts</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {hits.map(({ contact, why, isPartial }) => {
+              const id = contact.primaryContactId;
+              const values = valuesOf(contact);
+              return (
+                <Table.Tr key={id}>
+                  {mayCurate && (
+                    <Table.Td>
+                      <Checkbox
+                        aria-label={`Choose person ${id}`}
+                        checked={chosen.includes(id)}
+                        onChange={() => toggle(id)}
+                      />
+                    </Table.Td>
+                  )}
+                  <Table.Td>
+                    <Link to="/identities/$id" params={{ id: String(id) }} aria-label={`Person ${id}`}>
+                      {id}
+                    </Link>
+                  </Table.Td>
+                  <Table.Td>
+                    <Group gap="xs">
+                      {values.slice(0, SHOWN_VALUES).map(({ kind, value }) => (
+                        <Text
+                          key={kind + value}
+                          size="sm"
+                          ff="monospace"
+                          style={{ overflowWrap: 'anywhere' }}
+                        >
+                          {value}
+                        </Text>
+                      ))}
+                      {values.length > SHOWN_VALUES && (
+                        <Text size="sm" c="dimmed">
+                          and {values.length - SHOWN_VALUES} more
+                        </Text>
+                      )}
+                      {why !== null && (
+                        <Badge variant="light" tt="none">
+                          {why}
+                        </Badge>
+                      )}
+                    </Group>
+                  </Table.Td>
+                  <Table.Td>{isPartial ? 'more than 100' : contact.secondaryContactIds.length + 1}</Table.Td>
+                </Table.Tr>
+              );
+            })}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      {mayCurate && (
+        <Group>
+          <Button
+            disabled={chosen.length < 2}
+            renderRoot={(props) => <Link to="/merge" search={{ ids: chosen.join(',') }} {...props} />}
+          >
+            {chosen.length < 2 ? 'Choose two to merge them' : `Merge these ${chosen.length}`}
+          </Button>
+        </Group>
+      )}
+    </Stack>
+  );
+}

@@ -1,0 +1,76 @@
+// `npm run console:pictures`: renews the pictures of docs/console.md and of the README. It starts the built service on an empty
+// folder, loads the sample people as a person does, and photographs the pages.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const TARGET = 'docs/pictures';
+const PAGES = [
+  ['search', '?q=hill', 'Find a person', 640],
+  ['person', 'identities/5', 'Person 5', 1060],
+  ['undo', 'merges/1/undo?contact=3', 'Undo merge 1', 560],
+  ['reviews', 'reviews', 'Reviews', 560],
+  ['suspicious', 'suspicious', 'Suspicious people', 460],
+  ['erase', 'privacy?contact=1', 'Privacy', 900],
+];
+
+const work = mkdtempSync(join(tmpdir(), 'console-pictures-'));
+const service = spawn(process.execPath, ['dist/src/main.js'], {
+  env: {
+    PATH: process.env.PATH,
+    PORT: '0',
+    METRICS_PORT: 'off',
+    MAX_EVENT_LOOP_DELAY_MS: '0',
+    NO_COLOR: '1',
+    DATA_DIR: join(work, 'data'),
+  },
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+const executablePath = execFileSync('scripts/chromium.sh', { encoding: 'utf8' }).trim();
+const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+try {
+  const baseURL = await addressOf(service);
+  mkdirSync(TARGET, { recursive: true });
+  for (const colorScheme of ['light', 'dark']) {
+    const context = await browser.newContext({
+      baseURL,
+      colorScheme,
+      locale: 'en-GB',
+      timezoneId: 'Europe/London',
+      reducedMotion: 'reduce',
+    });
+    const page = await context.newPage();
+    await page.goto('/console');
+    if (colorScheme === 'light') {
+      await page.getByRole('button', { name: 'Load sample people' }).click();
+    }
+    await page.getByRole('link', { name: 'Person 1', exact: true }).waitFor();
+    for (const [name, path, heading, height] of PAGES) {
+      await page.setViewportSize({ width: 1180, height });
+      await page.goto(`/console/${path}`);
+      await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
+      await page.waitForLoadState('networkidle');
+      await page.screenshot({ path: `${TARGET}/console-${name}-${colorScheme}.png` });
+    }
+    await context.close();
+  }
+} finally {
+  await browser.close();
+  service.kill('SIGTERM');
+  await new Promise((resolve) => service.once('exit', resolve));
+  rmSync(work, { recursive: true });
+}
+
+async function addressOf({ stdout }) {
+  let output = '';
+  for await (const chunk of stdout) {
+    output += chunk;
+    const address = /Listening on (http:\/\/[\d.:]+)/.exec(output)?.[1];
+    if (address !== undefined) {
+      return address;
+    }
+  }
+  throw new Error(`the service did not start:\n${output}`);
+}

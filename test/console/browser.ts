@@ -1,0 +1,72 @@
+import { execFileSync } from 'node:child_process';
+import { AxeBuilder } from '@axe-core/playwright';
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from 'playwright-core';
+import type { RunningApp } from '../support/app.js';
+
+/** A browser, and what its pages complained of. */
+export class TestBrowser {
+  /** Errors of the console, violations of the policy, calls to other hosts. */
+  readonly complaints: string[] = [];
+
+  private constructor(
+    private readonly browser: Browser,
+    private readonly url: string,
+  ) {}
+
+  static async open(app: RunningApp): Promise<TestBrowser> {
+    const executablePath = execFileSync('scripts/chromium.sh', { encoding: 'utf8' }).trim();
+    // Chromium refuses its own sandbox to root.
+    const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+    return new TestBrowser(browser, app.client.url);
+  }
+
+  /** A window with cookies of its own. */
+  async window(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+    const context = await this.browser.newContext({
+      baseURL: this.url,
+      viewport: { width: 1280, height: 900 },
+      timezoneId: 'Europe/Berlin',
+      locale: 'en-GB',
+      reducedMotion: 'reduce',
+      ...options,
+    });
+    // CI runs this beside other tests, with less priority
+    context.setDefaultTimeout(30_000);
+    context.on('console', (message) => {
+      // Chromium logs each answer of 4xx, and some are what a test is about
+      if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) {
+        this.complaints.push(message.text());
+      }
+    });
+    context.on('weberror', (error) => this.complaints.push(String(error.error())));
+    context.on('request', (request) => {
+      if (!request.url().startsWith(options.baseURL ?? this.url) && !/^(data|blob):/.test(request.url())) {
+        this.complaints.push(`a call to ${request.url()}`);
+      }
+    });
+    return context;
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+  }
+}
+
+/**
+ * What axe finds wrong with a page.
+ *
+ * @param rules null: all of them
+ */
+export async function faultsOf(page: Page, rules: string[] | null): Promise<string[]> {
+  const axe = new AxeBuilder({ page });
+  const { violations } = await (rules === null ? axe : axe.withRules(rules)).analyze();
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+  );
+}

@@ -1,0 +1,271 @@
+import { readFile } from 'node:fs/promises';
+import type { BrowserContext, Page } from 'playwright-core';
+import { SCOPES } from '../../src/access/scope.js';
+import { startApp, type RunningApp } from '../support/app.js';
+import { useDatabase } from '../support/hooks.js';
+import { administerKeys, type Keys } from '../support/keys.js';
+import { faultsOf, TestBrowser } from './browser.js';
+import { bringPeople, PEOPLE } from './people.js';
+
+// What people do with the console, in a real browser, against the running service. One test goes on where the last one ended.
+
+const database = useDatabase();
+let keys: Keys;
+let key: string;
+let app: RunningApp;
+let browser: TestBrowser;
+let context: BrowserContext;
+let page: Page;
+
+beforeAll(async () => {
+  keys = await administerKeys(database.url);
+  key = await keys.make({ name: 'steward', scopes: SCOPES });
+  app = await startApp({
+    DATABASE_URL: database.url,
+    AUTH_MODE: 'api-key',
+    ERASURE_KEY: 'a key of this test, which is long enough',
+  });
+  await bringPeople(app.client, { 'x-api-key': key });
+  browser = await TestBrowser.open(app);
+  context = await browser.window();
+  page = await context.newPage();
+}, 120_000);
+
+afterAll(async () => {
+  await browser.close();
+  await app.close();
+  await keys.close();
+});
+
+/** No violation of the policy, no error of a script, no call to another host; of every page so far. */
+afterEach(() => {
+  expect(browser.complaints).toEqual([]);
+});
+
+async function heading(name: string | RegExp): Promise<void> {
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
+}
+
+async function open(path: string, name: string | RegExp): Promise<void> {
+  await page.goto(`/console${path}`);
+  await heading(name);
+}
+
+/** Types a reason and confirms; the answer names the change. */
+async function confirm(button: string): Promise<string> {
+  await page.getByLabel('Reason').fill('A test');
+  await page.getByRole('button', { name: button, exact: true }).click();
+  const done = page.getByRole('status').filter({ hasText: 'Done' });
+  await done.waitFor();
+  return done.innerText();
+}
+
+test('a wrong key is refused in the words of the service, with the id of the request; a good one opens the console', async () => {
+  await open('/', 'Identity console');
+  await page.getByLabel('API key').fill('idr_wrong');
+  await page.keyboard.press('Enter');
+  const refusal = page.getByRole('alert');
+  await refusal.waitFor();
+  expect(await refusal.innerText()).toMatch(/The API key is not valid\.\s+Request [\w-]{36}/);
+  await page.getByLabel('API key').fill(key);
+  await page.keyboard.press('Enter');
+  await heading('Find a person');
+  const kept = 'JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }])';
+  expect(await page.evaluate<string>(kept)).not.toMatch(/idr_|__Host/);
+});
+
+test('typing finds a person by an email, the beginning of a number, or an id; the address keeps what was typed', async () => {
+  const box = page.getByRole('searchbox');
+  for (const [text, id] of [
+    ['McFly@hillvalley.edu', PEOPLE.lorraine],
+    ['7171', PEOPLE.george],
+    [String(PEOPLE.biff), PEOPLE.george],
+  ] as const) {
+    await box.fill(text);
+    await page.getByRole('link', { name: `Person ${id}`, exact: true }).waitFor();
+    await page.waitForURL((url) => url.searchParams.get('q')?.replaceAll('"', '') === text);
+  }
+  await box.fill('nobody@hillvalley.edu');
+  await page.getByText('Nobody has “nobody@hillvalley.edu”.').waitFor();
+  await page.goBack();
+});
+
+test('a person is shown with the reason of each contact, as a picture and as a table', async () => {
+  await open(`/identities/${PEOPLE.george}`, `Person ${PEOPLE.george}`);
+  await page.locator('.react-flow__node').nth(1).waitFor();
+  expect(await page.locator('.react-flow__node').count()).toBe(2);
+  await page
+    .getByRole('row', {
+      name: /email george@hillvalley\.edu and phone number 717171 came together and joined it with contact 3/,
+    })
+    .waitFor();
+  await page.getByLabel(/Why is contact/).fill(String(PEOPLE.biff));
+  await page.getByText('One person').waitFor();
+  await page.getByRole('tab', { name: 'History' }).click();
+  await page.getByText('Person 4 was merged into 3 (merge 1)').waitFor();
+  await page.goBack();
+  expect(await page.getByRole('tab', { name: 'Evidence' }).getAttribute('aria-selected')).toBe('true');
+});
+
+test('a merge is undone after its effect was shown, and made again', async () => {
+  await open(`/identities/${PEOPLE.george}?tab=merges`, `Person ${PEOPLE.george}`);
+  await page.getByRole('link', { name: 'Undo…' }).click();
+  await heading('Undo merge 1');
+  const afterwards = page.getByRole('region', { name: 'Afterwards' });
+  await afterwards.getByText('Afterwards: 2 people').waitFor();
+  expect(await afterwards.innerText()).toContain('email george@hillvalley.edu and phone number 717171');
+  expect(await confirm('Undo merge 1')).toMatch(/Person 3\s+Person 4/);
+  expect((await app.client.send('GET', '/contacts/4', undefined, { 'x-api-key': key })).body).toMatchObject({
+    contact: { primaryContactId: PEOPLE.biff },
+  });
+  await page.getByRole('link', { name: 'Put them together again…' }).click();
+  await heading('Merge people');
+  // the rule of the undo forbids it
+  await page
+    .getByRole('alert')
+    .getByText('do-not-link', { exact: false })
+    .or(page.getByText(/rules? keep/i))
+    .first()
+    .waitFor();
+  await page.getByRole('switch', { name: /Also against rules and limits/ }).check();
+  await confirm('Merge 2 people');
+  await page.getByRole('link', { name: /Undo merge \d/ }).waitFor();
+});
+
+test('chosen contacts become a person of their own, unless somebody has changed the person meanwhile', async () => {
+  await open(`/identities/${PEOPLE.shop}`, `Person ${PEOPLE.shop}`);
+  await page.getByRole('button', { name: /Contact 9/ }).click();
+  expect(await page.getByRole('checkbox', { name: 'Choose contact 9' }).isChecked()).toBe(true);
+  await page.getByRole('checkbox', { name: 'Choose contact 8' }).check();
+  await page.getByRole('link', { name: 'Split off 2…' }).click();
+  await page.getByRole('region', { name: 'Afterwards' }).getByText('Afterwards: 2 people').waitFor();
+  await app.client.identify({ email: 'late@hillvalley.edu', phoneNumber: '5550100' }, { 'x-api-key': key });
+  await page.getByLabel('Reason').fill('Two customers');
+  await page.getByRole('button', { name: 'Split', exact: true }).click();
+  await page.getByText('Somebody has changed it meanwhile').waitFor();
+  await page.getByRole('button', { name: 'Show it again' }).click();
+  await page.getByText('late@hillvalley.edu').first().waitFor();
+  await confirm('Split');
+});
+
+test('a review is decided with the keyboard alone', async () => {
+  await open('/reviews', 'Reviews');
+  const review = page.getByRole('article', { name: 'Review 1' });
+  await review.getByText('Person 6', { exact: true }).waitFor();
+  await page.keyboard.press('a');
+  // it wants a reason first
+  await page.keyboard.type('Mother and daughter');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('a');
+  await page.getByText('Nothing waits for a decision.').waitFor();
+});
+
+test('the value that glues a large person is named, and blocked after its effect was shown', async () => {
+  await open('/suspicious', 'Suspicious people');
+  await page.getByRole('link', { name: 'Block 5550100' }).click();
+  await heading('Policy');
+  await page.getByRole('radio', { name: /lose it/ }).check();
+  await page.getByLabel('Reason').fill('The phone of the shop');
+  await page.getByRole('button', { name: 'How many does it concern?' }).click();
+  await page.getByText(/^\d+ people have it\.$/).waitFor();
+  await page.getByRole('button', { name: 'Block it' }).click();
+  await page.getByText('Blocked. It is in force').waitFor();
+  await page.getByRole('button', { name: 'Let it link again: 5550100' }).waitFor();
+});
+
+test('all that is stored of a person can be downloaded, and is gone after it was erased on purpose', async () => {
+  await open(`/privacy?contact=${PEOPLE.lorraine}`, 'Privacy');
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download as JSON' }).click(),
+  ]);
+  expect(await readFile(await file.path(), 'utf8')).toContain('lorraine@hillvalley.edu');
+  const erase = page.getByRole('button', { name: `Erase person ${PEOPLE.lorraine}` });
+  await page.getByLabel('Reason').fill('Asked for');
+  await page.getByLabel('to confirm').fill('erase 2');
+  expect(await erase.isDisabled()).toBe(true);
+  await page.getByLabel('to confirm').fill(`erase ${PEOPLE.lorraine}`);
+  await erase.click();
+  await page.getByText(/Erasure \d+ is under way/).waitFor();
+  await open(`/identities/${PEOPLE.lorraine}`, `Person ${PEOPLE.lorraine}`);
+  await page.getByText('Contact not found').first().waitFor();
+});
+
+const PAGES = [
+  ['/', 'Find a person'],
+  [`/identities/${PEOPLE.george}`, 'Person 3'],
+  [`/identities/${PEOPLE.george}?tab=history`, 'Person 3'],
+  [`/identities/${PEOPLE.george}?tab=rules`, 'Person 3'],
+  [`/merge?ids=${PEOPLE.jennifer},${PEOPLE.marlene}`, 'Merge people'],
+  [`/identities/${PEOPLE.george}/split?kind=phoneNumber&value=717171`, 'Split person 3'],
+  ['/reviews?state=decided', 'Reviews'],
+  ['/suspicious', 'Suspicious people'],
+  ['/policy', 'Policy'],
+  [`/privacy?contact=${PEOPLE.george}`, 'Privacy'],
+  ['/identities/999', 'Person 999'],
+] as const;
+
+test.each(PAGES)(
+  'axe finds nothing wrong with %s, in light and dark; a phone shows all of it',
+  async (path, name) => {
+    const faults: string[] = [];
+    await open(path, name);
+    await page.getByRole('status', { name: 'Loading' }).first().waitFor({ state: 'detached' });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor();
+      // only the colours differ
+      faults.push(...(await faultsOf(page, colorScheme === 'dark' ? ['color-contrast'] : null)));
+    }
+    await page.setViewportSize({ width: 360, height: 740 });
+    const isWide = await page.evaluate<boolean>(
+      'document.documentElement.scrollWidth > document.documentElement.clientWidth',
+    );
+    await page.setViewportSize({ width: 1280, height: 900 });
+    expect({ faults, isWide }).toEqual({ faults: [], isWide: false });
+  },
+);
+
+test('what a key may not do is not offered; signing out ends the session', async () => {
+  const reader = await browser.window();
+  const other = await reader.newPage();
+  await other.goto('/console/identities/3');
+  await other.getByLabel('API key').fill(await keys.make({ scopes: ['read'] }));
+  await other.getByRole('button', { name: 'Sign in' }).click();
+  await other.getByRole('heading', { name: 'Person 3' }).waitFor();
+  await other.getByRole('table').waitFor();
+  expect(await other.getByRole('checkbox').count()).toBe(0);
+  expect(await other.getByText(/Merge with|Take out|Privacy|Split off/).count()).toBe(0);
+  await other.getByRole('button', { name: 'Sign out' }).click();
+  await other.getByLabel('API key').waitFor();
+  expect(await reader.cookies()).toEqual([]);
+  await reader.close();
+});
+
+test('a session that ends in the middle of the work leads back to the key', async () => {
+  await open('/', 'Find a person');
+  await context.clearCookies();
+  await page.getByRole('link', { name: 'Policy' }).click();
+  await page.getByLabel('API key').waitFor();
+});
+
+test('a service without keys says so, and an empty one offers sample people to try', async () => {
+  const empty = await startApp({ DATABASE_URL: database.url });
+  await database.query(
+    'truncate contact, identifier, identity_merge, contact_past, do_not_link, review, change cascade',
+  );
+  const visitor = await browser.window({ baseURL: empty.client.url });
+  const other = await visitor.newPage();
+  // the database of a test is not the embedded one
+  await other.route('**/console/session', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...((await response.json()) as object), isEmbedded: true } });
+  });
+  await other.goto('/');
+  await other.getByText('Nobody has to sign in').waitFor();
+  await other.getByRole('button', { name: 'Load sample people' }).click();
+  await other.getByText('lorraine@hillvalley.edu').waitFor();
+  await other.getByRole('link', { name: 'Reviews' }).click();
+  await other.getByRole('article').waitFor();
+  await empty.close();
+}, 30_000);
