@@ -78,7 +78,7 @@ test.each([
   [['keys', 'create', 'x', '--tenant', 'nobody'], 'There is no tenant "nobody"'],
   [
     ['keys', 'create', 'x', '--scope', 'everything'],
-    'It must be one of identify, read, curate, delete, erase, admin',
+    'It must be one of identify, read, curate, delete, erase, events, admin',
   ],
   [['keys', 'create', 'x', '--expires-in', 'soon'], 'such as 30m, 24h or 90d'],
   [['keys', 'create', 'x', '--expires-in', '0m'], 'the key would never work'],

@@ -1,3 +1,4 @@
+import type { Settings } from '../../config/settings.js';
 import type { SqlSession, Statement } from '../../database/session/sql-session.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import type { Kinds } from '../../identity/domain/kinds.js';
@@ -45,6 +46,11 @@ export class DryRun {
     const keys = distinctKeyColumns(this.kinds, sightings);
     await this.session.query([this.copying, tenantId, ...keys], tenantId);
   }
+}
+
+/** The settings of a dry run, whose decisions leave no events. */
+export function forDryRun(settings: Settings): Settings {
+  return { ...settings, databaseUrl: readOnly(settings.databaseUrl), hasEvents: false };
 }
 
 /** The URL with which the server refuses to write anything but temporary tables; null (the embedded database) stays null. */

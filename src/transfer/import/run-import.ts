@@ -8,7 +8,7 @@ import { TransferError, type FileFormat, type StandardStreams } from '../files.j
 import { openService, type OpenService } from '../open-service.js';
 import { Checkpoint, type Progress } from './checkpoint.js';
 import type { ColumnChoice } from './columns.js';
-import { DryRun, readOnly } from './dry-run.js';
+import { DryRun, forDryRun } from './dry-run.js';
 import { Importer } from './importer.js';
 import { createJudge, type OnBadField } from './judge.js';
 import { NationalNumbers } from './national-numbers.js';
@@ -85,12 +85,7 @@ export async function runImport(settings: Settings, options: ImportOptions): Pro
   await hold(held, [wantedPath, ...(checkpoint === null || isDryRun ? [] : [checkpoint.path])]);
   const saved = await resume(options, checkpoint);
   await using service = await retry(
-    () =>
-      openService(
-        isDryRun ? { ...settings, databaseUrl: readOnly(settings.databaseUrl) } : settings,
-        isDryRun ? 1 : CONNECTIONS,
-        options.tenant,
-      ),
+    () => openService(isDryRun ? forDryRun(settings) : settings, isDryRun ? 1 : CONNECTIONS, options.tenant),
     passingTroubleOf,
     { ...options, onWait: (reason) => options.progress?.write(`Waiting: ${reason}\n`) },
   );

@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/settings.js';
-import { DryRun, readOnly } from '../import/dry-run.js';
+import { DryRun, forDryRun } from '../import/dry-run.js';
 import { showProgress, type Screen } from '../import/progress.js';
 import { passingTroubleOf, retry } from '../import/retry.js';
 import { openService } from '../open-service.js';
@@ -56,7 +56,7 @@ export async function renormaliseAll(
     size: null,
   });
   const waiting = { ...options, onWait: (why: string) => shown.say(`Waiting: ${why}`) };
-  const used = isDryRun ? { ...settings, databaseUrl: readOnly(settings.databaseUrl) } : settings;
+  const used = isDryRun ? forDryRun(settings) : settings;
   await using service = await retry(() => openService(used, CONNECTIONS, tenant), passingTroubleOf, waiting);
   const { kinds } = await service.policies.of(service.tenantId);
   const dryRun = isDryRun ? await DryRun.start(service.session, kinds) : null;
