@@ -1,7 +1,3 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startApp } from '../support/app.js';
 import { ageErasures, placesOf } from '../support/erased.js';
 import { useApp, useDatabase, useReplicas } from '../support/hooks.js';
 import { Scrape } from '../support/metrics.js';
@@ -106,28 +102,6 @@ test('without a key nothing is erased, and everything else works', async () => {
     (await unconfigured.client.send('POST', '/subject-access', { contactId: primaryContactId })).status,
   ).toBe(200);
 });
-
-test('the embedded database makes a key of its own, which only its owner can read and which stays', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'identity-erasure-'));
-  const dataDir = join(folder, 'data');
-  try {
-    const keys: string[] = [];
-    for (const email of ['doc@hillvalley.edu', 'marty@hillvalley.edu']) {
-      await using app = await startApp({ DATA_DIR: dataDir });
-      const { primaryContactId: contactId } = await app.client.identify({ email });
-      const body = { contactId, scope: 'identity', reason: 'Asked for by letter', blockedForDays: 1 };
-      expect((await app.client.send('POST', '/erasures', body)).status).toBe(202);
-      expect((await app.client.send('POST', '/identify', { email })).status).toBe(422);
-      keys.push(await readFile(join(dataDir, 'erasure.key'), 'utf8'));
-    }
-    expect(keys[1]).toBe(keys[0]);
-    expect(Buffer.from(keys[0]!, 'base64')).toHaveLength(32);
-    expect((await stat(join(dataDir, 'erasure.key'))).mode & 0o777).toBe(0o600);
-    expect(await readdir(dataDir)).toContain('PG_VERSION');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}, 120_000);
 
 function named(value: string): { kind: string; value: string } {
   return { kind: value.includes('@') ? 'email' : 'phoneNumber', value };

@@ -1,19 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startApp } from '../../support/app.js';
+import { command } from '../../support/command.js';
 import { random, seedOf } from '../../support/random.js';
 import { ServiceProcess } from '../../support/service-process.js';
 import { storm, untrueAnswers } from '../../support/storm.js';
+import type { ShownIdentity } from '../../support/wire.js';
+import { importFile, tally } from '../../transfer/import/import-text.js';
 
+let folder: string;
+/** One for all tests, because a new one takes seconds to make. */
 let dataDir: string;
 
-// One folder for all, because a new one takes seconds to make.
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'identity-data-'));
+  folder = await mkdtemp(join(tmpdir(), 'identity-data-'));
+  dataDir = join(folder, 'data');
 });
 
-afterAll(() => rm(dataDir, { recursive: true, force: true }));
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('the embedded database serves the whole job, and its data survives a restart and a kill', async () => {
   const first = await ServiceProcess.start({ DATA_DIR: dataDir });
@@ -48,9 +53,45 @@ test('a second process on the same folder is refused with a sentence, and the fi
   expect(code).toBe(1);
   expect(output).toContain(`The data folder ${dataDir} is in use by another process.`);
   expect(output).not.toMatch(/\n\s+at /);
+  await expect(importFile({ DATA_DIR: dataDir }, await people())).rejects.toThrow(
+    'is in use by another process.',
+  );
   expect(await first.client.identify({ phoneNumber: '1' })).toMatchObject({ phoneNumbers: ['1'] });
   await first.end('SIGTERM');
 }, 180_000);
+
+test('the embedded database is imported into and exported from, dry runs included', async () => {
+  const env = { DATA_DIR: dataDir };
+  const path = await people();
+  const counts = tally({ created: 1, linked: 1 });
+  expect((await importFile(env, path, { isDryRun: true })).tally).toEqual(counts);
+  expect((await importFile(env, path)).tally).toEqual(counts);
+  const { stdout } = await command(['export', '--quiet'], env);
+  const exported = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as ShownIdentity);
+  expect(exported.map(({ emails }) => emails)).toContainEqual([
+    'lorraine@hillvalley.edu',
+    'mcfly@hillvalley.edu',
+  ]);
+});
+
+test('the embedded database makes a key for erasures, which only its owner can read and which stays', async () => {
+  const keys: string[] = [];
+  for (const email of ['emmett@hillvalley.edu', 'marty@hillvalley.edu']) {
+    await using app = await startApp({ DATA_DIR: dataDir });
+    const { primaryContactId: contactId } = await app.client.identify({ email });
+    const body = { contactId, scope: 'identity', reason: 'Asked for by letter', blockedForDays: 1 };
+    expect((await app.client.send('POST', '/erasures', body)).status).toBe(202);
+    expect((await app.client.send('POST', '/identify', { email })).status).toBe(422);
+    keys.push(await readFile(join(dataDir, 'erasure.key'), 'utf8'));
+  }
+  expect(keys[1]).toBe(keys[0]);
+  expect(Buffer.from(keys[0]!, 'base64')).toHaveLength(32);
+  expect((await stat(join(dataDir, 'erasure.key'))).mode & 0o777).toBe(0o600);
+  expect(await readdir(dataDir)).toContain('PG_VERSION');
+}, 120_000);
 
 test('random sightings at once get true answers from the embedded database too', async () => {
   await using app = await startApp({ DATA_DIR: dataDir, BATCH_MAX: '4' });
@@ -63,3 +104,10 @@ test('random sightings at once get true answers from the embedded database too',
   expect(acknowledged).toHaveLength(150);
   expect(untrueAnswers(acknowledged)).toEqual([]);
 }, 180_000);
+
+/** A file with one customer, next to the data folder. */
+async function people(): Promise<string> {
+  const path = join(folder, 'people.csv');
+  await writeFile(path, 'email,phone\nlorraine@hillvalley.edu,123456\nmcfly@hillvalley.edu,123456\n');
+  return path;
+}

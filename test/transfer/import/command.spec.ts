@@ -6,7 +6,6 @@ import { gzipSync } from 'node:zlib';
 import { describeError } from '../../../src/cli/describe-error.js';
 import { createDatabase } from '../../support/database.js';
 import { useDatabase } from '../../support/hooks.js';
-import { ServiceProcess } from '../../support/service-process.js';
 import { command, type Finished } from '../../support/command.js';
 import { importFile, importText, tally } from './import-text.js';
 
@@ -251,22 +250,3 @@ test('neither emails nor phone numbers are printed, whatever goes wrong', async 
     expect(stdout + stderr).not.toMatch(/secret|424242/);
   }
 });
-
-test('the embedded database is imported into and exported from, dry runs included, unless the service has it open', async () => {
-  const env = { DATA_DIR: join(folder, 'data') };
-  const path = await file(
-    'embedded.csv',
-    'email,phone\nlorraine@hillvalley.edu,123456\nmcfly@hillvalley.edu,123456\n',
-  );
-  const service = await ServiceProcess.start(env);
-  await expect(importFile(env, path)).rejects.toThrow('is in use by another process.');
-  await service.end('SIGTERM');
-  const counts = tally({ created: 1, linked: 1 });
-  expect((await importFile(env, path, { isDryRun: true })).tally).toEqual(counts);
-  expect((await importFile(env, path)).tally).toEqual(counts);
-  const { stdout } = await command(['export', '--quiet'], env);
-  expect(JSON.parse(stdout)).toMatchObject({
-    primaryContactId: 1,
-    emails: ['lorraine@hillvalley.edu', 'mcfly@hillvalley.edu'],
-  });
-}, 240_000);
