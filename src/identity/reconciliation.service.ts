@@ -14,7 +14,7 @@ import { Conflict, IdentifiersBlockedError } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
 import { PolicyDirectory } from './policy-directory.js';
 import { ReadLanes } from './read-lanes.js';
-import type { PlainSelection } from './store/contact.repository.js';
+import type { PlainSelection } from './store/snapshot-rows.js';
 import { Tombstones } from './tombstones.js';
 import { IdentityReader } from './store/identity-reader.js';
 

@@ -5,7 +5,7 @@ import type { OldForm, Renormalisation } from '../../src/identity/domain/renorma
 import { ContentionError } from '../../src/identity/identity.errors.js';
 import { RenormalisationService } from '../../src/identity/renormalisation.service.js';
 import type { BlockedValues } from '../../src/identity/store/blocked-values.js';
-import type { PlainSelection } from '../../src/identity/store/contact.repository.js';
+import type { PlainSelection } from '../../src/identity/store/snapshot-rows.js';
 import { contact, identity, NOTHING_KNOWN } from './domain/fixtures.js';
 
 const OLD_FORMS: OldForm[] = ['1', '2', '3', '4', '5'].map((i) => ({
