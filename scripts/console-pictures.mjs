@@ -8,7 +8,7 @@ import { chromium } from 'playwright-core';
 
 const TARGET = 'docs/pictures';
 const PAGES = [
-  ['search', '?q=hill', 'Find a person', 640],
+  ['search', '', 'Find a person', 640],
   ['person', 'identities/5', 'Person 5', 1060],
   ['undo', 'merges/1/undo?contact=3', 'Undo merge 1', 560],
   ['reviews', 'reviews', 'Reviews', 560],

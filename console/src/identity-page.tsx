@@ -190,7 +190,7 @@ function Values({ id, identity, isPast }: ValuesProps) {
           </Group>
           <Stack gap={6}>
             {values.slice(0, SHOWN_OF_A_KIND).map(({ value }) => (
-              <Group key={value} justify="space-between" gap="xs">
+              <Group key={value} justify="space-between" align="flex-start" gap="xs" wrap="nowrap">
                 <ValueText value={value} />
                 {mayCurate && isDivisible && (
                   <Link
@@ -199,7 +199,9 @@ function Values({ id, identity, isPast }: ValuesProps) {
                     search={{ kind, value }}
                     aria-label={`Take out ${value}`}
                   >
-                    <Text size="sm">Take out…</Text>
+                    <Text size="sm" style={{ whiteSpace: 'nowrap' }}>
+                      Take out…
+                    </Text>
                   </Link>
                 )}
               </Group>

@@ -62,14 +62,16 @@ function Found({ text }: { readonly text: string }) {
 /** By the exact value first, as the service normalises it, then by the id, then by how a value begins. */
 async function find(text: string): Promise<Hit[]> {
   const isNumber = /^\d{1,15}$/.test(text);
-  const sighting = text.includes('@') ? { email: text } : { phoneNumber: text };
+  const sighting = sightingOf(text);
   const [exact, byId, beginning] = await Promise.all([
-    orNone(async () =>
-      (await api.lookUp({ body: sighting })).data.identities.map(({ contact, matched }) => ({
-        contact,
-        why: `has this ${matched.map(kindName).join(', ')}`,
-      })),
-    ),
+    sighting === null
+      ? []
+      : orNone(async () =>
+          (await api.lookUp({ body: sighting })).data.identities.map(({ contact, matched }) => ({
+            contact,
+            why: `has this ${matched.map(kindName).join(', ')}`,
+          })),
+        ),
     isNumber
       ? orNone(async () => {
           const { contact } = (await api.getContact({ path: { id: Number(text) } })).data;
@@ -91,6 +93,14 @@ async function find(text: string): Promise<Hit[]> {
     }
   }
   return [...hits.values()];
+}
+
+/** What may be a whole email or phone number; null: it is the beginning of one, or another identifier. */
+function sightingOf(text: string): { readonly email: string } | { readonly phoneNumber: string } | null {
+  if (/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(text)) {
+    return { email: text };
+  }
+  return /^[+\d][\d\s().\-/]*$/.test(text) ? { phoneNumber: text } : null;
 }
 
 /** What was typed may be no email yet, and no id: then nobody has it. */

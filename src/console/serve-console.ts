@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomBytes } from 'node:crypto';
@@ -47,6 +48,7 @@ interface Asset {
  */
 export function serveConsole(app: NestFastifyApplication, folder = BUILT): boolean {
   if (folder === undefined) {
+    new Logger('Console').warn('The console is not built, so it is not served: npm run build');
     return false;
   }
   const fastify = app.getHttpAdapter().getInstance();
