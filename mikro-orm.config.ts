@@ -71,6 +71,8 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
         'event_outbox',
         'event_head',
         'event_log',
+        'webhook',
+        'webhook_delivery',
         'rate_limit',
         'console_session',
         'backfill',

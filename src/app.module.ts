@@ -8,6 +8,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { openDatabase } from './database/open-database.js';
 import { BACKFILL, MIGRATION_OPTIONS, SchemaStartup } from './database/schema/schema-startup.js';
 import { EventsModule } from './events/events.module.js';
+import { WebhooksModule } from './events/webhooks/webhooks.module.js';
 import { HealthModule } from './health/health.controller.js';
 import { HttpModule } from './http/connection-drain.js';
 import { backfillEvidence } from './identity/store/backfill-evidence.js';
@@ -23,6 +24,7 @@ import { TracingModule } from './telemetry/tracing/request-tracing.js';
     AuthModule,
     IdentityModule,
     EventsModule,
+    WebhooksModule,
     HealthModule,
     HttpModule,
     ProblemsModule,

@@ -12,5 +12,6 @@ import { EventsController } from './events.controller.js';
   imports: [IdentityModule, MetricsModule],
   controllers: [EventsController],
   providers: [EventLog, EventMetrics, EventRelay, EventFeed],
+  exports: [EventLog, EventRelay],
 })
 export class EventsModule {}

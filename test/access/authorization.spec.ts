@@ -20,6 +20,7 @@ beforeAll(async () => {
     DATABASE_URL: guarded.serviceUrl,
     AUTH_MODE: 'api-key',
     ERASURE_KEY: 'a key of this test, which is long enough',
+    WEBHOOK_KEY: 'a key of this test, which is long enough',
   });
   invalid = await makeInvalidKeys();
 });
@@ -133,6 +134,35 @@ const ROUTES: Readonly<
   'get /policy': { scope: 'read', call: () => ['GET', '/policy'], status: 200 },
   // without If-Match
   'put /policy': { scope: 'admin', call: () => ['PUT', '/policy', { maxContacts: 1000 }], status: 428 },
+  'post /webhooks': {
+    scope: 'events',
+    call: () => ['POST', '/webhooks', { url: 'https://hooks.hillvalley.edu/', types: ['review.opened'] }],
+    status: 201,
+  },
+  'get /webhooks': { scope: 'events', call: () => ['GET', '/webhooks'], status: 200 },
+  'get /webhooks/{id}': { scope: 'events', call: () => ['GET', '/webhooks/999999'], status: 404 },
+  'patch /webhooks/{id}': { scope: 'events', call: () => ['PATCH', '/webhooks/999999', {}], status: 404 },
+  'delete /webhooks/{id}': { scope: 'events', call: () => ['DELETE', '/webhooks/999999'], status: 404 },
+  'post /webhooks/{id}/rotate-secret': {
+    scope: 'events',
+    call: () => ['POST', '/webhooks/999999/rotate-secret'],
+    status: 404,
+  },
+  'post /webhooks/{id}/test': {
+    scope: 'events',
+    call: () => ['POST', '/webhooks/999999/test'],
+    status: 404,
+  },
+  'get /webhooks/{id}/deliveries': {
+    scope: 'events',
+    call: () => ['GET', '/webhooks/999999/deliveries'],
+    status: 404,
+  },
+  'post /webhooks/{id}/replay': {
+    scope: 'events',
+    call: () => ['POST', '/webhooks/999999/replay'],
+    status: 404,
+  },
 };
 const OPEN_ROUTES = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup'];
 
@@ -310,6 +340,29 @@ test('tenants never meet', async () => {
   expect(
     (await app.client.send('DELETE', `/identities/${a.primaryContactId}`, undefined, theirs)).status,
   ).toBe(404);
+  const url = 'https://hooks.hillvalley.edu/';
+  const scopes: Scope[] = ['events'];
+  const [ourHooks, theirHooks] = [
+    bearer(await keys.make({ scopes })),
+    bearer(await keys.make({ scopes, tenant: 'hill-valley' })),
+  ];
+  const made = await app.client.send<{ id: number }>('POST', '/webhooks', { url }, ourHooks);
+  for (const [method, path] of [
+    ['GET', ''],
+    ['PATCH', ''],
+    ['POST', '/rotate-secret'],
+    ['POST', '/test'],
+    ['GET', '/deliveries'],
+    ['POST', '/replay'],
+    ['DELETE', ''],
+  ] as const) {
+    const body = method === 'PATCH' ? {} : undefined;
+    const reply = await app.client.send(method, `/webhooks/${made.body.id}${path}`, body, theirHooks);
+    expect(reply.status).toBe(404);
+  }
+  expect(await app.client.send('GET', '/webhooks', undefined, theirHooks)).toMatchObject({
+    body: { webhooks: [] },
+  });
   for (const [key, own] of [
     [ours, a],
     [theirs, b],

@@ -4,11 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { useDatabase, useService } from '../support/hooks.js';
+import { delivery } from './delivery.js';
 import { codeOf } from './readme-code.js';
 
 const FOLDER = 'clients/python';
 const database = useDatabase();
 const service = useService(() => ({ DATABASE_URL: database.url }));
+
+/** Calls what the README has for a receiver with a delivery, and with one that was changed. */
+const RECEIVE_TWO = `import json
+for body in (os.environ["BODY"], os.environ["BODY"] + " "):
+    print(receive(json.loads(os.environ["HEADERS"]), body.encode()))`;
 
 let cache = '';
 beforeAll(() => void (cache = mkdtempSync(join(tmpdir(), 'python-'))));
@@ -48,7 +54,9 @@ test('every operation of the API is a method', async () => {
 test('the code of the README works', async () => {
   const printed = [];
   for (const code of codeOf(join(FOLDER, 'README.md'), 'python')) {
-    const { stdout } = await promisify(execFile)('python3', ['-c', code], { env: environment() });
+    const program = code.includes('verify_webhook') ? `${code}\n${RECEIVE_TWO}` : code;
+    const env = { ...environment(), ...delivery() };
+    const { stdout } = await promisify(execFile)('python3', ['-c', program], { env });
     printed.push(stdout.trim());
   }
   expect(printed).toEqual([
@@ -57,5 +65,6 @@ test('the code of the README works', async () => {
     '1',
     'identity.created True',
     `['marty@hillvalley.edu', 'calvin@hillvalley.edu']`,
+    'identity.created msg_1\n204\n400',
   ]);
 });

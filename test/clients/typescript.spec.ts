@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { IdentityClient, pagesOf, ProblemError } from '../../clients/typescript/src/index.js';
 import { useDatabase, useService } from '../support/hooks.js';
+import { delivery } from './delivery.js';
 import { codeOf } from './readme-code.js';
 
 const FOLDER = 'clients/typescript';
@@ -13,6 +14,12 @@ const database = useDatabase();
 const service = useService(() => ({ DATABASE_URL: database.url }));
 
 beforeEach(() => database.clear());
+
+/** Calls what the README has for a receiver with a delivery, and with one that was changed. */
+const RECEIVE_TWO = `for (const body of [process.env.BODY!, process.env.BODY + ' ']) {
+  const request = new Request('http://localhost', { method: 'POST', headers: JSON.parse(process.env.HEADERS!), body });
+  console.log((await receive(request)).status);
+}`;
 
 const merge = { contactIds: [1, 2], reason: 'He said so' };
 
@@ -61,8 +68,9 @@ describe('with a service', () => {
       const printed = [];
       for (const [i, code] of codeOf(join(FOLDER, 'README.md'), 'ts').entries()) {
         const file = join(work, `${i}.ts`);
-        writeFileSync(file, code);
-        const env = { PATH: process.env.PATH, IDENTITY_URL: service.client.url };
+        const isReceiver = code.includes('verifyWebhook');
+        writeFileSync(file, isReceiver ? `${code}\n${RECEIVE_TWO}` : code);
+        const env = { PATH: process.env.PATH, IDENTITY_URL: service.client.url, ...delivery() };
         const { stdout } = await promisify(execFile)(process.execPath, [file], { env });
         printed.push(stdout.trim());
       }
@@ -72,6 +80,7 @@ describe('with a service', () => {
         '1',
         'identity.created true',
         `[ 'marty@hillvalley.edu', 'calvin@hillvalley.edu' ]`,
+        'identity.created msg_1\n204\n400',
       ]);
     } finally {
       rmSync(work, { recursive: true });

@@ -50,6 +50,8 @@ const DELETIONS = [
   'event_outbox',
   'event_head',
   'event_log',
+  'webhook_delivery',
+  'webhook',
   'tenant_policy',
   'identifier_kind',
   'review',
@@ -103,6 +105,10 @@ function identities(from: number, to: number, tenant: string): string[] {
       select ${tenant}, i, i, now(), 'identity.created', '{}' ${each}`,
     `insert into event_head (tenant_id, position, trimmed, epochs, epoch_starts, origin, is_paused)
       select ${tenant}, i, 0, '{e}', '{0}', '', false ${each} where i <= 60`,
+    `insert into webhook (tenant_id, id, url, secret, created_at) select ${tenant}, i, 'https://w' || i, '', now() ${each}`,
+    `insert into webhook_delivery (tenant_id, webhook_id, event_position, state, attempts, due_at, created_at)
+      select ${tenant}, i, i, case i % 3 when 0 then 'pending' else 'delivered' end, 1,
+        case i % 3 when 0 then now() end, now() ${each}`,
     `insert into contact_past (tenant_id, contact_id, until, linked_id, created_at, phone_number, change_id, joined_id)
       select ${tenant}, 1000 + i, now(), i, now(), i, i, i ${each}`,
   ];

@@ -27,7 +27,9 @@ test('the table of the README lists every call of the OpenAPI document with its 
 /** The rows as `GET /path: 200, 404`; a row may name further paths of the same method. `/docs` is not in the document. */
 function tableOf(file: string): string[] {
   const rows = [
-    ...readFileSync(file, 'utf8').matchAll(/^\| (`(GET|POST|PUT|DELETE) \/[^|]*)\|.*\| ([\d, ]+) \|$/gm),
+    ...readFileSync(file, 'utf8').matchAll(
+      /^\| (`(GET|POST|PUT|PATCH|DELETE) \/[^|]*)\|.*\| ([\d, ]+) \|$/gm,
+    ),
   ];
   return rows
     .flatMap(([, calls, method, answers]) =>

@@ -22,7 +22,7 @@ export const MAX_ATTEMPTS = DELAYS.length + 1;
 /** An endpoint is disabled after so long without a success, in µs. */
 export const FAILING_MAX = 5 * 24 * HOUR;
 
-/** Why an attempt failed without an answer. */
+/** Why there was no answer. Of an expired event there was no attempt: it is no longer kept. */
 export const FAILURES = [
   'address-refused',
   'name-not-resolved',
@@ -30,6 +30,7 @@ export const FAILURES = [
   'tls-failed',
   'timeout',
   'secret-unreadable',
+  'event-expired',
 ] as const;
 export type Failure = (typeof FAILURES)[number];
 

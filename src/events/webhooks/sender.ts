@@ -1,4 +1,5 @@
-import { lookup, type LookupAddress } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
+import { lookup, Resolver } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { Agent, request } from 'undici';
 import type { Networks } from '../../config/settings.js';
@@ -9,6 +10,8 @@ import { isRefused } from './target.js';
 
 /** How long an attempt may take, from the look-up of the name to the end of what is read. */
 const ATTEMPT_MS = 15_000;
+/** How long one question to the DNS may take. */
+const DNS_MS = 3_000;
 /** Bytes that are read of an answer. */
 const EXCERPT_BYTES = 1_024;
 
@@ -26,13 +29,8 @@ export interface Attempt {
   readonly durationMs: number;
 }
 
-/** Finds all addresses of a name. */
-export type Resolve = (
-  hostname: string,
-  found: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void,
-) => void;
-
-const BY_SYSTEM: Resolve = (hostname, found) => lookup(hostname, { all: true }, found);
+/** Finds all addresses of a name; none: it has none, or nobody knows. */
+export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
 /**
  * Sends messages to endpoints that callers chose, without letting them reach what only this service can reach.
@@ -47,7 +45,7 @@ export class Sender {
   /** @param attemptMs how long an attempt may take */
   constructor(
     private readonly allowed: Networks,
-    resolve: Resolve = BY_SYSTEM,
+    resolve: Resolve = resolverFor(allowed),
     private readonly attemptMs = ATTEMPT_MS,
   ) {
     this.agents = new Map(
@@ -61,13 +59,13 @@ export class Sender {
     );
   }
 
-  /** Ends all connections. */
-  async onModuleDestroy(): Promise<void> {
+  /** Ends all connections; after the attempts under way had their time. */
+  async onApplicationShutdown(): Promise<void> {
     await Promise.all([...this.agents.values()].map((agent) => agent.destroy()));
   }
 
   /** Makes one attempt. Never throws: that there was no answer is a result, too. */
-  async send({ url, headers, body }: Message): Promise<Attempt> {
+  async send({ url, headers, body }: Message, attemptMs = this.attemptMs): Promise<Attempt> {
     const start = performance.now();
     const ended = (result: AttemptResult, excerpt: string | null = null): Attempt => ({
       result,
@@ -79,7 +77,7 @@ export class Sender {
     if (isAddress(hostname) && isRefused(protocol, hostname, this.allowed)) {
       return ended({ failure: 'address-refused' });
     }
-    const signal = AbortSignal.timeout(this.attemptMs);
+    const signal = AbortSignal.timeout(attemptMs);
     try {
       const response = await request(url, {
         dispatcher: this.agents.get(protocol)!,
@@ -105,19 +103,40 @@ class AddressRefusedError extends Error {
 }
 
 function judgedLookup(protocol: string, resolve: Resolve, allowed: Networks): LookupFunction {
-  return (hostname, { all }, answer) => {
-    resolve(hostname, (error, addresses) => {
-      const [first] = addresses ?? [];
-      if (error !== null || first === undefined) {
-        answer(error ?? Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), []);
-      } else if (addresses.some(({ address }) => isRefused(protocol, address, allowed))) {
-        answer(new AddressRefusedError('an address is not public'), []);
-      } else if (all === true) {
-        answer(null, [...addresses]);
-      } else {
-        answer(null, first.address, first.family);
-      }
-    });
+  const lookUp = async (...[hostname, { all }, answer]: Parameters<LookupFunction>): Promise<void> => {
+    const addresses = await resolve(hostname);
+    const [first] = addresses;
+    if (first === undefined) {
+      answer(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), []);
+    } else if (addresses.some(({ address }) => isRefused(protocol, address, allowed))) {
+      answer(new AddressRefusedError('an address is not public'), []);
+    } else if (all === true) {
+      answer(null, [...addresses]);
+    } else {
+      answer(null, first.address, first.family);
+    }
+  };
+  return (...call) => void lookUp(...call);
+}
+
+/**
+ * Asks the DNS by itself: the look-up of the system waits in one of four threads, so that four names whose servers do not answer
+ * would hold up every other endpoint. Where the operator allows networks of their own, a name that the DNS does not know is looked
+ * up as the system does, by its files and search domains.
+ */
+function resolverFor(allowed: Networks): Resolve {
+  const resolver = new Resolver({ timeout: DNS_MS, tries: 2 });
+  return async (hostname) => {
+    const found = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
+    const addresses = found.flatMap((result, i) =>
+      result.status === 'rejected'
+        ? []
+        : result.value.map((address) => ({ address, family: i === 0 ? 4 : 6 })),
+    );
+    const isUnknown = found.every(
+      (result) => result.status === 'rejected' && (result.reason as { code?: unknown }).code === 'ENOTFOUND',
+    );
+    return isUnknown && allowed.length > 0 ? lookup(hostname, { all: true }).catch(() => []) : addresses;
   };
 }
 
@@ -146,7 +165,7 @@ function failureOf(error: unknown): Failure {
   if (code === 'address-refused') {
     return code;
   }
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+  if (code === 'ENOTFOUND') {
     return 'name-not-resolved';
   }
   if (/TIMEDOUT|TIMEOUT/.test(code)) {

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { LookupAddress } from 'node:dns';
 import { Settings } from '../../../src/config/settings.js';
 import { Sender, type Resolve } from '../../../src/events/webhooks/sender.js';
 
@@ -34,25 +33,22 @@ async function listen(answer: RequestListener): Promise<number> {
 
 function sender(allowed = LOOPBACK, resolve?: Resolve, attemptMs?: number): Sender {
   const made = new Sender(allowed, resolve, attemptMs);
-  closers.push(() => made.onModuleDestroy());
+  closers.push(() => made.onApplicationShutdown());
   return made;
 }
 
 /** A resolver that gives these addresses, one list after another and the last for ever. */
 function resolving(...answers: readonly (readonly string[])[]): { resolve: Resolve; asked: string[] } {
   const asked: string[] = [];
-  const resolve: Resolve = (hostname, found) => {
+  const resolve: Resolve = async (hostname) => {
     const addresses = answers[Math.min(asked.push(hostname), answers.length) - 1]!;
-    found(
-      null,
-      addresses.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 })),
-    );
+    return addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
   };
   return { resolve, asked };
 }
 
 /** A resolver that knows no name. */
-const UNKNOWN: Resolve = (_, found) => found(Object.assign(new Error(), { code: 'ENOTFOUND' }), []);
+const UNKNOWN: Resolve = async () => [];
 
 const message = (url: string) => ({ url, headers: { 'webhook-id': 'msg_1' }, body: '{"type":"x"}' });
 
@@ -117,6 +113,11 @@ test('a name that is rebound between two attempts is judged again, and what is j
   expect((await rebound.send(message(url))).result).toEqual({ failure: 'address-refused' });
 });
 
+test('a name that only this machine knows is found where the operator allows networks', async () => {
+  const port = await listen((_, response) => response.writeHead(204).end());
+  expect((await sender().send(message(`http://localhost:${port}/`))).result).toEqual({ status: 204 });
+});
+
 test('http reaches allowed networks only', async () => {
   const { resolve } = resolving(['8.8.8.8']);
   const { result } = await sender(LOOPBACK, resolve).send(message('http://hooks.hillvalley.edu/'));
@@ -157,7 +158,7 @@ test('a receiver that does not answer is given up', async () => {
 
 test('a receiver that has answered with its status and sends no end has answered', async () => {
   const port = await listen((_, response) => void response.writeHead(200).write('x'));
-  const { result, excerpt } = await sender(LOOPBACK, undefined, 100).send(
+  const { result, excerpt } = await sender(LOOPBACK, undefined, 1_500).send(
     message(`http://127.0.0.1:${port}/`),
   );
   expect({ result, excerpt }).toEqual({ result: { status: 200 }, excerpt: 'x' });
@@ -169,13 +170,11 @@ test('nobody listening, a connection that breaks, an unknown name, no TLS: each 
     sender().send(message('http://127.0.0.1:1/')),
     sender().send(message(`http://127.0.0.1:${port}/`)),
     sender([], UNKNOWN).send(message('https://hooks.hillvalley.edu/')),
-    sender([], (_, found) => found(null, [])).send(message('https://hooks.hillvalley.edu/')),
     sender().send(message(`https://127.0.0.1:${port}/`)),
   ]);
   expect(results.map(({ result }) => result)).toEqual([
     { failure: 'connection-failed' },
     { failure: 'connection-failed' },
-    { failure: 'name-not-resolved' },
     { failure: 'name-not-resolved' },
     { failure: 'tls-failed' },
   ]);

@@ -2,5 +2,6 @@
 
 from .client import IdentityClient
 from .transport import Answer, ProblemError
+from .webhooks import WebhookVerificationError, verify_webhook
 
-__all__ = ["Answer", "IdentityClient", "ProblemError"]
+__all__ = ["Answer", "IdentityClient", "ProblemError", "WebhookVerificationError", "verify_webhook"]

@@ -220,6 +220,44 @@ class IdentityClient:
         """All that is stored of a person."""
         return self._call("POST", "/subject-access", body)
 
+    def create_webhook(self, body: Body) -> Answer:
+        """Makes a webhook. The answer has its secret, which is not shown again."""
+        return self._call("POST", "/webhooks", body)
+
+    def list_webhooks(self, *, after: Optional[str] = None, limit: Optional[int] = None) -> Answer:
+        """The webhooks."""
+        return self._call("GET", "/webhooks", after=after, limit=limit)
+
+    def get_webhook(self, id: int) -> Answer:
+        """One webhook."""
+        return self._call("GET", f"/webhooks/{int(id)}")
+
+    def update_webhook(self, id: int, body: Body) -> Answer:
+        """Changes, disables or enables a webhook."""
+        return self._call("PATCH", f"/webhooks/{int(id)}", body)
+
+    def delete_webhook(self, id: int) -> Answer:
+        """Deletes a webhook. If the answer to an earlier attempt was lost, 404 means that it is deleted."""
+        return self._call("DELETE", f"/webhooks/{int(id)}")
+
+    def rotate_webhook_secret(self, id: int) -> Answer:
+        """Gives a webhook another secret. Both sign for 24 hours."""
+        return self._call("POST", f"/webhooks/{int(id)}/rotate-secret")
+
+    def test_webhook(self, id: int) -> Answer:
+        """Sends a test event now, and tells what the receiver said."""
+        return self._call("POST", f"/webhooks/{int(id)}/test")
+
+    def list_deliveries(
+        self, id: int, *, state: Optional[str] = None, after: Optional[str] = None, limit: Optional[int] = None
+    ) -> Answer:
+        """The deliveries of a webhook, all or those "pending", "delivered" or "dead"."""
+        return self._call("GET", f"/webhooks/{int(id)}/deliveries", state=state, after=after, limit=limit)
+
+    def replay_deliveries(self, id: int, body: Optional[Body] = None) -> Answer:
+        """Delivers events again: a range, those in a state, or both."""
+        return self._call("POST", f"/webhooks/{int(id)}/replay", body)
+
     def _change(
         self,
         method: str,

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client/index.js';
-import type { BlockValueData, BlockValueErrors, BlockValueResponses, DecideReviewData, DecideReviewErrors, DecideReviewResponses, DeleteBlockedValueData, DeleteBlockedValueErrors, DeleteBlockedValueResponses, DeleteContactData, DeleteContactErrors, DeleteContactResponses, DeleteIdentityData, DeleteIdentityErrors, DeleteIdentityResponses, DeleteRuleData, DeleteRuleErrors, DeleteRuleResponses, EraseData, EraseErrors, EraseResponses, GetContactData, GetContactErrors, GetContactResponses, GetErasureData, GetErasureErrors, GetErasureResponses, GetEvidenceData, GetEvidenceErrors, GetEvidenceResponses, GetHealthData, GetHealthLiveData, GetHealthLiveResponses, GetHealthReadyData, GetHealthReadyErrors, GetHealthReadyResponses, GetHealthResponses, GetHealthStartupData, GetHealthStartupErrors, GetHealthStartupResponses, GetHistoryData, GetHistoryErrors, GetHistoryResponses, GetPolicyData, GetPolicyErrors, GetPolicyResponses, GetSubjectDataData, GetSubjectDataErrors, GetSubjectDataResponses, IdentifyData, IdentifyErrors, IdentifyResponses, ListBlockedValuesData, ListBlockedValuesErrors, ListBlockedValuesResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListIdentitiesData, ListIdentitiesErrors, ListIdentitiesResponses, ListMergesData, ListMergesErrors, ListMergesResponses, ListReviewsData, ListReviewsErrors, ListReviewsResponses, ListRulesData, ListRulesErrors, ListRulesResponses, LookUpData, LookUpErrors, LookUpResponses, MakeRuleData, MakeRuleErrors, MakeRuleResponses, MergeIdentitiesData, MergeIdentitiesErrors, MergeIdentitiesResponses, ReplacePolicyData, ReplacePolicyErrors, ReplacePolicyResponses, SearchIdentitiesData, SearchIdentitiesErrors, SearchIdentitiesResponses, SplitIdentityData, SplitIdentityErrors, SplitIdentityResponses, UndoMergeData, UndoMergeErrors, UndoMergeResponses } from './types.gen.js';
+import type { BlockValueData, BlockValueErrors, BlockValueResponses, CreateWebhookData, CreateWebhookErrors, CreateWebhookResponses, DecideReviewData, DecideReviewErrors, DecideReviewResponses, DeleteBlockedValueData, DeleteBlockedValueErrors, DeleteBlockedValueResponses, DeleteContactData, DeleteContactErrors, DeleteContactResponses, DeleteIdentityData, DeleteIdentityErrors, DeleteIdentityResponses, DeleteRuleData, DeleteRuleErrors, DeleteRuleResponses, DeleteWebhookData, DeleteWebhookErrors, DeleteWebhookResponses, EraseData, EraseErrors, EraseResponses, GetContactData, GetContactErrors, GetContactResponses, GetErasureData, GetErasureErrors, GetErasureResponses, GetEvidenceData, GetEvidenceErrors, GetEvidenceResponses, GetHealthData, GetHealthLiveData, GetHealthLiveResponses, GetHealthReadyData, GetHealthReadyErrors, GetHealthReadyResponses, GetHealthResponses, GetHealthStartupData, GetHealthStartupErrors, GetHealthStartupResponses, GetHistoryData, GetHistoryErrors, GetHistoryResponses, GetPolicyData, GetPolicyErrors, GetPolicyResponses, GetSubjectDataData, GetSubjectDataErrors, GetSubjectDataResponses, GetWebhookData, GetWebhookErrors, GetWebhookResponses, IdentifyData, IdentifyErrors, IdentifyResponses, ListBlockedValuesData, ListBlockedValuesErrors, ListBlockedValuesResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListIdentitiesData, ListIdentitiesErrors, ListIdentitiesResponses, ListMergesData, ListMergesErrors, ListMergesResponses, ListReviewsData, ListReviewsErrors, ListReviewsResponses, ListRulesData, ListRulesErrors, ListRulesResponses, ListWebhooksData, ListWebhooksErrors, ListWebhooksResponses, LookUpData, LookUpErrors, LookUpResponses, MakeRuleData, MakeRuleErrors, MakeRuleResponses, MergeIdentitiesData, MergeIdentitiesErrors, MergeIdentitiesResponses, ReplacePolicyData, ReplacePolicyErrors, ReplacePolicyResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SearchIdentitiesData, SearchIdentitiesErrors, SearchIdentitiesResponses, SplitIdentityData, SplitIdentityErrors, SplitIdentityResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UndoMergeData, UndoMergeErrors, UndoMergeResponses, UpdateWebhookData, UpdateWebhookErrors, UpdateWebhookResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -401,6 +401,102 @@ export class GeneratedClient extends HeyApiClient {
      */
     public listEvents<ThrowOnError extends boolean = true>(options?: Options<ListEventsData, ThrowOnError>): RequestResult<ListEventsResponses, ListEventsErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<ListEventsResponses, ListEventsErrors, ThrowOnError>({ url: '/events', ...options });
+    }
+    
+    /**
+     * List the webhooks
+     */
+    public listWebhooks<ThrowOnError extends boolean = true>(options?: Options<ListWebhooksData, ThrowOnError>): RequestResult<ListWebhooksResponses, ListWebhooksErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListWebhooksResponses, ListWebhooksErrors, ThrowOnError>({ url: '/webhooks', ...options });
+    }
+    
+    /**
+     * Make a webhook
+     *
+     * From now on events are sent there, signed as Standard Webhooks 1.0 says. They may arrive twice and out of order. The answer has the secret, which is not shown again.
+     */
+    public createWebhook<ThrowOnError extends boolean = true>(options: Options<CreateWebhookData, ThrowOnError>): RequestResult<CreateWebhookResponses, CreateWebhookErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CreateWebhookResponses, CreateWebhookErrors, ThrowOnError>({
+            url: '/webhooks',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Delete a webhook
+     *
+     * Nothing is sent to it from now on, but for attempts that are under way. Its deliveries are deleted too.
+     */
+    public deleteWebhook<ThrowOnError extends boolean = true>(options: Options<DeleteWebhookData, ThrowOnError>): RequestResult<DeleteWebhookResponses, DeleteWebhookErrors, ThrowOnError> {
+        return (options.client ?? this.client).delete<DeleteWebhookResponses, DeleteWebhookErrors, ThrowOnError>({ url: '/webhooks/{id}', ...options });
+    }
+    
+    /**
+     * Show a webhook
+     */
+    public getWebhook<ThrowOnError extends boolean = true>(options: Options<GetWebhookData, ThrowOnError>): RequestResult<GetWebhookResponses, GetWebhookErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<GetWebhookResponses, GetWebhookErrors, ThrowOnError>({ url: '/webhooks/{id}', ...options });
+    }
+    
+    /**
+     * Change, disable or enable a webhook
+     *
+     * Attempts under way go where the webhook led before. Enabled again, or with another URL, it has five days again to succeed.
+     */
+    public updateWebhook<ThrowOnError extends boolean = true>(options: Options<UpdateWebhookData, ThrowOnError>): RequestResult<UpdateWebhookResponses, UpdateWebhookErrors, ThrowOnError> {
+        return (options.client ?? this.client).patch<UpdateWebhookResponses, UpdateWebhookErrors, ThrowOnError>({
+            url: '/webhooks/{id}',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Give a webhook another secret
+     *
+     * For 24 hours both secrets sign, so the receiver can change over without losing anything. Rotate twice to be rid of a secret at once.
+     */
+    public rotateWebhookSecret<ThrowOnError extends boolean = true>(options: Options<RotateWebhookSecretData, ThrowOnError>): RequestResult<RotateWebhookSecretResponses, RotateWebhookSecretErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<RotateWebhookSecretResponses, RotateWebhookSecretErrors, ThrowOnError>({ url: '/webhooks/{id}/rotate-secret', ...options });
+    }
+    
+    /**
+     * Send a test event now
+     *
+     * A signed event of the type `webhook.test`, also to a webhook that is disabled. The answer says what the receiver said, and comes after 10 seconds at the latest.
+     */
+    public testWebhook<ThrowOnError extends boolean = true>(options: Options<TestWebhookData, ThrowOnError>): RequestResult<TestWebhookResponses, TestWebhookErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<TestWebhookResponses, TestWebhookErrors, ThrowOnError>({ url: '/webhooks/{id}/test', ...options });
+    }
+    
+    /**
+     * List the deliveries of a webhook
+     */
+    public listDeliveries<ThrowOnError extends boolean = true>(options: Options<ListDeliveriesData, ThrowOnError>): RequestResult<ListDeliveriesResponses, ListDeliveriesErrors, ThrowOnError> {
+        return (options.client ?? this.client).get<ListDeliveriesResponses, ListDeliveriesErrors, ThrowOnError>({ url: '/webhooks/{id}/deliveries', ...options });
+    }
+    
+    /**
+     * Deliver events again
+     *
+     * Those of a range, or those whose deliveries are in a state, or both. They keep their ids, so a receiver that knows them does nothing. A large range takes several calls.
+     */
+    public replayDeliveries<ThrowOnError extends boolean = true>(options: Options<ReplayDeliveriesData, ThrowOnError>): RequestResult<ReplayDeliveriesResponses, ReplayDeliveriesErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<ReplayDeliveriesResponses, ReplayDeliveriesErrors, ThrowOnError>({
+            url: '/webhooks/{id}/replay',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
     }
     
     /**

@@ -1459,6 +1459,264 @@ export type EventsResponse = {
     hasMore: boolean;
 };
 
+/**
+ * A webhook that is to be made.
+ */
+export type WebhookRequest = {
+    /**
+     * Where events are sent to: a public address, by https. Networks that the operator allows may also be reached by http.
+     */
+    url: string;
+    /**
+     * The types of events that it is sent. Null, or absent when it is made: all.
+     */
+    types?: Array<'identity.created' | 'identity.updated' | 'identity.merged' | 'identity.split' | 'identity.erased' | 'contact.deleted' | 'review.opened' | 'review.decided'> | null;
+    /**
+     * What it is for, in your words.
+     */
+    description?: string | null;
+};
+
+/**
+ * A webhook with its secret, which is shown only this time.
+ */
+export type WebhookWithSecret = {
+    /**
+     * The id of the webhook.
+     */
+    id: number;
+    /**
+     * Where events are sent to.
+     */
+    url: string;
+    /**
+     * The types of events that it is sent; null: all.
+     */
+    types: Array<'identity.created' | 'identity.updated' | 'identity.merged' | 'identity.split' | 'identity.erased' | 'contact.deleted' | 'review.opened' | 'review.decided'> | null;
+    /**
+     * What it is for.
+     */
+    description: string | null;
+    /**
+     * Whether events are sent to it.
+     */
+    enabled: boolean;
+    /**
+     * Why it was disabled: `manual`: by a call, `gone`: it answered 410, `failing`: five days passed without a success. Null: it is enabled.
+     */
+    disabledReason: 'manual' | 'gone' | 'failing' | null;
+    /**
+     * When it was disabled. Null: it is enabled.
+     */
+    disabledAt: string | null;
+    /**
+     * Since when it has failed without a success. Null: its last attempt was a success, or there was none.
+     */
+    failingSince: string | null;
+    /**
+     * Until when the secret before the last rotation signs, too. Null: only one secret signs.
+     */
+    previousSecretUntil: string | null;
+    /**
+     * When it was made.
+     */
+    createdAt: string;
+    /**
+     * The secret that deliveries are signed with, in the form of Standard Webhooks. Keep it: it is not shown again.
+     */
+    secret: string;
+};
+
+/**
+ * Where events are sent to.
+ */
+export type Webhook = {
+    /**
+     * The id of the webhook.
+     */
+    id: number;
+    /**
+     * Where events are sent to.
+     */
+    url: string;
+    /**
+     * The types of events that it is sent; null: all.
+     */
+    types: Array<'identity.created' | 'identity.updated' | 'identity.merged' | 'identity.split' | 'identity.erased' | 'contact.deleted' | 'review.opened' | 'review.decided'> | null;
+    /**
+     * What it is for.
+     */
+    description: string | null;
+    /**
+     * Whether events are sent to it.
+     */
+    enabled: boolean;
+    /**
+     * Why it was disabled: `manual`: by a call, `gone`: it answered 410, `failing`: five days passed without a success. Null: it is enabled.
+     */
+    disabledReason: 'manual' | 'gone' | 'failing' | null;
+    /**
+     * When it was disabled. Null: it is enabled.
+     */
+    disabledAt: string | null;
+    /**
+     * Since when it has failed without a success. Null: its last attempt was a success, or there was none.
+     */
+    failingSince: string | null;
+    /**
+     * Until when the secret before the last rotation signs, too. Null: only one secret signs.
+     */
+    previousSecretUntil: string | null;
+    /**
+     * When it was made.
+     */
+    createdAt: string;
+};
+
+export type WebhooksResponse = {
+    /**
+     * The webhooks, the oldest first.
+     */
+    webhooks: Array<Webhook>;
+    /**
+     * Where the next page begins: send it as `after`. Null: this page is the last.
+     */
+    next: string | null;
+};
+
+/**
+ * What of a webhook is to be changed. What is absent stays as it is.
+ */
+export type WebhookChangeRequest = {
+    /**
+     * Where events are sent to: a public address, by https. Networks that the operator allows may also be reached by http.
+     */
+    url?: string;
+    /**
+     * The types of events that it is sent. Null, or absent when it is made: all.
+     */
+    types?: Array<'identity.created' | 'identity.updated' | 'identity.merged' | 'identity.split' | 'identity.erased' | 'contact.deleted' | 'review.opened' | 'review.decided'> | null;
+    /**
+     * What it is for, in your words.
+     */
+    description?: string | null;
+    /**
+     * False: nothing is sent to it, and events of this time make no deliveries. True: also after it was disabled by a 410 or by five days of failure; what was pending is sent.
+     */
+    enabled?: boolean;
+};
+
+/**
+ * What a test event came to. Nothing of it is stored.
+ */
+export type WebhookTest = {
+    /**
+     * Whether the receiver answered with 2xx.
+     */
+    delivered: boolean;
+    /**
+     * The status that it answered. Null: there was no answer.
+     */
+    status: number | null;
+    /**
+     * Why there was no answer. Null: there was one.
+     */
+    failure: 'address-refused' | 'name-not-resolved' | 'connection-failed' | 'tls-failed' | 'timeout' | 'secret-unreadable' | 'event-expired' | null;
+    /**
+     * How long it took, in ms.
+     */
+    durationMs: number;
+    /**
+     * The first 1,024 bytes of its answer. Null: there was no answer.
+     */
+    excerpt: string | null;
+};
+
+/**
+ * An event on its way to a webhook.
+ */
+export type Delivery = {
+    /**
+     * The id of the event, and of its message (`webhook-id`). It is a cursor of `GET /events`, too.
+     */
+    eventId: string;
+    /**
+     * The type of the event. Null: it is no longer kept.
+     */
+    type: string | null;
+    /**
+     * `pending`: the next attempt is due or under way, `delivered`, or `dead`: it was given up.
+     */
+    state: 'pending' | 'delivered' | 'dead';
+    /**
+     * The attempts that were made.
+     */
+    attempts: number;
+    /**
+     * When the next attempt is due; during an attempt, when another process would make it. Null: there is none.
+     */
+    nextAttemptAt: string | null;
+    /**
+     * When the last attempt ended. Null: there was none.
+     */
+    lastAttemptAt: string | null;
+    /**
+     * The status that the receiver answered to the last attempt. Null: there was no answer.
+     */
+    lastStatus: number | null;
+    /**
+     * Why there was no answer to the last attempt. Null: there was one, or no attempt yet.
+     */
+    lastFailure: 'address-refused' | 'name-not-resolved' | 'connection-failed' | 'tls-failed' | 'timeout' | 'secret-unreadable' | 'event-expired' | null;
+    /**
+     * When it was made.
+     */
+    createdAt: string;
+};
+
+export type DeliveriesResponse = {
+    /**
+     * The deliveries, in the order of their events.
+     */
+    deliveries: Array<Delivery>;
+    /**
+     * Where the next page begins: send it as `after`. Null: this page is the last.
+     */
+    next: string | null;
+};
+
+/**
+ * Which events to deliver again. Without a state, also those that the webhook was never sent.
+ */
+export type ReplayRequest = {
+    /**
+     * The id of an event, or a cursor of `GET /events`: only events after it. By default from the first that is kept.
+     */
+    after?: string | null;
+    /**
+     * The id of an event, or a cursor: only events before it. By default to the last.
+     */
+    before?: string | null;
+    /**
+     * Only deliveries in this state: `dead` those that were given up, `pending` those that wait for their next attempt.
+     */
+    state?: 'pending' | 'delivered' | 'dead' | null;
+};
+
+/**
+ * What is delivered again.
+ */
+export type Replayed = {
+    /**
+     * How many deliveries are due now.
+     */
+    deliveries: number;
+    /**
+     * Send it as `after`, with the same `before` and `state`, to go on. Null: all of the range is due.
+     */
+    next: string | null;
+};
+
 export type Health = {
     /**
      * `ok` if everything is up.
@@ -2904,6 +3162,384 @@ export type ListEventsResponses = {
 };
 
 export type ListEventsResponse = ListEventsResponses[keyof ListEventsResponses];
+
+export type ListWebhooksData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The `next` of the page before. Absent: the first page.
+         */
+        after?: string;
+        /**
+         * The most items of a page.
+         */
+        limit?: number;
+    };
+    url: '/webhooks';
+};
+
+export type ListWebhooksErrors = {
+    /**
+     * `after` or `limit` is not valid.
+     */
+    400: Problem;
+    /**
+     * The database is not available. Safe to repeat.
+     */
+    503: Problem;
+};
+
+export type ListWebhooksError = ListWebhooksErrors[keyof ListWebhooksErrors];
+
+export type ListWebhooksResponses = {
+    /**
+     * The webhooks, the oldest first.
+     */
+    200: WebhooksResponse;
+};
+
+export type ListWebhooksResponse = ListWebhooksResponses[keyof ListWebhooksResponses];
+
+export type CreateWebhookData = {
+    body: WebhookRequest;
+    path?: never;
+    query?: never;
+    url: '/webhooks';
+};
+
+export type CreateWebhookErrors = {
+    /**
+     * A field is not valid, or `url` leads where a webhook may not.
+     */
+    400: Problem;
+    /**
+     * The tenant has 100 webhooks.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON in UTF-8.
+     */
+    415: Problem;
+    /**
+     * There is no WEBHOOK_KEY, or the database is not available.
+     */
+    503: Problem;
+};
+
+export type CreateWebhookError = CreateWebhookErrors[keyof CreateWebhookErrors];
+
+export type CreateWebhookResponses = {
+    /**
+     * The webhook with its secret.
+     */
+    201: WebhookWithSecret;
+};
+
+export type CreateWebhookResponse = CreateWebhookResponses[keyof CreateWebhookResponses];
+
+export type DeleteWebhookData = {
+    body?: never;
+    path: {
+        /**
+         * The id of the webhook.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/webhooks/{id}';
+};
+
+export type DeleteWebhookErrors = {
+    /**
+     * The id is not valid.
+     */
+    400: Problem;
+    /**
+     * There is no such webhook, or it was deleted.
+     */
+    404: Problem;
+    /**
+     * The database is not available. Safe to repeat.
+     */
+    503: Problem;
+};
+
+export type DeleteWebhookError = DeleteWebhookErrors[keyof DeleteWebhookErrors];
+
+export type DeleteWebhookResponses = {
+    /**
+     * The webhook is deleted.
+     */
+    204: void;
+};
+
+export type DeleteWebhookResponse = DeleteWebhookResponses[keyof DeleteWebhookResponses];
+
+export type GetWebhookData = {
+    body?: never;
+    path: {
+        /**
+         * The id of the webhook.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/webhooks/{id}';
+};
+
+export type GetWebhookErrors = {
+    /**
+     * The id is not valid.
+     */
+    400: Problem;
+    /**
+     * There is no such webhook, or it was deleted.
+     */
+    404: Problem;
+    /**
+     * The database is not available. Safe to repeat.
+     */
+    503: Problem;
+};
+
+export type GetWebhookError = GetWebhookErrors[keyof GetWebhookErrors];
+
+export type GetWebhookResponses = {
+    /**
+     * The webhook, without its secret.
+     */
+    200: Webhook;
+};
+
+export type GetWebhookResponse = GetWebhookResponses[keyof GetWebhookResponses];
+
+export type UpdateWebhookData = {
+    body: WebhookChangeRequest;
+    path: {
+        /**
+         * The id of the webhook.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/webhooks/{id}';
+};
+
+export type UpdateWebhookErrors = {
+    /**
+     * The id or a field is not valid.
+     */
+    400: Problem;
+    /**
+     * There is no such webhook, or it was deleted.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON in UTF-8.
+     */
+    415: Problem;
+    /**
+     * The database is not available. Safe to repeat.
+     */
+    503: Problem;
+};
+
+export type UpdateWebhookError = UpdateWebhookErrors[keyof UpdateWebhookErrors];
+
+export type UpdateWebhookResponses = {
+    /**
+     * The webhook as it is now.
+     */
+    200: Webhook;
+};
+
+export type UpdateWebhookResponse = UpdateWebhookResponses[keyof UpdateWebhookResponses];
+
+export type RotateWebhookSecretData = {
+    body?: never;
+    path: {
+        /**
+         * The id of the webhook.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/webhooks/{id}/rotate-secret';
+};
+
+export type RotateWebhookSecretErrors = {
+    /**
+     * The id is not valid.
+     */
+    400: Problem;
+    /**
+     * There is no such webhook, or it was deleted.
+     */
+    404: Problem;
+    /**
+     * There is no WEBHOOK_KEY, or the database is not available.
+     */
+    503: Problem;
+};
+
+export type RotateWebhookSecretError = RotateWebhookSecretErrors[keyof RotateWebhookSecretErrors];
+
+export type RotateWebhookSecretResponses = {
+    /**
+     * The webhook with its new secret.
+     */
+    200: WebhookWithSecret;
+};
+
+export type RotateWebhookSecretResponse = RotateWebhookSecretResponses[keyof RotateWebhookSecretResponses];
+
+export type TestWebhookData = {
+    body?: never;
+    path: {
+        /**
+         * The id of the webhook.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/webhooks/{id}/test';
+};
+
+export type TestWebhookErrors = {
+    /**
+     * The id is not valid.
+     */
+    400: Problem;
+    /**
+     * There is no such webhook, or it was deleted.
+     */
+    404: Problem;
+    /**
+     * Too many webhooks are being tested, or the database is not available.
+     */
+    503: Problem;
+};
+
+export type TestWebhookError = TestWebhookErrors[keyof TestWebhookErrors];
+
+export type TestWebhookResponses = {
+    /**
+     * What the receiver said, or why it said nothing.
+     */
+    200: WebhookTest;
+};
+
+export type TestWebhookResponse = TestWebhookResponses[keyof TestWebhookResponses];
+
+export type ListDeliveriesData = {
+    body?: never;
+    path: {
+        /**
+         * The id of the webhook.
+         */
+        id: number;
+    };
+    query?: {
+        /**
+         * The `next` of the page before. Absent: the first page.
+         */
+        after?: string;
+        /**
+         * The most items of a page.
+         */
+        limit?: number;
+        /**
+         * Only those in this state.
+         */
+        state?: 'pending' | 'delivered' | 'dead';
+    };
+    url: '/webhooks/{id}/deliveries';
+};
+
+export type ListDeliveriesErrors = {
+    /**
+     * The id, `state`, `after` or `limit` is not valid.
+     */
+    400: Problem;
+    /**
+     * There is no such webhook, or it was deleted.
+     */
+    404: Problem;
+    /**
+     * The database is not available. Safe to repeat.
+     */
+    503: Problem;
+};
+
+export type ListDeliveriesError = ListDeliveriesErrors[keyof ListDeliveriesErrors];
+
+export type ListDeliveriesResponses = {
+    /**
+     * The deliveries, in the order of their events.
+     */
+    200: DeliveriesResponse;
+};
+
+export type ListDeliveriesResponse = ListDeliveriesResponses[keyof ListDeliveriesResponses];
+
+export type ReplayDeliveriesData = {
+    body?: ReplayRequest;
+    path: {
+        /**
+         * The id of the webhook.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/webhooks/{id}/replay';
+};
+
+export type ReplayDeliveriesErrors = {
+    /**
+     * The id or a field is not valid.
+     */
+    400: Problem;
+    /**
+     * There is no such webhook, or it was deleted.
+     */
+    404: Problem;
+    /**
+     * Not all events of the range are kept.
+     */
+    410: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON in UTF-8.
+     */
+    415: Problem;
+    /**
+     * The database is not available. Safe to repeat.
+     */
+    503: Problem;
+};
+
+export type ReplayDeliveriesError = ReplayDeliveriesErrors[keyof ReplayDeliveriesErrors];
+
+export type ReplayDeliveriesResponses = {
+    /**
+     * They are due now.
+     */
+    202: Replayed;
+};
+
+export type ReplayDeliveriesResponse = ReplayDeliveriesResponses[keyof ReplayDeliveriesResponses];
 
 export type GetHealthData = {
     body?: never;

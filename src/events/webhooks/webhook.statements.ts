@@ -1,0 +1,261 @@
+import type { Query, Statement } from '../../database/session/sql-session.js';
+import { timeOf } from '../../identity/store/contact.statements.js';
+
+// Webhooks and their deliveries. The rules of `contact.statements.ts` apply. Times are µs since 1970. The bounds that are always
+// true make a plan read by the whole key.
+
+const micros = (column: string): string => `(extract(epoch from ${column}) * 1000000)::bigint`;
+const SINCE_1970 = timeOf('0');
+
+const TOLD = `id, url, types, description, disabled_reason, ${micros('disabled_at')} as disabled_at,
+    ${micros('failing_since')} as failing_since, ${micros('previous_secret_until')} as previous_secret_until,
+    ${micros('created_at')} as created_at, ${micros('now()')} as now`;
+
+/** → an id that no webhook has. */
+export const DRAW_WEBHOOK_ID: Statement = {
+  name: 'webhook_draw_id',
+  text: `select nextval('webhook_id_seq') as id`,
+};
+
+/** → how many webhooks there are. */
+export const COUNT_WEBHOOKS: Statement = {
+  name: 'webhook_count',
+  text: 'select count(*) from webhook where tenant_id = $1 and id > 0 and deleted_at is null',
+};
+
+/** $2 id, $3 URL, $4 types, $5 description, $6 secret */
+export const INSERT_WEBHOOK: Statement = {
+  name: 'webhook_insert',
+  text: `insert into webhook (tenant_id, id, url, types, description, secret, created_at)
+    values ($1, $2, $3, $4::text[], $5, $6, now()) returning ${TOLD}`,
+};
+
+/** $2 the last webhook seen, $3 how many → the next ones, in order. */
+export const WEBHOOKS_AFTER: Statement = {
+  name: 'webhook_after',
+  text: `select ${TOLD} from webhook
+    where tenant_id = $1 and id > $2::bigint and deleted_at is null order by id limit $3::int`,
+};
+
+/** $2 id → the webhook, which nobody else changes until the end of the transaction. */
+export const LOCK_WEBHOOK: Statement = {
+  name: 'webhook_lock',
+  text: `select ${TOLD} from webhook where tenant_id = $1 and id = $2 and deleted_at is null for no key update`,
+};
+
+/** $2 id, $3 URL, $4 types, $5 description, $6 when it was disabled, $7 why, $8 since when it fails */
+export const UPDATE_WEBHOOK: Statement = {
+  name: 'webhook_update',
+  text: `update webhook set url = $3, types = $4::text[], description = $5, disabled_at = ${timeOf('$6')},
+      disabled_reason = $7, failing_since = ${timeOf('$8')}
+    where tenant_id = $1 and id = $2 returning ${TOLD}`,
+};
+
+/** $2 id, $3 secret, $4 for how many ms the one of before signs too */
+export const ROTATE_SECRET: Statement = {
+  name: 'webhook_rotate',
+  text: `update webhook set secret = $3, previous_secret = secret,
+      previous_secret_until = now() + $4::float8 * interval '1 millisecond'
+    where tenant_id = $1 and id = $2 and deleted_at is null returning ${TOLD}`,
+};
+
+/** $2 ids → where each leads, and what signs for it. */
+export const ENDPOINTS: Statement = {
+  name: 'webhook_endpoints',
+  text: `select w.* from unnest($2::bigint[]) u(id) cross join lateral (
+    select id, url, secret, previous_secret, ${micros('previous_secret_until')} as previous_secret_until,
+      ${micros('failing_since')} as failing_since, ${micros('now()')} as now
+    from webhook where tenant_id = $1 and id = u.id and deleted_at is null limit 1) w`,
+};
+
+/** $2 id, $3 and $4 its secrets encrypted anew, $5 what its secret was, so that no rotation is undone. */
+export const RESEAL_SECRETS: Statement = {
+  name: 'webhook_reseal',
+  text: `update webhook set secret = $3, previous_secret = $4 where tenant_id = $1 and id = $2 and secret = $5`,
+};
+
+/** $2 id → a row if it was there. From then on nothing is delivered to it and nobody sees it. */
+export const MARK_DELETED: Statement = {
+  name: 'webhook_mark_deleted',
+  text: `update webhook set deleted_at = now() where tenant_id = $1 and id = $2 and deleted_at is null returning id`,
+};
+
+/** $2 id of one that is marked and has no deliveries. */
+export const REMOVE_WEBHOOK: Statement = {
+  name: 'webhook_remove',
+  text: 'delete from webhook where tenant_id = $1 and id = $2 and deleted_at is not null',
+};
+
+/** $2 webhook, $3 the last position to name, $4 how many → its lowest deliveries. */
+export const LOWEST_DELIVERIES: Statement = {
+  name: 'webhook_delivery_lowest',
+  text: `select event_position from webhook_delivery
+    where tenant_id = $1 and webhook_id = $2 and event_position > 0 and event_position <= $3::bigint
+    order by event_position limit $4::int`,
+};
+
+/** $2 webhook, $3 positions */
+export const REMOVE_DELIVERIES: Statement = {
+  name: 'webhook_delivery_remove',
+  text: 'delete from webhook_delivery where tenant_id = $1 and webhook_id = $2 and event_position = any($3::bigint[])',
+};
+
+/** → the head of the log, by which events have their ids. */
+export const HEAD: Statement = {
+  name: 'webhook_event_head',
+  text: 'select position, trimmed, epochs, epoch_starts, origin, is_paused from event_head where tenant_id = $1',
+};
+
+/** $2 first and $3 last position → a delivery for each of these events and each webhook that wants it. */
+export const INSERT_DELIVERIES: Statement = {
+  name: 'webhook_delivery_insert',
+  text: `insert into webhook_delivery (tenant_id, webhook_id, event_position, state, attempts, due_at, created_at)
+    select $1, w.id, e.position, 'pending', 0, now(), now()
+    from (
+      select id, types from webhook
+      where tenant_id = $1 and id > 0 and disabled_at is null and deleted_at is null order by id offset 0) w
+    cross join lateral (
+      select position, type from event_log
+      where tenant_id = $1 and position >= $2::bigint and position <= $3::bigint order by position offset 0) e
+    where w.types is null or e.type = any(w.types)`,
+};
+
+/**
+ * The statements by which whoever numbers events makes their deliveries, in the same transaction.
+ *
+ * @param firstPosition of the events that were just inserted, `lastPosition` among them
+ */
+export function deliveriesFor(tenantId: number, firstPosition: number, lastPosition: number): Query[] {
+  return [[INSERT_DELIVERIES, tenantId, firstPosition, lastPosition]];
+}
+
+/** → all webhooks: whether it is on, fails or is deleted, when its next delivery is due (null: none is pending), and the time. */
+export const DUE: Statement = {
+  name: 'webhook_due',
+  text: `select w.*, d.due_at, ${micros('now()')} as now from (
+      select id, disabled_at is null and deleted_at is null as is_on, deleted_at is not null as is_deleted,
+        failing_since is not null as is_failing
+      from webhook where tenant_id = $1 and id > 0 order by id offset 0) w
+    left join lateral (
+      select ${micros('due_at')} as due_at from webhook_delivery
+      where tenant_id = $1 and webhook_id = w.id and state = 'pending' and due_at > ${SINCE_1970} and event_position > 0
+      order by due_at, event_position limit 1) d on true`,
+};
+
+/** $2 webhook, $3 how many → the deliveries that are due longest and that nobody else is taking up. They are locked. */
+export const CLAIM: Statement = {
+  name: 'webhook_delivery_claim',
+  text: `select event_position from webhook_delivery
+    where tenant_id = $1 and webhook_id = $2 and state = 'pending' and due_at > ${SINCE_1970} and due_at <= now()
+      and event_position > 0
+    order by due_at, event_position limit $3::int for update skip locked`,
+};
+
+/** $2 webhook, $3 positions, $4 ms → nobody else takes these up for so long. */
+export const LEASE: Statement = {
+  name: 'webhook_delivery_lease',
+  text: `update webhook_delivery set due_at = now() + $4::float8 * interval '1 millisecond'
+    where tenant_id = $1 and webhook_id = $2 and event_position = any($3::bigint[])
+    returning webhook_id, event_position, attempts, ${micros('due_at')} as lease`,
+};
+
+/** $2 webhook, $3 positions, $4 their leases → they are due again. Those of another lease stay as they are. */
+export const RELEASE: Statement = {
+  name: 'webhook_delivery_release',
+  text: `update webhook_delivery set due_at = now()
+    where tenant_id = $1 and webhook_id = $2 and event_position = any($3::bigint[]) and due_at = any(
+      array(select ${timeOf('u.lease')} from unnest($4::bigint[]) u(lease)))`,
+};
+
+/** $2 positions → these events. */
+export const EVENTS_AT: Statement = {
+  name: 'webhook_events',
+  text: `select e.* from unnest($2::bigint[]) u(position) cross join lateral (
+    select position, type, ${micros('at')} as at, data from event_log
+    where tenant_id = $1 and position = u.position limit 1) e`,
+};
+
+/**
+ * $2 webhook, $3 position, $4 lease, $5 state, $6 attempts, $7 when the next is due, $8 status, $9 failure → a row, unless the lease ran
+ * out and somebody else took it up.
+ */
+export const END_ATTEMPT: Statement = {
+  name: 'webhook_delivery_end',
+  text: `update webhook_delivery set state = $5, attempts = $6, due_at = ${timeOf('$7')}, last_attempt_at = now(),
+      last_status = $8, last_failure = $9
+    where tenant_id = $1 and webhook_id = $2 and event_position = $3 and due_at = ${timeOf('$4')}
+    returning event_position`,
+};
+
+/** $2 webhook, $3 time → it fails since then, unless it did already. */
+export const NOTE_FAILURE: Statement = {
+  name: 'webhook_note_failure',
+  text: `update webhook set failing_since = ${timeOf('$3')} where tenant_id = $1 and id = $2 and failing_since is null`,
+};
+
+/** $2 webhook → it does not fail any more. */
+export const NOTE_SUCCESS: Statement = {
+  name: 'webhook_note_success',
+  text: `update webhook set failing_since = null where tenant_id = $1 and id = $2 and failing_since is not null`,
+};
+
+/** $2 webhook, $3 why → a row if it was on, and has not had a success meanwhile if failing is why. */
+export const DISABLE: Statement = {
+  name: 'webhook_disable',
+  text: `update webhook set disabled_at = now(), disabled_reason = $3
+    where tenant_id = $1 and id = $2 and disabled_at is null and ($3 <> 'failing' or failing_since is not null)
+    returning id`,
+};
+
+const TOLD_DELIVERY = `event_position, state, attempts, ${micros('due_at')} as due_at,
+    ${micros('last_attempt_at')} as last_attempt_at, last_status, last_failure, ${micros('created_at')} as created_at`;
+
+/** $2 webhook, $3 the last position seen, $4 how many → the next deliveries, in the order of their events. */
+export const DELIVERIES_AFTER: Statement = {
+  name: 'webhook_delivery_after',
+  text: `select d.*, e.type from (
+      select ${TOLD_DELIVERY} from webhook_delivery
+      where tenant_id = $1 and webhook_id = $2 and event_position > $3::bigint order by event_position limit $4::int) d
+    left join lateral (
+      select type from event_log where tenant_id = $1 and position = d.event_position limit 1) e on true
+    order by d.event_position`,
+};
+
+/** As {@link DELIVERIES_AFTER}, but only those in a state, $5. */
+export const DELIVERIES_IN_STATE: Statement = {
+  name: 'webhook_delivery_in_state',
+  text: DELIVERIES_AFTER.text.replace('event_position > $3', 'state = $5 and event_position > $3'),
+};
+
+/** $2 webhook, $3 and $4 the positions between which they lie, $5 state, $6 how many → the next deliveries in the state. */
+export const POSITIONS_IN_STATE: Statement = {
+  name: 'webhook_delivery_positions_in_state',
+  text: `select event_position from webhook_delivery
+    where tenant_id = $1 and webhook_id = $2 and state = $5 and event_position > $3::bigint and event_position < $4::bigint
+    order by event_position limit $6::int`,
+};
+
+/** $2 webhook, $3 the last position seen, $4 the last position to name → its deliveries there. */
+export const POSITIONS_BETWEEN: Statement = {
+  name: 'webhook_delivery_positions',
+  text: `select event_position from webhook_delivery
+    where tenant_id = $1 and webhook_id = $2 and event_position > $3::bigint and event_position <= $4::bigint
+    order by event_position offset 0`,
+};
+
+/** $2 webhook, $3 positions → they are due now, as if they had never been tried. */
+export const RENEW_DELIVERIES: Statement = {
+  name: 'webhook_delivery_renew',
+  text: `update webhook_delivery set state = 'pending', attempts = 0, due_at = now()
+    where tenant_id = $1 and webhook_id = $2 and event_position = any($3::bigint[]) returning event_position`,
+};
+
+/** $2 webhook, $3 types, $4 the last position seen, $5 the last to read, $6 positions to leave out → deliveries of the other events. */
+export const INSERT_MISSING: Statement = {
+  name: 'webhook_delivery_insert_missing',
+  text: `insert into webhook_delivery (tenant_id, webhook_id, event_position, state, attempts, due_at, created_at)
+    select $1, $2::bigint, position, 'pending', 0, now(), now() from event_log
+    where tenant_id = $1 and position > $4::bigint and position <= $5::bigint
+      and ($3::text[] is null or type = any($3::text[])) and position <> all($6::bigint[])
+    returning event_position`,
+};
