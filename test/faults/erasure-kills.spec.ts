@@ -5,7 +5,7 @@ import { use, useDatabase } from '../support/hooks.js';
 import { storedRows, violations } from '../support/invariants.js';
 import { random, seedOf } from '../support/random.js';
 import type { ServiceProcess } from '../support/service-process.js';
-import { untilLocked } from '../support/until.js';
+import { untilLocked, untilNobodyWrites } from '../support/until.js';
 import { report } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
 import { killServices, startService } from './harness/services.js';
@@ -95,7 +95,7 @@ test.each(STEPS)(
     await victim.end('SIGKILL');
     await locker.query('rollback');
     expect(await call).toBe(0);
-    await untilNobodyWrites();
+    await untilNobodyWrites(database);
     expect(await storedRows(database)).toEqual(before);
     victim = await start();
     await complete(victim, values, round);
@@ -120,7 +120,7 @@ test(
       await sleep(next() * 150);
       await service.end('SIGKILL');
       const status = await call;
-      await untilNobodyWrites();
+      await untilNobodyWrites(database);
       const left = await placesOf(database, values);
       const isErased = left.every((place) => place.startsWith('identifier:'));
       expect(status === 202 && !isErased).toBe(false);
@@ -138,16 +138,3 @@ test(
   },
   LONG_MS,
 );
-
-async function untilNobodyWrites(): Promise<void> {
-  for (;;) {
-    const [row] = await database.query<{ count: number }>(
-      `select count(*)::int as count from pg_stat_activity
-        where datname = current_database() and backend_type = 'client backend' and state <> 'idle' and pid <> pg_backend_pid()`,
-    );
-    if (row!.count === 0) {
-      return;
-    }
-    await sleep(20);
-  }
-}

@@ -6,7 +6,7 @@ import { addLargeIdentity } from '../support/large-identity.js';
 import { random, seedOf } from '../support/random.js';
 import { NOTHING_WRONG, RepairStorm } from '../support/repair-storm.js';
 import type { ServiceProcess } from '../support/service-process.js';
-import { untilLocked } from '../support/until.js';
+import { untilLocked, untilNobodyWrites } from '../support/until.js';
 import { recordVersions } from '../support/versions.js';
 import { report } from './harness/report.js';
 import { LONG_MS, scaled } from './harness/scale.js';
@@ -114,7 +114,7 @@ test(
       await service.end('SIGKILL');
       await locker.query('rollback');
       const status = await call;
-      await untilNobodyWrites();
+      await untilNobodyWrites(database);
       const found = await database.query<{ count: number }>(
         `select count(*)::int as count from change where kind in ('undo', 'split')`,
       );
@@ -141,16 +141,3 @@ test(
   },
   LONG_MS,
 );
-
-async function untilNobodyWrites(): Promise<void> {
-  for (;;) {
-    const [row] = await database.query<{ count: number }>(
-      `select count(*)::int as count from pg_stat_activity
-        where datname = current_database() and backend_type = 'client backend' and state <> 'idle' and pid <> pg_backend_pid()`,
-    );
-    if (row!.count === 0) {
-      return;
-    }
-    await sleep(50);
-  }
-}

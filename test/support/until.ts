@@ -17,3 +17,14 @@ export function untilLocked(database: TestDatabase, connections = 1): Promise<vo
     return waiting.length >= connections;
   });
 }
+
+/** Waits until no other connection to a database carries out a statement or has a transaction open. */
+export function untilNobodyWrites(database: TestDatabase): Promise<void> {
+  return until(async () => {
+    const busy = await database.query(
+      `select from pg_stat_activity
+        where datname = current_database() and backend_type = 'client backend' and state <> 'idle' and pid <> pg_backend_pid()`,
+    );
+    return busy.length === 0;
+  });
+}

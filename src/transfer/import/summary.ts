@@ -163,17 +163,7 @@ export function summaryText(result: ImportResult): string {
 
 /** The summary for programs. */
 export function summaryJson(result: ImportResult): string {
-  const {
-    tally,
-    columns,
-    notTaken,
-    suspiciousDates,
-    isDryRun,
-    isComplete,
-    isResumed,
-    seconds,
-    rejectedPath,
-  } = result;
+  const { tally } = result;
   const { joined, apart, withheld, incomplete, dropped, ignored, ...outcomes } = tally;
   return `${JSON.stringify({
     rows: rowsOf(tally),
@@ -184,11 +174,11 @@ export function summaryJson(result: ImportResult): string {
     dropped,
     withheld,
     ignored,
-    columns,
+    columns: result.columns,
     taken: Object.fromEntries([...result.taken].filter(([, names]) => names.length > 0)),
-    notTaken,
+    notTaken: result.notTaken,
     looksLike: result.looksLike,
-    suspiciousDates,
+    suspiciousDates: result.suspiciousDates,
     sharedValues: result.shared.length,
     commonValues: namedOf(result.shared),
     sharedFile: result.shared.length > 0 ? result.sharedPath : null,
@@ -196,11 +186,11 @@ export function summaryJson(result: ImportResult): string {
     headerLine: result.headerLine,
     strayQuotes: result.strayQuotes,
     apartRows: result.apart,
-    rejectedFile: isWhole(tally) ? null : rejectedPath,
-    isDryRun,
-    isComplete,
-    isResumed,
-    seconds: Math.round(seconds * 1000) / 1000,
+    rejectedFile: isWhole(tally) ? null : result.rejectedPath,
+    isDryRun: result.isDryRun,
+    isComplete: result.isComplete,
+    isResumed: result.isResumed,
+    seconds: Math.round(result.seconds * 1000) / 1000,
   })}\n`;
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Settings } from '../../../src/config/settings.js';
 import { runImport, type ImportOptions } from '../../../src/transfer/import/run-import.js';
-import type { ImportResult } from '../../../src/transfer/import/summary.js';
+import { emptyTally, type ImportResult } from '../../../src/transfer/import/summary.js';
 import type { TestDatabase } from '../../support/database.js';
 
 const DEFAULTS = {
@@ -56,22 +56,7 @@ export async function importText(
 
 /** Counts of an import; those that are not named are 0. */
 export function tally(counts: Partial<ImportResult['tally']>): ImportResult['tally'] {
-  return {
-    created: 0,
-    linked: 0,
-    merged: 0,
-    dated: 0,
-    unchanged: 0,
-    blocked: 0,
-    rejected: 0,
-    joined: 0,
-    apart: 0,
-    withheld: 0,
-    incomplete: 0,
-    ignored: { blocked: 0, 'do-not-link': 0, limit: 0 },
-    dropped: {},
-    ...counts,
-  };
+  return { ...emptyTally(), ...counts };
 }
 
 /** Everything stored but ids, times and versions: contacts by their order, and links, claims and merges among them. */
