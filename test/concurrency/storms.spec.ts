@@ -22,7 +22,9 @@ let acknowledged: Acknowledged[];
 let calls = 0;
 
 beforeEach(async () => {
-  await database.query('truncate contact, contact_past, identifier, identity_merge, do_not_link, event_head, event_outbox, event_log');
+  await database.query(
+    'truncate contact, contact_past, identifier, identity_merge, do_not_link, event_head, event_outbox, event_log',
+  );
   acknowledged = [];
 });
 

@@ -33,7 +33,9 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await database.query('truncate contact, identifier, identity_merge, event_head, event_outbox, event_log cascade');
+  await database.query(
+    'truncate contact, identifier, identity_merge, event_head, event_outbox, event_log cascade',
+  );
   await database.query('alter sequence contact_id_seq restart');
 });
 

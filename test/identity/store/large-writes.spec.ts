@@ -32,7 +32,9 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await database.query('truncate contact, identifier, identity_merge, do_not_link, change, event_head, event_outbox, event_log cascade');
+  await database.query(
+    'truncate contact, identifier, identity_merge, do_not_link, change, event_head, event_outbox, event_log cascade',
+  );
   await database.query('alter sequence contact_id_seq restart');
 });
 
