@@ -40,6 +40,7 @@ export const NAME = {
   besideWriters: 'a customer, beside 16 writers',
   allOff: (workload: string) => `${workload}, all off`,
   allOn: (workload: string) => `${workload}, all on`,
+  withoutEvents: (workload: string) => `${workload}, without events`,
   size: (contacts: number) => `known at ${contacts.toLocaleString('en')} contacts`,
 };
 
@@ -150,6 +151,16 @@ export function plansOf(stages: readonly Stage[], options: Options): Plan[] {
       contestants: ['known' as const, 'mix' as const].flatMap((workload) => [
         overHttp(NAME.allOff(workload), workload, 'all off'),
         overHttp(NAME.allOn(workload), workload, 'all on'),
+      ]),
+    },
+    {
+      ...defaults,
+      suite: 'events',
+      title: 'With and without events',
+      note: 'The relay runs in the process of the service.',
+      contestants: options.workloads.flatMap((workload) => [
+        overHttp(NAME.withoutEvents(workload), workload, 'no events'),
+        overHttp(workload, workload),
       ]),
     },
     {

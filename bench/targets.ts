@@ -59,6 +59,8 @@ export function targetsOf(sections: readonly Section[], options: Options): Targe
     ['mix, of the no-op', 'at least', 0.45, '×', ratio('http', 'mix', NAME.noop)],
     ['known with all on, of all off', 'at least', 0.85, '×', ratio('production', NAME.allOn('known'), NAME.allOff('known'))],
     ['mix with all on, of all off', 'at least', 0.85, '×', ratio('production', NAME.allOn('mix'), NAME.allOff('mix'))],
+    ...(['new', 'partial', 'merge'] as const).map((workload) => [`${workload} with events, of without`, 'at least', 0.85, '×', ratio('events', workload, NAME.withoutEvents(workload))] as const),
+    ['known with events, of without', 'at least', 0.98, '×', ratio('events', 'known', NAME.withoutEvents('known'))],
     ['known in process, of one SELECT a call', 'at least', 1.5, '×', ratio('in-process', NAME.knownInProcess, NAME.select)],
     ['new in process, of one INSERT a call', 'at least', 4.5, '×', ratio('in-process', NAME.newInProcess, NAME.insert)],
     ['mix, of the baseline', 'at least', 10, '×', ratio('http', 'mix', NAME.baseline('mix'))],

@@ -27,6 +27,7 @@ const traced = (share: string) => ({
 /** Servers by name. The service runs as it is built for production, with different settings. */
 const PROGRAMS = {
   service: { script: SERVICE, env: {} },
+  'no events': { script: SERVICE, env: { EVENTS_ENABLED: 'false' } },
   'all off': { script: SERVICE, env: { ...QUIET, MAX_EVENT_LOOP_DELAY_MS: '0' } },
   'all on': {
     script: SERVICE,
