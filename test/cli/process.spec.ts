@@ -43,7 +43,9 @@ test.each<[string, string[], string, object]>([
     {
       code: 0,
       stdout: expect.stringContaining('lorraine@hillvalley.edu'),
-      stderr: expect.stringMatching(/^Exported 1 identities with 1 contacts\n/),
+      stderr: expect.stringMatching(
+        /^Exported 1 identities with 1 contacts\nCursor of what changes from then on: [0-9a-f]{12}-1\n$/,
+      ),
     },
   ],
   [
