@@ -7,7 +7,12 @@ import type { IdentityView, Ignored, Sighting, Snapshot } from './domain/contact
 import type { Joining, Outcome } from './domain/batch.js';
 import { factsOf } from './domain/facts.js';
 import { admit } from './domain/policy.js';
-import { reconcile, type Reconciliation } from './domain/reconcile.js';
+import {
+  reconcile,
+  reconcileRecords,
+  type ReconciledRecords,
+  type Reconciliation,
+} from './domain/reconcile.js';
 import { remove } from './domain/remove.js';
 import { NO_WRITES, type Writes } from './domain/writes.js';
 import { Conflict, IdentifiersBlockedError } from './identity.errors.js';
@@ -134,10 +139,10 @@ export class ReconciliationService {
   }
 
   /** Decides on sightings in advance, for {@link reconcileAll}. Writes nothing. */
-  async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<Prepared<Reconciliation>> {
+  async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<Prepared<ReconciledRecords>> {
     const { admitted } = await this.admitAll(tenantId, sightings);
     return this.writer.prepare({ tenantId, sightings: admitted }, (snapshot) =>
-      ofImport(reconcile(snapshot, admitted)),
+      ofImport(reconcileRecords(snapshot, admitted)),
     );
   }
 
@@ -151,19 +156,19 @@ export class ReconciliationService {
   async reconcileAll(
     tenantId: number,
     sightings: readonly Sighting[],
-    prepared: Prepared<Reconciliation> | null = null,
+    prepared: Prepared<ReconciledRecords> | null = null,
   ): Promise<readonly Effect[]> {
     const { admitted, isErased } = await this.admitAll(tenantId, sightings);
     const { decision } = await this.writer.write(
       { tenantId, sightings: admitted },
-      (snapshot) => ofImport(reconcile(snapshot, admitted)),
+      (snapshot) => ofImport(reconcileRecords(snapshot, admitted)),
       // It may have been prepared before something was erased.
       { prepared: isErased ? null : prepared },
     );
-    const { outcomes, answers, joinings } = decision;
+    const { outcomes, ignored, joinings } = decision;
     return outcomes.map((outcome, i) => ({
       outcome,
-      ignored: answers[i]!.view?.ignored ?? answers[i]!.ignored ?? [],
+      ignored: ignored[i]!,
       joining: joinings?.get(i) ?? null,
     }));
   }
@@ -235,8 +240,8 @@ function askedBy(requestId: string | undefined, writes: Writes): Writes {
     : { ...writes, deletion: { ...deletion, requestId } };
 }
 
-function ofImport(reconciliation: Reconciliation): Reconciliation {
-  return { ...reconciliation, writes: { ...reconciliation.writes, isImport: true } };
+function ofImport(reconciled: ReconciledRecords): ReconciledRecords {
+  return { ...reconciled, writes: { ...reconciled.writes, isImport: true } };
 }
 
 function sightingsOf(calls: readonly Call[]): Sighting[] {

@@ -2,7 +2,7 @@ import { ContentionError } from '../../identity/identity.errors.js';
 import type { Sighting } from '../../identity/domain/contact.js';
 import { IdentifierMap } from '../../identity/domain/identifier-map.js';
 import type { Prepared } from '../../identity/decision-writer.js';
-import type { Reconciliation } from '../../identity/domain/reconcile.js';
+import type { ReconciledRecords } from '../../identity/domain/reconcile.js';
 import type { Effect, ReconciliationService } from '../../identity/reconciliation.service.js';
 import { TransferError } from '../files.js';
 import type { Checkpoint } from './checkpoint.js';
@@ -44,7 +44,7 @@ interface PreparedBatch {
   readonly batch: RowBatch;
   readonly steps: readonly Step[];
   /** null: decided when it is written */
-  readonly prepared: Prepared<Reconciliation> | null;
+  readonly prepared: Prepared<ReconciledRecords> | null;
 }
 
 /**
@@ -99,10 +99,10 @@ export class Importer {
 
   private async importAll(): Promise<boolean> {
     const { stop } = this.parts;
-    let batch = await this.prepareNext();
+    let batch = await this.prepareNext(null);
     while (batch !== null && !stop.aborted) {
       // Both must end before an error is passed on, or the error of the other would be unhandled.
-      const [written, next] = await Promise.allSettled([this.write(batch), this.prepareNext()]);
+      const [written, next] = await Promise.allSettled([this.write(batch), this.prepareNext(batch)]);
       if (written.status === 'fulfilled' && next.status === 'rejected' && stop.aborted) {
         // a pipe that is not read any further
         return false;
@@ -110,30 +110,32 @@ export class Importer {
       if (written.status === 'rejected' || next.status === 'rejected') {
         throw written.status === 'rejected' ? written.reason : (next as PromiseRejectedResult).reason;
       }
-      batch =
-        next.value !== null && shareAnything(next.value, batch)
-          ? { ...next.value, prepared: null }
-          : next.value;
+      batch = next.value;
     }
     return batch === null;
   }
 
-  private async prepareNext(): Promise<PreparedBatch | null> {
+  /** @param writing the batch that is written meanwhile; null: none */
+  private async prepareNext(writing: PreparedBatch | null): Promise<PreparedBatch | null> {
     const { reader, batchSize, dryRun, reconciliation } = this.parts;
     const batch = await (this.ahead ?? reader.read(batchSize));
     if (batch === null) {
       return null;
     }
     const steps = await this.joiner.stepsOf(batch.rows);
-    // A dry run has one connection only. What fails here fails again when the batch is written.
-    const prepared =
-      dryRun === null && steps.length > 0
-        ? reconciliation.prepare(this.parts.tenantId, sightingsOf(steps)).catch(() => null)
-        : null;
+    // A dry run has one connection only. A decision on what is about to change would be dropped.
+    const mayPrepare =
+      dryRun === null && steps.length > 0 && (writing === null || !shareIdentifiers(steps, writing.steps));
+    // What fails here fails again when the batch is written.
+    const preparing = mayPrepare
+      ? reconciliation.prepare(this.parts.tenantId, sightingsOf(steps)).catch(() => null)
+      : null;
     this.ahead = reader.read(batchSize);
     // it is told of when its turn comes
     this.ahead.catch(() => undefined);
-    return { batch, steps, prepared: await prepared };
+    const prepared = await preparing;
+    const isOutdated = prepared !== null && writing !== null && shareIdentities(prepared, writing.prepared);
+    return { batch, steps, prepared: isOutdated ? null : prepared };
   }
 
   private countNationalNumbers({ rows }: RowBatch): void {
@@ -218,7 +220,7 @@ export class Importer {
    */
   private async settle(
     steps: readonly Step[],
-    prepared: Prepared<Reconciliation> | null,
+    prepared: Prepared<ReconciledRecords> | null,
     refused: Map<InputRow, string>,
   ): Promise<(Effect | null)[]> {
     if (steps.length === 0) {
@@ -246,7 +248,7 @@ export class Importer {
   /** Tries again for a while if the database can't serve. Repeating is safe, whatever was written. */
   private async retried(
     sightings: readonly Sighting[],
-    prepared: Prepared<Reconciliation> | null,
+    prepared: Prepared<ReconciledRecords> | null,
   ): Promise<readonly Effect[]> {
     const { dryRun, reconciliation, tenantId } = this.parts;
     // A smaller batch has a better chance than another try of all.
@@ -282,19 +284,20 @@ function sightingsOf(steps: readonly Step[]): Sighting[] {
   return steps.map(({ sighting }) => sighting);
 }
 
-/** Whether a batch shares an identifier or identity with the one before it. */
-function shareAnything(next: PreparedBatch, before: PreparedBatch): boolean {
+/** Whether sightings name an identifier that those of the batch before them name. */
+function shareIdentifiers(next: readonly Step[], before: readonly Step[]): boolean {
   const seen = new IdentifierMap<true>();
-  before.steps.forEach(({ sighting }) =>
-    sighting.identifiers.forEach((identifier) => seen.set(identifier, true)),
+  before.forEach(({ sighting }) => sighting.identifiers.forEach((identifier) => seen.set(identifier, true)));
+  return next.some(
+    ({ sighting: { identifiers, sameAs } }) =>
+      identifiers.some((identifier) => seen.has(identifier)) || (sameAs !== undefined && seen.has(sameAs)),
   );
-  const isSeen = ({ identifiers, sameAs }: Sighting): boolean =>
-    identifiers.some((identifier) => seen.has(identifier)) || (sameAs !== undefined && seen.has(sameAs));
-  const primaryIds = new Set(before.prepared?.snapshot.identities.map(({ primaryId }) => primaryId));
-  return (
-    next.steps.some(({ sighting }) => isSeen(sighting)) ||
-    next.prepared?.snapshot.identities.some(({ primaryId }) => primaryIds.has(primaryId)) === true
-  );
+}
+
+/** Whether a decision is about an identity that another one is about. */
+function shareIdentities(next: Prepared<ReconciledRecords>, before: PreparedBatch['prepared']): boolean {
+  const primaryIds = new Set(before?.snapshot.identities.map(({ primaryId }) => primaryId));
+  return next.snapshot.identities.some(({ primaryId }) => primaryIds.has(primaryId));
 }
 
 /** The SQLSTATE if the database can't store the data, or it violates a constraint; otherwise null. */

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { reconcile } from '../../../src/identity/domain/reconcile.js';
+import { reconcile, reconcileRecords } from '../../../src/identity/domain/reconcile.js';
 import { withRealIds } from '../../../src/identity/domain/writes.js';
 import { Oracle } from '../../support/oracle.js';
 import { announceSeed, aSighting, cut, EMAILS, seed } from '../../support/sightings.js';
@@ -43,4 +43,34 @@ test('random sightings on large identities are answered as the oracle answers th
     { seed, numRuns: 25 },
   );
   expect(merges).toBeGreaterThan(10);
+});
+
+test('random dated records of large identities are decided as calls are, and leave each claim with its oldest carrier', () => {
+  let [merges, movedClaims] = [0, 0];
+  const aRecord = fc
+    .record({ sighting: aWideSighting, createdAt: fc.integer({ min: 1, max: 300 }) })
+    .map(({ sighting, createdAt }) => ({ ...sightingOf(sighting), createdAt }));
+  fc.assert(
+    fc.property(
+      fc.array(aRecord, { minLength: 10, maxLength: 60, size: 'max' }),
+      fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 5 }),
+      (records, lengths) => {
+        const wide = WIDE.map((body, i) => ({ ...sightingOf(body), createdAt: 1 + ((i * 37) % 140) }));
+        let store = new MemoryStore();
+        for (const batch of [wide, ...cut(records, lengths)]) {
+          const { writes, ignored } = reconcileRecords(store.load(batch), batch);
+          expect(writes).toEqual(reconcile(store.load(batch), batch).writes);
+          expect(ignored).toEqual(batch.map(() => []));
+          const freshIds = batch.map((_, index) => store.rows.length + index + 1);
+          // checks the claims, the primaries and the tree of evidence
+          store = store.apply(writes, freshIds, 1000 + store.rows.length);
+          merges += writes.merges.length;
+          movedClaims += writes.movedClaims.length;
+        }
+      },
+    ),
+    { seed, numRuns: 25 },
+  );
+  expect(merges).toBeGreaterThan(10);
+  expect(movedClaims).toBeGreaterThan(100);
 });
