@@ -54,7 +54,13 @@ test('its Node is the one that the tests run on', () => {
 });
 
 test('it holds what runs, and neither sources nor tests nor settings', async () => {
-  expect(await readdir(image.path('/app'))).toEqual(['LICENSE', 'dist', 'node_modules', 'package.json']);
+  expect(await readdir(image.path('/app'))).toEqual([
+    'LICENSE',
+    'console',
+    'dist',
+    'node_modules',
+    'package.json',
+  ]);
 });
 
 test('its packages are all that production needs, and none that only development does', () => {
