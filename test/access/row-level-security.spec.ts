@@ -5,7 +5,16 @@ import { createGuardedDatabase, type GuardedDatabase } from '../support/roles.js
 
 // The second wall: what the database shows whoever gets past the service, or finds a statement without its tenant.
 
-const TABLES = ['contact', 'contact_past', 'identifier', 'identity_merge', 'do_not_link', 'change'] as const;
+const TABLES = [
+  'contact',
+  'contact_past',
+  'identifier',
+  'identity_merge',
+  'do_not_link',
+  'change',
+  'webhook',
+  'webhook_delivery',
+] as const;
 
 let guarded: GuardedDatabase;
 
@@ -27,6 +36,11 @@ beforeAll(async () => {
     const identifiers = ['1', '2'].map((value) => ({ kind: 'phoneNumber', value }));
     await app.client.send('POST', '/rules', { identifiers, reason: 'Two customers' }, { 'x-api-key': key });
   }
+  await guarded.database.query(`insert into webhook (tenant_id, id, url, secret, created_at)
+    select tenant_id, tenant_id, 'https://hooks.hillvalley.edu/', '', now() from generate_series(1, 2) tenant_id`);
+  await guarded.database.query(`insert into webhook_delivery
+      (tenant_id, webhook_id, event_position, state, attempts, created_at)
+    select tenant_id, id, 1, 'delivered', 1, now() from webhook`);
 });
 
 afterAll(() => guarded.drop());

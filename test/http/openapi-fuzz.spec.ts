@@ -43,18 +43,29 @@ const SERVED = [
   'post /subject-access: 200',
   'get /policy: 200',
   'put /policy: 412',
+  // No generated text is a URL.
+  'post /webhooks: 400',
+  'get /webhooks: 200',
+  'get /webhooks/{id}: 200',
+  'patch /webhooks/{id}: 200',
+  'delete /webhooks/{id}: 204',
+  'post /webhooks/{id}/rotate-secret: 200',
+  'post /webhooks/{id}/test: 200',
+  'get /webhooks/{id}/deliveries: 200',
+  'post /webhooks/{id}/replay: 202',
 ];
 
 const database = useDatabase();
 
 /**
  * Begins again with the contacts 1 to 4, of which merges made 1, 2 and 3 one, the rules 1 to 3, the blocked values 1 to 3, the
- * review 1, and the limits of the default policy, after a look at those that are there.
+ * review 1, the webhooks 1 to 3, and the limits of the default policy, after a look at those that are there.
  */
 async function renew(client: ServiceClient, key: string): Promise<void> {
   expect(await violations(database)).toEqual({});
   await database.clear();
-  await database.query('truncate identifier_kind, blocked_value');
+  await database.query('truncate identifier_kind, blocked_value, webhook_delivery, webhook');
+  await database.query('alter sequence webhook_id_seq restart');
   await database.query('alter sequence blocked_value_id_seq restart');
   await database.query('update tenant_policy set max_contacts = 1000');
   await declareKinds(database, [CUSTOMER_ID, LOYALTY_CARD]);
@@ -77,6 +88,10 @@ async function renew(client: ServiceClient, key: string): Promise<void> {
   for (const pattern of ['00', '000', '0000*']) {
     const body = { kind: 'phoneNumber', pattern, existing: 'keep', reason: 'A placeholder' };
     await client.send('POST', '/blocked-values', body, { 'x-api-key': key });
+  }
+  // Nobody listens there.
+  for (const url of ['http://127.0.0.1:1/a', 'http://127.0.0.1:1/b', 'http://127.0.0.1:1/c']) {
+    await client.send('POST', '/webhooks', { url, types: ['review.decided'] }, { 'x-api-key': key });
   }
 }
 
@@ -113,6 +128,8 @@ test.each([
       DATABASE_URL: database.url,
       AUTH_MODE: mode,
       ERASURE_KEY: 'a key that only this test uses, long enough',
+      WEBHOOK_KEY: 'a key that only this test uses, long enough',
+      WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8',
       MAX_EVENT_LOOP_DELAY_MS: '0',
     });
     const { body: document } = await app.client.send<OpenApiDocument>('GET', '/openapi.json');

@@ -12,6 +12,8 @@ export interface RunningApp extends AsyncDisposable {
   readonly client: ServiceClient;
   /** Reads the policy of a tenant again, as after a change in this process. */
   refreshPolicy(tenantId?: number): Promise<void>;
+  /** A part of the application. */
+  get<T>(type: new (...none: never[]) => T): T;
   close(): Promise<void>;
 }
 
@@ -27,5 +29,6 @@ export async function startApp(env: Readonly<Record<string, string>>): Promise<R
   const refreshPolicy = async (tenantId = 1): Promise<void> =>
     void (await app.get(PolicyDirectory, { strict: false }).refresh(tenantId));
   const client = new ServiceClient(await app.getUrl());
-  return { client, refreshPolicy, close, [Symbol.asyncDispose]: close };
+  const get = <T>(type: new (...none: never[]) => T): T => app.get(type, { strict: false });
+  return { get, client, refreshPolicy, close, [Symbol.asyncDispose]: close };
 }

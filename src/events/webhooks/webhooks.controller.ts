@@ -142,7 +142,7 @@ export class WebhooksController {
   })
   @ApiParam(OF_PATH)
   @ApiNoContentResponse({ description: 'The webhook is deleted.' })
-  @ApiProblems(PROBLEMS, NOT_FOUND, UNAVAILABLE)
+  @ApiProblems({ ...PROBLEMS, ...WITH_BODY }, NOT_FOUND, UNAVAILABLE)
   async delete(@TenantId() tenantId: number, @Param('id', ID) id: number): Promise<void> {
     await answerInTime(this.webhooks.delete(tenantId, id));
   }
@@ -158,7 +158,7 @@ export class WebhooksController {
   })
   @ApiParam(OF_PATH)
   @ApiOkResponse({ type: WebhookWithSecretDto, description: 'The webhook with its new secret.' })
-  @ApiProblems({ ...PROBLEMS, 503: NO_KEY }, NOT_FOUND, new WebhooksNotConfiguredError())
+  @ApiProblems({ ...PROBLEMS, ...WITH_BODY, 503: NO_KEY }, NOT_FOUND, new WebhooksNotConfiguredError())
   async rotateSecret(
     @TenantId() tenantId: number,
     @Param('id', ID) id: number,
@@ -181,7 +181,11 @@ export class WebhooksController {
     description: 'What the receiver said, or why it said nothing.',
   })
   @ApiProblems(
-    { ...PROBLEMS, 503: 'Too many webhooks are being tested, or the database is not available.' },
+    {
+      ...PROBLEMS,
+      ...WITH_BODY,
+      503: 'Too many webhooks are being tested, or the database is not available.',
+    },
     NOT_FOUND,
     new OverloadedError('too many webhooks are being tested'),
   )

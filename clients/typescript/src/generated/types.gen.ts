@@ -3264,6 +3264,14 @@ export type DeleteWebhookErrors = {
      */
     404: Problem;
     /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON in UTF-8.
+     */
+    415: Problem;
+    /**
      * The database is not available. Safe to repeat.
      */
     503: Problem;
@@ -3386,6 +3394,14 @@ export type RotateWebhookSecretErrors = {
      */
     404: Problem;
     /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON in UTF-8.
+     */
+    415: Problem;
+    /**
      * There is no WEBHOOK_KEY, or the database is not available.
      */
     503: Problem;
@@ -3423,6 +3439,14 @@ export type TestWebhookErrors = {
      * There is no such webhook, or it was deleted.
      */
     404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON in UTF-8.
+     */
+    415: Problem;
     /**
      * Too many webhooks are being tested, or the database is not available.
      */
