@@ -10,6 +10,7 @@ import { ContactRepository } from '../identity/store/contact.repository.js';
 import { Contact } from '../identity/store/entities/contact.js';
 import { ONE_SNAPSHOT } from '../identity/store/reading.statements.js';
 import * as sql from './event.statements.js';
+import { INSERT_DELIVERIES } from './webhooks/webhook.statements.js';
 import { cursorAfter, headOf, isIntact, mended, newEpochName, type Cursor, type Head } from './head.js';
 
 /** The most decisions that get their numbers in one transaction, and the most events, unless one decision has more. */
@@ -17,6 +18,9 @@ const DECISIONS_AT_ONCE = 1_000;
 const EVENTS_AT_ONCE = 2_000;
 /** Events that are looked at for some types in one call, and that are deleted in one transaction. */
 const SCANNED_AT_ONCE = 10_000;
+
+/** What the second one violates who begins a log. */
+const HEAD_CONSTRAINT = 'event_head_pkey';
 
 /** Events that got their numbers. */
 export interface Numbered {
@@ -58,8 +62,6 @@ export interface EventPage {
 /** The log of events of each tenant, and the outbox that it is fed from. */
 @Injectable()
 export class EventLog {
-  /** Called in the transaction that numbers events, for what is to be written with them. */
-  onNumbering: (tenantId: number, firstPosition: number, lastPosition: number) => readonly Query[] = () => [];
   private session: Promise<SqlSession> | null = null;
   private isOriginWhole: Promise<boolean> | null = null;
 
@@ -69,10 +71,22 @@ export class EventLog {
   ) {}
 
   /**
-   * Gives the events that wait the next positions, in the order of the decisions about each identity. Many processes may do so at the
+   * Gives the events that wait the next positions, in the order of the decisions about each identity, and makes their deliveries. Many processes may do so at the
    * same time: the head of the tenant is locked, so that positions have no gap and become visible in order.
    */
   async number(tenantId: number): Promise<Numbered> {
+    try {
+      return await this.numberOrBegin(tenantId);
+    } catch (error) {
+      if (!String((error as Error).message).includes(HEAD_CONSTRAINT)) {
+        throw error;
+      }
+      // another process has begun the log just now
+      return { tenantId, count: 0, lastPosition: 0, waited: 0, hasMore: true };
+    }
+  }
+
+  private async numberOrBegin(tenantId: number): Promise<Numbered> {
     const lock = (await this.knowsOrigin()) ? sql.LOCK_HEAD : sql.LOCK_HEAD_PLAIN;
     const session = await this.open();
     return session.transaction(async (transaction) => {
@@ -100,7 +114,7 @@ export class EventLog {
                 [sql.NUMBER_EVENTS, tenantId, head.position, ids] as const,
                 [sql.DELETE_WAITING, tenantId, ids] as const,
                 [sql.MOVE_HEAD, tenantId, lastPosition] as const,
-                ...this.onNumbering(tenantId, head.position + 1, lastPosition),
+                [INSERT_DELIVERIES, tenantId, head.position + 1, lastPosition] as const,
               ]
             : []),
         );

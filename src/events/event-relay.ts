@@ -79,7 +79,8 @@ export class EventRelay implements OnApplicationBootstrap, BeforeApplicationShut
 
   /** Gives all events that wait their numbers now. */
   async catchUp(tenantId: number): Promise<void> {
-    while (!this.ending.signal.aborted && (await this.turn(tenantId)).hasMore) {
+    // One turn at least: whoever waits for this needs a log that was begun.
+    while ((await this.turn(tenantId)).hasMore && !this.ending.signal.aborted) {
       // until nothing waits
     }
   }

@@ -11,7 +11,6 @@ import { DeliveryRecords, type DueWebhook } from './delivery-records.js';
 import { SecretBox } from './secret-box.js';
 import { WebhookDispatcher } from './webhook-dispatcher.js';
 import { WebhookRecords } from './webhook-records.js';
-import { deliveriesFor } from './webhook.statements.js';
 
 /** How often all tenants are looked at, and how much longer than a look the pause between two of them is at least. */
 const SWEEP_MS = 60_000;
@@ -19,7 +18,7 @@ const SHARE = 20;
 const RETRY_MS = 5_000;
 
 /**
- * Connects webhooks to the log of events, and looks at all tenants from time to time: for deliveries that a process left behind when it
+ * Wakes the dispatcher when events got their numbers, and looks at all tenants from time to time: for deliveries that a process left behind when it
  * ended, for deliveries of events that are no longer kept, and for webhooks that were deleted.
  */
 @Injectable()
@@ -39,7 +38,6 @@ export class WebhookSweep implements OnApplicationBootstrap, BeforeApplicationSh
   ) {}
 
   onApplicationBootstrap(): void {
-    this.log.onNumbering = deliveriesFor;
     this.relay.onNumbered(({ tenantId }) => this.dispatcher.wake(tenantId));
     void this.forever();
   }

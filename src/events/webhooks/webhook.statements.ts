@@ -1,4 +1,4 @@
-import type { Query, Statement } from '../../database/session/sql-session.js';
+import type { Statement } from '../../database/session/sql-session.js';
 import { timeOf } from '../../identity/store/contact.statements.js';
 
 // Webhooks and their deliveries. The rules of `contact.statements.ts` apply. Times are µs since 1970. The bounds that are always
@@ -119,15 +119,6 @@ export const INSERT_DELIVERIES: Statement = {
       where tenant_id = $1 and position >= $2::bigint and position <= $3::bigint order by position offset 0) e
     where w.types is null or e.type = any(w.types)`,
 };
-
-/**
- * The statements by which whoever numbers events makes their deliveries, in the same transaction.
- *
- * @param firstPosition of the events that were just inserted, `lastPosition` among them
- */
-export function deliveriesFor(tenantId: number, firstPosition: number, lastPosition: number): Query[] {
-  return [[INSERT_DELIVERIES, tenantId, firstPosition, lastPosition]];
-}
 
 /** → all webhooks: whether it is on, fails or is deleted, when its next delivery is due (null: none is pending), and the time. */
 export const DUE: Statement = {
