@@ -20,7 +20,15 @@ export function Layout() {
   const may = { read: useMay('read'), erase: useMay('erase') };
   return (
     <>
-      <a className="skip" href="#main">
+      <a
+        className="skip"
+        href="#main"
+        onClick={(event) => {
+          // what follows the # is the state of the page
+          event.preventDefault();
+          document.getElementById('main')?.focus();
+        }}
+      >
         Skip to the page
       </a>
       <Container component="header" size="xl" py="sm">

@@ -1,4 +1,10 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import {
+  createBrowserHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+} from '@tanstack/react-router';
 import { Layout } from './layout.js';
 import { Nothing } from './parts.js';
 import { ProblemView } from './problem.js';
@@ -95,7 +101,23 @@ export const privacyRoute = createRoute({
   }),
 });
 
+/**
+ * What a page shows is a part of its address, so that it can be sent to others. It stands behind a `#`, which browsers send to no
+ * server: emails and phone numbers must not get into the log of a proxy.
+ */
+const history = createBrowserHistory({
+  parseLocation: () => {
+    const { pathname, hash, search } = window.location;
+    const shown = hash.startsWith('#?') ? hash.slice(1) : search;
+    // An address that was typed on top of another page has no state yet.
+    const state = window.history.state ?? { __TSR_index: 0, __TSR_key: String(Math.random()) };
+    return { href: pathname + shown, pathname, search: shown, hash: '', state };
+  },
+  createHref: (path) => path.replace('?', '#?'),
+});
+
 export const router = createRouter({
+  history,
   routeTree: root.addChildren([
     searchRoute,
     identityRoute,

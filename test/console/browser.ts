@@ -11,7 +11,7 @@ import type { RunningApp } from '../support/app.js';
 
 /** A browser, and what its pages complained of. */
 export class TestBrowser {
-  /** Errors of the console, violations of the policy, calls to other hosts. */
+  /** Errors of the console, violations of the policy, calls to other hosts, identifiers in addresses. */
   readonly complaints: string[] = [];
 
   private constructor(
@@ -48,6 +48,10 @@ export class TestBrowser {
     context.on('request', (request) => {
       if (!request.url().startsWith(options.baseURL ?? this.url) && !/^(data|blob):/.test(request.url())) {
         this.complaints.push(`a call to ${request.url()}`);
+      }
+      // a proxy may write addresses down
+      if (/@|%40|717171|5550100/.test(request.url())) {
+        this.complaints.push(`an identifier in ${request.url()}`);
       }
     });
     return context;

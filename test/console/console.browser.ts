@@ -47,7 +47,7 @@ async function heading(name: string | RegExp): Promise<void> {
 }
 
 async function open(path: string, name: string | RegExp): Promise<void> {
-  await page.goto(`/console${path}`);
+  await page.goto(`/console${path.replace('?', '#?')}`);
   await heading(name);
 }
 
@@ -83,7 +83,9 @@ test('typing finds a person by an email, the beginning of a number, or an id; th
   ] as const) {
     await box.fill(text);
     await page.getByRole('link', { name: `Person ${id}`, exact: true }).waitFor();
-    await page.waitForURL((url) => url.searchParams.get('q')?.replaceAll('"', '') === text);
+    await page.waitForURL(
+      ({ hash }) => new URLSearchParams(hash.slice(1)).get('q')?.replaceAll('"', '') === text,
+    );
   }
   await box.fill('nobody@hillvalley.edu');
   await page.getByText('Nobody has “nobody@hillvalley.edu”.').waitFor();

@@ -64,9 +64,16 @@ function withKey(request: Request): Request {
   const isChange = request.method !== 'GET' && request.method !== 'PUT' && !REPEATABLE.test(pathname);
   const isDryRun = searchParams.get('dryRun') === 'true';
   if (isChange && !isDryRun && !request.headers.has('idempotency-key')) {
-    request.headers.set('idempotency-key', crypto.randomUUID());
+    request.headers.set('idempotency-key', randomKey());
   }
   return request;
+}
+
+/** Browsers have `randomUUID` only over HTTPS and on localhost. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('');
 }
 
 /** Null: the answer does not say. */
