@@ -78,7 +78,7 @@ export class EventLog {
     try {
       return await this.numberOrBegin(tenantId);
     } catch (error) {
-      if (!String((error as Error).message).includes(HEAD_CONSTRAINT)) {
+      if (!(error as Error).message.includes(HEAD_CONSTRAINT)) {
         throw error;
       }
       // another process has begun the log just now
