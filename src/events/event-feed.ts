@@ -1,11 +1,12 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ReadLanes } from '../identity/read-lanes.js';
 import { CursorExpiredError, EventsDisabledError } from './event.errors.js';
 import { EventLog, type EventPage, type LoggedEvent } from './event-log.js';
 import { EventRelay } from './event-relay.js';
 import { cursorAfter, isReadable, type Cursor, type Head } from './head.js';
 
-/** How often a call that waits looks for events that another process gave their numbers. */
+/** How often a tenant that calls wait for is looked at: another process may have given events their numbers. */
 const LOOK_MS = 200;
 /** Calls that wait at the same time. Further ones are answered at once, as if they did not wish to wait. */
 const WAITING_MAX = 200;
@@ -20,22 +21,32 @@ export interface FeedPage {
   readonly hasMore: boolean;
 }
 
+/** A call that waits for events after a position. */
+interface Waiter {
+  readonly position: number;
+  end: () => void;
+}
+
 /** The feed of events: all of them in order, from a cursor on. */
 @Injectable()
 export class EventFeed implements BeforeApplicationShutdown {
-  /** Ends the wait of a call. */
-  private readonly waiting = new Set<() => void>();
+  /** By tenant */
+  private readonly waiting = new Map<number, Set<Waiter>>();
+  private readonly watched = new Set<number>();
+  private waitingCount = 0;
   private isEnding = false;
 
   constructor(
     private readonly log: EventLog,
     private readonly relay: EventRelay,
     private readonly lanes: ReadLanes,
-  ) {}
+  ) {
+    relay.onNumbered(({ tenantId, lastPosition }) => this.endWaits(tenantId, lastPosition));
+  }
 
   beforeApplicationShutdown(): void {
     this.isEnding = true;
-    this.waiting.forEach((end) => end());
+    [...this.waiting.keys()].forEach((tenantId) => this.endWaits(tenantId, Infinity));
   }
 
   /**
@@ -62,12 +73,12 @@ export class EventFeed implements BeforeApplicationShutdown {
         return page;
       }
       place = page.next;
-      await this.news(tenantId, Math.min(LOOK_MS, remainingMs));
+      await this.news(tenantId, page.next.position, remainingMs);
     }
   }
 
   private get mayWait(): boolean {
-    return !this.isEnding && this.waiting.size < WAITING_MAX;
+    return !this.isEnding && this.waitingCount < WAITING_MAX;
   }
 
   private async page(
@@ -106,18 +117,54 @@ export class EventFeed implements BeforeApplicationShutdown {
     };
   }
 
-  /** Resolves when events of the tenant get their numbers in this process, or after a while. */
-  private async news(tenantId: number, ms: number): Promise<void> {
+  /** Resolves when there are events after a position, or after a while. */
+  private async news(tenantId: number, position: number, ms: number): Promise<void> {
+    const waiters = this.waiting.get(tenantId) ?? new Set();
+    this.waiting.set(tenantId, waiters);
+    this.waitingCount++;
     await new Promise<void>((resolve) => {
-      const end = (): void => {
+      const waiter: Waiter = { position, end: resolve };
+      const timer = setTimeout(() => this.endWait(tenantId, waiter), ms);
+      waiter.end = () => {
         clearTimeout(timer);
-        stop();
-        this.waiting.delete(end);
         resolve();
       };
-      const timer = setTimeout(end, ms);
-      const stop = this.relay.onNumbered((numbered) => numbered.tenantId === tenantId && end());
-      this.waiting.add(end);
+      waiters.add(waiter);
+      void this.watch(tenantId);
     });
+  }
+
+  /** Looks for what other processes do, once for all calls that wait for the tenant. */
+  private async watch(tenantId: number): Promise<void> {
+    if (this.watched.has(tenantId)) {
+      return;
+    }
+    this.watched.add(tenantId);
+    while (this.waiting.has(tenantId)) {
+      await sleep(LOOK_MS);
+      const position = await this.log.lastPosition(tenantId).catch(() => 0);
+      this.endWaits(tenantId, position);
+    }
+    this.watched.delete(tenantId);
+  }
+
+  /** Ends the waits for events that there are by now. */
+  private endWaits(tenantId: number, lastPosition: number): void {
+    for (const waiter of this.waiting.get(tenantId) ?? []) {
+      if (waiter.position < lastPosition) {
+        this.endWait(tenantId, waiter);
+      }
+    }
+  }
+
+  private endWait(tenantId: number, waiter: Waiter): void {
+    const waiters = this.waiting.get(tenantId);
+    if (waiters?.delete(waiter) === true) {
+      this.waitingCount--;
+      waiter.end();
+    }
+    if (waiters?.size === 0) {
+      this.waiting.delete(tenantId);
+    }
   }
 }

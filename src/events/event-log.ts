@@ -177,6 +177,13 @@ export class EventLog {
     }, tenantId);
   }
 
+  /** The last position that was given; 0: none. */
+  async lastPosition(tenantId: number): Promise<number> {
+    const session = await this.open();
+    const [row] = await session.query([sql.LAST_POSITION, tenantId], tenantId);
+    return Number(row?.position ?? 0);
+  }
+
   /** The tenants that the connections may work for. */
   async tenantIds(): Promise<number[]> {
     return tenantIds(await this.open(), this.settings);

@@ -60,10 +60,9 @@ export class EventRelay implements OnApplicationBootstrap, BeforeApplicationShut
     this.ending.abort();
   }
 
-  /** Calls `listener` after events got their numbers. @returns a function that ends this */
-  onNumbered(listener: (numbered: Numbered) => void): () => void {
+  /** Calls `listener` after events got their numbers. */
+  onNumbered(listener: (numbered: Numbered) => void): void {
     this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
   }
 
   /** Events of a tenant wait. They get their numbers soon. */

@@ -40,6 +40,12 @@ export const READ_HEAD_PLAIN: Statement = {
     from event_head where tenant_id = $1`,
 };
 
+/** → the last position that was given */
+export const LAST_POSITION: Statement = {
+  name: 'event_head_position',
+  text: 'select position from event_head where tenant_id = $1',
+};
+
 /** $2 the name of the first epoch */
 export const INSERT_HEAD: Statement = {
   name: 'event_head_insert',
