@@ -17,6 +17,7 @@ const WRITTEN = (contacts: number): readonly (readonly [table: string, condition
   ['identifier', `contact_id > ${contacts}`],
   ['identity_merge', 'true'],
   ['contact_past', 'true'],
+  ['event_outbox', 'true'],
 ];
 
 /**
