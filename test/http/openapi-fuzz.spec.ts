@@ -47,12 +47,9 @@ const SERVED = [
   'post /webhooks: 400',
   'get /webhooks: 200',
   'get /webhooks/{id}: 200',
-  'patch /webhooks/{id}: 200',
   'delete /webhooks/{id}: 204',
   'post /webhooks/{id}/rotate-secret: 200',
   'post /webhooks/{id}/test: 200',
-  'get /webhooks/{id}/deliveries: 200',
-  'post /webhooks/{id}/replay: 202',
 ];
 
 const database = useDatabase();

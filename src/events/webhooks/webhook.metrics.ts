@@ -4,7 +4,11 @@ import { addGauge } from '../../telemetry/metrics/registry.js';
 import { FAILURES, type AttemptResult } from './schedule.js';
 
 /** What an attempt came to: a success, an answer that is none, or why there was no answer. */
-const RESULTS = ['delivered', 'rejected', ...FAILURES] as const;
+const RESULTS = [
+  'delivered',
+  'rejected',
+  ...FAILURES.filter((failure) => failure !== 'event-expired'),
+] as const;
 
 /** How many attempts are under way, and since when the longest due delivery waits, by `performance.now()`; null: none does. */
 interface Load {

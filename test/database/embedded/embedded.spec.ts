@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startApp } from '../../support/app.js';
 import { command } from '../../support/command.js';
 import { random, seedOf } from '../../support/random.js';
+import { LOOPBACK, startReceiver } from '../../support/receiver.js';
 import { ServiceProcess } from '../../support/service-process.js';
 import { storm, untrueAnswers } from '../../support/storm.js';
 import type { ShownIdentity } from '../../support/wire.js';
@@ -37,13 +38,17 @@ test('the embedded database serves the whole job, and its data survives a restar
   expect(await second.client.delete(1)).toBe(204);
   await second.end('SIGKILL');
 
-  const third = await ServiceProcess.start({ DATA_DIR: dataDir });
+  const third = await ServiceProcess.start({ DATA_DIR: dataDir, WEBHOOK_ALLOWED_NETWORKS: LOOPBACK });
   expect(await third.client.find(3)).toEqual({
     primaryContactId: 2,
     emails: ['biffsucks@hillvalley.edu', 'doc@hillvalley.edu'],
     phoneNumbers: ['717171'],
     secondaryContactIds: [3],
   });
+  await using receiver = await startReceiver();
+  await third.client.send('POST', '/webhooks', { url: receiver.url });
+  await third.client.identify({ email: 'jennifer@hillvalley.edu' });
+  await receiver.untilReceived(1);
   expect(await third.end('SIGTERM')).toBe(0);
 }, 180_000);
 
