@@ -67,8 +67,10 @@ function rowsSent(): Record<string, number[]> {
   const query = Reflect.get(pg.Client.prototype, 'query') as (...args: unknown[]) => void;
   const recorded = function (this: pg.Client, ...args: unknown[]): void {
     const [{ name, values }] = args as [{ name?: string; values?: unknown[] }];
-    if (name !== undefined && Array.isArray(values?.[1])) {
-      (sent[name] ??= []).push(values[1].length);
+    const [, array] = values ?? [];
+    if (name !== undefined && typeof array === 'string' && array.startsWith('{')) {
+      // of ids: they have no commas
+      (sent[name] ??= []).push(array.split(',').length);
     }
     return query.apply(this, args);
   };

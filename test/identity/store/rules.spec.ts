@@ -156,6 +156,10 @@ describe('at the same time', () => {
     await deletion.query('begin');
     await deletion.query('update contact set deleted_at = now() where id = 1');
     await deletion.query(`update identifier set contact_id = null where value = 'a'`);
+    await deletion.query(
+      `insert into event_outbox (tenant_id, id, at, events) values (1, nextval('event_outbox_id_seq'), now(),
+        '[{"type": "contact.deleted", "data": {"primaryContactId": null, "contactIds": [1]}}]')`,
+    );
     const session = await openSession(contacts.getEntityManager());
     const freed = session.transaction(
       async (transaction) =>
