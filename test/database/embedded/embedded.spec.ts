@@ -49,6 +49,15 @@ test('the embedded database serves the whole job, and its data survives a restar
   await third.client.send('POST', '/webhooks', { url: receiver.url });
   await third.client.identify({ email: 'jennifer@hillvalley.edu' });
   await receiver.untilReceived(1);
+  // those of all three processes, also of the ones that were killed
+  const { body } = await third.client.send<{ events: { sequence: string; type: string }[] }>(
+    'GET',
+    '/events',
+  );
+  expect(body.events.map(({ sequence }) => Number(sequence))).toEqual(body.events.map((_, i) => i + 1));
+  expect(body.events.map(({ type }) => type)).toEqual(
+    expect.arrayContaining(['identity.created', 'identity.merged', 'contact.deleted']),
+  );
   expect(await third.end('SIGTERM')).toBe(0);
 }, 180_000);
 
