@@ -10,6 +10,7 @@ import { ContactRepository } from '../identity/store/contact.repository.js';
 import { Contact } from '../identity/store/entities/contact.js';
 import { ONE_SNAPSHOT } from '../identity/store/reading.statements.js';
 import * as sql from './event.statements.js';
+import { Passed } from './passed.js';
 import { INSERT_DELIVERIES } from './webhooks/webhook.statements.js';
 import { cursorAfter, headOf, isIntact, mended, newEpochName, type Cursor, type Head } from './head.js';
 
@@ -62,6 +63,7 @@ export interface EventPage {
 /** The log of events of each tenant, and the outbox that it is fed from. */
 @Injectable()
 export class EventLog {
+  private readonly passed = new Passed();
   private session: Promise<SqlSession> | null = null;
   private isOriginWhole: Promise<boolean> | null = null;
 
@@ -74,9 +76,9 @@ export class EventLog {
    * Gives the events that wait the next positions, in the order of the decisions about each identity, and makes their deliveries. Many processes may do so at the
    * same time: the head of the tenant is locked, so that positions have no gap and become visible in order.
    */
-  async number(tenantId: number): Promise<Numbered> {
+  async number(tenantId: number, { isFromStart = false } = {}): Promise<Numbered> {
     try {
-      return await this.numberOrBegin(tenantId);
+      return await this.numberOrBegin(tenantId, isFromStart ? 0 : this.passed.of(tenantId));
     } catch (error) {
       if (!(error as Error).message.includes(HEAD_CONSTRAINT)) {
         throw error;
@@ -86,13 +88,13 @@ export class EventLog {
     }
   }
 
-  private async numberOrBegin(tenantId: number): Promise<Numbered> {
+  private async numberOrBegin(tenantId: number, afterId: number): Promise<Numbered> {
     const lock = (await this.knowsOrigin()) ? sql.LOCK_HEAD : sql.LOCK_HEAD_PLAIN;
     const session = await this.open();
     return session.transaction(async (transaction) => {
       const [[row] = [], waiting = []] = await transaction.send(
         [lock, tenantId],
-        [sql.WAITING, tenantId, DECISIONS_AT_ONCE],
+        [sql.WAITING, tenantId, afterId, DECISIONS_AT_ONCE],
       );
       if (row === undefined) {
         await transaction.commit([sql.INSERT_HEAD, tenantId, newEpochName()]);
@@ -119,20 +121,27 @@ export class EventLog {
             : []),
         );
       }
+      if (isMended) {
+        this.passed.forget(tenantId);
+      }
+      this.passed.note(tenantId, Number(ids.at(-1) ?? 0));
       return {
         tenantId,
         count,
         lastPosition,
         waited: Number(taken[0]?.age ?? 0),
-        hasMore: taken.length < waiting.length || waiting.length === DECISIONS_AT_ONCE,
+        hasMore: isMended || taken.length < waiting.length || waiting.length === DECISIONS_AT_ONCE,
       };
     }, tenantId);
   }
 
-  /** Whether events wait for their numbers. */
-  async hasWaiting(tenantId: number): Promise<boolean> {
+  /** Whether events wait for their numbers. @param isFromStart see {@link Passed} */
+  async hasWaiting(tenantId: number, { isFromStart = false } = {}): Promise<boolean> {
     const session = await this.open();
-    return (await session.query([sql.HAS_WAITING, tenantId], tenantId)).length > 0;
+    return (
+      (await session.query([sql.HAS_WAITING, tenantId, isFromStart ? 0 : this.passed.of(tenantId)], tenantId))
+        .length > 0
+    );
   }
 
   /**
@@ -156,7 +165,7 @@ export class EventLog {
         types === null
           ? [sql.EVENTS_AFTER, tenantId, position, limit]
           : [sql.EVENTS_OF_TYPES_AFTER, tenantId, position, limit, scanEnd, types],
-        [readHead, tenantId],
+        [readHead, tenantId, this.passed.of(tenantId)],
       );
       if (row === undefined) {
         return null;
@@ -234,7 +243,7 @@ export class EventLog {
   async momentOf(transaction: Transaction, tenantId: number): Promise<Moment> {
     const readHead = (await this.knowsOrigin()) ? sql.READ_HEAD : sql.READ_HEAD_PLAIN;
     const [[row] = [], waiting = []] = await transaction.send(
-      [readHead, tenantId],
+      [readHead, tenantId, 0],
       [sql.WAITING_IDS, tenantId],
     );
     return { head: headOf(row!), waitingIds: waiting.map(({ id }) => Number(id)) };
@@ -245,7 +254,7 @@ export class EventLog {
     if (waitingIds.length === 0) {
       return cursorAfter(head, head.position);
     }
-    while ((await this.number(tenantId)).hasMore) {
+    while ((await this.number(tenantId, { isFromStart: true })).hasMore) {
       // until all of them have numbers
     }
     const session = await this.open();

@@ -21,6 +21,8 @@ const TENANTS_AT_ONCE = 2;
 const SWEEP_MS = 1_000;
 /** At most so many tenants a second. */
 const SWEEP_MS_PER_TENANT = 5;
+/** How often a tenant is searched for events that were left late. */
+const SEARCH_MS = 60_000;
 const TRIM_MS = 3_600_000;
 
 /**
@@ -34,6 +36,8 @@ export class EventRelay implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly listeners = new Set<(numbered: Numbered) => void>();
   /** By tenant: whether more events came since its turn began. */
   private readonly underWay = new Map<number, { hasMore: boolean }>();
+  /** By tenant: when it was last searched from the first id on, by `performance.now()` */
+  private readonly searched = new Map<number, number>();
   private readonly limit = pLimit(TENANTS_AT_ONCE);
   private readonly ending = new AbortController();
 
@@ -104,8 +108,8 @@ export class EventRelay implements OnApplicationBootstrap, BeforeApplicationShut
     this.underWay.delete(tenantId);
   }
 
-  private async turn(tenantId: number): Promise<Numbered> {
-    const numbered = await this.log.number(tenantId);
+  private async turn(tenantId: number, { isFromStart = false } = {}): Promise<Numbered> {
+    const numbered = await this.log.number(tenantId, { isFromStart });
     if (numbered.count > 0) {
       this.metrics.numbered(numbered);
       this.listeners.forEach((listener) => listener(numbered));
@@ -117,7 +121,14 @@ export class EventRelay implements OnApplicationBootstrap, BeforeApplicationShut
   private async sweep(): Promise<number> {
     const tenantIds = await this.log.tenantIds();
     for (const tenantId of tenantIds) {
-      if (!this.underWay.has(tenantId) && (await this.log.hasWaiting(tenantId))) {
+      const isFromStart = performance.now() - (this.searched.get(tenantId) ?? 0) > SEARCH_MS;
+      if (isFromStart) {
+        this.searched.set(tenantId, performance.now());
+      }
+      if (!this.underWay.has(tenantId) && (await this.log.hasWaiting(tenantId, { isFromStart }))) {
+        if (isFromStart) {
+          await this.turn(tenantId, { isFromStart });
+        }
         this.wake(tenantId);
       }
     }

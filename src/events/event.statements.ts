@@ -26,17 +26,17 @@ export const LOCK_HEAD_PLAIN: Statement = {
   text: `select ${HEAD}, ${ORIGIN_OF_TABLE} as origin_now from event_head where tenant_id = $1 for update`,
 };
 
-/** → the head, and whether events wait for their numbers. */
+/** $2 id → the head, and whether events of decisions after it wait for their numbers. */
 export const READ_HEAD: Statement = {
   name: 'event_head_read',
   text: `select ${HEAD}, ${ORIGIN} as origin_now,
-      exists (select from event_outbox where tenant_id = $1 and id > 0) as has_waiting
+      exists (select from event_outbox where tenant_id = $1 and id > $2) as has_waiting
     from event_head where tenant_id = $1`,
 };
 export const READ_HEAD_PLAIN: Statement = {
   name: 'event_head_read_plain',
   text: `select ${HEAD}, ${ORIGIN_OF_TABLE} as origin_now,
-      exists (select from event_outbox where tenant_id = $1 and id > 0) as has_waiting
+      exists (select from event_outbox where tenant_id = $1 and id > $2) as has_waiting
     from event_head where tenant_id = $1`,
 };
 
@@ -73,11 +73,11 @@ export const PAUSE: Statement = {
   text: 'update event_head set is_paused = true where tenant_id = $1 and not is_paused',
 };
 
-/** $2 how many → the first decisions whose events wait for their numbers: how many events each left, and how long ago in seconds. */
+/** $2 id, $3 how many → the first decisions after it whose events wait for their numbers: how many events each left, and how long ago in seconds. */
 export const WAITING: Statement = {
   name: 'event_outbox_waiting',
   text: `select id, json_array_length(events) as events, extract(epoch from clock_timestamp() - at)::float8 as age
-    from event_outbox where tenant_id = $1 and id > 0 order by id limit $2`,
+    from event_outbox where tenant_id = $1 and id > $2 order by id limit $3`,
 };
 
 /** → the decisions whose events wait for their numbers */
@@ -86,10 +86,10 @@ export const WAITING_IDS: Statement = {
   text: 'select id from event_outbox where tenant_id = $1 and id > 0',
 };
 
-/** → a row if events wait for their numbers */
+/** $2 id → a row if events of decisions after it wait for their numbers */
 export const HAS_WAITING: Statement = {
   name: 'event_outbox_has_waiting',
-  text: 'select id from event_outbox where tenant_id = $1 and id > 0 order by id limit 1',
+  text: 'select id from event_outbox where tenant_id = $1 and id > $2 order by id limit 1',
 };
 
 /** $2 the last position until now, $3 decisions → their events get the next positions, in order. */

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import pg from 'pg';
 import { Settings } from '../../src/config/settings.js';
 import type { EventLog } from '../../src/events/event-log.js';
@@ -16,6 +17,10 @@ const [one, other] = [open(), open()];
 beforeEach(async () => {
   await database.clear();
   await database.query('truncate webhook, webhook_delivery');
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
 });
 
 /** Decisions that left so many events each. */
@@ -130,6 +135,36 @@ test('events are deleted when their time is over, and no younger ones', async ()
   const page = await one.events!.read(1, 3, 10, null);
   expect(page!.head).toMatchObject({ position: 5, trimmed: 3 });
   expect(page!.events.map(({ position }) => position)).toEqual([4, 5]);
+});
+
+test('events that were left late, with an id that was passed long ago, are found from the first id on', async () => {
+  const later = performance.now() + 60_001;
+  jest.spyOn(performance, 'now').mockReturnValue(later);
+  await leave(1, 1, 1);
+  await database.query('update event_outbox set id = id + 10');
+  await numberAll(one.events!);
+  jest.spyOn(performance, 'now').mockReturnValue(later + 60_001);
+  await one.events!.number(1);
+  await leave(1);
+  expect(await one.events!.hasWaiting(1)).toBe(false);
+  expect(await one.events!.number(1)).toMatchObject({ count: 0 });
+  expect(await one.events!.hasWaiting(1, { isFromStart: true })).toBe(true);
+  expect(await one.events!.number(1, { isFromStart: true })).toMatchObject({ count: 1, lastPosition: 4 });
+});
+
+test('after a restore, which draws ids anew, events are searched for from the first id on', async () => {
+  const later = performance.now() + 60_001;
+  jest.spyOn(performance, 'now').mockReturnValue(later);
+  await leave(1);
+  await database.query('update event_outbox set id = id + 1000');
+  await numberAll(other.events!);
+  jest.spyOn(performance, 'now').mockReturnValue(later + 60_001);
+  await other.events!.number(1);
+  await leave(1);
+  expect(await other.events!.number(1)).toMatchObject({ count: 0, hasMore: false });
+  await database.query("update event_head set origin = 'elsewhere'");
+  expect(await other.events!.number(1)).toMatchObject({ hasMore: true });
+  expect(await other.events!.number(1)).toMatchObject({ count: 1, lastPosition: 2 });
 });
 
 test('an export that sees decisions without numbers skips just their events', async () => {
