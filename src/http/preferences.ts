@@ -1,8 +1,6 @@
 /** What a caller wishes for a call that is partly wrong, as the header `Preference-Applied` states it. */
 export const LENIENT = 'handling=lenient';
 
-/** The text between two commas that are not in quotes. A quote that is never closed takes in the rest. */
-const BETWEEN_COMMAS = /(?:[^",]|"(?:[^"\\]|\\.)*(?:"|\\?$))+/g;
 /** A preference: its name and its value. Its parameters are not read. */
 const PREFERENCE =
   /^[ \t]*([!#$%&'*+.^_`|~\w-]+)(?:[ \t]*=[ \t]*([!#$%&'*+.^_`|~\w-]+|"(?:[^"\\]|\\.)*"))?[ \t]*(?:;|$)/;
@@ -14,7 +12,7 @@ const PREFERENCE =
  * @param prefer the header `Prefer`; several headers are one, with commas between them
  */
 export function prefersLeniency(prefer: string): boolean {
-  for (const text of prefer.match(BETWEEN_COMMAS) ?? []) {
+  for (const text of betweenCommas(prefer)) {
     const [, name = '', value = ''] = PREFERENCE.exec(text) ?? [];
     if (name.toLowerCase() === 'handling') {
       // The RFC tells values apart by case, but nobody means anything else by "Lenient".
@@ -22,6 +20,27 @@ export function prefersLeniency(prefer: string): boolean {
     }
   }
   return false;
+}
+
+/**
+ * The texts between commas that are not in quotes. A quote that is never closed takes in the rest. Not a regular expression: it would
+ * need more stack for a long text than V8 always has.
+ */
+function* betweenCommas(text: string): Generator<string> {
+  let start = 0;
+  let isQuoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (isQuoted && character === '\\') {
+      i++;
+    } else if (character === '"') {
+      isQuoted = !isQuoted;
+    } else if (character === ',' && !isQuoted) {
+      yield text.slice(start, i);
+      start = i + 1;
+    }
+  }
+  yield text.slice(start);
 }
 
 function unquoted(value: string): string {
