@@ -73,7 +73,9 @@ databases). Writes bench/report/. Ends with 1 if an answer was wrong; a target t
 `;
 
 const DEFAULTS = {
-  suites: SUITES.filter((suite) => suite !== 'events' && suite !== 'observability' && suite !== 'soak').join(),
+  suites: SUITES.filter(
+    (suite) => suite !== 'events' && suite !== 'observability' && suite !== 'soak',
+  ).join(),
   workloads: MAIN_WORKLOADS.join(),
   sizes: '10k,1m',
   concurrency: '64,1,16,256',

@@ -55,6 +55,11 @@ they write nothing and tell what would be; ids that are not drawn yet are null t
 \`If-Match\` with the call itself, makes exactly what was shown, or answers 412. With an \`Idempotency-Key\` a change is safe to
 repeat, also after 503; without one, look at what became of it first.
 
+## Following changes
+Every change leaves events: \`GET /events\` tells all of them in one order, from a cursor on, and webhooks send them as they
+happen. They name identities and contacts by their ids. Store the \`id\` of an event with what you do for it: it is the cursor
+to go on from. After 410 start again with an export, which prints its cursor.
+
 ## Errors
 Every error is a problem document (RFC 9457) of the media type \`application/problem+json\`. Its \`type\` names the kind of
 problem and does not change; \`errors\` lists the fields at fault. Every answer has the id of its request in
@@ -69,10 +74,11 @@ changes nothing of the others. It has scopes:
 | scope | allows |
 |---|---|
 | \`identify\` | \`POST /identify\` |
-| \`read\` | \`POST /lookup\`, \`POST /search\` and all calls with \`GET\` |
-| \`curate\` | \`POST /merges\`, \`POST /rules\`, \`DELETE /rules/{id}\`, \`POST /reviews/{id}\`, \`POST /blocked-values\`, \`DELETE /blocked-values/{id}\` |
+| \`read\` | \`POST /lookup\`, \`POST /search\` and all calls with \`GET\` that are not named below |
+| \`curate\` | \`POST /merges\`, \`POST /merges/{id}/undo\`, \`POST /splits\`, \`POST /rules\`, \`DELETE /rules/{id}\`, \`POST /reviews/{id}\`, \`POST /blocked-values\`, \`DELETE /blocked-values/{id}\` |
 | \`delete\` | \`DELETE /contacts/{id}\`, \`DELETE /identities/{contactId}\` |
-| \`erase\` | nothing yet |
+| \`erase\` | \`POST /erasures\`, \`GET /erasures/{id}\`, \`POST /subject-access\` |
+| \`events\` | \`GET /events\` and all calls of \`/webhooks\` |
 | \`admin\` | all of them, and \`PUT /policy\` |
 
 A key may make a number of calls a minute. \`RateLimit\` says how many are left, and 429 that none is.`;

@@ -1,5 +1,9 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startApp } from '../support/app.js';
 import type { Reply } from '../support/client.js';
+import { command } from '../support/command.js';
 import { useApp, useDatabase } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
 
@@ -205,6 +209,18 @@ test('an erasure is told, without what was erased', async () => {
     'identity.erased',
     'contacts/1',
     expect.objectContaining({ primaryContactId: null, previousPrimaryContactId: 1, contactIds: [1] }),
+  ]);
+});
+
+test('what an import writes says so', async () => {
+  const path = join(await mkdtemp(join(tmpdir(), 'people-')), 'people.csv');
+  await writeFile(path, 'email,phone\nlorraine@hillvalley.edu,123456\nlorraine@hillvalley.edu,555555\n');
+  const { code } = await command(['import', path], { DATABASE_URL: database.url });
+  expect(code).toBe(0);
+  expect(told((await events(1))[0]!)).toEqual([
+    'identity.created',
+    'contacts/1',
+    { primaryContactId: 1, version: 1, contactIds: [1, 2], cause: 'import' },
   ]);
 });
 
