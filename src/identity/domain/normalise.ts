@@ -199,7 +199,10 @@ function normaliseDomain(domain: string): string {
     .join('.')
     .normalize('NFC');
   const ascii = UNSEEN.test(lower) ? '' : domainToASCII(lower);
-  return (ascii && domainToUnicode(ascii)) || lower;
+  const unicode = (ascii && domainToUnicode(ascii)) || lower;
+  // Where it takes one character apart, such as Ǆ, Node does not compose the parts with the marks that follow.
+  const composed = unicode.normalize('NFC');
+  return composed === unicode ? unicode : domainToUnicode(domainToASCII(composed)) || composed;
 }
 
 /**
@@ -262,12 +265,15 @@ export function normalisePhone(raw: string, region: CountryCode | null): string 
 
 /**
  * A number without separators, and without what other programs write around it; the text itself if it would become another number,
- * or has nothing but separators. Such a text is not blank: it stays, so that the caller refuses it.
+ * has nothing but separators, or is wrapped more than once. Such a text is not blank: it stays, so that the caller refuses it.
  */
 function unwrapped(trimmed: string): string {
   const number = withoutFraction(withoutWrapping(trimmed));
-  return number === null || /^\p{Pd}/u.test(number) ? trimmed : withoutSeparators(number) || trimmed;
+  const compact = number === null || /^\p{Pd}/u.test(number) ? '' : withoutSeparators(number);
+  return compact === '' || WRAPPED.test(compact) ? trimmed : compact;
 }
+
+const WRAPPED = /^(?:'|="|tel:|whatsapp:)|@s\.whatsapp\.net$/i;
 
 /** What other programs write around a number, and other digits than 0 to 9. */
 function withoutWrapping(trimmed: string): string {

@@ -31,6 +31,10 @@ const COMBINING = '\u0307\u0301\u0323\u0345\u0308\u0328\u1100\u1161\u11a8\u00ad'
 const SPACES = ' \u00a0\u2000\ufeff\u200b';
 const aTrickyEmail = fc.string({ unit: fc.constantFrom(...`${CASED}${COMBINING}${SPACES}@.`) });
 
+function localPartOf(email: string): string {
+  return email.slice(0, email.lastIndexOf('@') + 1);
+}
+
 describe('a normalised email', () => {
   it('is in its one form: a second pass changes nothing, nor does trimming, composing or lower-casing', () => {
     fc.assert(
@@ -40,8 +44,16 @@ describe('a normalised email', () => {
           again: normaliseEmail(email) ?? '',
           trimmed: email.trim(),
           composed: email.normalize('NFC'),
-          lower: email.toLowerCase(),
-        }).toEqual({ again: email, trimmed: email, composed: email, lower: email });
+          // case folding, which the domain goes through, makes Cherokee letters large
+          lower: normaliseEmail(email.toLowerCase()) ?? '',
+          lowerLocalPart: localPartOf(email).toLowerCase(),
+        }).toEqual({
+          again: email,
+          trimmed: email,
+          composed: email,
+          lower: email,
+          lowerLocalPart: localPartOf(email),
+        });
       }),
       { seed, numRuns: 2000 },
     );

@@ -97,6 +97,10 @@ describe('the domain of an email', () => {
       'composed or not',
       ['münchen.de', 'mu\u0308nchen.de', 'MÜNCHEN.DE', 'xn--mnchen-3ya.de', 'XN--MNCHEN-3YA.de'],
     ],
+    [
+      'with a letter of two, and a mark',
+      ['d\u1e93\u030c.hr', '\u01c4\u0323.hr', '\u01c6\u0323.hr', 'xn--d-toa77j.hr', 'xn--d-kcb452s.hr'],
+    ],
     ['with a final sigma', ['φως.gr', 'ΦΩΣ.GR', 'Φως.gr', 'xn--3xahj.gr']],
     ['with a sharp s, which is no double s', ['straße.de', 'STRAßE.de', 'xn--strae-oqa.de']],
     ['with the dots of other scripts', ['münchen.de', 'münchen\u3002de', 'münchen\uFF0Ede']],
@@ -307,6 +311,10 @@ describe('a phone number', () => {
 
   it.each([
     ['1-800-FLOWERS', '1800FLOWERS'],
+    // wrapped twice: a second pass would take off one more
+    ["('123456", "('123456"],
+    ["''123456", "''123456"],
+    ['="tel:tel:123456"', '="tel:tel:123456"'],
     ['(213) 373-4253 ext. 12', '2133734253ext12'],
     ['tel:+49-30-123456;ext=5', '+4930123456;ext=5'],
     ['2133734253.5', '2133734253.5'],
