@@ -90,7 +90,7 @@ export class DeliveryRecords {
   /**
    * Takes up deliveries that are due, the longest due first. Those that another process is taking up are passed over.
    *
-   * @param wanted how many of which webhook at most
+   * @param wanted the most deliveries to take, by webhook
    * @param leaseMs after this time others may take them up, if this process has ended
    */
   async take(

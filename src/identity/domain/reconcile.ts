@@ -102,7 +102,7 @@ export function reconcile(snapshot: Snapshot, sightings: readonly Sighting[]): R
 
 /**
  * Like {@link reconcile}, for records of the past: nobody waits for an answer. To work out how an identity looked after each of its
- * records would take longer than all else if it has many thousand contacts.
+ * records would take longer than the decisions themselves if it has many thousand contacts.
  */
 export function reconcileRecords(snapshot: Snapshot, sightings: readonly Sighting[]): ReconciledRecords {
   const batch = startBatch(snapshot);

@@ -173,7 +173,7 @@ export function readReplay(body: unknown, unknownProperties: UnknownProperties):
   return { after: readCursor('after', after), before: readCursor('before', before), state: state ?? null };
 }
 
-/** Reads of which state deliveries are listed; null: of all. @throws {InvalidRequestError} naming `state` */
+/** Reads the state of the deliveries to list; null: any state. @throws {InvalidRequestError} naming `state` */
 export function readState(state: unknown): DeliveryState | null {
   const known = DELIVERY_STATES.find((each) => each === state);
   if (state !== undefined && known === undefined) {
