@@ -70,6 +70,27 @@ test('two processes at the same time give each event one number, in the order of
   await expectAll(counts);
 });
 
+test('a process that comes while another one gives numbers waits for it, and finds what is left', async () => {
+  await one.events!.begin(1);
+  await leave(1, 1);
+  const first = new pg.Client({ connectionString: database.url });
+  await first.connect();
+  await first.query('begin');
+  await first.query('select from event_head for update');
+  await first.query(
+    `insert into event_log (tenant_id, position, outbox_id, at, type, data)
+      select tenant_id, 1, id, at, 'identity.created', events -> 0 -> 'data' from event_outbox where id = 1`,
+  );
+  await first.query('delete from event_outbox where id = 1');
+  await first.query('update event_head set position = 1');
+  const second = one.events!.number(1);
+  await untilLocked(database);
+  await first.query('commit');
+  await first.end();
+  expect(await second).toMatchObject({ count: 1, lastPosition: 2 });
+  await expectAll([1, 1]);
+});
+
 test('a decision with more events than a turn takes gets its numbers in one', async () => {
   await one.events!.begin(1);
   await leave(1, 2_500, 1);
