@@ -240,6 +240,17 @@ test('pages go on after the cursor, and the id of an event is one', async () => 
   expect((await read('?after=latest')).body).toEqual({ events: [], next: all[4]!.id, hasMore: false });
 });
 
+test('positions that the cursor of an export names are skipped, and no others', async () => {
+  for (let i = 0; i < 4; i++) {
+    await app.client.identify({ email: `biff${i}@hillvalley.edu` });
+  }
+  const all = await events(4);
+  const { body: first } = await read(`?limit=2&after=${all[0]!.id}~3-4`);
+  expect(first).toEqual({ events: [all[1]], next: `${all[2]!.id}~4`, hasMore: true });
+  const { body: rest } = await read(`?after=${first.next}`);
+  expect(rest).toEqual({ events: [], next: all[3]!.id, hasMore: false });
+});
+
 test('of some types only these are told, and the cursor passes the others', async () => {
   await app.client.identify(LORRAINE);
   await app.client.identify(GEORGE);
