@@ -77,6 +77,46 @@ export class EventFeed implements BeforeApplicationShutdown {
     }
   }
 
+  /**
+   * The events before a place, the newest first. It does not wait.
+   *
+   * @param before null: the end of the log
+   * @param options `types`: null: all
+   * @throws {CursorExpiredError} if not all events around the cursor are there
+   * @throws {EventsDisabledError}
+   */
+  async readNewest(
+    tenantId: number,
+    before: Cursor | null,
+    { limit, types }: { readonly limit: number; readonly types: readonly string[] | null },
+  ): Promise<FeedPage> {
+    if (!this.log.settings.hasEvents) {
+      throw new EventsDisabledError();
+    }
+    const read = async (): Promise<EventPage | null> => {
+      const position = before?.position ?? (await this.log.lastPosition(tenantId)) + 1;
+      return this.lanes.read(() => this.log.readBack(tenantId, position, limit, types));
+    };
+    let page = await read();
+    if (page === null || (before === null && page.isBehind)) {
+      await this.relay.catchUp(tenantId);
+      page = await read();
+    }
+    if (page === null) {
+      throw new Error('the log of events was not begun');
+    }
+    const { head, events, lastPosition } = page;
+    if (before !== null && !isReadable(head, before)) {
+      throw new CursorExpiredError();
+    }
+    return {
+      head,
+      events,
+      next: cursorAfter(head, lastPosition),
+      hasMore: lastPosition > head.trimmed + 1,
+    };
+  }
+
   private get mayWait(): boolean {
     return !this.isEnding && this.waitingCount < WAITING_MAX;
   }

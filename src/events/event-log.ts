@@ -186,6 +186,44 @@ export class EventLog {
     }, tenantId);
   }
 
+  /**
+   * The events before a position, the newest first, and how the log is, at one moment.
+   *
+   * @param types null: all
+   * @returns null: the log of the tenant was not begun yet; its `lastPosition` is the lowest that was looked at
+   */
+  async readBack(
+    tenantId: number,
+    position: number,
+    limit: number,
+    types: readonly string[] | null,
+  ): Promise<EventPage | null> {
+    const readHead = (await this.knowsOrigin()) ? sql.READ_HEAD : sql.READ_HEAD_PLAIN;
+    const scanEnd = Math.max(position - SCANNED_AT_ONCE, 1);
+    const session = await this.open();
+    return session.transaction(async (transaction) => {
+      const [, rows = [], [row] = []] = await transaction.send(
+        [ONE_SNAPSHOT],
+        [sql.EVENTS_BEFORE, tenantId, position, limit, scanEnd, types],
+        [readHead, tenantId, this.passed.of(tenantId)],
+      );
+      if (row === undefined) {
+        return null;
+      }
+      const head = headOf(row);
+      const events = rows.map(eventOf);
+      const isFull = events.length === limit;
+      return {
+        head,
+        events,
+        lastPosition: isFull
+          ? events.at(-1)!.position
+          : Math.min(Math.max(scanEnd, head.trimmed + 1), head.position),
+        isBehind: (row.has_waiting as boolean) || !isIntact(head, row.origin_now as string),
+      };
+    }, tenantId);
+  }
+
   /** The last position that was given; 0: none. */
   async lastPosition(tenantId: number): Promise<number> {
     const session = await this.open();

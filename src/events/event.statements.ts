@@ -122,6 +122,15 @@ export const EVENTS_OF_TYPES_AFTER: Statement = {
     where tenant_id = $1 and position > $2 and position <= $4 and type = any($5::text[]) order by position limit $3`,
 };
 
+/** $2 the last position seen, $3 how many, $4 down to this position, $5 types (null: all) → the events before it, the newest first */
+export const EVENTS_BEFORE: Statement = {
+  name: 'event_log_before',
+  text: `select ${TOLD} from event_log
+    where tenant_id = $1 and position < $2::bigint and position >= $4::bigint
+      and ($5::text[] is null or type = any($5::text[]))
+    order by position desc limit $3`,
+};
+
 /** $2 position, $3 decisions → the positions after it that their events have */
 export const POSITIONS_OF: Statement = {
   name: 'event_log_positions_of',

@@ -4,7 +4,7 @@ import { RequiresScope, TenantId } from '../access/access.js';
 import { DatabaseUnavailableError } from '../database/session/unavailable.js';
 import { ApiProblems } from '../http/problems/api-problem.decorator.js';
 import { InvalidRequestError } from '../http/problems/problem.errors.js';
-import { readLimit } from '../identity/api/dto/page.js';
+import { ApiNewest, readIsNewestFirst, readLimit } from '../identity/api/dto/page.js';
 import { EVENT_TYPES, type EventType } from '../identity/domain/events.js';
 import { EventsResponse } from './dto/events.response.js';
 import { CursorExpiredError, EventsDisabledError } from './event.errors.js';
@@ -27,11 +27,14 @@ export class EventsController {
     description:
       'All events of the tenant in one order, without gaps: whoever goes on with `next` misses none and sees none twice. Events of one identity are in the order of its changes. An export prints the cursor of its moment, so that a copy of all identities can be kept up to date from then on.',
   })
+  @ApiNewest(
+    '`newest`: the newest first, to look at what happened last. `next` then leads to older events, and `hasMore` tells whether there are any; `wait` must be absent. Absent: the oldest first.',
+  )
   @ApiQuery({
     name: 'after',
     required: false,
     description:
-      'The `next` of the page before, the id of an event, or the cursor of an export. `latest`: the end of the log. Absent: the oldest event that is there.',
+      'The `next` of the page before, the id of an event, or the cursor of an export. `latest`: the end of the log. Absent: from the first event of the order on.',
     schema: { type: 'string' },
   })
   @ApiQuery({
@@ -56,7 +59,7 @@ export class EventsController {
   @ApiOkResponse({ type: EventsResponse, description: 'The next events; none if nothing happened.' })
   @ApiProblems(
     {
-      400: '`after`, `limit`, `types` or `wait` is not valid.',
+      400: '`order`, `after`, `limit`, `types` or `wait` is not valid.',
       404: 'The service leaves no events: EVENTS_ENABLED is false.',
       410: 'Not all events after the cursor are there. Start again with an export.',
       503: 'The database is not available. Safe to repeat.',
@@ -67,6 +70,7 @@ export class EventsController {
   )
   async list(
     @TenantId() tenantId: number,
+    @Query('order') order: unknown,
     @Query('after') after: unknown,
     @Query('limit') limit: unknown,
     @Query('types') types: unknown,
@@ -74,6 +78,14 @@ export class EventsController {
   ): Promise<EventsResponse> {
     const start = readStart(after);
     const options = { limit: readLimit(limit), types: readTypes(types), waitMs: readWait(wait) * 1000 };
+    if (readIsNewestFirst(order)) {
+      if (options.waitMs > 0) {
+        const message = 'wait must be absent with the order newest: nothing newer comes there';
+        throw new InvalidRequestError([{ field: 'wait', message }]);
+      }
+      const before = typeof start === 'string' ? null : start;
+      return new EventsResponse(await this.feed.readNewest(tenantId, before, options));
+    }
     return new EventsResponse(await this.feed.read(tenantId, start, options));
   }
 }

@@ -240,6 +240,36 @@ test('pages go on after the cursor, and the id of an event is one', async () => 
   expect((await read('?after=latest')).body).toEqual({ events: [], next: all[4]!.id, hasMore: false });
 });
 
+test('the newest events come first if asked for, page by page, of all types or of some', async () => {
+  for (let i = 0; i < 4; i++) {
+    await app.client.identify({ email: `biff${i}@hillvalley.edu` });
+  }
+  await app.client.identify({ email: 'biff0@hillvalley.edu', phoneNumber: '919191' });
+  const all = await events(5);
+  const { body: first } = await read('?order=newest&limit=2');
+  expect(first).toEqual({ events: [all[4], all[3]], next: all[3]!.id, hasMore: true });
+  const { body: rest } = await read(`?order=newest&limit=3&after=${first.next}`);
+  expect(rest).toEqual({ events: [all[2], all[1], all[0]], next: all[0]!.id, hasMore: false });
+  expect((await read(`?order=newest&types=identity.updated`)).body).toEqual({
+    events: [all[4]],
+    next: all[0]!.id,
+    hasMore: false,
+  });
+  await database.query('update event_head set trimmed = 2');
+  await database.query('delete from event_log where position <= 2');
+  expect((await read('?order=newest&limit=3')).body).toMatchObject({ next: all[2]!.id, hasMore: false });
+  expect((await read(`?order=newest&after=${all[0]!.id}`)).status).toBe(410);
+});
+
+test('of an empty log the newest events are none, and what happens next is among them at once', async () => {
+  const { body: none } = await read('?order=newest');
+  expect([none.events, none.hasMore]).toEqual([[], false]);
+  await app.client.identify(LORRAINE);
+  const { body: one } = await read('?order=newest&after=latest');
+  expect(one.events.map(({ type }) => type)).toEqual(['identity.created']);
+  expect((await read(`?after=${none.next}`)).body.events).toEqual(one.events);
+});
+
 test('positions that the cursor of an export names are skipped, and no others', async () => {
   for (let i = 0; i < 4; i++) {
     await app.client.identify({ email: `biff${i}@hillvalley.edu` });
@@ -283,6 +313,8 @@ test('a call that waits is answered when the service ends', async () => {
 test.each([
   ['after', 'after=7'],
   ['limit', 'limit=201'],
+  ['order', 'order=oldest'],
+  ['wait', 'order=newest&wait=1'],
   ['types', 'types=identity.gone'],
   ['types', 'types='],
   ['wait', 'wait=9'],

@@ -156,13 +156,13 @@ export class EventsResponse {
 
   @ApiProperty({
     description:
-      'The cursor after these events: send it as `after`. It stays the same if there are no events.',
+      'The cursor after these events: send it as `after`, with the same `order`. It stays the same if there are no events.',
     example: '5f0c2e9a41d7-128',
   })
   readonly next: string;
 
   @ApiProperty({
-    description: 'Whether there are more events by now. False: the log ends here.',
+    description: 'Whether there are more events by now, in this order. False: the log ends here.',
     example: false,
   })
   readonly hasMore: boolean;

@@ -185,19 +185,23 @@ export class DeliveryRecords {
     await session.transaction((transaction) => transaction.commit(...queries), tenantId);
   }
 
-  /** Deliveries in the order of their events. @param after the last position seen, or 0 */
+  /** Deliveries in the order of their events, or the newest first. @param after the last position seen; null: none */
   async list(
     tenantId: number,
     webhookId: number,
     state: DeliveryState | null,
-    after: number,
+    after: number | null,
     limit: number,
+    isNewestFirst: boolean,
   ): Promise<StoredDelivery[]> {
+    const [all, inState, start] = isNewestFirst
+      ? [sql.DELIVERIES_BEFORE, sql.DELIVERIES_IN_STATE_BEFORE, Number.MAX_SAFE_INTEGER]
+      : [sql.DELIVERIES_AFTER, sql.DELIVERIES_IN_STATE, 0];
     const rows = await this.query(
       tenantId,
       state === null
-        ? [sql.DELIVERIES_AFTER, tenantId, webhookId, after, limit]
-        : [sql.DELIVERIES_IN_STATE, tenantId, webhookId, after, limit, state],
+        ? [all, tenantId, webhookId, after ?? start, limit]
+        : [inState, tenantId, webhookId, after ?? start, limit, state],
     );
     return rows.map((row) => ({
       position: Number(row.event_position),

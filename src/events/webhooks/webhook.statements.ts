@@ -218,6 +218,24 @@ export const DELIVERIES_IN_STATE: Statement = {
   text: DELIVERIES_AFTER.text.replace('event_position > $3', 'state = $5 and event_position > $3'),
 };
 
+/** $2 webhook, $3 the last position seen, $4 how many → the deliveries before it, the newest events first. */
+export const DELIVERIES_BEFORE: Statement = {
+  name: 'webhook_delivery_before',
+  text: fromTheEnd(DELIVERIES_AFTER.text),
+};
+
+/** As {@link DELIVERIES_BEFORE}, but only those in a state, $5. */
+export const DELIVERIES_IN_STATE_BEFORE: Statement = {
+  name: 'webhook_delivery_in_state_before',
+  text: fromTheEnd(DELIVERIES_IN_STATE.text),
+};
+
+function fromTheEnd(text: string): string {
+  return text
+    .replace('event_position > $3', 'event_position > 0 and event_position < $3')
+    .replaceAll(/order by (\S+)/g, 'order by $1 desc');
+}
+
 /** $2 webhook, $3 and $4 the positions between which they lie, $5 state, $6 how many → the next deliveries in the state. */
 export const POSITIONS_IN_STATE: Statement = {
   name: 'webhook_delivery_positions_in_state',

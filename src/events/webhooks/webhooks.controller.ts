@@ -16,7 +16,14 @@ import { DatabaseUnavailableError } from '../../database/session/unavailable.js'
 import { ApiProblems } from '../../http/problems/api-problem.decorator.js';
 import { OverloadedError } from '../../http/problems/problem.errors.js';
 import { ContactIdPipe } from '../../identity/api/dto/contact-id.pipe.js';
-import { ApiPage, idOf, readAfter, readLimit } from '../../identity/api/dto/page.js';
+import {
+  ApiNewest,
+  ApiPage,
+  idOf,
+  readAfter,
+  readIsNewestFirst,
+  readLimit,
+} from '../../identity/api/dto/page.js';
 import { answerInTime } from '../../identity/batching/call.js';
 import { CursorExpiredError } from '../event.errors.js';
 import { DELIVERY_STATES } from './delivery-records.js';
@@ -203,10 +210,11 @@ export class WebhooksController {
     description: 'Only those in this state.',
     schema: { type: 'string', enum: [...DELIVERY_STATES] },
   })
+  @ApiNewest('`newest`: those of the newest events first. Absent: in the order of their events.')
   @ApiPage()
-  @ApiOkResponse({ type: DeliveriesResponse, description: 'The deliveries, in the order of their events.' })
+  @ApiOkResponse({ type: DeliveriesResponse, description: 'A page of the deliveries.' })
   @ApiProblems(
-    { ...PROBLEMS, 400: 'The id, `state`, `after` or `limit` is not valid.' },
+    { ...PROBLEMS, 400: 'The id, `state`, `order`, `after` or `limit` is not valid.' },
     NOT_FOUND,
     UNAVAILABLE,
   )
@@ -214,11 +222,14 @@ export class WebhooksController {
     @TenantId() tenantId: number,
     @Param('id', ID) id: number,
     @Query('state') inState: unknown,
+    @Query('order') order: unknown,
     @Query('after') cursor: unknown,
     @Query('limit') count: unknown,
   ): Promise<DeliveriesResponse> {
     const [state, after, limit] = [readState(inState), readAfter(cursor, idOf), readLimit(count)];
-    const page = await answerInTime(this.webhooks.listDeliveries(tenantId, id, state, after, limit));
+    const page = await answerInTime(
+      this.webhooks.listDeliveries(tenantId, id, state, after, limit, readIsNewestFirst(order)),
+    );
     return new DeliveriesResponse(page);
   }
 

@@ -164,9 +164,10 @@ export class WebhooksService {
   }
 
   /**
-   * A page of the deliveries of a webhook, in the order of their events.
+   * A page of the deliveries of a webhook, in the order of their events, or the newest first.
    *
    * @param state null: all
+   * @param after the last position seen; null: none
    * @throws {WebhookNotFoundError}
    */
   async listDeliveries(
@@ -175,9 +176,10 @@ export class WebhooksService {
     state: DeliveryState | null,
     after: number | null,
     limit: number,
+    isNewestFirst: boolean,
   ): Promise<Page<ToldDelivery>> {
     await this.find(tenantId, id);
-    const items = await this.deliveries.list(tenantId, id, state, after ?? 0, limit + 1);
+    const items = await this.deliveries.list(tenantId, id, state, after, limit + 1, isNewestFirst);
     const head = items.length === 0 ? null : await this.deliveries.head(tenantId);
     return {
       items: items

@@ -164,7 +164,15 @@ test('a replay of a range sends what was sent before, and what a webhook missed'
   const all = [...missed, sent, sent].map(({ primaryContactId }) => primaryContactId);
   expect(ids.toSorted((a, b) => a - b)).toEqual(all.toSorted((a, b) => a - b));
   await until(async () => (await deliveriesOf(id, 'delivered')).length === 3);
-  const last = (await deliveriesOf(id)).at(-1)!.eventId;
+  const inOrder = await deliveriesOf(id);
+  const newestFirst = await deliveriesOf(id, 'delivered&order=newest&limit=2');
+  expect(newestFirst).toEqual([inOrder[2], inOrder[1]]);
+  const { body: rest } = await send<{ deliveries: Delivery[]; next: string | null }>(
+    'GET',
+    `/webhooks/${id}/deliveries?order=newest&after=${newestFirst[1]!.eventId.split('-')[1]}`,
+  );
+  expect(rest).toEqual({ deliveries: [inOrder[0]], next: null });
+  const last = inOrder.at(-1)!.eventId;
   const between = await send('POST', `/webhooks/${id}/replay`, { after: next, before: last });
   expect(between.body).toEqual({ deliveries: 2, next: null });
 });
@@ -326,6 +334,7 @@ test.each([
   ['POST', '/replay', { state: 'lost' }, 'state'],
   ['GET', '/deliveries?state=lost', undefined, 'state'],
   ['GET', '/deliveries?after=x', undefined, 'after'],
+  ['GET', '/deliveries?order=oldest', undefined, 'order'],
 ])('%s of a webhook%s with %j names %s', async (method, path, body, field) => {
   const { id } = await make();
   const reply = await send<{ errors: { field: string }[] }>(method, `/webhooks/${id}${path}`, body);

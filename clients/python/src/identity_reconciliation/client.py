@@ -142,9 +142,10 @@ class IdentityClient:
         limit: Optional[int] = None,
         types: Optional[str] = None,
         wait: Optional[int] = None,
+        order: Optional[str] = None,
     ) -> Answer:
-        """What has changed after a cursor; wait: how many seconds to wait for the next event, up to 8."""
-        return self._call("GET", "/events", after=after, limit=limit, types=types, wait=wait)
+        """What has changed after a cursor. wait: how many seconds to wait for the next event, up to 8; order: "newest" first."""
+        return self._call("GET", "/events", order=order, after=after, limit=limit, types=types, wait=wait)
 
     def list_merges(self, contact_id: int, *, after: Optional[str] = None, limit: Optional[int] = None) -> Answer:
         """The merges of an identity."""
@@ -249,10 +250,16 @@ class IdentityClient:
         return self._call("POST", f"/webhooks/{int(id)}/test")
 
     def list_deliveries(
-        self, id: int, *, state: Optional[str] = None, after: Optional[str] = None, limit: Optional[int] = None
+        self,
+        id: int,
+        *,
+        state: Optional[str] = None,
+        order: Optional[str] = None,
+        after: Optional[str] = None,
+        limit: Optional[int] = None,
     ) -> Answer:
-        """The deliveries of a webhook, all or those "pending", "delivered" or "dead"."""
-        return self._call("GET", f"/webhooks/{int(id)}/deliveries", state=state, after=after, limit=limit)
+        """The deliveries of a webhook, all or those "pending", "delivered" or "dead". order: "newest" first."""
+        return self._call("GET", f"/webhooks/{int(id)}/deliveries", state=state, order=order, after=after, limit=limit)
 
     def replay_deliveries(self, id: int, body: Optional[Body] = None) -> Answer:
         """Delivers events again: a range, those in a state, or both."""

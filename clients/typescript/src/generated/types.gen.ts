@@ -1450,11 +1450,11 @@ export type EventsResponse = {
      */
     events: Array<Event>;
     /**
-     * The cursor after these events: send it as `after`. It stays the same if there are no events.
+     * The cursor after these events: send it as `after`, with the same `order`. It stays the same if there are no events.
      */
     next: string;
     /**
-     * Whether there are more events by now. False: the log ends here.
+     * Whether there are more events by now, in this order. False: the log ends here.
      */
     hasMore: boolean;
 };
@@ -1676,7 +1676,7 @@ export type Delivery = {
 
 export type DeliveriesResponse = {
     /**
-     * The deliveries, in the order of their events.
+     * The deliveries, in the order that was asked for.
      */
     deliveries: Array<Delivery>;
     /**
@@ -3126,16 +3126,20 @@ export type ListEventsData = {
          */
         limit?: number;
         /**
-         * The `next` of the page before, the id of an event, or the cursor of an export. `latest`: the end of the log. Absent: the oldest event that is there.
+         * The `next` of the page before, the id of an event, or the cursor of an export. `latest`: the end of the log. Absent: from the first event of the order on.
          */
         after?: string;
+        /**
+         * `newest`: the newest first, to look at what happened last. `next` then leads to older events, and `hasMore` tells whether there are any; `wait` must be absent. Absent: the oldest first.
+         */
+        order?: 'newest';
     };
     url: '/events';
 };
 
 export type ListEventsErrors = {
     /**
-     * `after`, `limit`, `types` or `wait` is not valid.
+     * `order`, `after`, `limit`, `types` or `wait` is not valid.
      */
     400: Problem;
     /**
@@ -3482,6 +3486,10 @@ export type ListDeliveriesData = {
          */
         limit?: number;
         /**
+         * `newest`: those of the newest events first. Absent: in the order of their events.
+         */
+        order?: 'newest';
+        /**
          * Only those in this state.
          */
         state?: 'pending' | 'delivered' | 'dead';
@@ -3491,7 +3499,7 @@ export type ListDeliveriesData = {
 
 export type ListDeliveriesErrors = {
     /**
-     * The id, `state`, `after` or `limit` is not valid.
+     * The id, `state`, `order`, `after` or `limit` is not valid.
      */
     400: Problem;
     /**
@@ -3508,7 +3516,7 @@ export type ListDeliveriesError = ListDeliveriesErrors[keyof ListDeliveriesError
 
 export type ListDeliveriesResponses = {
     /**
-     * The deliveries, in the order of their events.
+     * A page of the deliveries.
      */
     200: DeliveriesResponse;
 };

@@ -85,7 +85,7 @@ export class DeliveryDto {
 
 /** The answer of `GET /webhooks/{id}/deliveries`. */
 export class DeliveriesResponse {
-  @ApiProperty({ type: [DeliveryDto], description: 'The deliveries, in the order of their events.' })
+  @ApiProperty({ type: [DeliveryDto], description: 'The deliveries, in the order that was asked for.' })
   readonly deliveries: readonly DeliveryDto[];
 
   @ApiProperty(NEXT)

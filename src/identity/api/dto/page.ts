@@ -31,6 +31,24 @@ export function ApiPage(): MethodDecorator {
   );
 }
 
+/** Documents that a list can be read from its end. */
+export function ApiNewest(description: string): MethodDecorator {
+  return ApiQuery({
+    name: 'order',
+    required: false,
+    description,
+    schema: { type: 'string', enum: ['newest'] },
+  });
+}
+
+/** Whether a list is read from its end. @throws {InvalidRequestError} if there is no such order */
+export function readIsNewestFirst(order: unknown): boolean {
+  if (order !== undefined && order !== 'newest') {
+    throw new InvalidRequestError([{ field: 'order', message: 'order must be newest, or absent' }]);
+  }
+  return order === 'newest';
+}
+
 /**
  * Reads how many items a page may have.
  *
