@@ -22,7 +22,7 @@ type Work = (tenantId: number, calls: readonly WaitingCall[], onDecided: () => v
 /**
  * Natural batching: while batches are running, arriving calls wait, and the next batch takes all that wait.
  *
- * An idle lane handles a call at once. A busy service shares a transaction among many calls. Calls about one hot identity meet
+ * An idle lane takes all calls that have arrived, and does not wait for more. A busy service shares a transaction among many calls. Calls about one hot identity meet
  * in one batch, while separate transactions would compete for its rows.
  */
 export class BatchLanes {
@@ -32,6 +32,7 @@ export class BatchLanes {
   private busy = 0;
   /** How many of the running batches are not decided yet; the others write. */
   private undecided = 0;
+  private fillsSoon = false;
   /** Running batches; some of their callers may not have an answer yet. */
   private underWay: readonly (readonly WaitingCall[])[] = [];
 
@@ -62,7 +63,7 @@ export class BatchLanes {
     queue.push(call);
     this.queues.set(tenantId, queue);
     this.waitingCalls++;
-    this.fillLanes();
+    this.fillLanesSoon();
   }
 
   /** Lets calls of a batch wait again, before those that arrived later. */
@@ -92,6 +93,20 @@ export class BatchLanes {
   private hasRoom(ofTenant: number): boolean {
     const { queueMax } = this.options;
     return this.waitingCalls < queueMax || ofTenant < queueMax / (this.queues.size + 1);
+  }
+
+  /**
+   * Fills the lanes when the calls that have arrived are all read from their sockets. The first of them would otherwise be a batch of
+   * its own, although the others are only microseconds behind it.
+   */
+  private fillLanesSoon(): void {
+    if (!this.fillsSoon) {
+      this.fillsSoon = true;
+      setImmediate(() => {
+        this.fillsSoon = false;
+        this.fillLanes();
+      });
+    }
   }
 
   private fillLanes(): void {
@@ -127,8 +142,7 @@ export class BatchLanes {
       if (!isDecided) {
         isDecided = true;
         this.undecided--;
-        // Deferred, because a batch that has just been decided would otherwise start the next one inside its own work.
-        queueMicrotask(() => this.fillLanes());
+        this.fillLanesSoon();
       }
     };
     this.underWay = [...this.underWay, batch];
@@ -138,7 +152,7 @@ export class BatchLanes {
       onDecided();
       this.underWay = this.underWay.filter((each) => each !== batch);
       this.busy--;
-      this.fillLanes();
+      this.fillLanesSoon();
     }
   }
 }
