@@ -95,7 +95,7 @@ export class EventFeed implements BeforeApplicationShutdown {
     }
     const read = async (): Promise<EventPage | null> => {
       const position = before?.position ?? (await this.log.lastPosition(tenantId)) + 1;
-      return this.lanes.read(() => this.log.readBack(tenantId, position, limit, types));
+      return this.lanes.read(tenantId, () => this.log.readBack(tenantId, position, limit, types));
     };
     let page = await read();
     if (page === null || (before === null && page.isBehind)) {
@@ -128,7 +128,7 @@ export class EventFeed implements BeforeApplicationShutdown {
   ): Promise<FeedPage> {
     const from = typeof start === 'string' ? 0 : start.position;
     const read = (position: number): Promise<EventPage | null> =>
-      this.lanes.read(() => this.log.read(tenantId, position, limit, types));
+      this.lanes.read(tenantId, () => this.log.read(tenantId, position, limit, types));
     let page = await read(from);
     if (page === null || (page.isBehind && page.events.length === 0)) {
       await this.relay.catchUp(tenantId);

@@ -10,6 +10,7 @@ import {
 } from '@nestjs/terminus';
 import type { FastifyReply } from 'fastify';
 import { OpenToAll } from '../access/access.js';
+import { CallOutcomes } from './call-outcomes.js';
 import { HealthResponse } from './health.response.js';
 import { DatabaseProbe, Readiness } from './readiness.js';
 import { MetricsModule } from '../telemetry/metrics/registry.js';
@@ -57,12 +58,12 @@ export class HealthController {
     operationId: 'getHealthReady',
     summary: 'Readiness: the service can answer calls now',
     description:
-      'Not shutting down, and the database answers within a second with the schema that this build needs.',
+      'Not shutting down, the database answers within a second with the schema that this build needs, and not every call of the last seconds has failed.',
   })
   @ApiOkResponse(UP)
   @ApiServiceUnavailableResponse(DOWN)
   ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthCheckResult> {
-    return this.answer(reply, [() => this.checkDraining(), () => this.checkDatabase()]);
+    return this.answer(reply, [() => this.checkDraining(), () => this.checkCalls()]);
   }
 
   @Get('startup')
@@ -88,8 +89,15 @@ export class HealthController {
     return this.readiness.isDraining ? check.down('shutting down') : check.up();
   }
 
+  private async checkCalls() {
+    return this.indicate(await this.readiness.trouble());
+  }
+
   private async checkDatabase() {
-    const trouble = await this.database.trouble();
+    return this.indicate(await this.database.trouble());
+  }
+
+  private indicate(trouble: string | null) {
     const check = this.indicators.check('database');
     return trouble === null ? check.up() : check.down(trouble);
   }
@@ -111,6 +119,6 @@ export class HealthController {
   // Terminus would log every failed probe with a stack. The cause is logged once, where it is noticed.
   imports: [TerminusModule.forRoot({ logger: false }), MetricsModule],
   controllers: [HealthController],
-  providers: [DatabaseProbe, Readiness],
+  providers: [DatabaseProbe, CallOutcomes, Readiness],
 })
 export class HealthModule {}

@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { Settings } from '../config/settings.js';
 import { missingFrom, missingMigrations, APPLIED_MIGRATIONS_SQL } from '../database/schema/schema-version.js';
 import { unavailability } from '../database/session/unavailable.js';
+import { CallOutcomes } from './call-outcomes.js';
 import { addGauge } from '../telemetry/metrics/registry.js';
 
 const TIMEOUT_MS = 1_000;
@@ -73,6 +74,7 @@ export class Readiness implements OnModuleDestroy {
 
   constructor(
     private readonly database: DatabaseProbe,
+    private readonly outcomes: CallOutcomes,
     registry: Registry,
   ) {
     addGauge(registry, 'service_ready', 'Whether /health/ready would answer 200: 1 or 0', async () =>
@@ -86,7 +88,13 @@ export class Readiness implements OnModuleDestroy {
   }
 
   async isReady(): Promise<boolean> {
-    return !this.isDraining && (await this.database.trouble()) === null;
+    return !this.isDraining && (await this.trouble()) === null;
+  }
+
+  /** Why calls can't be served now, in words that name no host, user or statement; null if they can. */
+  async trouble(): Promise<string | null> {
+    const trouble = await this.database.trouble();
+    return trouble ?? (this.outcomes.areFailing() ? 'every call has failed for seconds' : null);
   }
 }
 

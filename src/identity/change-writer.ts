@@ -126,6 +126,7 @@ export class ChangeWriter {
   ): Promise<ChangeOutcome> {
     if (call.isDryRun) {
       const { snapshot, decision } = await this.lanes.readAny(
+        call.tenantId,
         () => this.writer.prepareAtMost(LARGE_CONTACTS, selection, decide),
         () => this.writer.prepare(selection, decide),
       );

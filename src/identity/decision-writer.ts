@@ -1,7 +1,6 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pLimit, { type LimitFunction } from 'p-limit';
 import { Settings } from '../config/settings.js';
 import { MAX_WAIT_MS } from './batching/call.js';
 import type { Snapshot } from './domain/contact.js';
@@ -9,7 +8,7 @@ import { asksForMore, isNothing, type Writes } from './domain/writes.js';
 import { Conflict, ContentionError } from './identity.errors.js';
 import { IdentityMetrics } from './identity.metrics.js';
 import { LARGE_CONTACTS } from './large.js';
-import { Limit } from './limit.js';
+import { TenantLimit } from './tenant-limit.js';
 import { tooManyAboutLarge } from './read-lanes.js';
 import { ContactRepository, type Selection } from './store/contact.repository.js';
 import type { Drawn } from './store/write-queries.js';
@@ -24,6 +23,8 @@ const MAX_ATTEMPTS = 40;
 const ATTEMPTS_WITHIN_MS = 5_000;
 /** Decisions under locks at once; each holds a connection for as long as it waits for another writer. */
 const LOCKED_AT_ONCE = 4;
+/** A decision that waits longer for a lock, which takes 1 s at most, holds its tenant back. */
+const PATIENCE_MS = 800;
 /** Decisions about large identities that wait for their turn. */
 const LARGE_WAITING = 256;
 /** How long a decision waits for another write of this process to the same identities. */
@@ -64,10 +65,12 @@ export const NOTHING_DRAWN: Drawn = {
 @Injectable()
 export class DecisionWriter {
   private readonly logger = new Logger('DecisionWriter');
-  private readonly locked: LimitFunction;
+  private readonly locked: TenantLimit;
   /** One at a time, because of the memory and the time that it takes from others. */
-  private readonly large = new Limit({
+  private readonly large = new TenantLimit({
     atOnce: 1,
+    patienceMs: PATIENCE_MS,
+    aside: 1,
     maxWaiting: LARGE_WAITING,
     waitMs: MAX_WAIT_MS,
     refusal: tooManyAboutLarge,
@@ -85,7 +88,14 @@ export class DecisionWriter {
     contacts.onConflict = (cause) => metrics.conflict(cause);
     contacts.onReviewsDecided = (decision, count) => metrics.reviewsDecided(decision, count);
     const spare = settings.databasePoolMax - settings.batchLanes;
-    this.locked = pLimit(Math.max(1, Math.min(LOCKED_AT_ONCE, spare)));
+    this.locked = new TenantLimit({
+      atOnce: Math.max(1, Math.min(LOCKED_AT_ONCE, spare)),
+      patienceMs: PATIENCE_MS,
+      aside: 2,
+      maxWaiting: Infinity,
+      waitMs: Infinity,
+      refusal: () => new ContentionError(),
+    });
   }
 
   /**
@@ -137,7 +147,7 @@ export class DecisionWriter {
   ): Promise<Written<D>> {
     const prepared = await this.prepareAtMost(LARGE_CONTACTS, selection, decide);
     return prepared === null
-      ? this.large.run(() => this.write(selection, decide))
+      ? this.large.run(selection.tenantId, () => this.write(selection, decide))
       : this.write(selection, decide, { prepared });
   }
 
@@ -243,7 +253,7 @@ export class DecisionWriter {
     lockIds: readonly number[],
     { attempt, deadline }: { readonly attempt: number; readonly deadline: number },
   ): Promise<Written<D> | Lost> {
-    return this.locked(async () => {
+    return this.locked.run(selection.tenantId, async () => {
       if (performance.now() > deadline) {
         return new Lost([]);
       }

@@ -72,7 +72,7 @@ export class ExceedingIdentities {
     const deadline = performance.now() + withinMs;
     const { counted, total } = await this.counts.run(() => this.count(tenantId, limits, deadline));
     const primaryIds = [...new Set(counted.map(({ primaryId }) => primaryId))];
-    const listed = await this.lanes.read(() => this.lists.of(tenantId, primaryIds));
+    const listed = await this.lanes.read(tenantId, () => this.lists.of(tenantId, primaryIds));
     const byPrimary = new Map(listed.map((identity) => [identity.view.primaryContactId, identity]));
     return {
       total,

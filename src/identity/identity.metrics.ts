@@ -64,7 +64,7 @@ export class IdentityMetrics {
     addGauge(
       registry,
       'identity_batches_under_way',
-      'Running batches; no more than BATCH_LANES, and two for large identities',
+      'Running batches; no more than BATCH_LANES, two for large identities, and twice as many of tenants that are held back',
       () => this.load().busyLanes,
     );
     addGauge(

@@ -22,7 +22,7 @@ export class ListingService {
    * @param after the last primary that was seen; null: from the first on
    */
   async all(tenantId: number, after: number | null, limit: number): Promise<Listing<number>> {
-    return this.lanes.read(() => this.lists.after(tenantId, after ?? 0, limit));
+    return this.lanes.read(tenantId, () => this.lists.after(tenantId, after ?? 0, limit));
   }
 
   /**
@@ -35,7 +35,7 @@ export class ListingService {
     const start = after === null ? 0 : ranking.findIndex((ranked) => bySize(after, ranked) < 0);
     const page = start === -1 ? [] : ranking.slice(start, start + limit);
     const sizes = new Map(page.map(({ primaryId, contacts }) => [primaryId, contacts]));
-    const identities = await this.lanes.read(() => this.lists.of(tenantId, [...sizes.keys()]));
+    const identities = await this.lanes.read(tenantId, () => this.lists.of(tenantId, [...sizes.keys()]));
     return {
       // What is shown whole may have changed since it was counted.
       identities: identities.map((identity) => ({
@@ -81,6 +81,6 @@ export class ListingService {
     after: MatchKey | null,
     limit: number,
   ): Promise<Listing<MatchKey> | null> {
-    return this.lanes.read(() => this.lists.search(tenantId, ranges, after, limit));
+    return this.lanes.read(tenantId, () => this.lists.search(tenantId, ranges, after, limit));
   }
 }

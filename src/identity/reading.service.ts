@@ -62,6 +62,7 @@ export class ReadingService {
   async lookUp(tenantId: number, sighting: Sighting): Promise<Match[]> {
     const selection = { tenantId, sightings: [sighting] };
     const snapshot = await this.lanes.readAny(
+      tenantId,
       () => this.reader.loadAtMost(LARGE_CONTACTS, selection),
       () => this.reader.load(selection),
     );
@@ -74,7 +75,7 @@ export class ReadingService {
    * @param at in µs since 1970
    */
   async findAt(tenantId: number, contactId: number, at: number): Promise<IdentityView | null> {
-    const { view } = await this.ofAnySize(async (maxRows) => {
+    const { view } = await this.ofAnySize(tenantId, async (maxRows) => {
       const found = await this.records.at(tenantId, contactId, at, maxRows);
       await turn(found?.contacts.length ?? 0);
       return found && { view: identityAt(contactId, found.contacts, found.past, at) };
@@ -91,7 +92,7 @@ export class ReadingService {
     tenantId: number,
     contactId: number,
   ): Promise<{ contacts: readonly RecordedContact[]; edges: readonly EvidenceEdge[] }> {
-    return this.ofAnySize(async (maxRows) => {
+    return this.ofAnySize(tenantId, async (maxRows) => {
       const found = await this.records.evidence(tenantId, [contactId], maxRows);
       if (found === null) {
         return null;
@@ -106,7 +107,7 @@ export class ReadingService {
 
   /** The identities of some contacts, and the values that hold each together. Ids of no contact are left out. */
   async weighed(tenantId: number, contactIds: readonly number[]): Promise<WeighedIdentity[]> {
-    return this.ofAnySize(async (maxRows) => {
+    return this.ofAnySize(tenantId, async (maxRows) => {
       const found = await this.records.evidence(tenantId, contactIds, maxRows);
       return (
         found &&
@@ -125,7 +126,7 @@ export class ReadingService {
    * @throws {NotFoundError} if one of them was never there
    */
   async explain(tenantId: number, fromId: number, toId: number): Promise<Connection | Separation> {
-    return this.ofAnySize<Connection | Separation>(async (maxRows) => {
+    return this.ofAnySize<Connection | Separation>(tenantId, async (maxRows) => {
       const found = await this.records.between(tenantId, [fromId, toId], maxRows);
       if (found === null) {
         return null;
@@ -158,7 +159,7 @@ export class ReadingService {
     after: EventKey | null,
     limit: number,
   ): Promise<Page<HistoryEvent>> {
-    return this.ofAnySize(async (maxRows) => {
+    return this.ofAnySize(tenantId, async (maxRows) => {
       const found = await this.records.history(tenantId, contactId, maxRows);
       if (found === null) {
         return null;
@@ -180,7 +181,7 @@ export class ReadingService {
     after: number | null,
     limit: number,
   ): Promise<Page<RecordedMerge>> {
-    const merges = await this.ofAnySize((maxRows) =>
+    const merges = await this.ofAnySize(tenantId, (maxRows) =>
       this.records.merges(tenantId, contactId, after ?? 0, limit + 1, maxRows),
     );
     return { items: merges.slice(0, limit), isLast: merges.length <= limit };
@@ -199,7 +200,7 @@ export class ReadingService {
     after: number | null,
     limit: number,
   ): Promise<Page<Rule>> {
-    const rules = await this.ofAnySize((maxRows) =>
+    const rules = await this.ofAnySize(tenantId, (maxRows) =>
       contactId === null
         ? this.records.rules(tenantId, after ?? 0, limit + 1)
         : this.records.rulesOf(tenantId, contactId, after ?? 0, limit + 1, maxRows),
@@ -212,8 +213,12 @@ export class ReadingService {
    *
    * @param read null if there are more contacts to read than `maxRows` (null: any number)
    */
-  private async ofAnySize<T>(read: (maxRows: number | null) => Promise<T | null>): Promise<T> {
+  private async ofAnySize<T>(
+    tenantId: number,
+    read: (maxRows: number | null) => Promise<T | null>,
+  ): Promise<T> {
     return this.lanes.readAny(
+      tenantId,
       () => read(LARGE_CONTACTS),
       async () => (await read(null))!,
     );

@@ -34,6 +34,12 @@ export interface Effect {
   readonly joining: Joining | null;
 }
 
+interface IdentifyOptions {
+  readonly maxRows?: number;
+  readonly onDecided?: () => void;
+  readonly onUnavailable?: () => void;
+}
+
 /** The operations on identities. The pure core decides, and the decision writer writes. */
 @Injectable()
 export class ReconciliationService {
@@ -53,14 +59,14 @@ export class ReconciliationService {
    * only on stored rows, otherwise when the batch is committed. Waits for no other process.
    *
    * @param options `maxRows`: the most rows that it may read; `onDecided`: called when the identities are read and the first
-   *   decision is made
+   *   decision is made; `onUnavailable`: called each time that the database could not serve it and it is tried again
    * @returns the calls that were not answered: `contested`, because another writer holds their identity (use
    *   {@link identifyContested}); `unread`, because together they have more rows than it may read
    */
   async identify<C extends Call>(
     tenantId: number,
     calls: readonly C[],
-    { maxRows = Infinity, onDecided }: { readonly maxRows?: number; readonly onDecided?: () => void } = {},
+    { maxRows = Infinity, onDecided, onUnavailable }: IdentifyOptions = {},
   ): Promise<{ readonly contested: readonly Contested<C>[]; readonly unread: readonly C[] }> {
     const contested: Contested<C>[] = [];
     let unread: readonly C[] = [];
@@ -90,7 +96,7 @@ export class ReconciliationService {
           contested.push(...lost);
         }
       }
-    });
+    }, andTell(onUnavailable));
     return { contested, unread };
   }
 
@@ -105,13 +111,20 @@ export class ReconciliationService {
    * @param primaryId as returned by {@link identify}
    * @throws {ContentionError} if it lost every race; calls not answered by then have changed nothing
    */
-  async identifyContested(tenantId: number, primaryId: number, calls: readonly Call[]): Promise<void> {
-    const written = await retryUnavailable(() =>
-      this.writer.write(
-        { tenantId, sightings: sightingsOf(calls) },
-        (snapshot) => DecidedCalls.on(calls, snapshot),
-        { lockIds: [primaryId] },
-      ),
+  async identifyContested(
+    tenantId: number,
+    primaryId: number,
+    calls: readonly Call[],
+    onUnavailable?: () => void,
+  ): Promise<void> {
+    const written = await retryUnavailable(
+      () =>
+        this.writer.write(
+          { tenantId, sightings: sightingsOf(calls) },
+          (snapshot) => DecidedCalls.on(calls, snapshot),
+          { lockIds: [primaryId] },
+        ),
+      andTell(onUnavailable),
     );
     written.decision.answerAll(written);
   }
@@ -128,6 +141,7 @@ export class ReconciliationService {
     const selection = { tenantId, sightings: [sighting] };
     const decide = (snapshot: Snapshot): Reconciliation => reconcile(snapshot, [sighting]);
     const { decision } = await this.lanes.readAny(
+      tenantId,
       () => this.writer.prepareAtMost(LARGE_CONTACTS, selection, decide),
       () => this.writer.prepare(selection, decide),
     );
@@ -188,6 +202,7 @@ export class ReconciliationService {
   async find(tenantId: number, contactId: number): Promise<IdentityView | null> {
     const selection = { tenantId, contactIds: [contactId] };
     const { identities } = await this.lanes.readAny(
+      tenantId,
       () => this.reader.loadAtMost(LARGE_CONTACTS, selection),
       () => this.readLarge(selection),
     );
@@ -238,6 +253,14 @@ function askedBy(requestId: string | undefined, writes: Writes): Writes {
   return requestId === undefined || deletion === null
     ? writes
     : { ...writes, deletion: { ...deletion, requestId } };
+}
+
+/** Repeats work that the database could not serve, and tells of it. */
+function andTell(onUnavailable: (() => void) | undefined): () => true {
+  return () => {
+    onUnavailable?.();
+    return true;
+  };
 }
 
 function ofImport(reconciled: ReconciledRecords): ReconciledRecords {

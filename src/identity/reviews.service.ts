@@ -21,7 +21,7 @@ export class ReviewsService {
    * @param after the last review that was seen; null: none
    */
   async list(tenantId: number, isOpen: boolean, after: number | null, limit: number): Promise<ReviewPage> {
-    return this.lanes.read(() => this.records.page(tenantId, isOpen, after ?? 0, limit));
+    return this.lanes.read(tenantId, () => this.records.page(tenantId, isOpen, after ?? 0, limit));
   }
 
   /**
@@ -36,7 +36,7 @@ export class ReviewsService {
     body: { readonly decision: ReviewDecision; readonly reason: string },
   ): Promise<ChangeOutcome> {
     const { tenantId } = call;
-    const review = await this.lanes.read(() => this.records.find(tenantId, id));
+    const review = await this.lanes.read(tenantId, () => this.records.find(tenantId, id));
     const sightings = (review?.identifiers ?? []).map((identifier) => ({ identifiers: [identifier] }));
     const request = { kind: 'review', reason: body.reason, body } as const;
     const outcome = await this.writer.change(call, request, { tenantId, sightings }, (snapshot) => {
@@ -48,7 +48,7 @@ export class ReviewsService {
     });
     if (!outcome.isChanged && !call.isDryRun && review?.decision === null) {
       // It was decided since it was read, maybe by a link, which nobody has written down.
-      await this.lanes.read(() => this.records.find(tenantId, id));
+      await this.lanes.read(tenantId, () => this.records.find(tenantId, id));
     }
     return outcome;
   }

@@ -30,6 +30,7 @@ export class SubjectAccessService {
     subject: { readonly contactId: number | null; readonly identifier: Identifier | null },
   ): Promise<SubjectData> {
     return this.lanes.readAny(
+      tenantId,
       () => this.read(tenantId, subject, LARGE_CONTACTS),
       async () => (await this.read(tenantId, subject, Infinity))!,
     );

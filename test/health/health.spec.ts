@@ -93,7 +93,7 @@ test('a pool that is fully in use does not take the service out', async () => {
   expect(await waiting).toMatchObject({ status: 200 });
 });
 
-test('a table that stays locked is waited for, and then answered for with 503', async () => {
+test('a table that stays locked is waited for, and then answered for with 503, until the service is not ready', async () => {
   await using app = await startApp({ DATABASE_URL: database.url });
   const locker = new pg.Client({ connectionString: database.url });
   await locker.connect();
@@ -102,13 +102,19 @@ test('a table that stays locked is waited for, and then answered for with 503', 
     app.client.send('POST', '/identify', { phoneNumber: '1' }),
     app.client.send('GET', '/contacts/1'),
     app.client.send('DELETE', '/contacts/1'),
+    ...Array.from({ length: 7 }, (_, i) => app.client.send('POST', '/identify', { phoneNumber: `${i}` })),
   ]);
-  expect((await calls).map(({ status }) => status)).toEqual([503, 503, 503]);
+  expect((await calls).map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 503));
+  expect(await app.client.send('GET', '/health/ready')).toMatchObject({
+    status: 503,
+    body: { error: { database: { message: 'every call has failed for seconds' } } },
+  });
   const waiting = app.client.send('POST', '/identify', { phoneNumber: '1' });
   await sleep(1_500);
   await locker.query('commit');
   await locker.end();
   expect(await waiting).toMatchObject({ status: 200 });
+  expect(await app.client.send('GET', '/health/ready')).toMatchObject({ status: 200 });
 });
 
 test('the pool is whole again after the server has ended all connections', async () => {

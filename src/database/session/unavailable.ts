@@ -45,9 +45,9 @@ const NETWORK = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
 ]);
-/** The driver reports some lost connections only by the text of the error. */
+/** The driver reports some lost connections only by the text of the error, and Citus those to a node that shuts down. */
 const LOST =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Cannot use a pool after calling end)/;
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Cannot use a pool after calling end|postmaster was shut down)/;
 
 /** A lost connection, a lost race, and refusals while the server starts, stops, fails over or has no free connection. */
 const OF_A_MOMENT = /^(08...|57P0[1-35]|25P03|53300|40001|40P01|55P03)$/;

@@ -1,6 +1,8 @@
+import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import type { IdentityMetrics } from '../identity.metrics.js';
 import { inBatchSpan } from '../../telemetry/tracing/tracing.js';
 import { OverloadedError } from '../../http/problems/problem.errors.js';
+import { TenantPlaces } from '../tenant-places.js';
 import { refuseLate, takeTogether, together, type WaitingCall } from './call.js';
 
 interface Options {
@@ -10,27 +12,41 @@ interface Options {
   readonly batchMax: number;
   /** A second batch is read while another is being read only if this many sightings wait. */
   readonly minBeside: number;
+  /** A batch that takes longer gives its lane to others, in ms. */
+  readonly patienceMs: number;
   /** Calls that may wait. */
   readonly queueMax: number;
   readonly tooMany: string;
   readonly tooLate: () => Error;
 }
 
-/** Works on a batch, and reports when it is decided. */
-type Work = (tenantId: number, calls: readonly WaitingCall[], onDecided: () => void) => Promise<void>;
+/** What a batch reports while it is worked on. */
+export interface Progress {
+  readonly onDecided: () => void;
+  /** The database can't serve it at the moment; it is tried again. */
+  readonly onUnavailable: () => void;
+}
+
+interface Begun extends Progress {
+  readonly leave: () => void;
+}
+
+type Work = (tenantId: number, calls: readonly WaitingCall[], progress: Progress) => Promise<void>;
 
 /**
  * Natural batching: while batches are running, arriving calls wait, and the next batch takes all that wait.
  *
  * An idle lane takes all calls that have arrived, and does not wait for more. A busy service shares a transaction among many calls. Calls about one hot identity meet
  * in one batch, while separate transactions would compete for its rows.
+ *
+ * A batch that takes long or fails gives its lane to others, and its tenant is held back; see {@link TenantPlaces}.
  */
 export class BatchLanes {
   /** By tenant, in order of arrival; a batch never mixes tenants. */
   private readonly queues = new Map<number, WaitingCall[]>();
   private waitingCalls = 0;
-  private busy = 0;
-  /** How many of the running batches are not decided yet; the others write. */
+  private readonly places: TenantPlaces;
+  /** How many of the batches in lanes are not decided yet; the others write. */
   private undecided = 0;
   private fillsSoon = false;
   /** Running batches; some of their callers may not have an answer yet. */
@@ -40,14 +56,17 @@ export class BatchLanes {
     private readonly options: Options,
     private readonly metrics: IdentityMetrics,
     private readonly work: Work,
-  ) {}
+  ) {
+    const { lanes, patienceMs } = options;
+    this.places = new TenantPlaces({ atOnce: lanes, patienceMs, aside: lanes, asideOfOne: 1 });
+  }
 
   get waiting(): number {
     return this.waitingCalls;
   }
 
   get busyLanes(): number {
-    return this.busy;
+    return this.places.size;
   }
 
   get isIdle(): boolean {
@@ -55,6 +74,7 @@ export class BatchLanes {
   }
 
   add(tenantId: number, call: WaitingCall): void {
+    this.places.expect(tenantId);
     const queue = this.queues.get(tenantId) ?? [];
     if (!this.hasRoom(queue.length)) {
       call.fail(new OverloadedError(this.options.tooMany));
@@ -87,6 +107,7 @@ export class BatchLanes {
       }
     }
     this.underWay.forEach((batch) => batch.forEach((call) => call.failIfLate()));
+    this.places.giveAwayLate();
   }
 
   /** Whether one more sighting may wait. If the queue is full, tenants with less than their share of it still may add one. */
@@ -110,9 +131,15 @@ export class BatchLanes {
   }
 
   private fillLanes(): void {
+    let areLanesTaken = false;
     for (const [tenantId, queue] of this.queues) {
-      if (!this.isLaneFree(queue.length)) {
-        return;
+      const isHeldBack = this.places.holdsBack(tenantId);
+      if (isHeldBack ? !this.places.hasRoom(tenantId) : areLanesTaken || !this.isLaneFree(queue.length)) {
+        areLanesTaken ||= !isHeldBack;
+        if (areLanesTaken && !this.places.holdsBackAny) {
+          return;
+        }
+        continue;
       }
       // Removed and, if more wait, added again at the end, so that tenants take turns.
       this.queues.delete(tenantId);
@@ -121,9 +148,8 @@ export class BatchLanes {
       if (queue.length > 0) {
         this.queues.set(tenantId, queue);
       }
-      this.busy++;
-      this.undecided++;
-      void this.metrics.batch(batch, () => inBatchSpan(batch, () => this.run(tenantId, batch)));
+      const begun = this.begin(tenantId);
+      void this.metrics.batch(batch, () => inBatchSpan(batch, () => this.run(tenantId, batch, begun)));
     }
   }
 
@@ -133,10 +159,11 @@ export class BatchLanes {
    */
   private isLaneFree(waiting: number): boolean {
     const { lanes, minBeside } = this.options;
-    return this.busy < lanes && (this.undecided === 0 || waiting >= minBeside);
+    return this.places.taken < lanes && (this.undecided === 0 || waiting >= minBeside);
   }
 
-  private async run(tenantId: number, batch: readonly WaitingCall[]): Promise<void> {
+  /** Takes a lane for a batch, or a place aside, which no other batch waits for. */
+  private begin(tenantId: number): Begun {
     let isDecided = false;
     const onDecided = (): void => {
       if (!isDecided) {
@@ -145,13 +172,30 @@ export class BatchLanes {
         this.fillLanesSoon();
       }
     };
+    this.undecided++;
+    const onAside = (): void => {
+      onDecided();
+      this.fillLanesSoon();
+    };
+    const { fail, leave } = this.places.take(tenantId, onAside);
+    return { onDecided, onUnavailable: fail, leave };
+  }
+
+  private async run(tenantId: number, batch: readonly WaitingCall[], begun: Begun): Promise<void> {
     this.underWay = [...this.underWay, batch];
     try {
-      await together(batch, (calls) => this.work(tenantId, calls, onDecided));
+      await together(batch, (calls) =>
+        this.work(tenantId, calls, begun).catch((error: unknown) => {
+          if (error instanceof DatabaseUnavailableError) {
+            begun.onUnavailable();
+          }
+          throw error;
+        }),
+      );
     } finally {
-      onDecided();
+      begun.onDecided();
       this.underWay = this.underWay.filter((each) => each !== batch);
-      this.busy--;
+      begun.leave();
       this.fillLanesSoon();
     }
   }

@@ -3,10 +3,13 @@ import { inBatchSpan } from '../../telemetry/tracing/tracing.js';
 import { ContentionError } from '../identity.errors.js';
 import type { Contested } from './decided-calls.js';
 import type { ReconciliationService } from '../reconciliation.service.js';
+import { TenantPlaces, type Place } from '../tenant-places.js';
 import { WaitingCall, refuseLate, takeTogether, together } from './call.js';
 
 /** Identities that are worked on at once. */
 const MAX_AT_ONCE = 4;
+/** Longer than it takes to wait for a lock once: 1 s. */
+const PATIENCE_MS = 1_200;
 
 interface Group {
   readonly tenantId: number;
@@ -18,12 +21,19 @@ interface Group {
  * Calls that wait because another writer holds their identity, or has just changed it.
  *
  * They leave the batches, because they would block a lane for as long as that writer takes. They wait by identity: those of
- * one identity one after the other, those of several identities at the same time.
+ * one identity one after the other, those of several identities at the same time. A tenant with many such identities is held
+ * back, see {@link TenantPlaces}.
  */
 export class ContestedCalls {
   /** By identity, in order of arrival. */
   private readonly waiting = new Map<string, Group>();
   private readonly underWay = new Map<string, Group>();
+  private readonly places = new TenantPlaces({
+    atOnce: MAX_AT_ONCE,
+    patienceMs: PATIENCE_MS,
+    aside: 3,
+    asideOfOne: 2,
+  });
   private count = 0;
   private newcomers = 0;
 
@@ -38,6 +48,7 @@ export class ContestedCalls {
   }
 
   add(tenantId: number, contested: readonly Contested<WaitingCall>[]): void {
+    this.places.expect(tenantId);
     for (const { call, primaryId } of contested) {
       if (this.count >= this.max) {
         call.fail(new OverloadedError('too many calls are waiting'));
@@ -62,29 +73,29 @@ export class ContestedCalls {
       }
     }
     this.underWay.forEach(({ calls }) => calls.forEach((call) => call.failIfLate()));
+    this.places.giveAwayLate();
+    this.startGroups();
   }
 
   private startGroups(): void {
     for (const [key, group] of this.waiting) {
-      if (this.underWay.size >= MAX_AT_ONCE) {
-        return;
-      }
-      if (!this.underWay.has(key)) {
+      if (!this.underWay.has(key) && this.places.hasRoom(group.tenantId)) {
         const calls = takeTogether(group.calls, Infinity);
         if (group.calls.length === 0) {
           this.waiting.delete(key);
         }
         const started = { ...group, calls };
         this.underWay.set(key, started);
-        void this.run(key, started);
+        void this.run(key, started, this.places.take(group.tenantId));
       }
     }
   }
 
-  private async run(key: string, { tenantId, primaryId, calls }: Group): Promise<void> {
+  private async run(key: string, { tenantId, primaryId, calls }: Group, place: Place): Promise<void> {
     await inBatchSpan(calls, () =>
-      together(calls, (some) => this.reconciliation.identifyContested(tenantId, primaryId, some)),
+      together(calls, (some) => this.reconciliation.identifyContested(tenantId, primaryId, some, place.fail)),
     );
+    place.leave();
     this.count -= calls.length;
     this.underWay.delete(key);
     this.startGroups();

@@ -6,7 +6,7 @@ import { activeSpan } from '../../telemetry/tracing/tracing.js';
 import type { IdentityView, Sighting } from '../domain/contact.js';
 import { IdentityMetrics } from '../identity.metrics.js';
 import { ReconciliationService } from '../reconciliation.service.js';
-import { BatchLanes } from './batch-lanes.js';
+import { BatchLanes, type Progress } from './batch-lanes.js';
 import { WaitingCall } from './call.js';
 import { ContestedCalls } from './contested-calls.js';
 
@@ -25,6 +25,11 @@ const LARGE_BATCH = 16;
 const LARGE_QUEUE_MAX = 512;
 /** One batch of them reads at a time. While it writes, another one may read. */
 const LARGE_LANES = 2;
+
+/** A batch that takes longer is that of a tenant whose rows are slow, locked or out of reach. Calls wait 1.5 s for a lane. */
+const PATIENCE_MS = 300;
+/** One about large identities takes longer by itself. */
+const LARGE_PATIENCE_MS = 800;
 
 /**
  * Brings sightings to the batches that reconcile them, in separate lanes if their identity is known to be large.
@@ -50,24 +55,26 @@ export class SightingBatcher {
         lanes: batchLanes,
         batchMax,
         minBeside: MIN_BESIDE,
+        patienceMs: PATIENCE_MS,
         queueMax,
         tooMany: 'too many calls are waiting',
         tooLate: () => new DatabaseUnavailableError('the database is too slow for the calls that wait'),
       },
       metrics,
-      (tenantId, calls, onDecided) => this.reconcile(tenantId, calls, onDecided),
+      (tenantId, calls, progress) => this.reconcile(tenantId, calls, progress),
     );
     this.largeLanes = new BatchLanes(
       {
         lanes: LARGE_LANES,
         batchMax: LARGE_BATCH,
         minBeside: Infinity,
+        patienceMs: LARGE_PATIENCE_MS,
         queueMax: Math.min(LARGE_QUEUE_MAX, queueMax),
         tooMany: 'too many calls about large identities are waiting',
         tooLate: () => new OverloadedError('too many calls about large identities came first'),
       },
       metrics,
-      (tenantId, calls, onDecided) => this.reconcileLarge(tenantId, calls, onDecided),
+      (tenantId, calls, progress) => this.reconcileLarge(tenantId, calls, progress),
     );
     metrics.watch(() => ({
       waiting: this.lanes.waiting,
@@ -125,11 +132,11 @@ export class SightingBatcher {
   private async reconcile(
     tenantId: number,
     calls: readonly WaitingCall[],
-    onDecided: () => void,
+    progress: Progress,
   ): Promise<void> {
     const { contested, unread } = await this.reconciliation.identify(tenantId, calls, {
       maxRows: BATCH_ROWS,
-      onDecided,
+      ...progress,
     });
     this.contested.add(tenantId, contested);
     if (calls.length === 1) {
@@ -143,9 +150,9 @@ export class SightingBatcher {
   private async reconcileLarge(
     tenantId: number,
     calls: readonly WaitingCall[],
-    onDecided: () => void,
+    progress: Progress,
   ): Promise<void> {
-    const { contested } = await this.reconciliation.identify(tenantId, calls, { onDecided });
+    const { contested } = await this.reconciliation.identify(tenantId, calls, progress);
     this.contested.add(tenantId, contested);
   }
 }

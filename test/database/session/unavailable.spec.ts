@@ -16,6 +16,7 @@ test.each([
   [failure('ECONNREFUSED'), 'the database is not reachable'],
   [failure(undefined, 'The server does not support SSL connections'), 'the database does not speak TLS'],
   [failure(undefined, 'Connection terminated unexpectedly'), 'the database is not reachable'],
+  [failure('XX000', 'postmaster was shut down, exiting'), 'the database is not reachable'],
   // a call that comes when the service has closed its pool already
   [failure(undefined, 'Cannot use a pool after calling end on the pool'), 'the database is not reachable'],
   [new AggregateError([failure('ECONNREFUSED')]), 'the database is not reachable'],

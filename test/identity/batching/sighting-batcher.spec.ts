@@ -15,12 +15,22 @@ interface Taken {
   readonly phones: (string | null)[];
   readonly maxRows: number | undefined;
   readonly decide: () => void;
+  /** Tells that the database could not serve it, and that it is tried again. */
+  readonly stumble: () => void;
   readonly end: (error?: Error) => void;
   /** Ends it with calls that another writer is in the way of; their phone number is that of their primary. */
   readonly contest: () => void;
   /** Ends it because its identities have more rows than it may read. */
   readonly overflow: () => void;
 }
+
+interface Reports {
+  readonly maxRows?: number;
+  readonly onDecided: () => void;
+  readonly onUnavailable: () => void;
+}
+
+const none = (): void => undefined;
 
 interface Result<C> {
   readonly contested: Contested<C & Call>[];
@@ -44,10 +54,10 @@ class Batches {
   identify<C extends Call>(
     tenantId: number,
     calls: readonly C[],
-    { maxRows, onDecided }: { readonly maxRows?: number; readonly onDecided: () => void },
+    { maxRows, onDecided, onUnavailable }: Reports,
   ): Promise<Result<C>> {
     const list = maxRows === undefined ? this.large : this.taken;
-    return this.record(list, tenantId, calls, onDecided, maxRows);
+    return this.record(list, tenantId, calls, { decide: onDecided, stumble: onUnavailable }, maxRows);
   }
 
   identifyContested<C extends Call>(
@@ -55,14 +65,14 @@ class Batches {
     _primaryId: number,
     calls: readonly C[],
   ): Promise<Result<C>> {
-    return this.record(this.contested, tenantId, calls, () => undefined);
+    return this.record(this.contested, tenantId, calls, { decide: none, stumble: none });
   }
 
   private record<C extends Call>(
     list: Taken[],
     tenantId: number,
     calls: readonly C[],
-    decide: () => void,
+    reports: Pick<Taken, 'decide' | 'stumble'>,
     maxRows?: number,
   ): Promise<Result<C>> {
     return new Promise((resolve, reject) => {
@@ -87,7 +97,7 @@ class Batches {
         resolve({ contested: [], unread: [] });
       };
       const phones = calls.map(phoneOf);
-      list.push({ tenantId, phones, maxRows, decide, end, contest, overflow });
+      list.push({ tenantId, phones, maxRows, ...reports, end, contest, overflow });
     });
   }
 }
@@ -515,6 +525,86 @@ describe('while the database keeps a lane', () => {
     await first;
     await jest.advanceTimersByTimeAsync(200);
     expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+/** The tenants of the batches that have begun. */
+const begun = (taken: readonly Taken[]): number[] => taken.map(({ tenantId }) => tenantId);
+
+describe('a tenant whose batches do not end', () => {
+  test('gives its lanes to others when they are late, and is held back', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '2', BATCH_MAX: '20' });
+    Array.from({ length: 60 }, () => void identify('1', 1));
+    await settled();
+    void identify('2', 2);
+    await settled();
+    expect(begun(batches.taken)).toEqual([1, 1]);
+    jest.advanceTimersByTime(500);
+    await settled();
+    expect(begun(batches.taken)).toEqual([1, 1, 2]);
+    batches.taken[2]!.end();
+    void identify('2', 2);
+    await settled();
+    expect(begun(batches.taken)).toEqual([1, 1, 2, 2]);
+  });
+
+  test('gives its lane to others although its batch is decided', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    void identify('1', 1);
+    await settled();
+    batches.taken[0]!.decide();
+    void identify('2', 2);
+    jest.advanceTimersByTime(500);
+    await settled();
+    expect(begun(batches.taken)).toEqual([1, 2]);
+  });
+
+  test('gives its lane to others at the first failure, while it tries again', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    const slow = identify('1', 1);
+    const quick = identify('2', 2);
+    await settled();
+    batches.taken[0]!.stumble();
+    await settled();
+    expect(begun(batches.taken)).toEqual([1, 2]);
+    batches.taken[1]!.end();
+    await quick;
+    batches.taken[0]!.end();
+    expect(await slow).toEqual(['1']);
+  });
+
+  test('has one batch at a time, until one ends in time', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '2', BATCH_MAX: '1' });
+    void identify('2', 2);
+    void identify('1', 1);
+    await settled();
+    batches.taken[0]!.end();
+    await settled();
+    batches.taken[1]!.end(new DatabaseUnavailableError('gone'));
+    await settled();
+    ['1', '1', '1'].forEach((phone) => void identify(phone, 1));
+    await settled();
+    batches.taken[2]!.decide();
+    await settled();
+    expect(begun(batches.taken)).toEqual([2, 1, 1]);
+    batches.taken[2]!.end();
+    await settled();
+    batches.taken[3]!.decide();
+    await settled();
+    expect(begun(batches.taken)).toEqual([2, 1, 1, 1, 1]);
+  });
+
+  test('leaves places to contested calls of others', async () => {
+    const { batches, identify } = batcher({ BATCH_LANES: '1' });
+    for (const tenantId of [1, 1, 1, 1, 1, 2]) {
+      void identify(String(batches.taken.length), tenantId);
+      await settled();
+      batches.taken.at(-1)!.contest();
+      await settled();
+    }
+    expect(begun(batches.contested)).toEqual([1, 1, 1, 1]);
+    jest.advanceTimersByTime(1_300);
+    expect(begun(batches.contested)).toEqual([1, 1, 1, 1, 2]);
   });
 });
 

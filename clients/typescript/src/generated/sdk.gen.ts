@@ -518,7 +518,7 @@ export class GeneratedClient extends HeyApiClient {
     /**
      * Readiness: the service can answer calls now
      *
-     * Not shutting down, and the database answers within a second with the schema that this build needs.
+     * Not shutting down, the database answers within a second with the schema that this build needs, and not every call of the last seconds has failed.
      */
     public getHealthReady<ThrowOnError extends boolean = true>(options?: Options<GetHealthReadyData, ThrowOnError>): RequestResult<GetHealthReadyResponses, GetHealthReadyErrors, ThrowOnError> {
         return (options?.client ?? this.client).get<GetHealthReadyResponses, GetHealthReadyErrors, ThrowOnError>({ url: '/health/ready', ...options });
