@@ -14,6 +14,7 @@ export async function faultsOf(admin, serviceUrl, [owner, service]) {
     ...(await ofNodes(admin)),
     ...(await ofRoles(admin, owner, service)),
     ...ofTables(tables),
+    ...(await ofGrants(admin, service)),
     ...(await ofCopies(admin, tables)),
     ...(await ofReading(serviceUrl)),
   ];
@@ -96,6 +97,14 @@ function ofTables(tables) {
         : []),
     ];
   });
+}
+
+async function ofGrants(admin, { role }) {
+  const { rows } = await admin.query(
+    `select from pg_class where oid = to_regclass('tenant') and not has_column_privilege($1, oid, 'created_at', 'update')`,
+    [role],
+  );
+  return rows.map(() => `tenant: ${role} can't lock its rows; run the command distribute`);
 }
 
 /**

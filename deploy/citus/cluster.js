@@ -18,13 +18,13 @@ const HELP = `Prepares a Citus cluster for the service. Every command may be rep
 
 ADMIN_URL     a superuser, on the coordinator, in the database of the service
 OWNER_URL     the owner of the tables, with its password: for roles and check
-SERVICE_URL   the role of the replicas, with its password: for roles and check
+SERVICE_URL   the role of the replicas, with its password: for roles, distribute and check
 `;
 
 const COMMANDS = {
   roles: (admin) => prepareRoles(admin, loginOf('OWNER_URL'), loginOf('SERVICE_URL')),
   distribute: async (admin) => {
-    const lines = await distribute(admin);
+    const lines = await distribute(admin, loginOf('SERVICE_URL').role);
     const loose = await forceAgain(admin);
     return [...lines, ...loose.map((name) => `${name}: row level security binds the owner again`)];
   },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { createClusterDatabase } from './cluster.js';
 
 /** A database of its own for one test file, on the server that all files share. */
 export interface TestDatabase {
@@ -11,16 +12,30 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** Creates an empty database, migrated unless `isMigrated` is false, on the shared server unless another is named. */
+/**
+ * Creates an empty database, migrated unless `isMigrated` is false, on the shared server unless another is named. On a cluster its
+ * URL is that of the owner, whom row level security binds.
+ */
 export async function createDatabase({
   isMigrated = true,
   serverUrl = process.env.TEST_DATABASE_URL!,
 } = {}): Promise<TestDatabase> {
+  if (process.env.CITUS_URL !== undefined) {
+    const cluster = await createClusterDatabase({ isMigrated });
+    return testDatabase(cluster.ownerUrl, cluster.adminUrl, () => cluster.drop());
+  }
   const name = `test_${randomBytes(6).toString('hex')}`;
   const template = isMigrated ? await migratedTemplate(serverUrl) : 'template1';
   await onServer(serverUrl, (client) => client.query(`create database ${name} template ${template}`));
   const url = urlOf(serverUrl, name);
-  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  return testDatabase(url, url, () =>
+    onServer(serverUrl, async (client) => void (await client.query(`drop database ${name} with (force)`))),
+  );
+}
+
+/** A database that exists; `adminUrl` is of a superuser, who sees the rows of all tenants. */
+export function testDatabase(url: string, adminUrl: string, drop: () => Promise<void>): TestDatabase {
+  const pool = new pg.Pool({ connectionString: adminUrl, max: 2 });
   pool.on('error', () => undefined);
   const query = async <T extends object>(text: string, values: unknown[] = []): Promise<T[]> =>
     (await pool.query<T>(text, values)).rows;
@@ -37,7 +52,7 @@ export async function createDatabase({
     },
     drop: async () => {
       await pool.end();
-      await onServer(serverUrl, (client) => client.query(`drop database ${name} with (force)`));
+      await drop();
     },
   };
 }

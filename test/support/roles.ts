@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { migrate } from '../../src/database/schema/migrate.js';
-import { createDatabase, type TestDatabase } from './database.js';
+import { createClusterDatabase } from './cluster.js';
+import { createDatabase, testDatabase, type TestDatabase } from './database.js';
 
 /** A database set up as for production, by `deploy/postgresql/roles.sql`. */
 export interface GuardedDatabase {
@@ -18,6 +19,12 @@ export interface GuardedDatabase {
 
 /** Creates a database with an owner and a service role of its own; migrated, unless `isMigrated` is false. */
 export async function createGuardedDatabase({ isMigrated = true } = {}): Promise<GuardedDatabase> {
+  if (process.env.CITUS_URL !== undefined) {
+    const cluster = await createClusterDatabase({ isMigrated });
+    const database = testDatabase(cluster.adminUrl, cluster.adminUrl, () => cluster.drop());
+    const { ownerUrl, serviceUrl } = cluster;
+    return { database, ownerUrl, serviceUrl, drop: () => database.drop() };
+  }
   const database = await createDatabase({ isMigrated: false });
   const suffix = randomBytes(4).toString('hex');
   const [owner, service] = [`identity_owner_${suffix}`, `identity_service_${suffix}`];
