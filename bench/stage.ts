@@ -1,3 +1,4 @@
+import type { FollowOrder } from './load/follower.js';
 import type { LoadOrder } from './load/main.js';
 import type { InProcessOrder } from './in-process/main.js';
 import type { Limits, Measured } from './load/closed-loop.js';
@@ -56,6 +57,7 @@ export class Stage {
   private readonly ratePerS = new Map<string, number>();
   private traceSink: TraceSink | null = null;
   private otherLoad: Worker<LoadOrder, Measured> | null = null;
+  private follower: Worker<FollowOrder, Measured> | null = null;
   private opened: Promise<Access> | null = null;
   private readonly cleanups: (() => Promise<void>)[] = [];
   private nextOrdinal: number;
@@ -143,6 +145,26 @@ export class Stage {
     };
   }
 
+  /** How long an event takes to reach the feed, beside half as many calls of a workload as were answered alone. */
+  delayOfEvents({ name, workload, connections }: Omit<HttpSubject, 'server'>): Contestant {
+    return {
+      name,
+      run: async (purpose) => {
+        const { port, pid } = await this.server('service', 0);
+        const perSecond = (this.ratePerS.get(workload) ?? GUESSED_CALLS_PER_S) / 2;
+        const limits = { ...this.limits(purpose, workload), checkEvery: 0, perSecond };
+        const source = await this.source(name, 'service', workload, limits);
+        this.follower ??= new Worker<FollowOrder, Measured>(new URL('./load/follower.js', import.meta.url));
+        const { follower } = this;
+        const calls = this.load.carryOut({ ports: [port], connections, key: null, source, limits });
+        const slice = await this.measure([pid], () => follower.carryOut({ port, maxMs: limits.maxMs }));
+        refuseMistakes({ name: `${name}, the calls` }, await calls);
+        refuseMistakes({ name }, slice);
+        return { ...slice, rssMb: rssMbOf([pid]) };
+      },
+    };
+  }
+
   /** Makes other calls for as long as a slice takes. */
   private async loadBeside(
     name: string,
@@ -158,6 +180,7 @@ export class Stage {
   private async close(): Promise<void> {
     this.traceSink?.close();
     await this.otherLoad?.end();
+    await this.follower?.end();
     await Promise.all([...this.servers.values(), ...this.workers.values()].map((process) => process.end()));
     for (const undo of this.cleanups) {
       await undo();

@@ -41,6 +41,7 @@ export const NAME = {
   allOff: (workload: string) => `${workload}, all off`,
   allOn: (workload: string) => `${workload}, all on`,
   withoutEvents: (workload: string) => `${workload}, without events`,
+  delay: 'an event, until it is in the feed',
   size: (contacts: number) => `known at ${contacts.toLocaleString('en')} contacts`,
 };
 
@@ -162,6 +163,13 @@ export function plansOf(stages: readonly Stage[], options: Options): Plan[] {
         overHttp(NAME.withoutEvents(workload), workload, 'no events'),
         overHttp(workload, workload),
       ]),
+    },
+    {
+      ...defaults,
+      suite: 'events',
+      title: 'Delay of events',
+      note: 'One reader follows the feed, beside half as many new customers a second as the service can take. A row counts events, and the time from the write of each to its arrival.',
+      contestants: [stage.delayOfEvents({ name: NAME.delay, workload: 'new', connections })],
     },
     {
       ...defaults,

@@ -24,8 +24,9 @@ export function isMet({ bound, target, reached }: Target): boolean | null {
 export function targetsOf(sections: readonly Section[], options: Options): Target[] {
   const slices = (suite: Suite, name: string, connections?: number): readonly Slice[] | undefined =>
     sections
-      .find((each) => each.suite === suite && each.connections === (connections ?? each.connections))
-      ?.results.find((result) => result.name === name)?.slices;
+      .filter((each) => each.suite === suite && each.connections === (connections ?? each.connections))
+      .flatMap(({ results }) => results)
+      .find((result) => result.name === name)?.slices;
   const ratio = (
     suite: Suite,
     above: string,
@@ -50,6 +51,9 @@ export function targetsOf(sections: readonly Section[], options: Options): Targe
     return measured === undefined ? null : spreadOf(measured.map(({ p95Ms }) => p95Ms));
   };
 
+  const delays = slices('events', NAME.delay);
+  const delay = delays === undefined ? null : spreadOf(delays.map(({ p99Ms }) => p99Ms));
+
   // prettier-ignore
   return ([
     ['no-op, of a bare Fastify', 'at least', 0.55, '×', ratio('http', NAME.noop, NAME.bare)],
@@ -61,6 +65,7 @@ export function targetsOf(sections: readonly Section[], options: Options): Targe
     ['mix with all on, of all off', 'at least', 0.85, '×', ratio('production', NAME.allOn('mix'), NAME.allOff('mix'))],
     ...(['new', 'partial', 'merge'] as const).map((workload) => [`${workload} with events, of without`, 'at least', 0.85, '×', ratio('events', workload, NAME.withoutEvents(workload))] as const),
     ['known with events, of without', 'at least', 0.98, '×', ratio('events', 'known', NAME.withoutEvents('known'))],
+    ['p99 of an event until it is in the feed, at half load', 'at most', 250, 'ms', delay],
     ['known in process, of one SELECT a call', 'at least', 1.5, '×', ratio('in-process', NAME.knownInProcess, NAME.select)],
     ['new in process, of one INSERT a call', 'at least', 4.5, '×', ratio('in-process', NAME.newInProcess, NAME.insert)],
     ['mix, of the baseline', 'at least', 10, '×', ratio('http', 'mix', NAME.baseline('mix'))],

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { IdentityAnswer } from '../customers/population.js';
 import { mistakeIn } from '../customers/check.js';
 import { callsOf, type Call, type CallSource } from '../customers/workload.js';
@@ -16,6 +17,8 @@ export interface Limits {
   readonly maxCalls: number;
   /** One answer of so many is compared with what it must be; 0: none. */
   readonly checkEvery: number;
+  /** The most calls a second; without it, as many as are answered. */
+  readonly perSecond?: number;
 }
 
 /** What a slice measured. */
@@ -60,6 +63,11 @@ export async function closedLoop(
   };
   const work = async (caller: Caller): Promise<void> => {
     for (let sent = performance.now(); sent < deadline && started < limits.maxCalls;) {
+      const early = from + (started * 1000) / (limits.perSecond ?? Infinity) - sent;
+      if (early > 0) {
+        await setTimeout(early);
+        sent = performance.now();
+      }
       const call = next();
       if (call === null) {
         return;
@@ -88,6 +96,20 @@ export async function closedLoop(
   };
   await Promise.all(callers.map(work));
 
+  return { ...timesOf(latenciesMs, from, cpu), checked, mistakes, mistakeCount };
+}
+
+/**
+ * What a slice says of its times.
+ *
+ * @param from when it began
+ * @param cpu CPU time of this process at that moment
+ */
+export function timesOf(
+  latenciesMs: readonly number[],
+  from: number,
+  cpu: NodeJS.CpuUsage,
+): Pick<Measured, 'calls' | 'elapsedMs' | 'p50Ms' | 'p95Ms' | 'p99Ms' | 'driverCpuMs'> {
   const elapsedMs = performance.now() - from;
   const { user, system } = process.cpuUsage(cpu);
   const sorted = Float64Array.from(latenciesMs).toSorted();
@@ -98,9 +120,6 @@ export async function closedLoop(
     p50Ms: quantile(0.5),
     p95Ms: quantile(0.95),
     p99Ms: quantile(0.99),
-    checked,
-    mistakes,
-    mistakeCount,
     driverCpuMs: (user + system) / 1000,
   };
 }

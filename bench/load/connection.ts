@@ -46,19 +46,29 @@ export class Connection {
 
   /** @throws if the connection breaks before the whole answer is there */
   post(path: string, body: string): Promise<RawAnswer> {
-    return new Promise((answer, fail) => {
-      this.settle = { answer, fail };
-      // Bodies are ASCII, so that their length is their length in bytes.
-      this.socket.write(
-        `POST ${path} HTTP/1.1\r\nHost: ${this.host}\r\n${this.authorization}Content-Type: application/json\r\n` +
-          `Content-Length: ${body.length}${HEADERS_END}${body}`,
-        'latin1',
-      );
-    });
+    // Bodies are ASCII, so that their length is their length in bytes.
+    return this.send(
+      `POST ${path} HTTP/1.1\r\nHost: ${this.host}\r\n${this.authorization}Content-Type: application/json\r\n` +
+        `Content-Length: ${body.length}${HEADERS_END}${body}`,
+    );
+  }
+
+  /** @throws if the connection breaks before the whole answer is there */
+  get(path: string): Promise<RawAnswer> {
+    return this.send(
+      `GET ${path} HTTP/1.1\r\nHost: ${this.host}\r\n${this.authorization}${HEADERS_END.slice(2)}`,
+    );
   }
 
   close(): void {
     this.socket.destroy();
+  }
+
+  private send(request: string): Promise<RawAnswer> {
+    return new Promise((answer, fail) => {
+      this.settle = { answer, fail };
+      this.socket.write(request, 'latin1');
+    });
   }
 
   private take(chunk: Buffer): void {
