@@ -6,21 +6,8 @@ import { declaredStatements } from '../support/statements.js';
 // What distributed PostgreSQL engines take, Citus first: tables spread by tenant, one tenant a transaction. Nothing here
 // runs on one; this keeps new statements from making the way there longer.
 
-/**
- * An insert of what is selected from an array is a COPY there, which row level security refuses. VALUES with a row a
- * contact do as well up to 32 rows, but take 1.15 times as long at 100, and imports write a thousand.
- */
-const FROM_ARRAY = 'costs more otherwise';
-
 /** Statements that break a rule for now, and why that is no matter before tables are spread over nodes. */
 const COMES_WITH_SCALE_OUT: Readonly<Record<string, string>> = {
-  'contact_insert: inserts what it selects from an array': FROM_ARRAY,
-  'identifier_insert: inserts what it selects from an array': FROM_ARRAY,
-  'do_not_link_insert: inserts what it selects from an array': FROM_ARRAY,
-  'identity_merge_insert: inserts what it selects from an array': FROM_ARRAY,
-  'review_insert: inserts what it selects from an array': FROM_ARRAY,
-  'erased_value_insert: inserts what it selects from an array': FROM_ARRAY,
-  'identifier_insert_erased: inserts what it selects from an array': FROM_ARRAY,
   'dry_run_copy_in: changes more than one table': 'temporary tables are of one node',
   'dry_run_copy_rules: uses temporary tables': 'temporary tables are of one node',
   'dry_run_copy_in: uses temporary tables': 'a dry run needs all that a batch may concern on one node',

@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession } from '../../database/session/sql-session.js';
 import { retryUnavailable } from '../../database/session/unavailable.js';
+import { timestampOf } from '../../identity/store/contact.statements.js';
 import type { LoggedEvent } from '../event-log.js';
 import { headOf, type Head } from '../head.js';
 import type { AttemptResult, Failure, Verdict } from './schedule.js';
@@ -179,7 +180,7 @@ export class DeliveryRecords {
         tenantId,
         webhookId,
         ofOne.map(({ position }) => position),
-        ofOne.map(({ lease }) => lease),
+        ofOne.map(({ lease }) => timestampOf(lease)),
       ],
     );
     await session.transaction((transaction) => transaction.commit(...queries), tenantId);
@@ -238,21 +239,24 @@ export class DeliveryRecords {
     const session = await this.open();
     return session.transaction(async (transaction) => {
       const end = Math.min(after + STEP, before - 1);
-      const [rows = []] = await transaction.send(
-        state === null
-          ? [sql.POSITIONS_BETWEEN, tenantId, webhookId, after, end]
-          : [sql.POSITIONS_IN_STATE, tenantId, webhookId, after, before, state, STEP],
+      const [rows = [], events = []] = await transaction.send(
+        ...(state === null
+          ? [
+              [sql.POSITIONS_BETWEEN, tenantId, webhookId, after, end] as const,
+              [sql.POSITIONS_OF_TYPES, tenantId, after, end, types] as const,
+            ]
+          : [[sql.POSITIONS_IN_STATE, tenantId, webhookId, after, before, state, STEP] as const]),
       );
       const there = rows.map((row) => Number(row.event_position));
-      const [renewed = [], inserted = []] = await transaction.commit(
+      const seen = new Set(there);
+      const missing = events.map(({ position }) => Number(position)).filter((each) => !seen.has(each));
+      const [renewed = []] = await transaction.commit(
         [sql.RENEW_DELIVERIES, tenantId, webhookId, there],
-        ...(state === null
-          ? [[sql.INSERT_MISSING, tenantId, webhookId, types, after, end, there] as const]
-          : []),
+        ...(missing.length > 0 ? [[sql.INSERT_MISSING, tenantId, webhookId, missing] as const] : []),
       );
       const isDone = state === null ? end >= before - 1 : there.length < STEP;
       const last = state === null ? end : there.at(-1)!;
-      return { count: renewed.length + inserted.length, doneUntil: isDone ? null : last };
+      return { count: renewed.length + missing.length, doneUntil: isDone ? null : last };
     }, tenantId);
   }
 

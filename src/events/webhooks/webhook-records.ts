@@ -82,13 +82,14 @@ export class WebhookRecords {
         description,
         seal(id),
       ]);
-      return toldOf(rows![0]!);
+      return toldOf(rows![0]!, Number(drawn!.now));
     }, tenantId);
   }
 
   /** The webhooks of a tenant, the oldest first. @param after the last one seen, or 0 */
   async list(tenantId: number, after: number, limit: number): Promise<StoredWebhook[]> {
-    return (await this.query(tenantId, [sql.WEBHOOKS_AFTER, tenantId, after, limit])).map(toldOf);
+    const rows = await this.query(tenantId, [sql.WEBHOOKS_AFTER, tenantId, after, limit]);
+    return rows.map((row) => toldOf(row, Number(row.now)));
   }
 
   /** A webhook; null if there is none with this id. */
@@ -114,7 +115,8 @@ export class WebhookRecords {
       if (row === undefined) {
         return null;
       }
-      const state = change(toldOf(row), Number(row.now));
+      const now = Number(row.now);
+      const state = change(toldOf(row, now), now);
       const { url, types, description, disabledAt, disabledReason, failingSince } = state;
       const [rows] = await transaction.commit([
         sql.UPDATE_WEBHOOK,
@@ -127,7 +129,7 @@ export class WebhookRecords {
         disabledReason,
         failingSince,
       ]);
-      return toldOf(rows![0]!);
+      return toldOf(rows![0]!, now);
     }, tenantId);
   }
 
@@ -138,8 +140,15 @@ export class WebhookRecords {
     secret: Buffer,
     overlapMs: number,
   ): Promise<StoredWebhook | null> {
-    const [row] = await this.query(tenantId, [sql.ROTATE_SECRET, tenantId, id, secret, overlapMs]);
-    return row === undefined ? null : toldOf(row);
+    const session = await this.open();
+    const [[clock] = [], [row] = []] = await retryUnavailable(() =>
+      session.transaction(
+        (transaction) =>
+          transaction.commit([sql.CLOCK], [sql.ROTATE_SECRET, tenantId, id, secret, overlapMs]),
+        tenantId,
+      ),
+    );
+    return row === undefined ? null : toldOf(row, Number(clock!.now));
   }
 
   /** Where a webhook leads; null if there is none with this id. */
@@ -193,7 +202,8 @@ export function endpointOf(row: Row): Endpoint {
   };
 }
 
-function toldOf(row: Row): StoredWebhook {
+/** @param now in µs since 1970 */
+function toldOf(row: Row, now: number): StoredWebhook {
   return {
     id: Number(row.id),
     url: row.url as string,
@@ -202,7 +212,7 @@ function toldOf(row: Row): StoredWebhook {
     disabledReason: row.disabled_reason as StoredWebhook['disabledReason'],
     disabledAt: numberOrNull(row.disabled_at),
     failingSince: numberOrNull(row.failing_since),
-    previousSecretUntil: stillToCome(numberOrNull(row.previous_secret_until), Number(row.now)),
+    previousSecretUntil: stillToCome(numberOrNull(row.previous_secret_until), now),
     createdAt: Number(row.created_at),
   };
 }

@@ -1,21 +1,24 @@
 import type { Statement } from '../../database/session/sql-session.js';
-import { timeOf } from '../../identity/store/contact.statements.js';
+import { microsOf, timeOf } from '../../identity/store/contact.statements.js';
 
 // Webhooks and their deliveries. The rules of `contact.statements.ts` apply. Times are µs since 1970. The bounds that are always
 // true make a plan read by the whole key.
 
-const micros = (column: string): string => `(extract(epoch from ${column}) * 1000000)::bigint`;
 const SINCE_1970 = timeOf('0');
 
-const TOLD = `id, url, types, description, disabled_reason, ${micros('disabled_at')} as disabled_at,
-    ${micros('failing_since')} as failing_since, ${micros('previous_secret_until')} as previous_secret_until,
-    ${micros('created_at')} as created_at, ${micros('now()')} as now`;
+const TOLD = `id, url, types, description, disabled_reason, ${microsOf('disabled_at')} as disabled_at,
+    ${microsOf('failing_since')} as failing_since, ${microsOf('previous_secret_until')} as previous_secret_until,
+    ${microsOf('created_at')} as created_at`;
+const NOW = `${microsOf('now()')} as now`;
 
-/** → an id that no webhook has. */
+/** → an id that no webhook has, and the time. */
 export const DRAW_WEBHOOK_ID: Statement = {
   name: 'webhook_draw_id',
-  text: `select nextval('webhook_id_seq') as id`,
+  text: `select nextval('webhook_id_seq') as id, ${NOW}`,
 };
+
+/** → the time. */
+export const CLOCK: Statement = { name: 'webhook_clock', text: `select ${NOW}` };
 
 /** → how many webhooks there are. */
 export const COUNT_WEBHOOKS: Statement = {
@@ -33,14 +36,15 @@ export const INSERT_WEBHOOK: Statement = {
 /** $2 the last webhook seen, $3 how many → the next ones, in order. */
 export const WEBHOOKS_AFTER: Statement = {
   name: 'webhook_after',
-  text: `select ${TOLD} from webhook
+  text: `select ${TOLD}, ${NOW} from webhook
     where tenant_id = $1 and id > $2::bigint and deleted_at is null order by id limit $3::int`,
 };
 
 /** $2 id → the webhook, which nobody else changes until the end of the transaction. */
 export const LOCK_WEBHOOK: Statement = {
   name: 'webhook_lock',
-  text: `select ${TOLD} from webhook where tenant_id = $1 and id = $2 and deleted_at is null for no key update`,
+  text: `select ${TOLD}, ${NOW} from webhook
+    where tenant_id = $1 and id = $2 and deleted_at is null for no key update`,
 };
 
 /** $2 id, $3 URL, $4 types, $5 description, $6 when it was disabled, $7 why, $8 since when it fails */
@@ -63,8 +67,8 @@ export const ROTATE_SECRET: Statement = {
 export const ENDPOINTS: Statement = {
   name: 'webhook_endpoints',
   text: `select w.* from unnest($2::bigint[]) u(id) cross join lateral (
-    select id, url, secret, previous_secret, ${micros('previous_secret_until')} as previous_secret_until,
-      ${micros('failing_since')} as failing_since, ${micros('now()')} as now
+    select id, url, secret, previous_secret, ${microsOf('previous_secret_until')} as previous_secret_until,
+      ${microsOf('failing_since')} as failing_since, ${microsOf('now()')} as now
     from webhook where tenant_id = $1 and id = u.id and deleted_at is null limit 1) w`,
 };
 
@@ -110,25 +114,25 @@ export const HEAD: Statement = {
 export const INSERT_DELIVERIES: Statement = {
   name: 'webhook_delivery_insert',
   text: `insert into webhook_delivery (tenant_id, webhook_id, event_position, state, attempts, due_at, created_at)
-    select $1, w.id, e.position, 'pending', 0, now(), now()
+    select tenant_id, id, position, 'pending', 0, now(), now()
     from (
-      select id, types from webhook
+      select tenant_id, id, types from webhook
       where tenant_id = $1 and id > 0 and disabled_at is null and deleted_at is null order by id offset 0) w
     cross join lateral (
       select position, type from event_log
       where tenant_id = $1 and position >= $2::bigint and position <= $3::bigint order by position offset 0) e
-    where w.types is null or e.type = any(w.types)`,
+    where types is null or type = any(types)`,
 };
 
 /** → all webhooks: whether it is on, fails or is deleted, when its next delivery is due (null: none is pending), and the time. */
 export const DUE: Statement = {
   name: 'webhook_due',
-  text: `select w.*, d.due_at, ${micros('now()')} as now from (
+  text: `select w.*, d.due_at, ${microsOf('now()')} as now from (
       select id, disabled_at is null and deleted_at is null as is_on, deleted_at is not null as is_deleted,
         failing_since is not null as is_failing
       from webhook where tenant_id = $1 and id > 0 order by id offset 0) w
     left join lateral (
-      select ${micros('due_at')} as due_at from webhook_delivery
+      select ${microsOf('due_at')} as due_at from webhook_delivery
       where tenant_id = $1 and webhook_id = w.id and state = 'pending' and due_at > ${SINCE_1970} and event_position > 0
       order by due_at, event_position limit 1) d on true`,
 };
@@ -147,22 +151,22 @@ export const LEASE: Statement = {
   name: 'webhook_delivery_lease',
   text: `update webhook_delivery set due_at = now() + $4::float8 * interval '1 millisecond'
     where tenant_id = $1 and webhook_id = $2 and event_position = any($3::bigint[])
-    returning webhook_id, event_position, attempts, ${micros('due_at')} as lease`,
+    returning webhook_id, event_position, attempts, ${microsOf('due_at')} as lease`,
 };
 
-/** $2 webhook, $3 positions, $4 their leases → they are due again. Those of another lease stay as they are. */
+/** $2 webhook, $3 positions, $4 their leases as `timestampOf` writes them → they are due again. Those of another lease stay as they are. */
 export const RELEASE: Statement = {
   name: 'webhook_delivery_release',
   text: `update webhook_delivery set due_at = now()
-    where tenant_id = $1 and webhook_id = $2 and event_position = any($3::bigint[]) and due_at = any(
-      array(select ${timeOf('u.lease')} from unnest($4::bigint[]) u(lease)))`,
+    where tenant_id = $1 and webhook_id = $2 and event_position = any($3::bigint[])
+      and due_at = any($4::timestamptz[])`,
 };
 
 /** $2 positions → these events. */
 export const EVENTS_AT: Statement = {
   name: 'webhook_events',
   text: `select e.* from unnest($2::bigint[]) u(position) cross join lateral (
-    select position, type, ${micros('at')} as at, data from event_log
+    select position, type, ${microsOf('at')} as at, data from event_log
     where tenant_id = $1 and position = u.position limit 1) e`,
 };
 
@@ -198,8 +202,8 @@ export const DISABLE: Statement = {
     returning id`,
 };
 
-const TOLD_DELIVERY = `event_position, state, attempts, ${micros('due_at')} as due_at,
-    ${micros('last_attempt_at')} as last_attempt_at, last_status, last_failure, ${micros('created_at')} as created_at`;
+const TOLD_DELIVERY = `event_position, state, attempts, ${microsOf('due_at')} as due_at,
+    ${microsOf('last_attempt_at')} as last_attempt_at, last_status, last_failure, ${microsOf('created_at')} as created_at`;
 
 /** $2 webhook, $3 the last position seen, $4 how many → the next deliveries, in the order of their events. */
 export const DELIVERIES_AFTER: Statement = {
@@ -259,12 +263,18 @@ export const RENEW_DELIVERIES: Statement = {
     where tenant_id = $1 and webhook_id = $2 and event_position = any($3::bigint[]) returning event_position`,
 };
 
-/** $2 webhook, $3 types, $4 the last position seen, $5 the last to read, $6 positions to leave out → deliveries of the other events. */
+/** $2 the last position seen, $3 the last to read, $4 types (null: all) → the positions of these events. */
+export const POSITIONS_OF_TYPES: Statement = {
+  name: 'webhook_event_positions',
+  text: `select position from event_log
+    where tenant_id = $1 and position > $2::bigint and position <= $3::bigint
+      and ($4::text[] is null or type = any($4::text[]))
+    order by position`,
+};
+
+/** $2 webhook, $3 positions → deliveries of these events. */
 export const INSERT_MISSING: Statement = {
   name: 'webhook_delivery_insert_missing',
   text: `insert into webhook_delivery (tenant_id, webhook_id, event_position, state, attempts, due_at, created_at)
-    select $1, $2::bigint, position, 'pending', 0, now(), now() from event_log
-    where tenant_id = $1 and position > $4::bigint and position <= $5::bigint
-      and ($3::text[] is null or type = any($3::text[])) and position <> all($6::bigint[])
-    returning event_position`,
+    values ($1, $2, unnest($3::bigint[]), 'pending', 0, now(), now())`,
 };

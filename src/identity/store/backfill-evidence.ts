@@ -198,9 +198,9 @@ export const MERGES_OF: Statement = {
       where tenant_id = $1 and left_contact_id = u.id and undone_by is null offset 0) m`,
 };
 
-/** $2 contacts, ascending, $3 what they are taken to have attached to. */
+/** $2 contacts, ascending, $3 what they are taken to have attached to. `nullif` as in `SET_IDENTIFIERS`. */
 export const ATTACH: Statement = {
   name: 'backfill_contacts',
-  text: `update contact set joined_id = ($3::bigint[])[width_bucket(id, $2::bigint[])], joined_assumed = true
+  text: `update contact set joined_id = nullif(($3::bigint[])[width_bucket(id, $2::bigint[])], 0), joined_assumed = true
     where tenant_id = $1 and id = any($2::bigint[]) and joined_id is null`,
 };

@@ -7,11 +7,25 @@ import type { Statement } from '../../database/session/sql-session.js';
 // ordinary join for the few rows of that moment: read all rows of the tenant and compare. A lateral subquery with a limit or
 // an offset can only run once per value, by the index on the whole key. A table that is changed can't be in a lateral
 // subquery: its rows are chosen by their own key alone, and never joined.
+//
+// Several rows are inserted by one row of VALUES whose `unnest` gives one row after the other. A select from the arrays would be
+// a COPY on Citus, which row level security refuses, and takes longer here. Citus needs `unnest` to be all that a column gets.
 
 /** Times are sent as µs since 1970: JavaScript's dates lose the microseconds that decide the order of contacts. */
 const MICROSECONDS = `(extract(epoch from created_at) * 1000000)::bigint as created_at`;
 export const timeOf = (parameter: string): string =>
   `(timestamp 'epoch' + ${parameter}::bigint * interval '1 microsecond') at time zone 'UTC'`;
+
+/** A time as it is sent, also in RETURNING, where Citus takes nothing that depends on the time zone of the session. */
+export const microsOf = (time: string): string =>
+  `(extract(epoch from ${time} at time zone 'UTC') * 1000000)::bigint`;
+
+/** A time in an array. @param micros since 1970, in the years 0 to 9999 */
+export function timestampOf(micros: number): string {
+  const ms = Math.floor(micros / 1000);
+  const rest = String(micros - ms * 1000).padStart(3, '0');
+  return `${new Date(ms).toISOString().slice(0, -1)}${rest}Z`;
+}
 
 /**
  * All rows of the identities in `r`. The caller already has some of them, named by id and version of their primary; if the
@@ -145,10 +159,13 @@ export const RELINK: Statement = {
     where tenant_id = $1 and id = any($2::bigint[])`,
 };
 
-/** $2 ids, ascending, $3 emails, $4 phone numbers, $5 other identifiers as JSON → the rows carry only these. */
+/**
+ * $2 ids, ascending, $3 emails, $4 phone numbers, $5 other identifiers as JSON → the rows carry only these. `nullif`, because a bare
+ * element of an array crashes Citus 13.2.
+ */
 export const SET_IDENTIFIERS: Statement = {
   name: 'contact_set_identifiers',
-  text: `update contact set email = ${ofRow('$3', 'text')}, phone_number = ${ofRow('$4', 'text')},
+  text: `update contact set email = nullif(${ofRow('$3', 'text')}, ''), phone_number = nullif(${ofRow('$4', 'text')}, ''),
       identifiers = ${ofRow('$5', 'text')}::jsonb
     where tenant_id = $1 and id = any($2::bigint[])`,
 };
@@ -167,19 +184,20 @@ export const UNDO_MERGES: Statement = {
 };
 
 /**
- * $2 ids, $3 emails, $4 phone numbers, $5 other identifiers as JSON, $6 links (null: primary), $7 the contacts they attached
- * to (null: none), $8 whether they have a rule (null: no), $9 dates (null: the time), $10 time
+ * $2 ids, $3 emails, $4 phone numbers, $5 other identifiers as JSON, $6 links (null: primary), $7 precedences, $8 the contacts
+ * they attached to (null: none), $9 whether they have a rule (null: no), $10 dates as `timestampOf` writes them, $11 when they were
+ * recorded (null: at their dates), $12 time
+ *
+ * A date is an element of an array with the precision of the column, because a conversion of what `unnest` gives is one thing more
+ * than it.
  */
 export const INSERT_CONTACTS: Statement = {
   name: 'contact_insert',
   text: `insert into contact (tenant_id, id, email, phone_number, identifiers, linked_id, link_precedence, joined_id,
       is_ruled, created_at, recorded_at, updated_at)
-    select $1, u.id, u.email, u.phone_number, u.identifiers::jsonb, u.linked_id,
-      case when u.linked_id is null then 'primary' else 'secondary' end, u.joined_id,
-      u.is_ruled, coalesce(${timeOf('u.created_at')}, ${timeOf('$10')}),
-      case when u.created_at is null then null else ${timeOf('$10')} end, ${timeOf('$10')}
-    from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::boolean[],
-      $9::bigint[]) u(id, email, phone_number, identifiers, linked_id, joined_id, is_ruled, created_at)`,
+    values ($1, unnest($2::bigint[]), unnest($3::text[]), unnest($4::text[]), unnest($5::jsonb[]), unnest($6::bigint[]),
+      unnest($7::text[]), unnest($8::bigint[]), unnest($9::boolean[]),
+      ($10::timestamptz(6)[])[generate_subscripts($2::bigint[], 1)], ${timeOf('$11')}, ${timeOf('$12')})`,
 };
 
 /**
@@ -190,21 +208,19 @@ export const INSERT_MERGES: Statement = {
   name: 'identity_merge_insert',
   text: `insert into identity_merge (tenant_id, id, survivor_id, merged_id, left_contact_id, right_contact_id, cause, email,
       phone_number, identifiers, change_id, created_at)
-    select $1, u.id, u.survivor_id, u.merged_id, u.left_id, u.right_id, u.cause, u.email, u.phone_number,
-      u.identifiers::jsonb, $11::bigint, ${timeOf('$12')}
-    from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],
-      $10::text[]) u(id, survivor_id, merged_id, left_id, right_id, cause, email, phone_number, identifiers)`,
+    values ($1, unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::bigint[]),
+      unnest($6::bigint[]), unnest($7::text[]), unnest($8::text[]), unnest($9::text[]), unnest($10::jsonb[]), $11::bigint,
+      ${timeOf('$12')})`,
 };
 
 /**
- * $2 kinds, $3 values, $4 contacts (null: reserved). A plain insert: it must fail if another process claimed a value first. All writers use the
- * same order, so two writers never wait for each other.
+ * $2 kinds, $3 values, $4 contacts (null: reserved). A plain insert: it must fail if another process claimed a value first. All
+ * writers send the same order, see `inOrderOfBytes`, so two writers never wait for each other.
  */
 export const INSERT_CLAIMS: Statement = {
   name: 'identifier_insert',
   text: `insert into identifier (tenant_id, kind, value, contact_id)
-    select $1, u.kind, u.value, u.contact_id from unnest($2::smallint[], $3::text[], $4::bigint[]) u(kind, value, contact_id)
-    order by u.kind, u.value collate "C"`,
+    values ($1, unnest($2::smallint[]), unnest($3::text[]), unnest($4::bigint[]))`,
 };
 
 /** $2 kind, $3 values → what was inserted by the same transaction, without a contact, is gone again. */

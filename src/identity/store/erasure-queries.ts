@@ -4,7 +4,7 @@ import { IdentifierMap } from '../domain/identifier-map.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
 import type { ErasedParts, ErasureNote } from '../domain/writes.js';
 import * as sql from './erasure.statements.js';
-import { keyColumns, namedIn } from './identifier-columns.js';
+import { inKeyOrder, keyColumns, namedIn } from './identifier-columns.js';
 import { partsOf } from './large-writes.js';
 import { DELETE_RULES } from './rule.statements.js';
 import { ofEachKind, type Drawn } from './write-queries.js';
@@ -49,7 +49,7 @@ export async function removeErased(
       values,
       erasureId,
     ]),
-    ...partsOf(reservations).map((part): Query => [
+    ...partsOf(inKeyOrder(kinds, reservations)).map((part): Query => [
       sql.INSERT_ERASED,
       tenantId,
       ...keyColumns(kinds, part),
@@ -101,7 +101,7 @@ export function lastOf(tenantId: number, parts: ErasedParts, { changeId, now }: 
             removedIds.length + strippedIds.length,
             record.hashes.length,
             removedIds,
-            record.hashes,
+            record.hashes.map(sql.bytesOf),
             timesOf(record, now).blockedUntil,
             timesOf(record, now).erasedAt,
             now + HELD_MICROS,
@@ -129,14 +129,20 @@ export async function leaveTombstones(
     const [there = []] = await transaction.send([
       sql.RENEW_TOMBSTONES,
       tenantId,
-      part,
+      part.map(sql.bytesOf),
       erasedAt,
       blockedUntil,
     ]);
     const known = new Set(there.map(({ hash }) => hash));
     const news = part.filter((hash) => !known.has(hash));
     if (news.length > 0) {
-      await transaction.send([sql.INSERT_TOMBSTONES, tenantId, news, erasedAt, blockedUntil]);
+      await transaction.send([
+        sql.INSERT_TOMBSTONES,
+        tenantId,
+        news.map(sql.bytesOf),
+        erasedAt,
+        blockedUntil,
+      ]);
     }
   }
 }

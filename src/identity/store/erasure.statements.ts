@@ -1,5 +1,5 @@
 import type { Statement } from '../../database/session/sql-session.js';
-import { timeOf } from './contact.statements.js';
+import { microsOf, timeOf } from './contact.statements.js';
 
 // Statements that remove personal data for good. The rules of `contact.statements.ts` apply here too.
 
@@ -13,7 +13,8 @@ const WITHOUT_ERASED = `email = case when email = any($3::text[]) then null else
 const HAS_ERASED = `(email = any($3::text[]) or phone_number = any($4::text[])
         or (identifiers is not null and exists (select from jsonb_each_text(identifiers) where key || ':' || value = any($5::text[]))))`;
 
-const micros = (column: string): string => `(extract(epoch from ${column}) * 1000000)::bigint`;
+/** A hash as PostgreSQL reads bytes. @param hash as hexadecimal text */
+export const bytesOf = (hash: string): string => String.raw`\x${hash}`;
 
 /** For the checks of foreign keys: the claims of a contact are found by a block range index, and by nothing else. */
 export const BY_RANGES: Statement = {
@@ -71,8 +72,7 @@ export const KEEP_ERASED: Statement = {
 export const INSERT_ERASED: Statement = {
   name: 'identifier_insert_erased',
   text: `insert into identifier (tenant_id, kind, value, contact_id, erasure_id)
-    select $1, u.kind, u.value, null, $4::bigint from unnest($2::smallint[], $3::text[]) u(kind, value)
-    order by u.kind, u.value collate "C"`,
+    values ($1, unnest($2::smallint[]), unnest($3::text[]), null, $4::bigint)`,
 };
 
 /** $2 kinds, $3 values → the rules about these identifiers, from their side, with the change that made each. */
@@ -100,8 +100,8 @@ export const REVIEWS_OF_ERASED: Statement = {
 export const REVIEWS_BY_ID: Statement = {
   name: 'review_by_id',
   text: `select r.* from unnest($2::bigint[]) u(id) cross join lateral (
-      select id, kind, value, other_kind, other_value, reason, ${micros('created_at')} as created_at, decision,
-        ${micros('decided_at')} as decided_at
+      select id, kind, value, other_kind, other_value, reason, ${microsOf('created_at')} as created_at, decision,
+        ${microsOf('decided_at')} as decided_at
       from review where tenant_id = $1 and id >= u.id and id <= u.id order by id offset 0) r
     order by r.id`,
 };
@@ -109,7 +109,7 @@ export const REVIEWS_BY_ID: Statement = {
 /** $2 contacts → the changes that name one of them, by age. All of a tenant are read, as in {@link FORGET_CHANGES}. */
 export const CHANGES_OF: Statement = {
   name: 'change_of_contacts',
-  text: `select id, kind, ${micros('at')} as at, actor, reason, contact_ids from change
+  text: `select id, kind, ${microsOf('at')} as at, actor, reason, contact_ids from change
     where tenant_id = $1 and id > 0 and contact_ids && $2::bigint[] and is_changed order by id`,
 };
 
@@ -148,12 +148,12 @@ export const FORGET_CHANGES: Statement = {
       and coalesce(reason, idempotency_key, request_hash) is not null`,
 };
 
-/** $2 hashes as hexadecimal text, $3 when they were erased, $4 until when they are blocked → those that were there already. */
+/** $2 hashes as `bytesOf` writes them, $3 when they were erased, $4 until when they are blocked → those that were there already. */
 export const RENEW_TOMBSTONES: Statement = {
   name: 'erased_value_renew',
   text: `update erased_value
     set erased_at = greatest(erased_at, ${timeOf('$3')}), blocked_until = greatest(blocked_until, ${timeOf('$4')})
-    where tenant_id = $1 and hash = any(array(select decode(h, 'hex') from unnest($2::text[]) h))
+    where tenant_id = $1 and hash = any($2::text[]::bytea[])
     returning encode(hash, 'hex') as hash`,
 };
 
@@ -161,43 +161,43 @@ export const RENEW_TOMBSTONES: Statement = {
 export const INSERT_TOMBSTONES: Statement = {
   name: 'erased_value_insert',
   text: `insert into erased_value (tenant_id, hash, erased_at, blocked_until)
-    select $1, decode(u.hash, 'hex'), ${timeOf('$3')}, ${timeOf('$4')} from unnest($2::text[]) u(hash)`,
+    values ($1, unnest($2::text[]::bytea[]), ${timeOf('$3')}, ${timeOf('$4')})`,
 };
 
 /**
- * $2 id, $3 scope, $4 and $5 how many contacts and identifiers, $6 contacts, $7 hashes, $8 blocked until, $9 time, $10 from when
+ * $2 id, $3 scope, $4 and $5 how many contacts and identifiers, $6 contacts, $7 hashes as `bytesOf` writes them, $8 blocked until, $9 time, $10 from when
  * on somebody may take it up
  */
 export const INSERT_ERASURE: Statement = {
   name: 'erasure_insert',
   text: `insert into erasure
       (tenant_id, id, status, scope, contacts, identifiers, contact_ids, hashes, blocked_until, created_at, due_at)
-    values ($1, $2, 'running', $3, $4, $5, $6::bigint[],
-      array(select decode(h, 'hex') from unnest($7::text[]) h), ${timeOf('$8')}, ${timeOf('$9')}, ${timeOf('$10')})`,
+    values ($1, $2, 'running', $3, $4, $5, $6::bigint[], $7::text[]::bytea[], ${timeOf('$8')}, ${timeOf('$9')},
+      ${timeOf('$10')})`,
 };
 
-const TOLD = `id, status, scope, contacts, identifiers, ${micros('created_at')} as created_at,
-    ${micros('done_at')} as done_at`;
+const TOLD = `id, status, scope, contacts, identifiers, ${microsOf('created_at')} as created_at,
+    ${microsOf('done_at')} as done_at`;
 
 /** $2 the last erasure seen, $3 how many → the next ones, with what repeats them. */
 export const ERASURES_AFTER: Statement = {
   name: 'erasure_after',
   text: `select ${TOLD}, contact_ids, array(select encode(h, 'hex') from unnest(hashes) h) as hashes,
-      ${micros('blocked_until')} as blocked_until
+      ${microsOf('blocked_until')} as blocked_until
     from erasure where tenant_id = $1 and id > $2::bigint order by id limit $3::int`,
 };
 
 /** $2 the last contact seen, $3 how many → the next contacts, with all that identifies them. */
 export const CONTACTS_AFTER: Statement = {
   name: 'erasure_contacts_after',
-  text: `select id, email, phone_number, identifiers, ${micros('coalesce(recorded_at, created_at)')} as recorded_at
+  text: `select id, email, phone_number, identifiers, ${microsOf('coalesce(recorded_at, created_at)')} as recorded_at
     from contact where tenant_id = $1 and id > $2::bigint order by id limit $3::int`,
 };
 
 /** $2 the last contact seen, $3 how many, $4 the end of its last state seen → the next past states. */
 export const PAST_AFTER: Statement = {
   name: 'erasure_past_after',
-  text: `select contact_id as id, ${micros('until')} as recorded_at, email, phone_number, identifiers from contact_past
+  text: `select contact_id as id, ${microsOf('until')} as recorded_at, email, phone_number, identifiers from contact_past
     where tenant_id = $1 and (contact_id, until) > ($2::bigint, ${timeOf('$4')})
     order by contact_id, until limit $3::int`,
 };
@@ -205,21 +205,21 @@ export const PAST_AFTER: Statement = {
 /** $2 the last merge seen, $3 how many → the next merges. */
 export const MERGES_AFTER: Statement = {
   name: 'erasure_merges_after',
-  text: `select id, email, phone_number, identifiers, ${micros('created_at')} as recorded_at
+  text: `select id, email, phone_number, identifiers, ${microsOf('created_at')} as recorded_at
     from identity_merge where tenant_id = $1 and id > $2::bigint order by id limit $3::int`,
 };
 
 /** $2 the last rule seen, $3 how many → the next rules. */
 export const RULES_AFTER: Statement = {
   name: 'erasure_rules_after',
-  text: `select rule_id as id, kind, value, other_kind, other_value, ${micros('created_at')} as recorded_at from do_not_link
+  text: `select rule_id as id, kind, value, other_kind, other_value, ${microsOf('created_at')} as recorded_at from do_not_link
     where tenant_id = $1 and rule_id > $2::bigint and is_reverse is null order by rule_id limit $3::int`,
 };
 
 /** $2 the last review seen, $3 how many → the next reviews. */
 export const REVIEWS_AFTER: Statement = {
   name: 'erasure_reviews_after',
-  text: `select id, kind, value, other_kind, other_value, ${micros('created_at')} as recorded_at from review
+  text: `select id, kind, value, other_kind, other_value, ${microsOf('created_at')} as recorded_at from review
     where tenant_id = $1 and id > $2::bigint order by id limit $3::int`,
 };
 
@@ -238,9 +238,9 @@ export const RUNNING_ERASURES: Statement = {
 /** $2 id, $3 for how long nobody else takes it up, in ms → a row if it is due. */
 export const TAKE_UP: Statement = {
   name: 'erasure_take_up',
-  text: `update erasure set due_at = clock_timestamp() + $3::int * interval '1 millisecond'
-    where tenant_id = $1 and id = $2 and status = 'running' and due_at <= clock_timestamp()
-    returning ${micros('created_at')} as created_at`,
+  text: `update erasure set due_at = now() + $3::int * interval '1 millisecond'
+    where tenant_id = $1 and id = $2 and status = 'running' and due_at <= now()
+    returning ${microsOf('created_at')} as created_at`,
 };
 
 /**
@@ -253,7 +253,7 @@ export const PENDING_ERASURES: Statement = {
       select erasure_id from identifier
       where tenant_id = $1 and kind = v.kind and value = v.value and contact_id is null limit 1) i
     cross join lateral (
-      select ${micros('created_at')} as erased_at, blocked_until > clock_timestamp() as is_blocked,
+      select ${microsOf('created_at')} as erased_at, blocked_until > clock_timestamp() as is_blocked,
         (extract(epoch from clock_timestamp() - created_at) * 1000000)::bigint as ago
       from erasure where tenant_id = $1 and id = i.erasure_id limit 1) e`,
 };
@@ -268,14 +268,14 @@ export const ANY_ERASURE: Statement = {
 export const TOMBSTONES_OF: Statement = {
   name: 'erased_value_of',
   text: `select u.hash, e.* from unnest($2::text[]) u(hash) cross join lateral (
-      select ${micros('blocked_until')} as blocked_until from erased_value
+      select ${microsOf('blocked_until')} as blocked_until from erased_value
       where tenant_id = $1 and hash = decode(u.hash, 'hex') limit 1) e`,
 };
 
 /** → the hashes that live calls are refused by, and until when. */
 export const BLOCKED_HASHES: Statement = {
   name: 'erasure_blocked',
-  text: `select array(select encode(h, 'hex') from unnest(hashes) h) as hashes, ${micros('blocked_until')} as blocked_until
+  text: `select array(select encode(h, 'hex') from unnest(hashes) h) as hashes, ${microsOf('blocked_until')} as blocked_until
     from erasure where tenant_id = $1 and id > 0 and blocked_until > created_at and blocked_until > now()`,
 };
 
@@ -294,7 +294,7 @@ export const RELEASE_ERASED: Statement = {
 /** $2 erasure */
 export const FINISH_ERASURE: Statement = {
   name: 'erasure_finish',
-  text: `update erasure set status = 'done', done_at = clock_timestamp()
+  text: `update erasure set status = 'done', done_at = now()
     where tenant_id = $1 and id = $2 and status = 'running'`,
 };
 
@@ -305,7 +305,7 @@ export const CONTACTS_WITH: Statement = {
     select id, email, phone_number, identifiers, recorded_at, created_at from contact
     where tenant_id = $1 and id > $2::bigint order by id limit $6::int)
   select max(id) as last, count(*)::int as read,
-    array_agg(id) filter (where ${HAS_ERASED} and ${micros('coalesce(recorded_at, created_at)')} <= $7::bigint) as found
+    array_agg(id) filter (where ${HAS_ERASED} and ${microsOf('coalesce(recorded_at, created_at)')} <= $7::bigint) as found
   from s`,
 };
 
@@ -317,8 +317,8 @@ export const PAST_WITH: Statement = {
     where tenant_id = $1 and (contact_id, until) > ($2::bigint, ${timeOf('$8')})
     order by contact_id, until limit $6::int),
   l as materialized (select contact_id, until from s order by contact_id desc, until desc limit 1)
-  select (select contact_id from l) as last, (select ${micros('until')} from l) as last_until, count(*)::int as read,
-    array_agg(distinct contact_id) filter (where ${HAS_ERASED} and ${micros('until')} <= $7::bigint) as found
+  select (select contact_id from l) as last, (select ${microsOf('until')} from l) as last_until, count(*)::int as read,
+    array_agg(distinct contact_id) filter (where ${HAS_ERASED} and ${microsOf('until')} <= $7::bigint) as found
   from s`,
 };
 
@@ -329,6 +329,6 @@ export const MERGES_WITH: Statement = {
     select id, email, phone_number, identifiers, created_at from identity_merge
     where tenant_id = $1 and id > $2::bigint order by id limit $6::int)
   select max(id) as last, count(*)::int as read,
-    array_agg(id) filter (where ${HAS_ERASED} and ${micros('created_at')} <= $7::bigint) as found
+    array_agg(id) filter (where ${HAS_ERASED} and ${microsOf('created_at')} <= $7::bigint) as found
   from s`,
 };

@@ -65,12 +65,45 @@ export function keyColumns(
   return [identifiers.map(({ kind }) => kinds.named(kind).number), identifiers.map(({ value }) => value)];
 }
 
+/** Rows by numbers and texts of each, one after the other. Texts have the order of their bytes, as in `collate "C"`. */
+export function inOrderOfBytes<T>(
+  rows: readonly T[],
+  keyOf: (row: T) => readonly (number | string)[],
+): readonly T[] {
+  const keyed = rows.map((row) => ({ row, key: keyOf(row) }));
+  // UTF-16 has another order only where a character takes two units.
+  const hasPairs = keyed.some(({ key }) =>
+    key.some((part) => typeof part === 'string' && SURROGATE.test(part)),
+  );
+  const compare = hasPairs ? compareBytes : compareUnits;
+  return keyed
+    .toSorted((a, b) => a.key.reduce<number>((order, part, i) => order || compare(part, b.key[i]!), 0))
+    .map(({ row }) => row);
+}
+
+const SURROGATE = /[\ud800-\udfff]/;
+
+function compareUnits(one: number | string, other: number | string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+function compareBytes(one: number | string, other: number | string): number {
+  return typeof one === 'string'
+    ? Buffer.compare(Buffer.from(one), Buffer.from(String(other)))
+    : compareUnits(one, other);
+}
+
+/** Identifiers in the order in which all writers claim them. */
+export function inKeyOrder<T extends Identifier>(kinds: Kinds, identifiers: readonly T[]): readonly T[] {
+  return inOrderOfBytes(identifiers, ({ kind, value }) => [kinds.named(kind).number, value]);
+}
+
 /** The keys of pairs, the lower identifier first, as reviews are stored. */
 export function pairColumns(
   kinds: Kinds,
   pairs: readonly Pair[],
 ): [numbers: number[], values: string[], otherNumbers: number[], otherValues: string[]] {
-  const ordered = pairs.map(([one, other]) => (isLower(kinds, one, other) ? [one, other] : [other, one]));
+  const ordered = pairs.map((pair) => inKeyOrder(kinds, pair));
   return [
     ...keyColumns(
       kinds,
@@ -89,14 +122,6 @@ export function pairOf(kinds: Kinds, row: Row): Pair {
     { kind: kinds.numbered(Number(row.kind)).name, value: row.value as string },
     { kind: kinds.numbered(Number(row.other_kind)).name, value: row.other_value as string },
   ];
-}
-
-/** Whether an identifier comes before another: by the number of its kind, then by its value, in the order of its bytes. */
-function isLower(kinds: Kinds, one: Identifier, other: Identifier): boolean {
-  const [number, otherNumber] = [kinds.named(one.kind).number, kinds.named(other.kind).number];
-  return number === otherNumber
-    ? Buffer.compare(Buffer.from(one.value), Buffer.from(other.value)) < 0
-    : number < otherNumber;
 }
 
 /** The identifiers that rows name by the number of a kind and a value. */

@@ -17,15 +17,13 @@ export const REVIEWS_OF: Statement = {
 
 /**
  * $2 ids, $3 kinds and $4 values of the lower identifiers, $5 and $6 of the others, $7 reasons, $8 time. A plain insert: it must fail
- * if another process opened the review of a pair first.
+ * if another process opened the review of a pair first. All writers send the same order.
  */
 export const INSERT_REVIEWS: Statement = {
   name: 'review_insert',
   text: `insert into review (tenant_id, id, kind, value, other_kind, other_value, reason, created_at)
-    select $1, u.id, u.kind, u.value, u.other_kind, u.other_value, u.reason, ${timeOf('$8')}
-    from unnest($2::bigint[], $3::smallint[], $4::text[], $5::smallint[], $6::text[], $7::text[])
-      u(id, kind, value, other_kind, other_value, reason)
-    order by u.kind, u.value collate "C", u.other_kind, u.other_value collate "C"`,
+    values ($1, unnest($2::bigint[]), unnest($3::smallint[]), unnest($4::text[]), unnest($5::smallint[]), unnest($6::text[]),
+      unnest($7::text[]), ${timeOf('$8')})`,
 };
 
 const TOLD = `id, kind, value, other_kind, other_value, reason, decision,

@@ -79,20 +79,15 @@ export const RULES_OF_CHANGE: Statement = {
 };
 
 /**
- * $2 ids of rules, $3 kinds and $4 values of an identifier each, $5 and $6 of the others, $7 change, $8 time. The identifiers,
- * which the foreign key locks, are in the same order as for claims.
+ * By side: $2 ids of rules, $3 kinds and $4 values of the identifier, $5 and $6 of the other one, $7 whether it is the second side
+ * (null: no); $8 change, $9 time. The identifiers, which the foreign key locks, are in the same order as for claims.
  */
 export const INSERT_RULES: Statement = {
   name: 'do_not_link_insert',
   text: `insert into do_not_link
-      (tenant_id, kind, value, other_kind, other_value, rule_id, change_id, is_reverse, created_at)
-    select $1, s.kind, s.value, s.other_kind, s.other_value, u.id, $7::bigint, s.is_reverse, ${timeOf('$8')}
-    from unnest($2::bigint[], $3::smallint[], $4::text[], $5::smallint[], $6::text[])
-        u(id, kind, value, other_kind, other_value)
-      cross join lateral (values
-        (u.kind, u.value, u.other_kind, u.other_value, null::boolean),
-        (u.other_kind, u.other_value, u.kind, u.value, true)) s(kind, value, other_kind, other_value, is_reverse)
-    order by s.kind, s.value collate "C"`,
+      (tenant_id, rule_id, kind, value, other_kind, other_value, is_reverse, change_id, created_at)
+    values ($1, unnest($2::bigint[]), unnest($3::smallint[]), unnest($4::text[]), unnest($5::smallint[]), unnest($6::text[]),
+      unnest($7::boolean[]), $8::bigint, ${timeOf('$9')})`,
 };
 
 /** $2 ids of rules → a row for each side that is deleted. */

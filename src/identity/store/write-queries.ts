@@ -16,7 +16,13 @@ import type { NewEvent } from '../domain/events.js';
 import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
 import { INSERT_EVENTS } from './event.statements.js';
-import { identifierColumns, keyColumns, pairColumns } from './identifier-columns.js';
+import {
+  identifierColumns,
+  inKeyOrder,
+  inOrderOfBytes,
+  keyColumns,
+  pairColumns,
+} from './identifier-columns.js';
 import { partsOf } from './large-writes.js';
 import * as reviewSql from './review.statements.js';
 import * as ruleSql from './rule.statements.js';
@@ -141,19 +147,20 @@ export function ruleInsertions(
   rules: Writes['rules'],
   { ruleIds, changeId, now }: Drawn,
 ): Query[] {
-  const numbered = rules.map(([one, other], i) => ({ id: ruleIds[i]!, one, other }));
-  return partsOf(numbered).map((part) => [
+  const sides = rules.flatMap(([one, other], i) => [
+    { ...one, other, id: ruleIds[i]!, isReverse: null },
+    { ...other, other: one, id: ruleIds[i]!, isReverse: true },
+  ]);
+  return partsOf(inKeyOrder(kinds, sides)).map((part) => [
     ruleSql.INSERT_RULES,
     tenantId,
     part.map(({ id }) => id),
-    ...keyColumns(
-      kinds,
-      part.map(({ one }) => one),
-    ),
+    ...keyColumns(kinds, part),
     ...keyColumns(
       kinds,
       part.map(({ other }) => other),
     ),
+    part.map(({ isReverse }) => isReverse),
     changeId,
     now,
   ]);
@@ -171,7 +178,10 @@ export function reviewInsertions(
   reviews: Writes['reviews'],
   { reviewIds, now }: Drawn,
 ): Query[] {
-  return partsOf(reviews).map((part) => [
+  const ordered = inOrderOfBytes(reviews, ({ pair }) =>
+    inKeyOrder(kinds, pair).flatMap(({ kind, value }) => [kinds.named(kind).number, value]),
+  );
+  return partsOf(ordered).map((part) => [
     reviewSql.INSERT_REVIEWS,
     tenantId,
     part.map(({ id }) => realId(id, reviewIds)),
@@ -278,19 +288,23 @@ function insertContacts(
   real: RealId,
   now: number,
 ): Query | null {
-  return newcomers.length === 0
-    ? null
-    : [
-        sql.INSERT_CONTACTS,
-        tenantId,
-        newcomers.map(({ id }) => real(id)),
-        ...identifierColumns(kinds, newcomers),
-        newcomers.map(({ linkedId }) => linkedId && real(linkedId)),
-        newcomers.map(({ joinedId }) => joinedId && real(joinedId)),
-        newcomers.map(({ isRuled }) => isRuled || null),
-        newcomers.map(({ createdAt = null }) => createdAt),
-        now,
-      ];
+  if (newcomers.length === 0) {
+    return null;
+  }
+  const time = sql.timestampOf(now);
+  return [
+    sql.INSERT_CONTACTS,
+    tenantId,
+    newcomers.map(({ id }) => real(id)),
+    ...identifierColumns(kinds, newcomers),
+    newcomers.map(({ linkedId }) => linkedId && real(linkedId)),
+    newcomers.map(({ linkedId }) => (linkedId === null ? 'primary' : 'secondary')),
+    newcomers.map(({ joinedId }) => joinedId && real(joinedId)),
+    newcomers.map(({ isRuled }) => isRuled || null),
+    newcomers.map(({ createdAt }) => (createdAt === undefined ? time : sql.timestampOf(createdAt))),
+    newcomers.some(({ createdAt }) => createdAt !== undefined) ? now : null,
+    now,
+  ];
 }
 
 /** The present state of the rows that change. */
@@ -377,14 +391,19 @@ function insertClaims(
   { claims, unheldForms }: Writes,
   real: RealId,
 ): Query | null {
-  return claims.length + unheldForms.length === 0
-    ? null
-    : [
-        sql.INSERT_CLAIMS,
-        tenantId,
-        ...keyColumns(kinds, unheldForms.length === 0 ? claims : [...claims, ...unheldForms]),
-        [...claims.map(({ contactId }) => real(contactId)), ...unheldForms.map(() => null)],
-      ];
+  if (claims.length + unheldForms.length === 0) {
+    return null;
+  }
+  const ordered = inKeyOrder(kinds, [
+    ...claims.map(({ kind, value, contactId }) => ({ kind, value, contactId: real(contactId) })),
+    ...unheldForms.map(({ kind, value }) => ({ kind, value, contactId: null })),
+  ]);
+  return [
+    sql.INSERT_CLAIMS,
+    tenantId,
+    ...keyColumns(kinds, ordered),
+    ordered.map(({ contactId }) => contactId),
+  ];
 }
 
 function insertReservations(
@@ -394,7 +413,12 @@ function insertReservations(
 ): Query | null {
   return reservations.length === 0
     ? null
-    : [sql.INSERT_CLAIMS, tenantId, ...keyColumns(kinds, reservations), reservations.map(() => null)];
+    : [
+        sql.INSERT_CLAIMS,
+        tenantId,
+        ...keyColumns(kinds, inKeyOrder(kinds, reservations)),
+        reservations.map(() => null),
+      ];
 }
 
 function moveClaims(kinds: Kinds, tenantId: number, claims: readonly Claim[], real: RealId): Query[] {

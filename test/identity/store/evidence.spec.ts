@@ -126,8 +126,14 @@ describe('a contact', () => {
   test('with a date is recorded when it is written, one without when it is created', async () => {
     await write({ email: 'a', createdAt: 1_500_000_000_000_000 }, { email: 'b' });
     expect(
-      await database.query('select recorded_at = updated_at as is_recorded from contact order by id'),
-    ).toEqual([{ is_recorded: true }, { is_recorded: null }]);
+      await database.query(
+        `select coalesce(recorded_at, created_at) = updated_at as is_recorded, created_at = updated_at as is_new
+          from contact order by id`,
+      ),
+    ).toEqual([
+      { is_recorded: true, is_new: false },
+      { is_recorded: true, is_new: true },
+    ]);
   });
 
   test('is changed later than at its last change even if the clock lags', async () => {
