@@ -14,9 +14,11 @@ import {
 } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { lazy, Suspense, useState } from 'react';
-import type { Contact, Edge, Evidence, Identifier } from '../../clients/typescript/src/index.js';
+import { lazy, Suspense, useCallback, useMemo, useState } from 'react';
+import type { Contact, Edge, Evidence } from '../../clients/typescript/src/index.js';
 import { api, valueText } from './api.js';
+import { edgeText } from './edge-text.js';
+import { branchesOf, valuesOfContact } from './evidence-tree.js';
 import { ChoiceHeader, Loaded, Moment } from './parts.js';
 import { identityRoute } from './router.js';
 import { useMay } from './session.js';
@@ -28,6 +30,8 @@ export function EvidenceTab({ contactId }: { readonly contactId: number }) {
   const query = useQuery({
     queryKey: ['evidence', contactId],
     queryFn: async () => (await api.getEvidence({ path: { id: contactId } })).data as Evidence,
+    // comparing 20,000 contacts with those of the last answer would stop the page
+    structuralSharing: false,
   });
   return <Loaded query={query}>{(evidence) => <Shown contactId={contactId} evidence={evidence} />}</Loaded>;
 }
@@ -40,17 +44,26 @@ interface ShownProps {
 function Shown({ contactId, evidence }: ShownProps) {
   const [hasDeleted, setHasDeleted] = useState(false);
   const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
-  const mayCurate = useMay('curate');
-  const toggle = (id: number): void => setChosen((old) => old.symmetricDifference(new Set([id])));
-  const contacts = evidence.contacts.filter(({ deletedAt }) => hasDeleted || deletedAt === null);
-  const deleted =
-    evidence.contacts.length - evidence.contacts.filter(({ deletedAt }) => deletedAt === null).length;
+  const toggle = useCallback((id: number) => setChosen((old) => old.symmetricDifference(new Set([id]))), []);
+  const branches = useMemo(() => branchesOf(evidence, hasDeleted), [evidence, hasDeleted]);
+  const rows = useMemo(() => {
+    const edges = new Map(branches.map(({ contact, edge }) => [contact.id, edge]));
+    return evidence.contacts.flatMap((contact) => {
+      const edge = edges.get(contact.id);
+      return edge === undefined ? [] : [{ contact, edge }];
+    });
+  }, [evidence, branches]);
+  const deleted = useMemo(
+    () => evidence.contacts.filter(({ deletedAt }) => deletedAt !== null).length,
+    [evidence],
+  );
+  const why = useWhy(contactId);
+  const way = why.query.data !== undefined && 'path' in why.query.data ? why.query.data.path : NO_EDGES;
   return (
     <Stack>
       <Group justify="space-between">
         <Text size="sm" c="dimmed">
-          Each contact is a row that was stored once. A line says which identifier joined two of them, and
-          when.
+          Each contact is a row that was stored once. A line says which identifier joined two of them.
         </Text>
         {deleted > 0 && (
           <Switch
@@ -60,66 +73,85 @@ function Shown({ contactId, evidence }: ShownProps) {
           />
         )}
       </Group>
-      {contacts.length > 1 && (
-        <Suspense fallback={<Skeleton h={360} />}>
-          <EvidenceGraph
-            contacts={contacts}
-            edges={evidence.edges}
-            chosen={chosen}
-            onToggle={mayCurate ? toggle : null}
-          />
-        </Suspense>
+      {branches.length > 1 && (
+        <>
+          <Suspense fallback={<Skeleton h={360} />}>
+            <EvidenceGraph branches={branches} chosen={chosen} onToggle={toggle} way={way} />
+          </Suspense>
+          <ChoiceActions contactId={contactId} chosen={chosen} contacts={rows.length} />
+        </>
       )}
-      {mayCurate && contacts.length > 1 && (
-        <Group>
-          <Button
-            size="xs"
-            disabled={chosen.size === 0 || chosen.size >= contacts.length}
-            renderRoot={(props) => (
-              <Link
-                to="/identities/$id/split"
-                params={{ id: String(contactId) }}
-                search={{ contacts: [...chosen].join(',') }}
-                {...props}
-              />
-            )}
-          >
-            {chosen.size === 0 ? 'Choose contacts to split them off' : `Split off ${chosen.size}…`}
-          </Button>
-        </Group>
-      )}
-      <EvidenceTable
-        contacts={contacts}
-        edges={evidence.edges}
-        chosen={chosen}
-        onToggle={mayCurate ? toggle : null}
-      />
-      <Why contactId={contactId} />
+      <Why contactId={contactId} why={why} />
+      <EvidenceTable rows={rows} chosen={chosen} onToggle={toggle} />
     </Stack>
   );
 }
 
-interface PickingProps {
-  readonly contacts: readonly Contact[];
-  readonly edges: readonly Edge[];
+const NO_EDGES: readonly Edge[] = [];
+
+interface ChoiceActionsProps {
+  readonly contactId: number;
   readonly chosen: ReadonlySet<number>;
-  /** null: nothing can be chosen. */
-  readonly onToggle: ((id: number) => void) | null;
+  readonly contacts: number;
+}
+
+/** What can be done with the contacts that are chosen in the picture or in the table. */
+function ChoiceActions({ contactId, chosen, contacts }: ChoiceActionsProps) {
+  const navigate = identityRoute.useNavigate();
+  const mayCurate = useMay('curate');
+  const [from, to] = [...chosen].toSorted((a, b) => a - b).map(String);
+  return (
+    <Group gap="xs">
+      <Button
+        size="xs"
+        variant="default"
+        disabled={chosen.size !== 2}
+        onClick={() => void navigate({ search: (old) => ({ ...old, from, to }), resetScroll: false })}
+      >
+        {chosen.size === 2 ? `Why are ${from} and ${to} one person?` : 'Choose two to see why they are one'}
+      </Button>
+      {mayCurate && (
+        <Button
+          size="xs"
+          variant="default"
+          disabled={chosen.size === 0 || chosen.size >= contacts}
+          renderRoot={(props) => (
+            <Link
+              to="/identities/$id/split"
+              params={{ id: String(contactId) }}
+              search={{ contacts: [...chosen].join(',') }}
+              {...props}
+            />
+          )}
+        >
+          {chosen.size === 0 ? 'Choose contacts to split them off' : `Split off ${chosen.size}…`}
+        </Button>
+      )}
+    </Group>
+  );
+}
+
+interface TableProps {
+  /** With the edge by which each contact came; null: the first one. */
+  readonly rows: readonly { readonly contact: Contact; readonly edge: Edge | null }[];
+  readonly chosen: ReadonlySet<number>;
+  readonly onToggle: (id: number) => void;
 }
 
 const PER_PAGE = 50;
 
-function EvidenceTable({ contacts, edges, chosen, onToggle }: PickingProps) {
+function EvidenceTable({ rows, chosen, onToggle }: TableProps) {
   const [page, setPage] = useState(1);
-  // each contact but the first attached to one that was there: by its last edge in the list
-  const reasons = Map.groupBy(edges, ({ from, to }) => Math.max(from, to));
+  const pages = Math.ceil(rows.length / PER_PAGE);
+  // there are fewer without those that were deleted
+  const current = Math.min(page, pages);
   return (
     <>
       <Table.ScrollContainer minWidth={560}>
         <Table verticalSpacing="xs">
           <Table.Thead>
             <Table.Tr>
-              {onToggle !== null && <ChoiceHeader />}
+              <ChoiceHeader />
               <Table.Th>Contact</Table.Th>
               <Table.Th>Identifiers</Table.Th>
               <Table.Th>Since</Table.Th>
@@ -127,23 +159,21 @@ function EvidenceTable({ contacts, edges, chosen, onToggle }: PickingProps) {
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {contacts.slice((page - 1) * PER_PAGE, page * PER_PAGE).map((contact) => (
+            {rows.slice((current - 1) * PER_PAGE, current * PER_PAGE).map(({ contact, edge }) => (
               <Table.Tr key={contact.id}>
-                {onToggle !== null && (
-                  <Table.Td>
-                    {contact.deletedAt === null && (
-                      <Checkbox
-                        aria-label={`Choose contact ${contact.id}`}
-                        checked={chosen.has(contact.id)}
-                        onChange={() => onToggle(contact.id)}
-                      />
-                    )}
-                  </Table.Td>
-                )}
+                <Table.Td>
+                  {contact.deletedAt === null && (
+                    <Checkbox
+                      aria-label={`Choose contact ${contact.id}`}
+                      checked={chosen.has(contact.id)}
+                      onChange={() => onToggle(contact.id)}
+                    />
+                  )}
+                </Table.Td>
                 <Table.Td>
                   {contact.id}{' '}
                   {contact.deletedAt !== null && (
-                    <Badge color="gray" variant="outline" c="var(--mantine-color-text)">
+                    <Badge color="gray" variant="outline" c="var(--mantine-color-text)" tt="none">
                       deleted
                     </Badge>
                   )}
@@ -159,21 +189,21 @@ function EvidenceTable({ contacts, edges, chosen, onToggle }: PickingProps) {
                   <Moment at={contact.createdAt} />
                 </Table.Td>
                 <Table.Td>
-                  {reasons
-                    .get(contact.id)
-                    ?.map((edge) => (
-                      <EdgeText key={edge.from + ':' + edge.to} edge={edge} of={contact.id} />
-                    )) ?? <Text size="sm">It is the first one.</Text>}
+                  {edge === null ? (
+                    <Text size="sm">It is the first one.</Text>
+                  ) : (
+                    <EdgeText edge={edge} of={contact.id} />
+                  )}
                 </Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      {contacts.length > PER_PAGE && (
+      {pages > 1 && (
         <Pagination
-          total={Math.ceil(contacts.length / PER_PAGE)}
-          value={page}
+          total={pages}
+          value={current}
           onChange={setPage}
           getControlProps={(control) => ({ 'aria-label': `${control} page` })}
           getItemProps={(number) => ({ 'aria-label': `Page ${number}` })}
@@ -183,92 +213,119 @@ function EvidenceTable({ contacts, edges, chosen, onToggle }: PickingProps) {
   );
 }
 
-export function valuesOfContact({ email, phoneNumber, identifiers = {} }: Contact): Identifier[] {
-  return [
-    { kind: 'email', value: email },
-    { kind: 'phoneNumber', value: phoneNumber },
-    ...Object.entries(identifiers).map(([kind, value]) => ({ kind, value })),
-  ].filter((each): each is Identifier => each.value !== null);
-}
-
-/** What an edge says, from the side of one of its contacts. */
-export function EdgeText({ edge, of }: { readonly edge: Edge; readonly of?: number }) {
-  const { from, to, type, identifiers, cause, mergeId, at, assumed } = edge;
-  const other = of === from ? to : from;
-  const values = identifiers.map(valueText).join(' and ');
+/** What an edge says, from the side of one of its contacts, and when. */
+function EdgeText({ edge, of }: { readonly edge: Edge; readonly of: number }) {
   return (
     <Text size="sm" component="div">
-      {type === 'shared' ? `Shares ${values} with contact ${other}` : mergeText(cause, values, other)}
-      {assumed && ' (worked out later)'}
+      {edgeText(edge, of)}
       <Text span size="xs" c="dimmed">
         {' '}
-        <Moment at={at} />
-        {mergeId !== undefined && `, merge ${mergeId}`}
+        <Moment at={edge.at} />
+        {edge.mergeId !== undefined && `, merge ${edge.mergeId}`}
       </Text>
     </Text>
   );
 }
 
-function mergeText(cause: Edge['cause'] = 'sighting', values: string, other: number): string {
-  const texts: Record<typeof cause, string> = {
-    sighting: `${values} came together and joined it with contact ${other}`,
-    manual: `Merged by hand with contact ${other}`,
-    review: `Merged with contact ${other} after a review of ${values}`,
-    renormalised: `Has a value of contact ${other} in another spelling`,
-    kept: `Stays with contact ${other}, though what joined them has left`,
-  };
-  return texts[cause];
+function useWhy(contactId: number) {
+  const { from = String(contactId), to } = identityRoute.useSearch();
+  const query = useQuery({
+    queryKey: ['why', from, to],
+    enabled: to !== undefined,
+    queryFn: async () =>
+      (await api.getEvidence({ path: { id: Number(from) }, query: { to: Number(to) } })).data,
+  });
+  return { from, to, query };
+}
+
+interface WhyProps {
+  readonly contactId: number;
+  readonly why: ReturnType<typeof useWhy>;
 }
 
 /** Why any two contacts are one person, or what keeps them apart. */
-function Why({ contactId }: { readonly contactId: number }) {
-  const { to } = identityRoute.useSearch();
+function Why({ contactId, why: { from, to, query } }: WhyProps) {
   const navigate = identityRoute.useNavigate();
-  const query = useQuery({
-    queryKey: ['why', contactId, to],
-    enabled: to !== undefined,
-    queryFn: async () => (await api.getEvidence({ path: { id: contactId }, query: { to: Number(to) } })).data,
-  });
+  const ask = (change: { readonly from?: string; readonly to?: string }): void =>
+    void navigate({ search: (old) => ({ ...old, ...change }), replace: true, resetScroll: false });
   return (
     <Stack gap="xs" component="section" aria-label="Why">
-      <NumberInput
-        size="xs"
-        maw={320}
-        label={`Why is contact ${contactId} the same person as contact …?`}
-        hideControls
-        allowDecimal={false}
-        min={1}
-        value={to ?? ''}
-        onChange={(value) =>
-          void navigate({
-            search: (old) => ({ ...old, to: value === '' ? undefined : String(value) }),
-            replace: true,
-          })
-        }
-      />
-      {to !== undefined && (
-        <Loaded query={query}>
-          {(answer) =>
-            'path' in answer ? (
-              <Alert color="green" title="One person">
-                <ol>
-                  {answer.path.map((edge) => (
-                    <li key={edge.from + ':' + edge.to}>
-                      Contact {edge.from}: <EdgeText edge={edge} of={edge.from} />
-                    </li>
-                  ))}
-                </ol>
-              </Alert>
-            ) : 'rules' in answer ? (
-              <Alert color="yellow" title="Two people">
-                {answer.rules.length === 0 && answer.undoneMerges.length === 0
-                  ? 'Nothing joins them, and nothing keeps them apart.'
-                  : `${answer.rules.length} rules and ${answer.undoneMerges.length} undone merges lie between them.`}
-              </Alert>
-            ) : null
-          }
-        </Loaded>
-      )}
+      <Group align="flex-end" gap="xs">
+        <NumberInput
+          size="xs"
+          w={170}
+          label="Why is contact"
+          hideControls
+          allowDecimal={false}
+          min={1}
+          value={from}
+          onChange={(value) => ask({ from: idOf(value) ?? String(contactId) })}
+        />
+        <NumberInput
+          size="xs"
+          w={170}
+          label="the same person as"
+          placeholder="id of a contact"
+          hideControls
+          allowDecimal={false}
+          min={1}
+          value={to ?? ''}
+          onChange={(value) => ask({ to: idOf(value) })}
+        />
+      </Group>
+      {to !== undefined && <Loaded query={query}>{(answer) => <Answer answer={answer} />}</Loaded>}
     </Stack>
+  );
+}
+
+function idOf(value: number | string): string | undefined {
+  return value === '' ? undefined : String(value);
+}
+
+type WhyAnswer = NonNullable<ReturnType<typeof useWhy>['query']['data']>;
+
+function Answer({ answer }: { readonly answer: WhyAnswer }) {
+  if ('path' in answer) {
+    const { path, contacts } = answer;
+    return (
+      <Alert color="green" title="One person">
+        {path.length === 0 && <Text size="sm">It is the same contact.</Text>}
+        <ol className="steps">
+          {path.map((edge, i) => (
+            <li key={edge.from + ':' + edge.to}>
+              Contact {contacts[i]!.id}: <EdgeText edge={edge} of={contacts[i]!.id} />
+            </li>
+          ))}
+        </ol>
+      </Alert>
+    );
+  }
+  if (!('rules' in answer)) {
+    return null;
+  }
+  const { rules, undoneMerges } = answer;
+  return (
+    <Alert color="yellow" title="Two people">
+      {rules.length + undoneMerges.length === 0 && (
+        <Text size="sm">Nothing joins them, and nothing keeps them apart.</Text>
+      )}
+      {rules.map(({ id, identifiers: [one, other] }) => (
+        <Text key={id} size="sm">
+          Rule {id}: {valueText(one)} is somebody else than {valueText(other)}.
+        </Text>
+      ))}
+      {undoneMerges.map(({ id, undone }) => (
+        <Text key={id} size="sm">
+          Merge {id} was undone
+          {undone !== null && (
+            <>
+              {' '}
+              on <Moment at={undone.at} />
+            </>
+          )}
+          .
+        </Text>
+      ))}
+    </Alert>
   );
 }

@@ -33,9 +33,10 @@ export const identityRoute = createRoute({
   getParentRoute: () => root,
   path: '/identities/$id',
   component: lazyRouteComponent(() => import('./identity-page.js'), 'IdentityPage'),
-  validateSearch: (search): { tab?: Tab; at?: string; to?: string } => ({
+  validateSearch: (search): { tab?: Tab; at?: string; from?: string; to?: string } => ({
     tab: TABS.find((tab) => tab === search.tab),
     at: text(search.at),
+    from: text(search.from),
     to: text(search.to),
   }),
 });

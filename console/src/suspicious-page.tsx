@@ -3,7 +3,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { Evidence } from '../../clients/typescript/src/index.js';
 import { api, kindName, type Value } from './api.js';
-import { valuesOfContact } from './evidence-tab.js';
+import { valuesOfContact } from './evidence-tree.js';
 import { Loaded, Nothing } from './parts.js';
 import { ProblemView } from './problem.js';
 import { useMay } from './session.js';
