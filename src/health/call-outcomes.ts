@@ -17,7 +17,7 @@ const TRIAL_EVERY_MS = 1_000;
 /** Tenants that are tried at once. */
 const TRIALS = 3;
 /** What a call reads, in its smallest form. */
-const TRIAL: Statement = {
+export const TRIAL: Statement = {
   name: 'health_trial',
   text: 'select id from contact where tenant_id = $1 limit 1',
 };

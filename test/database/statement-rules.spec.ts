@@ -31,6 +31,27 @@ const LACKING: readonly (readonly [RegExp, string])[] = [
   [/^set (?!local |transaction )/, 'sets what outlives the transaction'],
   [/timestamptz '/, 'computes with a time zone that depends on the session'],
   [/\binsert into .* select .* from (unnest|generate_series)\b/, 'inserts what it selects from an array'],
+  [
+    /\binsert into \w+ \(tenant_id,[^)]*\) select \$1\b/,
+    'inserts for a tenant that is a parameter of a select, so for any',
+  ],
+  [
+    /\binsert into \w+ \([^)]*\) values (?:(?!\binsert\b).)*\( ?select\b/,
+    'selects among the values that it inserts',
+  ],
+  [
+    /\bupdate\b.*\b(clock_timestamp|nextval|random|gen_random_uuid)\(/,
+    'changes rows to what differs from row to row',
+  ],
+  [
+    /\breturning\b.*\b(now|to_char|current_setting)\(|\breturning\b.*\bextract\(\w+ from (?![^()]* at time zone)/,
+    'returns what a session computes',
+  ],
+  // It ends the server there: the element is mistaken for one that is assigned to.
+  [
+    /\bset\b.* = \([^()]*\)\[(?:[^[\]]|\[\])*\](?=,| where| from|$)/,
+    'sets a column to a bare element of an array',
+  ],
 ];
 
 /** What may not be the same each time it is computed. */
@@ -77,6 +98,30 @@ test.each([
   [
     "select case when $1 then x else timestamptz 'epoch' end",
     'computes in CASE or COALESCE what is not immutable',
+  ],
+  [
+    'insert into contact (tenant_id, id) values ($1, array(select u from unnest($2) u))',
+    'selects among the values that it inserts',
+  ],
+  [
+    'insert into contact (tenant_id, id) select $1, 2',
+    'inserts for a tenant that is a parameter of a select, so for any',
+  ],
+  [
+    'update contact set at = clock_timestamp() where tenant_id = $1',
+    'changes rows to what differs from row to row',
+  ],
+  [
+    'update contact set id = 1 where tenant_id = $1 returning extract(epoch from at)',
+    'returns what a session computes',
+  ],
+  [
+    'update contact set email = ($3::text[])[width_bucket(id, $2::bigint[])] where tenant_id = $1',
+    'sets a column to a bare element of an array',
+  ],
+  [
+    'update contact set email = ($3::text[])[1], id = 3 where tenant_id = $1',
+    'sets a column to a bare element of an array',
   ],
 ])('the rules find what is wrong with: %s', (sql, rule) => {
   expect(rulesBrokenBy(sql)).toContain(rule);

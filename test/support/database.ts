@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { createClusterDatabase } from './cluster.js';
+import { createClusterDatabase, queryCopies } from './cluster.js';
 
 /** A database of its own for one test file, on the server that all files share. */
 export interface TestDatabase {
@@ -38,7 +38,9 @@ export function testDatabase(url: string, adminUrl: string, drop: () => Promise<
   const pool = new pg.Pool({ connectionString: adminUrl, max: 2 });
   pool.on('error', () => undefined);
   const query = async <T extends object>(text: string, values: unknown[] = []): Promise<T[]> =>
-    (await pool.query<T>(text, values)).rows;
+    process.env.CITUS_URL === undefined
+      ? (await pool.query<T>(text, values)).rows
+      : queryCopies<T>(pool, text, values);
   return {
     url,
     query,
