@@ -100,16 +100,18 @@ const IDLE_TRANSACTION_MS = { serve: 5_000, migrate: 30_000 };
 function postgres(settings: Settings, clientUrl: string, purpose: 'serve' | 'migrate') {
   // A pooler refuses settings that come with the connection; they are made for the role then.
   const isDirect = settings.databasePooler === 'none';
-  const isOfOneTenant = isDirect && purpose === 'serve' && settings.authMode === 'none';
+  const isCitus = settings.databaseEngine === 'citus';
+  // What a connection is opened with does not reach the workers of Citus.
+  const isOfOneTenant = isDirect && !isCitus && purpose === 'serve' && settings.authMode === 'none';
   const fixedTenantId = isOfOneTenant ? DEFAULT_TENANT_ID : null;
-  const session: SessionOptions = { fixedTenantId, keepsPrepared: isDirect };
+  const session: SessionOptions = { fixedTenantId, isCitus, keepsPrepared: isDirect };
   return {
     driver: PostgreSqlDriver,
     clientUrl,
     pool: { min: 0, max: purpose === 'serve' ? settings.databasePoolMax : 2, idleTimeoutMillis: 30_000 },
     driverOptions: {
       // The ORM takes host, user and database from its URL and drops the rest, `sslmode` among it.
-      connectionString: isDirect ? withStartOptions(clientUrl, fixedTenantId) : clientUrl,
+      connectionString: isDirect ? withStartOptions(clientUrl, fixedTenantId, isCitus) : clientUrl,
       application_name: 'identity-reconciliation',
       // several statements a round trip
       pipeline: true,
@@ -132,12 +134,14 @@ function postgres(settings: Settings, clientUrl: string, purpose: 'serve' | 'mig
  *
  * But such a plan is made once a connection, perhaps for a table of one page, and is kept while that grows. So it must never
  * scan the table, nor all rows of a tenant that has few of them; no statement of the service wants either.
+ *
+ * Citus makes a plan for each tenant, and none without one.
  */
-function withStartOptions(databaseUrl: string, tenantId: number | null): string {
+function withStartOptions(databaseUrl: string, tenantId: number | null, isCitus: boolean): string {
   const url = new URL(databaseUrl);
   const options = [
     url.searchParams.get('options'),
-    '-c plan_cache_mode=force_generic_plan',
+    !isCitus && '-c plan_cache_mode=force_generic_plan',
     '-c enable_seqscan=off',
     '-c enable_bitmapscan=off',
     tenantId !== null && `-c ${TENANT_SETTING}=${tenantId}`,

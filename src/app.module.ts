@@ -5,6 +5,7 @@ import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { ConsoleModule } from './console/console.controller.js';
 import { DatabaseModule } from './database/database.module.js';
+import { withEngine } from './database/engine.js';
 import { openDatabase } from './database/open-database.js';
 import { BACKFILL, MIGRATION_OPTIONS, SchemaStartup } from './database/schema/schema-startup.js';
 import { EventsModule } from './events/events.module.js';
@@ -33,7 +34,8 @@ import { TracingModule } from './telemetry/tracing/request-tracing.js';
   ],
 })
 export class AppModule implements BeforeApplicationShutdown {
-  static async with(settings: Settings): Promise<DynamicModule> {
+  static async with(given: Settings): Promise<DynamicModule> {
+    const settings = await withEngine(given);
     const database = await openDatabase(ormOptions(settings, 'serve'));
     return {
       module: AppModule,

@@ -1,6 +1,7 @@
 import { AdministrationError } from '../access/access.errors.js';
 import { SettingsError } from '../config/settings.js';
 import { DataDirError, DataDirInUseError } from '../database/embedded/data-dir-lock.js';
+import { EngineError } from '../database/engine.js';
 import { InvalidRequestError } from '../http/problems/problem.errors.js';
 import type { ProblemError } from '../http/problems/problem.js';
 import { SchemaError } from '../database/schema/schema-version.js';
@@ -17,6 +18,7 @@ export function describeError(error: unknown): string {
     TransferError,
     SchemaError,
     SettingsError,
+    EngineError,
     DataDirError,
     DataDirInUseError,
   ];

@@ -55,8 +55,9 @@ async function prepare(terminal: Terminal): Promise<{ settings: Settings; option
   const { Logger } = await import('@nestjs/common');
   const { ormOptions } = await import('../../mikro-orm.config.js');
   const { loadSettings } = await import('../config/load-settings.js');
+  const { withEngine } = await import('../database/engine.js');
   // The standard output is for results.
   Logger.overrideLogger(false);
-  const settings = loadSettings(terminal.env);
+  const settings = await withEngine(loadSettings(terminal.env));
   return { settings, options: ormOptions(settings, 'migrate') };
 }

@@ -4,6 +4,7 @@ import 'reflect-metadata';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { KeyAdministration } from '../access/key-administration.js';
 import { loadSettings } from '../config/load-settings.js';
+import { withEngine } from '../database/engine.js';
 import { openDatabase } from '../database/open-database.js';
 import { requireSchema } from '../database/schema/schema-version.js';
 
@@ -19,7 +20,7 @@ export async function administer<T>(
 ): Promise<T> {
   // The standard output is for results.
   Logger.overrideLogger(false);
-  await using database = await openDatabase(ormOptions(loadSettings(env), 'migrate'));
+  await using database = await openDatabase(ormOptions(await withEngine(loadSettings(env)), 'migrate'));
   await requireSchema(database.orm);
   const em = database.orm.em.fork() as SqlEntityManager;
   return await em.transactional((transaction) => work(new KeyAdministration(transaction)));

@@ -6,6 +6,8 @@ import { parse } from 'pg-connection-string';
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const AUTH_MODES = ['none', 'api-key'] as const;
 export type AuthMode = (typeof AUTH_MODES)[number];
+const DATABASE_ENGINES = ['auto', 'postgresql', 'citus'] as const;
+export type DatabaseEngine = (typeof DATABASE_ENGINES)[number];
 const POOLERS = ['none', 'transaction'] as const;
 export type Pooler = (typeof POOLERS)[number];
 const EMAIL_RULES = ['none', 'gmail'] as const;
@@ -29,6 +31,8 @@ export class Settings {
   readonly metricsHost: string;
   /** PostgreSQL connection URL; null: the embedded database in `dataDir`. */
   readonly databaseUrl: string | null;
+  /** What runs PostgreSQL's tables: one server, or a Citus cluster; `auto`: it is asked at the start. */
+  readonly databaseEngine: DatabaseEngine;
   /** The pooler between the service and PostgreSQL: none, or one that hands out connections by transaction. */
   readonly databasePooler: Pooler;
   /** Role that `migration:up` grants what replicas need; null: they connect as the owner of the tables. */
@@ -97,6 +101,7 @@ export class Settings {
     this.metricsPort = read.integerOrOff('METRICS_PORT', 9464, 0, 65_535);
     this.metricsHost = read.text('METRICS_HOST', this.host);
     this.databaseUrl = read.postgresUrl('DATABASE_URL');
+    this.databaseEngine = read.oneOf('DATABASE_ENGINE', DATABASE_ENGINES, 'auto');
     this.databasePooler = read.oneOf('DATABASE_POOLER', POOLERS, 'none');
     this.databaseServiceRole = read.role('DATABASE_SERVICE_ROLE');
     this.databasePoolMax = read.integer('DATABASE_POOL_MAX', 10, 1, 1000);

@@ -1,9 +1,12 @@
 import { MikroORM } from '@mikro-orm/core';
+import type { SqlEntityManager } from '@mikro-orm/sql';
 import { Injectable, type OnModuleDestroy, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
 import { Registry } from 'prom-client';
 import { Settings } from '../config/settings.js';
 import { missingFrom, missingMigrations, APPLIED_MIGRATIONS_SQL } from '../database/schema/schema-version.js';
+import { engineTrouble } from '../database/engine.js';
+import { openSession } from '../database/session/open-session.js';
 import { unavailability } from '../database/session/unavailable.js';
 import { CallOutcomes } from './call-outcomes.js';
 import { addGauge } from '../telemetry/metrics/registry.js';
@@ -20,10 +23,11 @@ const CACHE_MS = 1_000;
 @Injectable()
 export class DatabaseProbe implements OnApplicationShutdown {
   private readonly pool: pg.Pool | null;
+  private isOfEngine = false;
   private last: { readonly at: number; readonly trouble: Promise<string | null> } | null = null;
 
   constructor(
-    settings: Settings,
+    private readonly settings: Settings,
     private readonly orm: MikroORM,
   ) {
     this.pool = settings.databaseUrl === null ? null : ownConnection(orm);
@@ -48,7 +52,7 @@ export class DatabaseProbe implements OnApplicationShutdown {
       if (missing.length > 0) {
         return 'the database schema is missing or too old';
       }
-      return (await this.isReadOnly()) ? 'the database takes no writes' : null;
+      return (await this.isReadOnly()) ? 'the database takes no writes' : await this.engineTrouble();
     } catch (error) {
       return unavailability(error) ?? 'the database does not answer as expected';
     }
@@ -58,6 +62,16 @@ export class DatabaseProbe implements OnApplicationShutdown {
   private async isReadOnly(): Promise<boolean> {
     const result = await this.pool?.query<{ transaction_read_only: string }>('show transaction_read_only');
     return result?.rows[0]?.transaction_read_only === 'on';
+  }
+
+  /** Asked until it fits. */
+  private async engineTrouble(): Promise<string | null> {
+    if (this.isOfEngine || this.pool === null) {
+      return null;
+    }
+    const trouble = await engineTrouble(await openSession(this.orm.em as SqlEntityManager), this.settings);
+    this.isOfEngine = trouble === null;
+    return trouble;
   }
 
   private async missing(): Promise<string[]> {

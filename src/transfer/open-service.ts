@@ -7,6 +7,7 @@ import { chosenTenant } from '../access/key-administration.js';
 import { ConfigModule } from '../config/config.module.js';
 import type { Settings } from '../config/settings.js';
 import { DatabaseModule } from '../database/database.module.js';
+import { requireEngine, withEngine } from '../database/engine.js';
 import { openDatabase, type OpenDatabase } from '../database/open-database.js';
 import { requireSchema } from '../database/schema/schema-version.js';
 import { openSession } from '../database/session/open-session.js';
@@ -67,15 +68,17 @@ class CommandModule {
  * @throws {DataDirInUseError} if the embedded database is open in another process
  * @param tenant name of a tenant; null: the only one there is
  * @throws {SchemaError} if the schema is not up to date
+ * @throws {EngineError} if the database runs on another engine than the settings say, or does not work as it must
  * @throws {AdministrationError} if there is no such tenant, or more than one and none is named
  */
 export async function openService(
-  settings: Settings,
+  given: Settings,
   connections: number,
   tenant: string | null,
 ): Promise<OpenService> {
   // Standard output belongs to the results.
   Logger.overrideLogger(false);
+  const settings = await withEngine(given);
   const database = await openDatabase({
     // Its statements are not given up on: a large batch may take longer than a call of the API.
     ...ormOptions(settings, 'migrate'),
@@ -90,6 +93,8 @@ export async function openService(
   try {
     await requireSchema(orm);
     const em = orm.em.fork() as SqlEntityManager;
+    const session = await openSession(em);
+    await requireEngine(session, settings);
     return {
       tenantId: await chosenTenant(em, tenant),
       reconciliation: app.get(ReconciliationService),
@@ -105,7 +110,7 @@ export async function openService(
       policy: app.get(PolicyService),
       renormalisation: app.get(RenormalisationService),
       oldForms: app.get(OldForms),
-      session: await openSession(em),
+      session,
       events: settings.hasEvents ? app.get(EventLog) : null,
       [Symbol.asyncDispose]: () => app.close(),
     };

@@ -10,6 +10,8 @@ export interface ClusterDatabase {
   /** Row level security binds the owner too. */
   readonly ownerUrl: string;
   readonly serviceUrl: string;
+  /** As `serviceUrl`, but on a worker. */
+  readonly workerUrl: string;
   /** `deploy/citus/cluster.js` with a command; returns what it printed. */
   script(...words: string[]): Promise<string>;
   drop(): Promise<void>;
@@ -47,7 +49,9 @@ export async function createClusterDatabase({ isMigrated = true } = {}): Promise
     await migrateDatabase(urls.ownerUrl, service);
     await script('distribute');
   }
-  return { ...urls, script, drop: () => dropEverywhere(nodes, name, [service, owner]) };
+  const { host } = new URL(workers[0]!);
+  const workerUrl = Object.assign(new URL(urls.serviceUrl), { host }).href;
+  return { ...urls, workerUrl, script, drop: () => dropEverywhere(nodes, name, [service, owner]) };
 }
 
 /** What only one node can answer: it joins tables by more than their tenant, or looks at several tenants at once. */

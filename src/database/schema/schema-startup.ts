@@ -1,4 +1,5 @@
 import { MikroORM, type Options } from '@mikro-orm/core';
+import type { SqlEntityManager } from '@mikro-orm/sql';
 import {
   Inject,
   Injectable,
@@ -8,6 +9,8 @@ import {
 } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Settings } from '../../config/settings.js';
+import { engineTrouble } from '../engine.js';
+import { openSession } from '../session/open-session.js';
 import { migrate, migrateWith, type Backfill } from './migrate.js';
 import { missingMigrations } from './schema-version.js';
 import { unavailability } from '../session/unavailable.js';
@@ -91,6 +94,10 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
       const missing = await missingMigrations(this.orm);
       if (missing.length > 0) {
         return schemaAdvice(missing);
+      }
+      const trouble = await engineTrouble(await openSession(this.orm.em as SqlEntityManager), this.settings);
+      if (trouble !== null) {
+        return `Not ready: ${trouble}`;
       }
       this.logger.log(`PostgreSQL is ready${describe(applied)}`);
       return null;

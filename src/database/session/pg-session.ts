@@ -38,11 +38,8 @@ export class PgSession implements SqlSession {
   }
 
   async transaction<T>(work: (transaction: Transaction) => Promise<T>, tenantId: number | null): Promise<T> {
-    const begin = this.isNamed(tenantId)
-      ? 'begin'
-      : `begin; set local ${TENANT_SETTING} = ${Number(tenantId)}`;
     const client = await this.pool.connect();
-    const transaction = new PgTransaction(client, begin, (query) => this.prepared(query));
+    const transaction = new PgTransaction(client, this.beginning(tenantId), (query) => this.prepared(query));
     try {
       return await work(transaction);
     } finally {
@@ -50,6 +47,17 @@ export class PgSession implements SqlSession {
       const isUsable = await transaction.end();
       client.release(!isUsable);
     }
+  }
+
+  /** Citus passes a setting on to its workers only if it is a statement of its own, and only if it is asked to. */
+  private beginning(tenantId: number | null): string[] {
+    if (this.isNamed(tenantId)) {
+      return ['begin'];
+    }
+    const naming = `set local ${TENANT_SETTING} = ${Number(tenantId)}`;
+    return this.options.isCitus
+      ? ['begin', `set local citus.propagate_set_commands = 'local'`, naming]
+      : [`begin; ${naming}`];
   }
 
   /** Whether the connection names the tenant already, or no tenant is needed. */
@@ -80,7 +88,7 @@ class PgTransaction implements Transaction {
 
   constructor(
     private readonly client: PoolClient,
-    private readonly begin: string,
+    private readonly beginning: readonly string[],
     private readonly prepared: (query: Query) => QueryConfig,
   ) {}
 
@@ -113,7 +121,7 @@ class PgTransaction implements Transaction {
     const isFirst = this.state === 'new';
     this.state = 'open';
     const sent = this.inOneWrite(() => [
-      ...(isFirst ? [this.client.query(this.begin)] : []),
+      ...(isFirst ? this.beginning.map((text) => this.client.query(text)) : []),
       ...queries.map((query) => this.client.query(this.prepared(query))),
       ...(last === undefined ? [] : [this.client.query(last)]),
     ]);
@@ -129,7 +137,7 @@ class PgTransaction implements Transaction {
     }
     return settled
       .flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-      .slice(isFirst ? 1 : 0);
+      .slice(isFirst ? this.beginning.length : 0);
   }
 
   /** The driver writes each statement separately, and the write is most of the cost of a statement. */

@@ -38,6 +38,8 @@ export interface SqlSession {
 export interface SessionOptions {
   /** The tenant that the connections name; null: each transaction names its own. */
   readonly fixedTenantId: number | null;
+  /** Whether the tables are spread over the nodes of a Citus cluster. */
+  readonly isCitus: boolean;
   /** Whether statements stay prepared under their names. Some poolers do not support that. */
   readonly keepsPrepared: boolean;
 }

@@ -96,11 +96,21 @@ test('without one, statements stay prepared and connections carry their limits a
   expect(new Set(plain.filter((text) => /^(begin|set)/.test(text)))).toEqual(new Set(['begin']));
 });
 
+test('on Citus each transaction names the tenant in a statement of its own, which it passes on', async () => {
+  const { prepared, plain } = await record({ DATABASE_ENGINE: 'citus' });
+  expect([...prepared]).toEqual(expect.arrayContaining(['contact_load', 'contact_insert']));
+  const begun = plain.flatMap((text, i) => (text === 'begin' ? [plain.slice(i + 1, i + 3)] : []));
+  expect(begun.length).toBeGreaterThanOrEqual(3);
+  expect(new Set(begun.flat())).toEqual(
+    new Set(["set local citus.propagate_set_commands = 'local'", 'set local identity.tenant_id = 1']),
+  );
+});
+
 test('readiness asks on a connection that is opened like those that serve', async () => {
   sent = [];
   const { port } = server.address() as AddressInfo;
   const url = Object.assign(new URL(database.url), { hostname: '127.0.0.1', port: String(port) }).href;
-  const app = await startApp({ DATABASE_URL: url });
+  const app = await startApp({ DATABASE_URL: url, DATABASE_ENGINE: 'postgresql' });
   await app.client.identify({ email: 'jennifer@hillvalley.edu' });
   await app.client.send('GET', '/health/ready');
   await app.close();
@@ -125,5 +135,14 @@ test('options of the URL are kept beside the service’s own', async () => {
   };
   expect(new URL(driverOptions.connectionString).searchParams.get('options')).toBe(
     '-c work_mem=7MB -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c identity.tenant_id=1',
+  );
+  const ofCluster = ormOptions(
+    new Settings({ DATABASE_URL: url.href, DATABASE_ENGINE: 'citus' }),
+    'serve',
+  ) as {
+    driverOptions: { connectionString: string };
+  };
+  expect(new URL(ofCluster.driverOptions.connectionString).searchParams.get('options')).toBe(
+    '-c work_mem=7MB -c enable_seqscan=off -c enable_bitmapscan=off',
   );
 });
