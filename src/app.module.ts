@@ -1,6 +1,7 @@
 import { Logger, Module, type BeforeApplicationShutdown, type DynamicModule } from '@nestjs/common';
 import { ormOptions } from '../mikro-orm.config.js';
 import { AuthModule } from './access/auth.module.js';
+import { KeysModule } from './access/keys.controller.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { ConsoleModule } from './console/console.controller.js';
@@ -24,6 +25,7 @@ import { TracingModule } from './telemetry/tracing/request-tracing.js';
     TracingModule,
     AuthModule,
     IdentityModule,
+    KeysModule,
     EventsModule,
     WebhooksModule,
     HealthModule,

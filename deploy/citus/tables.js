@@ -41,14 +41,19 @@ export async function distribute(admin, service) {
 /** Every table of the service: where it is, and which others it refers to. */
 export async function tablesOf(admin) {
   const { rows } = await admin.query(`
-    select c.relname::text as name, to_jsonb(d) as distribution, c.relrowsecurity as "isOfTenant",
+    select c.relname::text as name, to_jsonb(d) as distribution, c.relrowsecurity as "hasPolicies",
       pg_relation_size(c.oid) > 0 as "hasPages", c.relforcerowsecurity as "isForced",
       array(select distinct confrelid::regclass::text from pg_constraint
         where conrelid = c.oid and contype = 'f' and confrelid <> c.oid) as "refersTo"
     from pg_class c left join pg_dist_partition d on d.logicalrelid = c.oid
     where c.relkind = 'r' and c.relnamespace = current_schema()::regnamespace
     order by 1`);
-  return rows.map((row) => ({ ...row, isDistributed: isSpread(row.distribution) }));
+  return rows.map((row) => ({
+    ...row,
+    // keys have policies too, which do not bind the owner
+    isOfTenant: row.hasPolicies && !REFERENCE.has(row.name),
+    isDistributed: isSpread(row.distribution),
+  }));
 }
 
 /** A local table that Citus only knows because of a foreign key has neither a hash nor the model of reference tables. */

@@ -4,7 +4,7 @@
 --   psql "$ADMIN_URL" -v database=identity -v owner_password="'…'" -v service_password="'…'" -f roles.sql
 --
 -- identity_owner   owns the tables. Migrations, tenants, keys, import and export use it.
--- identity_service is the role of the replicas. It owns nothing, changes no schema and creates no keys. Row level security
+-- identity_service is the role of the replicas. It owns nothing, changes no schema and creates no tenants. Row level security
 --                  shows it only the rows of the tenant that its transaction names. Each `npm run migration:up` with
 --                  DATABASE_SERVICE_ROLE=identity_service grants what it may read and write.
 

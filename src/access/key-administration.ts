@@ -1,5 +1,7 @@
 import { LockMode, type EntityManager } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
+import { TENANT_SETTING } from '../database/session/sql-session.js';
+import type { ChangeKind } from '../identity/domain/writes.js';
 import { AdministrationError } from './access.errors.js';
 import { formatApiKey, generateApiKey, hashSecret } from './api-key-text.js';
 import { ApiKey } from './entities/api-key.js';
@@ -91,12 +93,31 @@ export class KeyAdministration {
   /**
    * Revokes a key. This can't be undone.
    *
+   * @returns whether it was not revoked before
    * @throws {AdministrationError} if there is no such key
    */
-  async revokeKey(id: string): Promise<void> {
+  async revokeKey(id: string): Promise<boolean> {
     const key = await this.key(this.em, id);
+    const wasInForce = key.revokedAt === null;
     key.revokedAt ??= new Date();
     await this.em.flush();
+    return wasInForce;
+  }
+
+  /**
+   * Records a change of keys, so that it shows in `GET /changes` as those over HTTP do. In the transaction of the change, or it
+   * fails: the setting that names the tenant ends with the transaction.
+   *
+   * @param keyIds keys of one tenant
+   */
+  async record(actor: string, kind: ChangeKind, keyIds: readonly [string, ...string[]]): Promise<void> {
+    const { tenant } = await this.key(this.em, keyIds[0]);
+    await this.em.execute(`select set_config('${TENANT_SETTING}', ?, true)`, [String(tenant.id)]);
+    await this.em.execute(
+      `insert into change (tenant_id, id, kind, at, actor, is_changed, contact_ids, key_ids)
+        values (?, nextval('change_id_seq'), ?, now(), ?, true, '{}', ?)`,
+      [tenant.id, kind, actor, `{${keyIds.join(',')}}`],
+    );
   }
 
   private async make(

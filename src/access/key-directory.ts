@@ -42,6 +42,11 @@ export class KeyDirectory implements OnApplicationBootstrap, BeforeApplicationSh
     return this.known.find(id);
   }
 
+  /** Looks a key up again the next time, because it was changed. Other replicas do so within five seconds. */
+  forget(id: string): void {
+    this.known.forget(id);
+  }
+
   /** Notes that a key was used. This is written once a minute, not with every call. */
   noteUse(id: string): void {
     this.used.add(id);

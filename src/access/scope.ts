@@ -5,6 +5,9 @@
 export const SCOPES = ['identify', 'read', 'curate', 'delete', 'erase', 'events', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
+/** What a new key may do if nothing else is said. */
+export const DEFAULT_SCOPES: readonly Scope[] = ['identify', 'read'];
+
 /** Whether a key with these scopes may use a route that needs this one. */
 export function allows(granted: ReadonlySet<string>, needed: Scope): boolean {
   return granted.has(needed) || granted.has('admin');

@@ -1,13 +1,13 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { AdministrationError } from '../access/access.errors.js';
 import type { MadeKey } from '../access/key-administration.js';
-import { SCOPES, type Scope } from '../access/scope.js';
+import { DEFAULT_SCOPES, SCOPES, type Scope } from '../access/scope.js';
 import { readDuration, readLifetime, readWholeNumber } from './arguments.js';
+import { ACTOR } from './ask.js';
 import { minute, table } from './output.js';
 import type { Terminal } from './terminal.js';
 
 const DAY_MS = 86_400_000;
-const DEFAULT_SCOPES: readonly Scope[] = ['identify', 'read'];
 
 export function keysCommand(terminal: Terminal): Command {
   return new Command('keys')
@@ -45,18 +45,17 @@ function createCommand(terminal: Terminal): Command {
     )
     .action(async (name: string, { tenant, scope, expiresIn, callsPerMinute }: CreateFlags) => {
       const { administer } = await import('./open-administration.js');
-      await administer(terminal.env, async (administration) =>
-        show(
-          terminal,
-          await administration.createKey({
-            tenant,
-            name,
-            scopes: [...new Set(scope)],
-            callsPerMinute: callsPerMinute ?? null,
-            expiresAt: expiresIn === undefined ? null : new Date(Date.now() + expiresIn),
-          }),
-        ),
-      );
+      await administer(terminal.env, async (administration) => {
+        const made = await administration.createKey({
+          tenant,
+          name,
+          scopes: [...new Set(scope)],
+          callsPerMinute: callsPerMinute ?? null,
+          expiresAt: expiresIn === undefined ? null : new Date(Date.now() + expiresIn),
+        });
+        await administration.record(ACTOR, 'key', [made.id]);
+        await show(terminal, made);
+      });
     });
 }
 
@@ -111,9 +110,11 @@ function rotateCommand(terminal: Terminal): Command {
     )
     .action(async (id: string, { grace }: { grace: number }) => {
       const { administer } = await import('./open-administration.js');
-      await administer(terminal.env, async (administration) =>
-        show(terminal, await administration.rotateKey(idOf(id), grace)),
-      );
+      await administer(terminal.env, async (administration) => {
+        const made = await administration.rotateKey(idOf(id), grace);
+        await administration.record(ACTOR, 'key-rotate', [idOf(id), made.id]);
+        await show(terminal, made);
+      });
     });
 }
 
@@ -123,7 +124,11 @@ function revokeCommand(terminal: Terminal): Command {
     .argument('<id>', 'id of the key')
     .action(async (id: string) => {
       const { administer } = await import('./open-administration.js');
-      await administer(terminal.env, (administration) => administration.revokeKey(idOf(id)));
+      await administer(terminal.env, async (administration) => {
+        if (await administration.revokeKey(idOf(id))) {
+          await administration.record(ACTOR, 'key-revoke', [idOf(id)]);
+        }
+      });
       terminal.print(`Revoked ${idOf(id)}\n`);
     });
 }

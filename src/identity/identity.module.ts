@@ -7,6 +7,8 @@ import { MergesController } from './api/merges.controller.js';
 import { SplitsController } from './api/splits.controller.js';
 import { BlockedValuesController } from './api/blocked-values.controller.js';
 import { BlockingService } from './blocking.service.js';
+import { ChangesController } from './api/changes.controller.js';
+import { ChangeRecords } from './store/change-records.js';
 import { ChangeWriter } from './change-writer.js';
 import { ChangesService } from './changes.service.js';
 import { ContactsController } from './api/contacts.controller.js';
@@ -66,6 +68,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     SubjectAccessController,
     BlockedValuesController,
     PolicyController,
+    ChangesController,
   ],
   providers: [
     IdentityReader,
@@ -95,12 +98,13 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     RenormalisationService,
     OldForms,
     ReviewRecords,
+    ChangeRecords,
     ReviewsService,
     SightingBatcher,
     LargeAnswers,
     ChangeAnswers,
     IdentityMetrics,
   ],
-  exports: [MikroOrmModule, ReadLanes],
+  exports: [MikroOrmModule, ReadLanes, IdentityMetrics],
 })
 export class IdentityModule {}

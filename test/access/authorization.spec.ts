@@ -134,6 +134,15 @@ const ROUTES: Readonly<
   'get /policy': { scope: 'read', call: () => ['GET', '/policy'], status: 200 },
   // without If-Match
   'put /policy': { scope: 'admin', call: () => ['PUT', '/policy', { maxContacts: 1000 }], status: 428 },
+  'get /changes': { scope: 'curate', call: () => ['GET', '/changes'], status: 200 },
+  'get /keys': { scope: 'admin', call: () => ['GET', '/keys'], status: 200 },
+  'post /keys': { scope: 'admin', call: () => ['POST', '/keys', { name: 'crm' }], status: 201 },
+  'post /keys/{id}/rotate': {
+    scope: 'admin',
+    call: () => ['POST', '/keys/aaaaaaaaaaaa/rotate'],
+    status: 404,
+  },
+  'delete /keys/{id}': { scope: 'admin', call: () => ['DELETE', '/keys/aaaaaaaaaaaa'], status: 404 },
   'post /webhooks': {
     scope: 'events',
     call: () => ['POST', '/webhooks', { url: 'https://hooks.hillvalley.edu/', types: ['review.opened'] }],

@@ -88,10 +88,35 @@ describe.each(['serviceUrl', 'ownerUrl'] as const)('as the role of %s', (role) =
   });
 });
 
+test.each(['null', '3'])(
+  'the service makes no key for another tenant than the one that is named: %s',
+  async (named) => {
+    await as(guarded.serviceUrl, async (client) => {
+      await client.query(`begin; ${named === 'null' ? '' : `set local identity.tenant_id = ${named}`}`);
+      const made = client.query(
+        "insert into api_key (id, tenant_id, name, hash, scopes) values (1, 1, 1, '', array['admin'])",
+      );
+      await expect(made).rejects.toMatchObject({ code: '42501' });
+    });
+  },
+);
+
+test('the service makes no revoked key work again', async () => {
+  await guarded.database.query('update api_key set revoked_at = now() where tenant_id = 2');
+  await as(guarded.serviceUrl, async (client) => {
+    await client.query('begin; set local identity.tenant_id = 2');
+    for (const change of ['revoked_at = null', 'expires_at = null', 'last_used_at = now()']) {
+      const { rowCount } = await client.query(`update api_key set ${change} where tenant_id = 2`);
+      expect(rowCount).toBe(0);
+    }
+    await client.query('rollback');
+  });
+});
+
 test.each([
-  "insert into api_key (id, tenant_id, name, hash, scopes) values (1, 1, 1, decode(repeat('00', 32), 'hex'), array['admin'])",
   `update api_key set scopes = array['admin']`,
-  'update api_key set revoked_at = null',
+  'update api_key set tenant_id = 2',
+  "update api_key set hash = ''",
   'delete from api_key',
   `insert into tenant (id, name) values (9, 'x')`,
   'delete from change',
@@ -115,7 +140,7 @@ test('the tables of tenants have a policy, all of them', async () => {
     select distinct c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relkind = 'r' and a.attname = 'tenant_id' and c.relnamespace = 'public'::regnamespace
       and not (c.relrowsecurity and c.relforcerowsecurity) order by 1`);
-  // Keys are looked up before the tenant is known.
+  // Keys are looked up before the tenant is known; their policies are others.
   expect(rows).toEqual([{ name: 'api_key' }]);
 });
 

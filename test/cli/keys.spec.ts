@@ -63,6 +63,15 @@ test('tenants and keys from their making to their end', async () => {
     code: 0,
     stdout: `Revoked ${successor.slice(4, 16)}\n`,
   });
+  expect((await run('keys', 'revoke', successor.slice(4, 16))).code).toBe(0);
+  const recorded = await database.query<object>(
+    'select kind, actor, reason, key_ids from change where tenant_id = 2 order by id',
+  );
+  expect(recorded).toEqual([
+    { kind: 'key', actor: 'cli', reason: null, key_ids: [id] },
+    { kind: 'key-rotate', actor: 'cli', reason: null, key_ids: [id, successor.slice(4, 16)] },
+    { kind: 'key-revoke', actor: 'cli', reason: null, key_ids: [successor.slice(4, 16)] },
+  ]);
   const rows = JSON.parse((await run('keys', 'list', '--tenant', 'hill-valley', '--json')).stdout) as {
     id: string;
     revokedAt: string | null;

@@ -23,6 +23,8 @@ const READS_BEHIND: Readonly<Record<string, string>> = {
   erasure_past_with: 'ROW(contact_id, until) >',
   erasure_past_after: 'ROW(contact_id, until) >',
   import_last_stored: 'tenant_id =',
+  api_key_after: 'ROW(created_at, id) >',
+  api_key_count: 'ROW(created_at, id) >',
 };
 /** A whole table is what it is for, or all that a tenant has in it. */
 const READS_ALL = new Set([

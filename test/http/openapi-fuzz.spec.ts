@@ -43,6 +43,9 @@ const SERVED = [
   'post /subject-access: 200',
   'get /policy: 200',
   'put /policy: 412',
+  'get /changes: 200',
+  'get /keys: 200',
+  'post /keys: 201',
   // No generated text is a URL.
   'post /webhooks: 400',
   'get /webhooks: 200',

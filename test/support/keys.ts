@@ -26,6 +26,7 @@ export async function administerKeys(databaseUrl: string): Promise<Keys> {
     createKey: (key) => fresh().createKey(key),
     rotateKey: (id, graceMs) => fresh().rotateKey(id, graceMs),
     revokeKey: (id) => fresh().revokeKey(id),
+    record: (...change) => fresh().record(...change),
     make: async (key = {}) =>
       (
         await fresh().createKey({

@@ -11,6 +11,10 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   '/splits': 56,
   '/reviews/{id}': 24,
   '/erasures': 24,
+  '/subject-access': 16,
+  '/changes': 24,
+  '/keys/{id}': 4,
+  '/keys/{id}/rotate': 4,
 };
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'SEARCH'];
 const PATHS = [

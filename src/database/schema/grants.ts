@@ -2,7 +2,7 @@ import type { MikroORM } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import { SettingsError } from '../../config/settings.js';
 
-/** Exactly what a running service needs: it creates no keys and no tenants, and changes no schema. */
+/** Exactly what a running service needs: it creates no tenants, and changes no schema. A policy keeps revoked keys revoked. */
 const GRANTS = [
   'select, insert, update, delete on contact',
   'select, insert, update, delete on identifier',
@@ -30,7 +30,7 @@ const GRANTS = [
   'usage on sequence identity_merge_id_seq',
   'usage on sequence change_id_seq',
   'select on tenant',
-  'select, update (last_used_at) on api_key',
+  'select, insert, update (last_used_at, expires_at, revoked_at) on api_key',
   'select, insert, delete, update (last_used_at) on console_session',
   'select, insert, update, delete on rate_limit',
   // It shows whether the schema is what the service needs.

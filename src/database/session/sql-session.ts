@@ -54,10 +54,12 @@ export interface Transaction {
 /** The session setting that names the tenant whose rows a transaction sees. */
 export const TENANT_SETTING = 'identity.tenant_id';
 
+/** In SQL: the tenant that {@link TENANT_SETTING} names. After the transaction that made it, the setting is empty and not absent. */
+export const NAMED_TENANT = `nullif(current_setting('${TENANT_SETTING}', true), '')::int`;
+
 /** Row level security of a table with tenants: without {@link TENANT_SETTING} no row can be read or written. */
 export function tenantPolicy(table: string): { rowLevelSecurity: 'force'; policies: PolicyDef[] } {
-  // After the transaction that made it, the setting is empty and not absent.
-  const ownRows = `tenant_id = nullif(current_setting('${TENANT_SETTING}', true), '')::int`;
+  const ownRows = `tenant_id = ${NAMED_TENANT}`;
   return {
     rowLevelSecurity: 'force',
     policies: [{ name: `${table}_of_tenant`, using: ownRows, check: ownRows }],

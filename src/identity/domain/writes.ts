@@ -145,6 +145,9 @@ export const CHANGE_KINDS = [
   'review',
   'policy',
   'renormalise',
+  'key',
+  'key-rotate',
+  'key-revoke',
 ] as const;
 
 /** Who changes what by hand, and why: recorded with the change. */

@@ -6,7 +6,7 @@ import ssl
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional, Union
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from .transport import Answer, Transport
 
@@ -208,6 +208,37 @@ class IdentityClient:
     def replace_policy(self, body: Body, *, if_match: str, dry_run: bool = False) -> Answer:
         """Changes the limits and kinds. if_match: the `etag` of the policy that was read."""
         return self._call("PUT", "/policy", body, {"If-Match": if_match}, dryRun=dry_run or None)
+
+    def list_changes(
+        self,
+        *,
+        kind: Optional[str] = None,
+        actor: Optional[str] = None,
+        contact_id: Optional[int] = None,
+        from_: Optional[str] = None,
+        to: Optional[str] = None,
+        after: Optional[str] = None,
+        limit: Optional[int] = None,
+    ) -> Answer:
+        """Who changed what by hand, the latest first. from_, to: times; actor: all of it, or the id of the key."""
+        query = {"from": from_, "to": to, "after": after, "limit": limit}
+        return self._call("GET", "/changes", kind=kind, actor=actor, contactId=contact_id, **query)
+
+    def list_keys(self, *, after: Optional[str] = None, limit: Optional[int] = None) -> Answer:
+        """The API keys, without their secrets."""
+        return self._call("GET", "/keys", after=after, limit=limit)
+
+    def create_key(self, body: Body, *, idempotency_key: Optional[str] = None) -> Answer:
+        """Makes an API key. The answer has it as `key`, which is not shown again."""
+        return self._change("POST", "/keys", body, idempotency_key=idempotency_key)
+
+    def rotate_key(self, id: str, body: Optional[Body] = None, *, idempotency_key: Optional[str] = None) -> Answer:
+        """Makes the successor of an API key. Both work for a day, or for `overlapSeconds`."""
+        return self._change("POST", f"/keys/{quote(id, safe='')}/rotate", body, idempotency_key=idempotency_key)
+
+    def revoke_key(self, id: str, body: Optional[Body] = None) -> Answer:
+        """Revokes an API key for good. The key of the client can't revoke itself."""
+        return self._call("DELETE", f"/keys/{quote(id, safe='')}", body)
 
     def erase(self, body: Body, **change: Any) -> Answer:
         """Erases a person or an identifier for good. change: dry_run, if_match, idempotency_key."""

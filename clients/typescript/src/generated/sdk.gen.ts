@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client/index.js';
-import type { BlockValueData, BlockValueErrors, BlockValueResponses, CreateWebhookData, CreateWebhookErrors, CreateWebhookResponses, DecideReviewData, DecideReviewErrors, DecideReviewResponses, DeleteBlockedValueData, DeleteBlockedValueErrors, DeleteBlockedValueResponses, DeleteContactData, DeleteContactErrors, DeleteContactResponses, DeleteIdentityData, DeleteIdentityErrors, DeleteIdentityResponses, DeleteRuleData, DeleteRuleErrors, DeleteRuleResponses, DeleteWebhookData, DeleteWebhookErrors, DeleteWebhookResponses, EraseData, EraseErrors, EraseResponses, GetContactData, GetContactErrors, GetContactResponses, GetErasureData, GetErasureErrors, GetErasureResponses, GetEvidenceData, GetEvidenceErrors, GetEvidenceResponses, GetHealthData, GetHealthLiveData, GetHealthLiveResponses, GetHealthReadyData, GetHealthReadyErrors, GetHealthReadyResponses, GetHealthResponses, GetHealthStartupData, GetHealthStartupErrors, GetHealthStartupResponses, GetHistoryData, GetHistoryErrors, GetHistoryResponses, GetPolicyData, GetPolicyErrors, GetPolicyResponses, GetSubjectDataData, GetSubjectDataErrors, GetSubjectDataResponses, GetWebhookData, GetWebhookErrors, GetWebhookResponses, IdentifyData, IdentifyErrors, IdentifyResponses, ListBlockedValuesData, ListBlockedValuesErrors, ListBlockedValuesResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListIdentitiesData, ListIdentitiesErrors, ListIdentitiesResponses, ListMergesData, ListMergesErrors, ListMergesResponses, ListReviewsData, ListReviewsErrors, ListReviewsResponses, ListRulesData, ListRulesErrors, ListRulesResponses, ListWebhooksData, ListWebhooksErrors, ListWebhooksResponses, LookUpData, LookUpErrors, LookUpResponses, MakeRuleData, MakeRuleErrors, MakeRuleResponses, MergeIdentitiesData, MergeIdentitiesErrors, MergeIdentitiesResponses, ReplacePolicyData, ReplacePolicyErrors, ReplacePolicyResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SearchIdentitiesData, SearchIdentitiesErrors, SearchIdentitiesResponses, SplitIdentityData, SplitIdentityErrors, SplitIdentityResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UndoMergeData, UndoMergeErrors, UndoMergeResponses, UpdateWebhookData, UpdateWebhookErrors, UpdateWebhookResponses } from './types.gen.js';
+import type { BlockValueData, BlockValueErrors, BlockValueResponses, CreateKeyData, CreateKeyErrors, CreateKeyResponses, CreateWebhookData, CreateWebhookErrors, CreateWebhookResponses, DecideReviewData, DecideReviewErrors, DecideReviewResponses, DeleteBlockedValueData, DeleteBlockedValueErrors, DeleteBlockedValueResponses, DeleteContactData, DeleteContactErrors, DeleteContactResponses, DeleteIdentityData, DeleteIdentityErrors, DeleteIdentityResponses, DeleteRuleData, DeleteRuleErrors, DeleteRuleResponses, DeleteWebhookData, DeleteWebhookErrors, DeleteWebhookResponses, EraseData, EraseErrors, EraseResponses, GetContactData, GetContactErrors, GetContactResponses, GetErasureData, GetErasureErrors, GetErasureResponses, GetEvidenceData, GetEvidenceErrors, GetEvidenceResponses, GetHealthData, GetHealthLiveData, GetHealthLiveResponses, GetHealthReadyData, GetHealthReadyErrors, GetHealthReadyResponses, GetHealthResponses, GetHealthStartupData, GetHealthStartupErrors, GetHealthStartupResponses, GetHistoryData, GetHistoryErrors, GetHistoryResponses, GetPolicyData, GetPolicyErrors, GetPolicyResponses, GetSubjectDataData, GetSubjectDataErrors, GetSubjectDataResponses, GetWebhookData, GetWebhookErrors, GetWebhookResponses, IdentifyData, IdentifyErrors, IdentifyResponses, ListBlockedValuesData, ListBlockedValuesErrors, ListBlockedValuesResponses, ListChangesData, ListChangesErrors, ListChangesResponses, ListDeliveriesData, ListDeliveriesErrors, ListDeliveriesResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListIdentitiesData, ListIdentitiesErrors, ListIdentitiesResponses, ListKeysData, ListKeysErrors, ListKeysResponses, ListMergesData, ListMergesErrors, ListMergesResponses, ListReviewsData, ListReviewsErrors, ListReviewsResponses, ListRulesData, ListRulesErrors, ListRulesResponses, ListWebhooksData, ListWebhooksErrors, ListWebhooksResponses, LookUpData, LookUpErrors, LookUpResponses, MakeRuleData, MakeRuleErrors, MakeRuleResponses, MergeIdentitiesData, MergeIdentitiesErrors, MergeIdentitiesResponses, ReplacePolicyData, ReplacePolicyErrors, ReplacePolicyResponses, ReplayDeliveriesData, ReplayDeliveriesErrors, ReplayDeliveriesResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, RotateKeyData, RotateKeyErrors, RotateKeyResponses, RotateWebhookSecretData, RotateWebhookSecretErrors, RotateWebhookSecretResponses, SearchIdentitiesData, SearchIdentitiesErrors, SearchIdentitiesResponses, SplitIdentityData, SplitIdentityErrors, SplitIdentityResponses, TestWebhookData, TestWebhookErrors, TestWebhookResponses, UndoMergeData, UndoMergeErrors, UndoMergeResponses, UpdateWebhookData, UpdateWebhookErrors, UpdateWebhookResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -386,6 +386,72 @@ export class GeneratedClient extends HeyApiClient {
     public replacePolicy<ThrowOnError extends boolean = true>(options: Options<ReplacePolicyData, ThrowOnError>): RequestResult<ReplacePolicyResponses, ReplacePolicyErrors, ThrowOnError> {
         return (options.client ?? this.client).put<ReplacePolicyResponses, ReplacePolicyErrors, ThrowOnError>({
             url: '/policy',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * List who changed what, when and why
+     *
+     * Merges, undos, splits, deletions of identities, rules, blocked values, decisions on reviews, erasures, the policy and API keys: all that people and programs change on purpose. The latest first. Where few of many changes are asked for, a page may have fewer than `limit`, or none, and still a next one.
+     */
+    public listChanges<ThrowOnError extends boolean = true>(options?: Options<ListChangesData, ThrowOnError>): RequestResult<ListChangesResponses, ListChangesErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListChangesResponses, ListChangesErrors, ThrowOnError>({ url: '/changes', ...options });
+    }
+    
+    /**
+     * List the API keys
+     *
+     * Those of the own tenant, also expired and revoked ones. No key is shown.
+     */
+    public listKeys<ThrowOnError extends boolean = true>(options?: Options<ListKeysData, ThrowOnError>): RequestResult<ListKeysResponses, ListKeysErrors, ThrowOnError> {
+        return (options?.client ?? this.client).get<ListKeysResponses, ListKeysErrors, ThrowOnError>({ url: '/keys', ...options });
+    }
+    
+    /**
+     * Make an API key
+     *
+     * It belongs to the own tenant and works at once. The answer has the key, which is not shown again. It may make at most as many calls as the key that makes it.
+     */
+    public createKey<ThrowOnError extends boolean = true>(options: Options<CreateKeyData, ThrowOnError>): RequestResult<CreateKeyResponses, CreateKeyErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<CreateKeyResponses, CreateKeyErrors, ThrowOnError>({
+            url: '/keys',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Make a successor of an API key
+     *
+     * It has the same name, scopes, limit and end. The old key works for another day, or for `overlapSeconds`. The answer has the new key, which is not shown again.
+     */
+    public rotateKey<ThrowOnError extends boolean = true>(options: Options<RotateKeyData, ThrowOnError>): RequestResult<RotateKeyResponses, RotateKeyErrors, ThrowOnError> {
+        return (options.client ?? this.client).post<RotateKeyResponses, RotateKeyErrors, ThrowOnError>({
+            url: '/keys/{id}/rotate',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Revoke an API key
+     *
+     * For good, on every replica within five seconds, with its sessions of the console. The key that makes the call can’t revoke itself, so one that administers stays. A key that was revoked before stays as it is.
+     */
+    public revokeKey<ThrowOnError extends boolean = true>(options: Options<RevokeKeyData, ThrowOnError>): RequestResult<RevokeKeyResponses, RevokeKeyErrors, ThrowOnError> {
+        return (options.client ?? this.client).delete<RevokeKeyResponses, RevokeKeyErrors, ThrowOnError>({
+            url: '/keys/{id}',
             ...options,
             headers: {
                 'Content-Type': 'application/json',

@@ -1315,6 +1315,246 @@ export type PolicyChange = {
 };
 
 /**
+ * What somebody changed by hand.
+ */
+export type ListedChange = {
+    /**
+     * The id of the change: the `changeId` of the answer to who made it.
+     */
+    id: number;
+    /**
+     * When.
+     */
+    at: string;
+    /**
+     * What was changed.
+     */
+    kind: 'merge' | 'undo' | 'split' | 'identity-delete' | 'rule' | 'rule-delete' | 'erasure' | 'block' | 'block-delete' | 'review' | 'policy' | 'renormalise' | 'key' | 'key-rotate' | 'key-revoke';
+    /**
+     * Who changed it: id and name of the key. `cli`: a command. `anybody`: the service checks no keys.
+     */
+    actor: string;
+    /**
+     * Why, in the words of who changed it. Null: no reason was given, or it was erased with a person.
+     */
+    reason: string | null;
+    /**
+     * Contacts that the change names, at most 100. Empty for the policy, blocked values and keys.
+     */
+    contactIds: Array<number>;
+    /**
+     * How many contacts it names.
+     */
+    contacts: number;
+    /**
+     * The merges that it made. They can be undone one by one.
+     */
+    mergeIds: Array<number>;
+    /**
+     * The API keys that it is about. `key-rotate`: the old key, then its successor.
+     */
+    keyIds: Array<string>;
+};
+
+export type ChangesResponse = {
+    /**
+     * The changes, the latest first.
+     */
+    changes: Array<ListedChange>;
+    /**
+     * Where the next page begins: send it as `after`. Null: this page is the last.
+     */
+    next: string | null;
+};
+
+/**
+ * An API key, without its secret.
+ */
+export type ApiKey = {
+    /**
+     * The public id of the key. It stands before the name in each `actor`.
+     */
+    id: string;
+    /**
+     * Whose it is, or what for.
+     */
+    name: string;
+    /**
+     * What it may do.
+     */
+    scopes: Array<'identify' | 'read' | 'curate' | 'delete' | 'erase' | 'events' | 'admin'>;
+    /**
+     * How many calls it may make in a minute. Null: the limit of the service.
+     */
+    callsPerMinute: number | null;
+    /**
+     * When it was made.
+     */
+    createdAt: string;
+    /**
+     * When it ends, or has ended. Null: never.
+     */
+    expiresAt: string | null;
+    /**
+     * When it was revoked. Null: it was not.
+     */
+    revokedAt: string | null;
+    /**
+     * When it was last used, to the minute. Null: never.
+     */
+    lastUsedAt: string | null;
+};
+
+export type KeysResponse = {
+    /**
+     * The keys, the oldest first, with those that no longer work.
+     */
+    keys: Array<ApiKey>;
+    /**
+     * Where the next page begins: send it as `after`. Null: this page is the last.
+     */
+    next: string | null;
+};
+
+/**
+ * A key that is to be made.
+ */
+export type KeyRequest = {
+    /**
+     * Whose it is, or what for. It is recorded with what the key changes.
+     */
+    name: string;
+    /**
+     * What it may do. `admin` allows everything, and making keys.
+     */
+    scopes?: Array<'identify' | 'read' | 'curate' | 'delete' | 'erase' | 'events' | 'admin'>;
+    /**
+     * When it ends, in ISO 8601 with a zone. Null or absent: never.
+     */
+    expiresAt?: string | null;
+    /**
+     * How many calls it may make in a minute, at most as many as the key that makes it. Null or absent: as many as that.
+     */
+    callsPerMinute?: number | null;
+    /**
+     * Why the change is made: 1 to 500 characters after trimming, in one line. It is recorded; put no identifiers in it.
+     */
+    reason?: string;
+};
+
+/**
+ * An API key as its holder needs it. It is shown only this time.
+ */
+export type NewApiKey = {
+    /**
+     * The public id of the key. It stands before the name in each `actor`.
+     */
+    id: string;
+    /**
+     * Whose it is, or what for.
+     */
+    name: string;
+    /**
+     * What it may do.
+     */
+    scopes: Array<'identify' | 'read' | 'curate' | 'delete' | 'erase' | 'events' | 'admin'>;
+    /**
+     * How many calls it may make in a minute. Null: the limit of the service.
+     */
+    callsPerMinute: number | null;
+    /**
+     * When it was made.
+     */
+    createdAt: string;
+    /**
+     * When it ends, or has ended. Null: never.
+     */
+    expiresAt: string | null;
+    /**
+     * When it was revoked. Null: it was not.
+     */
+    revokedAt: string | null;
+    /**
+     * When it was last used, to the minute. Null: never.
+     */
+    lastUsedAt: string | null;
+    /**
+     * The key. Send it as `Authorization: Bearer …`. The service keeps only a hash of its secret.
+     */
+    key: string;
+};
+
+/**
+ * How a key is to be rotated.
+ */
+export type RotateKeyRequest = {
+    /**
+     * For how many seconds the old key still works, unless it ends before. At least 300 for the key that makes the call.
+     */
+    overlapSeconds?: number | null;
+    /**
+     * Why the change is made: 1 to 500 characters after trimming, in one line. It is recorded; put no identifiers in it.
+     */
+    reason?: string;
+};
+
+/**
+ * The successor of a key, and until when the old one works.
+ */
+export type RotatedApiKey = {
+    /**
+     * The public id of the key. It stands before the name in each `actor`.
+     */
+    id: string;
+    /**
+     * Whose it is, or what for.
+     */
+    name: string;
+    /**
+     * What it may do.
+     */
+    scopes: Array<'identify' | 'read' | 'curate' | 'delete' | 'erase' | 'events' | 'admin'>;
+    /**
+     * How many calls it may make in a minute. Null: the limit of the service.
+     */
+    callsPerMinute: number | null;
+    /**
+     * When it was made.
+     */
+    createdAt: string;
+    /**
+     * When it ends, or has ended. Null: never.
+     */
+    expiresAt: string | null;
+    /**
+     * When it was revoked. Null: it was not.
+     */
+    revokedAt: string | null;
+    /**
+     * When it was last used, to the minute. Null: never.
+     */
+    lastUsedAt: string | null;
+    /**
+     * The key. Send it as `Authorization: Bearer …`. The service keeps only a hash of its secret.
+     */
+    key: string;
+    /**
+     * The old key. It works until its `expiresAt`.
+     */
+    previous: ApiKey;
+};
+
+/**
+ * Why the key is revoked.
+ */
+export type RevokeKeyRequest = {
+    /**
+     * Why the change is made: 1 to 500 characters after trimming, in one line. It is recorded; put no identifiers in it.
+     */
+    reason?: string;
+};
+
+/**
  * What became of an identity. Ids only: read the identity if you need what it holds. Contacts that came, those of merged identities and those of the previous primary have the primary from then on; contacts that left have the other one.
  */
 export type IdentityEventData = {
@@ -3108,6 +3348,263 @@ export type ReplacePolicyResponses = {
 };
 
 export type ReplacePolicyResponse = ReplacePolicyResponses[keyof ReplacePolicyResponses];
+
+export type ListChangesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The `next` of the page before. Absent: the first page.
+         */
+        after?: string;
+        /**
+         * The most items of a page.
+         */
+        limit?: number;
+        /**
+         * Only changes before this moment.
+         */
+        to?: string;
+        /**
+         * Only changes from this moment on.
+         */
+        from?: string;
+        /**
+         * Only changes that name this contact.
+         */
+        contactId?: number;
+        /**
+         * Only what this actor changed: all of `actor`, or the id of the key alone.
+         */
+        actor?: string;
+        /**
+         * Only changes of this kind.
+         */
+        kind?: 'merge' | 'undo' | 'split' | 'identity-delete' | 'rule' | 'rule-delete' | 'erasure' | 'block' | 'block-delete' | 'review' | 'policy' | 'renormalise' | 'key' | 'key-rotate' | 'key-revoke';
+    };
+    url: '/changes';
+};
+
+export type ListChangesErrors = {
+    /**
+     * A parameter is not valid.
+     */
+    400: Problem;
+    /**
+     * The database is not available. Safe to repeat.
+     */
+    503: Problem;
+};
+
+export type ListChangesError = ListChangesErrors[keyof ListChangesErrors];
+
+export type ListChangesResponses = {
+    /**
+     * A page of the changes.
+     */
+    200: ChangesResponse;
+};
+
+export type ListChangesResponse = ListChangesResponses[keyof ListChangesResponses];
+
+export type ListKeysData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The `next` of the page before. Absent: the first page.
+         */
+        after?: string;
+        /**
+         * The most items of a page.
+         */
+        limit?: number;
+    };
+    url: '/keys';
+};
+
+export type ListKeysErrors = {
+    /**
+     * `after` or `limit` is not valid.
+     */
+    400: Problem;
+    /**
+     * The database is not available. Safe to repeat.
+     */
+    503: Problem;
+};
+
+export type ListKeysError = ListKeysErrors[keyof ListKeysErrors];
+
+export type ListKeysResponses = {
+    /**
+     * A page of the keys.
+     */
+    200: KeysResponse;
+};
+
+export type ListKeysResponse = ListKeysResponses[keyof ListKeysResponses];
+
+export type CreateKeyData = {
+    body: KeyRequest;
+    headers?: {
+        /**
+         * The same key, route and body again within 24 hours make no second key: 409 names the first one, which is not shown again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/keys';
+};
+
+export type CreateKeyErrors = {
+    /**
+     * A field, a parameter or a header is not valid.
+     */
+    400: Problem;
+    /**
+     * The tenant has 200 keys that work, or the call was made before.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON in UTF-8.
+     */
+    415: Problem;
+    /**
+     * The Idempotency-Key was used for another route or body.
+     */
+    422: Problem;
+    /**
+     * The database is not available. Safe to repeat with an Idempotency-Key.
+     */
+    503: Problem;
+};
+
+export type CreateKeyError = CreateKeyErrors[keyof CreateKeyErrors];
+
+export type CreateKeyResponses = {
+    /**
+     * The key.
+     */
+    201: NewApiKey;
+};
+
+export type CreateKeyResponse = CreateKeyResponses[keyof CreateKeyResponses];
+
+export type RotateKeyData = {
+    body?: RotateKeyRequest;
+    headers?: {
+        /**
+         * The same key, route and body again within 24 hours make no second key: 409 names the first one, which is not shown again.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * The public id of the key.
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/keys/{id}/rotate';
+};
+
+export type RotateKeyErrors = {
+    /**
+     * The id, a field, a parameter or a header is not valid.
+     */
+    400: Problem;
+    /**
+     * The tenant has no such key.
+     */
+    404: Problem;
+    /**
+     * The key no longer works, there are too many, or the call was made before.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON in UTF-8.
+     */
+    415: Problem;
+    /**
+     * The Idempotency-Key was used for another route or body.
+     */
+    422: Problem;
+    /**
+     * The database is not available. Safe to repeat with an Idempotency-Key.
+     */
+    503: Problem;
+};
+
+export type RotateKeyError = RotateKeyErrors[keyof RotateKeyErrors];
+
+export type RotateKeyResponses = {
+    /**
+     * The successor, and the old key.
+     */
+    201: RotatedApiKey;
+};
+
+export type RotateKeyResponse = RotateKeyResponses[keyof RotateKeyResponses];
+
+export type RevokeKeyData = {
+    body?: RevokeKeyRequest;
+    path: {
+        /**
+         * The public id of the key.
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/keys/{id}';
+};
+
+export type RevokeKeyErrors = {
+    /**
+     * The id, a field, a parameter or a header is not valid.
+     */
+    400: Problem;
+    /**
+     * The tenant has no such key.
+     */
+    404: Problem;
+    /**
+     * It is the key that makes the call.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON in UTF-8.
+     */
+    415: Problem;
+    /**
+     * The database is not available. Safe to repeat.
+     */
+    503: Problem;
+};
+
+export type RevokeKeyError = RevokeKeyErrors[keyof RevokeKeyErrors];
+
+export type RevokeKeyResponses = {
+    /**
+     * The key is revoked.
+     */
+    204: void;
+};
+
+export type RevokeKeyResponse = RevokeKeyResponses[keyof RevokeKeyResponses];
 
 export type ListEventsData = {
     body?: never;

@@ -16,6 +16,7 @@ const ChangeSchema = defineEntity({
     requestHash: p.text().strictNullable(),
     isChanged: p.boolean(),
     contactIds: p.array((id) => Number(id)).columnType('bigint[]'),
+    keyIds: p.array().strictNullable(),
   },
   indexes: [{ name: 'change_at_index', properties: ['tenantId', 'at'], where: 'at is not null' }],
   uniques: [
@@ -28,7 +29,7 @@ const ChangeSchema = defineEntity({
 });
 
 /**
- * What was changed by hand: by whom, why, and the contacts it is about. It holds no identifier.
+ * What was changed by hand: by whom, why, and the contacts or the API keys it is about. It holds no identifier.
  *
  * The idempotency key and the hash of what was asked with it stay for a day at least, and until the key is used again.
  * `isChanged` is false if there was nothing to change, which is recorded only for the sake of the key.
