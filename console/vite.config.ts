@@ -16,6 +16,8 @@ const API = [
   'policy',
   'erasures',
   'subject-access',
+  'events',
+  'webhooks',
   'console/session',
 ];
 

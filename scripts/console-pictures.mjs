@@ -1,7 +1,9 @@
 // `npm run console:pictures`: renews the pictures of docs/console.md and of the README. It starts the built service on an empty
 // folder, loads the sample people as a person does, and photographs the pages.
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -14,6 +16,8 @@ const PAGES = [
   ['reviews', 'reviews', 'Reviews', 560],
   ['suspicious', 'suspicious', 'Suspicious people', 460],
   ['erase', 'privacy?contact=1', 'Privacy', 900],
+  ['events', 'events', 'Events', 760],
+  ['webhook', 'events/webhooks/1', 'Webhook 1', 660],
 ];
 
 const work = mkdtempSync(join(tmpdir(), 'console-pictures-'));
@@ -25,9 +29,17 @@ const service = spawn(process.execPath, ['dist/src/main.js'], {
     MAX_EVENT_LOOP_DELAY_MS: '0',
     NO_COLOR: '1',
     DATA_DIR: join(work, 'data'),
+    WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1/32',
   },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
+// takes some events, and is too busy for others
+let taken = 0;
+const receiver = createServer((request, response) => {
+  request.resume();
+  request.on('end', () => response.writeHead(++taken > 4 ? 503 : 204).end());
+}).listen(0, '127.0.0.1');
+await once(receiver, 'listening');
 const executablePath = execFileSync('scripts/chromium.sh', { encoding: 'utf8' }).trim();
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 try {
@@ -47,6 +59,9 @@ try {
       await page.getByRole('button', { name: 'Load sample people' }).click();
     }
     await page.getByRole('link', { name: 'Person 1', exact: true }).waitFor();
+    if (colorScheme === 'light') {
+      await fillWebhook(baseURL);
+    }
     for (const [name, path, heading, height] of PAGES) {
       await page.setViewportSize({ width: 1180, height });
       await page.goto(`/console/${path}`);
@@ -58,9 +73,26 @@ try {
   }
 } finally {
   await browser.close();
+  receiver.close();
   service.kill('SIGTERM');
   await new Promise((resolve) => service.once('exit', resolve));
   rmSync(work, { recursive: true });
+}
+
+/** A webhook, and the first attempts to send it what has happened. */
+async function fillWebhook(baseURL) {
+  const post = async (path, body) => {
+    const headers = { 'content-type': 'application/json' };
+    return (await fetch(baseURL + path, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+  };
+  const url = `http://127.0.0.1:${receiver.address().port}/hooks/identities`;
+  const { id } = await post('/webhooks', { url, description: 'Keeps the CRM in step' });
+  await post(`/webhooks/${id}/replay`, { state: null });
+  let open;
+  do {
+    const { deliveries } = await (await fetch(`${baseURL}/webhooks/${id}/deliveries`)).json();
+    open = deliveries.some(({ attempts }) => attempts === 0);
+  } while (open);
 }
 
 async function addressOf({ stdout }) {

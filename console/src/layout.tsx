@@ -10,14 +10,14 @@ import {
   type MantineColorScheme,
 } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
-import { Link, Outlet } from '@tanstack/react-router';
+import { Link, Navigate, Outlet, useLocation } from '@tanstack/react-router';
 import { signOut } from './api.js';
 import { useMay, useSession } from './session.js';
 
 /** What surrounds every page: where to go, who is signed in, light or dark. */
 export function Layout() {
   const { authMode } = useSession();
-  const may = { read: useMay('read'), erase: useMay('erase') };
+  const may = { read: useMay('read'), erase: useMay('erase'), events: useMay('events') };
   return (
     <>
       <a
@@ -39,6 +39,7 @@ export function Layout() {
             {may.read && <Link to="/suspicious">Suspicious</Link>}
             {may.read && <Link to="/policy">Policy</Link>}
             {may.erase && <Link to="/privacy">Privacy</Link>}
+            {may.events && <Link to="/events">Events</Link>}
           </Group>
           <Group gap="sm">
             <Scheme />
@@ -55,10 +56,17 @@ export function Layout() {
         )}
       </Container>
       <Container component="main" id="main" size="xl" pb="xl" tabIndex={-1}>
-        <Outlet />
+        <Pages />
       </Container>
     </>
   );
+}
+
+/** The page of the address. Who may read nobody begins with the events. */
+function Pages() {
+  const { pathname } = useLocation();
+  const may = { read: useMay('read'), events: useMay('events') };
+  return pathname === '/' && !may.read && may.events ? <Navigate to="/events" replace /> : <Outlet />;
 }
 
 function Who() {

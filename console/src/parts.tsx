@@ -14,21 +14,28 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { ProblemView } from './problem.js';
 
+interface MomentProps {
+  readonly at: string;
+  /** With the second. */
+  readonly isPrecise?: boolean;
+}
+
 /** A moment in the reader's time zone; pointing at it shows it in UTC. */
-export function Moment({ at }: { readonly at: string }) {
+export function Moment({ at, isPrecise = false }: MomentProps) {
   return (
     <time dateTime={at} title={`${at.replace('T', ' ').replace('Z', '')} UTC`}>
-      {momentText(at)}
+      {momentText(at, isPrecise)}
     </time>
   );
 }
 
 // making one takes longer than all else of a row
 const MOMENTS = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const PRECISE_MOMENTS = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
 /** A moment in the reader's time zone. */
-export function momentText(at: string): string {
-  return MOMENTS.format(new Date(at));
+export function momentText(at: string, isPrecise = false): string {
+  return (isPrecise ? PRECISE_MOMENTS : MOMENTS).format(new Date(at));
 }
 
 /** A value with a button that copies it. */

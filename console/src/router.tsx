@@ -102,6 +102,41 @@ export const privacyRoute = createRoute({
   }),
 });
 
+export const eventsRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/events',
+  component: lazyRouteComponent(() => import('./events-page.js'), 'EventsPage'),
+  validateSearch: (search): { types?: string; after?: string; live?: true } => ({
+    types: text(search.types),
+    after: text(search.after),
+    live: search.live === true ? true : undefined,
+  }),
+});
+
+export const webhooksRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/events/webhooks',
+  component: lazyRouteComponent(() => import('./webhooks-page.js'), 'WebhooksPage'),
+});
+
+export const newWebhookRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/events/webhooks/new',
+  component: lazyRouteComponent(() => import('./webhooks-page.js'), 'NewWebhookPage'),
+});
+
+export const DELIVERY_STATES = ['pending', 'delivered', 'dead'] as const;
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+export const webhookRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/events/webhooks/$id',
+  component: lazyRouteComponent(() => import('./webhook-page.js'), 'WebhookPage'),
+  validateSearch: (search): { state?: DeliveryState } => ({
+    state: DELIVERY_STATES.find((state) => state === search.state),
+  }),
+});
+
 /**
  * What a page shows is a part of its address, so that it can be sent to others. It stands behind a `#`, which browsers send to no
  * server: emails and phone numbers must not get into the log of a proxy.
@@ -129,6 +164,10 @@ export const router = createRouter({
     suspiciousRoute,
     policyRoute,
     privacyRoute,
+    eventsRoute,
+    webhooksRoute,
+    newWebhookRoute,
+    webhookRoute,
   ]),
   basepath: '/console',
   defaultPreload: 'intent',

@@ -22,7 +22,9 @@ export function useSession(): Session {
 }
 
 /** Whether the key may do what needs a scope. What it may not is not offered; the service would refuse it anyhow. */
-export function useMay(scope: 'identify' | 'read' | 'curate' | 'delete' | 'erase' | 'admin'): boolean {
+export function useMay(
+  scope: 'identify' | 'read' | 'curate' | 'delete' | 'erase' | 'events' | 'admin',
+): boolean {
   return useSession().scopes.includes(scope);
 }
 
