@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { ApiKey } from './src/access/entities/api-key.js';
 import { Tenant } from './src/access/entities/tenant.js';
 import { loadSettings } from './src/config/load-settings.js';
-import type { Settings } from './src/config/settings.js';
+import { SettingsError, type Settings } from './src/config/settings.js';
 import { holdFolder } from './src/database/open-database.js';
 import type { SessionOptions } from './src/database/session/sql-session.js';
 import { TENANT_SETTING } from './src/database/session/sql-session.js';
@@ -80,6 +80,24 @@ export function ormOptions(settings: Settings, purpose: 'serve' | 'migrate'): Pa
       ],
     },
   };
+}
+
+/**
+ * The options for the read replica; null: there is none. It is opened like the database, with the same role and limits.
+ *
+ * @throws {SettingsError} on Citus: a replica of one node says nothing about the others
+ */
+export function replicaOptions(settings: Settings): Partial<Options> | null {
+  const { databaseReplicaUrl, databaseEngine } = settings;
+  if (databaseReplicaUrl === null) {
+    return null;
+  }
+  if (databaseEngine === 'citus') {
+    throw new SettingsError(
+      'DATABASE_REPLICA_URL is for one PostgreSQL, and DATABASE_URL names a Citus cluster',
+    );
+  }
+  return ormOptions({ ...settings, databaseUrl: databaseReplicaUrl }, 'serve');
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Logger, Module, type BeforeApplicationShutdown, type DynamicModule } from '@nestjs/common';
-import { ormOptions } from '../mikro-orm.config.js';
+import { ormOptions, replicaOptions } from '../mikro-orm.config.js';
 import { AuthModule } from './access/auth.module.js';
 import { KeysModule } from './access/keys.controller.js';
 import { ConfigModule } from './config/config.module.js';
@@ -38,12 +38,14 @@ import { TracingModule } from './telemetry/tracing/request-tracing.js';
 export class AppModule implements BeforeApplicationShutdown {
   static async with(given: Settings): Promise<DynamicModule> {
     const settings = await withEngine(given);
+    const forReplica = replicaOptions(settings);
     const database = await openDatabase(ormOptions(settings, 'serve'));
+    const replica = forReplica && (await openDatabase(forReplica));
     return {
       module: AppModule,
       imports: [
         ConfigModule.with(settings),
-        DatabaseModule.with(database),
+        DatabaseModule.with(database, replica),
         ...(settings.hasConsole ? [ConsoleModule] : []),
       ],
       providers: [

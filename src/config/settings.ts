@@ -33,6 +33,8 @@ export class Settings {
   readonly databaseUrl: string | null;
   /** What runs PostgreSQL's tables: one server, or a Citus cluster; `auto`: it is asked at the start. */
   readonly databaseEngine: DatabaseEngine;
+  /** URL of a streaming replica of that database, the read replica; null: there is none. */
+  readonly databaseReplicaUrl: string | null;
   /** The pooler between the service and PostgreSQL: none, or one that hands out connections by transaction. */
   readonly databasePooler: Pooler;
   /** Role that `migration:up` grants what replicas need; null: they connect as the owner of the tables. */
@@ -102,6 +104,7 @@ export class Settings {
     this.metricsHost = read.text('METRICS_HOST', this.host);
     this.databaseUrl = read.postgresUrl('DATABASE_URL');
     this.databaseEngine = read.oneOf('DATABASE_ENGINE', DATABASE_ENGINES, 'auto');
+    this.databaseReplicaUrl = read.postgresUrl('DATABASE_REPLICA_URL');
     this.databasePooler = read.oneOf('DATABASE_POOLER', POOLERS, 'none');
     this.databaseServiceRole = read.role('DATABASE_SERVICE_ROLE');
     this.databasePoolMax = read.integer('DATABASE_POOL_MAX', 10, 1, 1000);
@@ -133,6 +136,10 @@ export class Settings {
     read.refuseIf(
       this.isRateLimited && this.authMode === 'none',
       'RATE_LIMIT_ENABLED counts by API key: it needs AUTH_MODE=api-key',
+    );
+    read.refuseIf(
+      this.databaseReplicaUrl !== null && this.databaseUrl === null,
+      'DATABASE_REPLICA_URL needs DATABASE_URL: the embedded database has no replicas',
     );
     read.finish();
   }

@@ -19,7 +19,7 @@ const TRIALS = 3;
 /** What a call reads, in its smallest form. */
 export const TRIAL: Statement = {
   name: 'health_trial',
-  text: 'select id from contact where tenant_id = $1 limit 1',
+  text: 'select id from contact where tenant_id = $1 and id = 1',
 };
 
 /**
@@ -44,14 +44,14 @@ export class CallOutcomes implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.host.httpAdapter
-      .getInstance<FastifyInstance | null>()
-      ?.addHook('onResponse', ({ caller }, reply, done) => {
-        if (caller !== undefined && reply.raw.writableFinished) {
-          this.note(caller.tenantId, reply.statusCode, reply.elapsedTime);
-        }
-        done();
-      });
+    const { httpAdapter } = this.host;
+    // Null where the application serves no HTTP.
+    httpAdapter?.getInstance<FastifyInstance>().addHook('onResponse', ({ caller }, reply, done) => {
+      if (caller !== undefined && reply.raw.writableFinished) {
+        this.note(caller.tenantId, reply.statusCode, reply.elapsedTime);
+      }
+      done();
+    });
   }
 
   /** Whether every call of the last seconds failed, and still would as far as one can tell. */

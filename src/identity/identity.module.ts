@@ -18,6 +18,7 @@ import { IdentityController } from './api/identity.controller.js';
 import { ListingController } from './api/listing.controller.js';
 import { ListingService } from './listing.service.js';
 import { ReadLanes } from './read-lanes.js';
+import { ReadSources } from './read-sources.js';
 import { SizeRankings } from './size-rankings.js';
 import { IdentityLists } from './store/identity-lists.js';
 import { LookupController } from './api/lookup.controller.js';
@@ -81,6 +82,7 @@ import { SightingBatcher } from './batching/sighting-batcher.js';
     IdentityLists,
     SizeRankings,
     ReadLanes,
+    ReadSources,
     ListingService,
     DecisionWriter,
     ReconciliationService,

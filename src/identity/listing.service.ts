@@ -1,18 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { retryUnavailable } from '../database/session/unavailable.js';
 import type { ValueRange } from './domain/search.js';
-import { ReadLanes } from './read-lanes.js';
+import { ReadSources } from './read-sources.js';
 import { ReadingService, type WeighedIdentity } from './reading.service.js';
 import { bySize, SizeRankings, type Ranked } from './size-rankings.js';
-import { IdentityLists, type Listing, type MatchKey } from './store/identity-lists.js';
+import type { Listing, MatchKey } from './store/identity-lists.js';
 
 /** Lists of identities, in pages. */
 @Injectable()
 export class ListingService {
   constructor(
-    private readonly lists: IdentityLists,
     private readonly rankings: SizeRankings,
-    private readonly lanes: ReadLanes,
+    private readonly sources: ReadSources,
     private readonly reading: ReadingService,
   ) {}
 
@@ -22,7 +21,7 @@ export class ListingService {
    * @param after the last primary that was seen; null: from the first on
    */
   async all(tenantId: number, after: number | null, limit: number): Promise<Listing<number>> {
-    return this.lanes.read(tenantId, () => this.lists.after(tenantId, after ?? 0, limit));
+    return this.sources.read(tenantId, ({ lists }) => lists.after(tenantId, after ?? 0, limit));
   }
 
   /**
@@ -35,7 +34,9 @@ export class ListingService {
     const start = after === null ? 0 : ranking.findIndex((ranked) => bySize(after, ranked) < 0);
     const page = start === -1 ? [] : ranking.slice(start, start + limit);
     const sizes = new Map(page.map(({ primaryId, contacts }) => [primaryId, contacts]));
-    const identities = await this.lanes.read(tenantId, () => this.lists.of(tenantId, [...sizes.keys()]));
+    const identities = await this.sources.read(tenantId, ({ lists }) =>
+      lists.of(tenantId, [...sizes.keys()]),
+    );
     return {
       // What is shown whole may have changed since it was counted.
       identities: identities.map((identity) => ({
@@ -81,6 +82,6 @@ export class ListingService {
     after: MatchKey | null,
     limit: number,
   ): Promise<Listing<MatchKey> | null> {
-    return this.lanes.read(tenantId, () => this.lists.search(tenantId, ranges, after, limit));
+    return this.sources.read(tenantId, ({ lists }) => lists.search(tenantId, ranges, after, limit));
   }
 }

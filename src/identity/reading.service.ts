@@ -16,10 +16,8 @@ import type { Rule } from './domain/rules.js';
 import { sharedValues, type SharedValue } from './domain/shared-values.js';
 import { NotFoundError } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
-import { ReadLanes } from './read-lanes.js';
-import { IdentityReader } from './store/identity-reader.js';
+import { ReadSources, type ReadSource } from './read-sources.js';
 import { mapInTurns, turn } from './turns.js';
-import { IdentityRecords } from './store/identity-records.js';
 
 /** Why two contacts are one person: the way from the one to the other. */
 export interface Connection {
@@ -52,19 +50,16 @@ export interface Page<T> {
 /** Questions about identities, which change nothing. The pure core decides the answers. */
 @Injectable()
 export class ReadingService {
-  constructor(
-    private readonly reader: IdentityReader,
-    private readonly records: IdentityRecords,
-    private readonly lanes: ReadLanes,
-  ) {}
+  constructor(private readonly sources: ReadSources) {}
 
   /** The identities that have identifiers of a sighting; see {@link lookUp}. */
   async lookUp(tenantId: number, sighting: Sighting): Promise<Match[]> {
     const selection = { tenantId, sightings: [sighting] };
-    const snapshot = await this.lanes.readAny(
+    const snapshot = await this.sources.readAny(
       tenantId,
-      () => this.reader.loadAtMost(LARGE_CONTACTS, selection),
-      () => this.reader.load(selection),
+      ({ reader }) => reader.loadAtMost(LARGE_CONTACTS, selection),
+      ({ reader }) => reader.load(selection),
+      { isCached: true },
     );
     return lookUp(snapshot, sighting);
   }
@@ -75,8 +70,8 @@ export class ReadingService {
    * @param at in µs since 1970
    */
   async findAt(tenantId: number, contactId: number, at: number): Promise<IdentityView | null> {
-    const { view } = await this.ofAnySize(tenantId, async (maxRows) => {
-      const found = await this.records.at(tenantId, contactId, at, maxRows);
+    const { view } = await this.ofAnySize(tenantId, async ({ records }, maxRows) => {
+      const found = await records.at(tenantId, contactId, at, maxRows);
       await turn(found?.contacts.length ?? 0);
       return found && { view: identityAt(contactId, found.contacts, found.past, at) };
     });
@@ -92,8 +87,8 @@ export class ReadingService {
     tenantId: number,
     contactId: number,
   ): Promise<{ contacts: readonly RecordedContact[]; edges: readonly EvidenceEdge[] }> {
-    return this.ofAnySize(tenantId, async (maxRows) => {
-      const found = await this.records.evidence(tenantId, [contactId], maxRows);
+    return this.ofAnySize(tenantId, async ({ records }, maxRows) => {
+      const found = await records.evidence(tenantId, [contactId], maxRows);
       if (found === null) {
         return null;
       }
@@ -107,8 +102,8 @@ export class ReadingService {
 
   /** The identities of some contacts, and the values that hold each together. Ids of no contact are left out. */
   async weighed(tenantId: number, contactIds: readonly number[]): Promise<WeighedIdentity[]> {
-    return this.ofAnySize(tenantId, async (maxRows) => {
-      const found = await this.records.evidence(tenantId, contactIds, maxRows);
+    return this.ofAnySize(tenantId, async ({ records }, maxRows) => {
+      const found = await records.evidence(tenantId, contactIds, maxRows);
       return (
         found &&
         mapInTurns(found.identities, (identity) => ({
@@ -126,8 +121,8 @@ export class ReadingService {
    * @throws {NotFoundError} if one of them was never there
    */
   async explain(tenantId: number, fromId: number, toId: number): Promise<Connection | Separation> {
-    return this.ofAnySize<Connection | Separation>(tenantId, async (maxRows) => {
-      const found = await this.records.between(tenantId, [fromId, toId], maxRows);
+    return this.ofAnySize<Connection | Separation>(tenantId, async ({ records }, maxRows) => {
+      const found = await records.between(tenantId, [fromId, toId], maxRows);
       if (found === null) {
         return null;
       }
@@ -159,8 +154,8 @@ export class ReadingService {
     after: EventKey | null,
     limit: number,
   ): Promise<Page<HistoryEvent>> {
-    return this.ofAnySize(tenantId, async (maxRows) => {
-      const found = await this.records.history(tenantId, contactId, maxRows);
+    return this.ofAnySize(tenantId, async ({ records }, maxRows) => {
+      const found = await records.history(tenantId, contactId, maxRows);
       if (found === null) {
         return null;
       }
@@ -181,8 +176,8 @@ export class ReadingService {
     after: number | null,
     limit: number,
   ): Promise<Page<RecordedMerge>> {
-    const merges = await this.ofAnySize(tenantId, (maxRows) =>
-      this.records.merges(tenantId, contactId, after ?? 0, limit + 1, maxRows),
+    const merges = await this.ofAnySize(tenantId, ({ records }, maxRows) =>
+      records.merges(tenantId, contactId, after ?? 0, limit + 1, maxRows),
     );
     return { items: merges.slice(0, limit), isLast: merges.length <= limit };
   }
@@ -200,10 +195,10 @@ export class ReadingService {
     after: number | null,
     limit: number,
   ): Promise<Page<Rule>> {
-    const rules = await this.ofAnySize(tenantId, (maxRows) =>
+    const rules = await this.ofAnySize(tenantId, ({ records }, maxRows) =>
       contactId === null
-        ? this.records.rules(tenantId, after ?? 0, limit + 1)
-        : this.records.rulesOf(tenantId, contactId, after ?? 0, limit + 1, maxRows),
+        ? records.rules(tenantId, after ?? 0, limit + 1)
+        : records.rulesOf(tenantId, contactId, after ?? 0, limit + 1, maxRows),
     );
     return { items: rules.slice(0, limit), isLast: rules.length <= limit };
   }
@@ -215,12 +210,12 @@ export class ReadingService {
    */
   private async ofAnySize<T>(
     tenantId: number,
-    read: (maxRows: number | null) => Promise<T | null>,
+    read: (from: ReadSource, maxRows: number | null) => Promise<T | null>,
   ): Promise<T> {
-    return this.lanes.readAny(
+    return this.sources.readAny(
       tenantId,
-      () => read(LARGE_CONTACTS),
-      async () => (await read(null))!,
+      (from) => read(from, LARGE_CONTACTS),
+      async (from) => (await read(from, null))!,
     );
   }
 }

@@ -19,6 +19,7 @@ import { Conflict, IdentifiersBlockedError } from './identity.errors.js';
 import { LARGE_CONTACTS } from './large.js';
 import { PolicyDirectory } from './policy-directory.js';
 import { ReadLanes } from './read-lanes.js';
+import { ReadSources } from './read-sources.js';
 import type { PlainSelection } from './store/snapshot-rows.js';
 import { Tombstones } from './tombstones.js';
 import { IdentityReader } from './store/identity-reader.js';
@@ -50,6 +51,7 @@ export class ReconciliationService {
     private readonly reader: IdentityReader,
     private readonly writer: DecisionWriter,
     private readonly lanes: ReadLanes,
+    private readonly sources: ReadSources,
     private readonly policies: PolicyDirectory,
     private readonly tombstones: Tombstones,
   ) {}
@@ -201,10 +203,11 @@ export class ReconciliationService {
   /** The identity that a contact belongs to today; null if the contact is unknown or deleted. */
   async find(tenantId: number, contactId: number): Promise<IdentityView | null> {
     const selection = { tenantId, contactIds: [contactId] };
-    const { identities } = await this.lanes.readAny(
+    const { identities } = await this.sources.readAny(
       tenantId,
-      () => this.reader.loadAtMost(LARGE_CONTACTS, selection),
+      ({ reader }) => reader.loadAtMost(LARGE_CONTACTS, selection),
       () => this.readLarge(selection),
+      { isCached: true },
     );
     const [identity] = identities;
     return identity === undefined ? null : factsOf(identity).view;

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { resolve } from 'node:path';
+import { replicaOptions } from '../../mikro-orm.config.js';
 import { Settings, SettingsError } from '../../src/config/settings.js';
 
 test('an empty environment gives the defaults: the embedded database, reachable from this machine only', () => {
@@ -11,6 +12,7 @@ test('an empty environment gives the defaults: the embedded database, reachable 
     metricsHost: '127.0.0.1',
     databaseUrl: null,
     databaseEngine: 'auto',
+    databaseReplicaUrl: null,
     databasePooler: 'none',
     databaseServiceRole: null,
     databasePoolMax: 10,
@@ -50,6 +52,7 @@ test('every variable is read', () => {
     METRICS_HOST: '::1',
     DATABASE_URL: 'postgres://app:secret@db:5432/identity',
     DATABASE_ENGINE: 'citus',
+    DATABASE_REPLICA_URL: 'postgres://app:secret@db2:5432/identity',
     DATABASE_POOLER: 'transaction',
     DATABASE_SERVICE_ROLE: 'identity_service',
     DATABASE_POOL_MAX: '20',
@@ -86,6 +89,7 @@ test('every variable is read', () => {
     metricsHost: '::1',
     databaseUrl: 'postgres://app:secret@db:5432/identity',
     databaseEngine: 'citus',
+    databaseReplicaUrl: 'postgres://app:secret@db2:5432/identity',
     databasePooler: 'transaction',
     databaseServiceRole: 'identity_service',
     databasePoolMax: 20,
@@ -127,6 +131,18 @@ test('with a PostgreSQL the service does not migrate by itself', () => {
 
 test('an empty variable counts as absent', () => {
   expect(new Settings({ PORT: '', DATABASE_URL: ' ', DEFAULT_PHONE_REGION: '' })).toEqual(new Settings({}));
+});
+
+test('neither the embedded database nor a Citus cluster has a read replica', () => {
+  expect(() => new Settings({ DATABASE_REPLICA_URL: 'postgres://app@db/identity' })).toThrow(
+    'DATABASE_REPLICA_URL needs DATABASE_URL',
+  );
+  const ofCluster = {
+    DATABASE_URL: 'postgres://app@db/identity',
+    DATABASE_REPLICA_URL: 'postgres://app@db2/identity',
+    DATABASE_ENGINE: 'citus',
+  };
+  expect(() => replicaOptions(new Settings(ofCluster))).toThrow(SettingsError);
 });
 
 test('there are no more lanes than connections', () => {

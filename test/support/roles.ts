@@ -17,15 +17,21 @@ export interface GuardedDatabase {
   drop(): Promise<void>;
 }
 
-/** Creates a database with an owner and a service role of its own; migrated, unless `isMigrated` is false. */
-export async function createGuardedDatabase({ isMigrated = true } = {}): Promise<GuardedDatabase> {
-  if (process.env.CITUS_URL !== undefined) {
+/**
+ * Creates a database with an owner and a service role of its own; migrated, unless `isMigrated` is false; on the shared server,
+ * unless another is named.
+ */
+export async function createGuardedDatabase({
+  isMigrated = true,
+  serverUrl,
+}: { readonly isMigrated?: boolean; readonly serverUrl?: string } = {}): Promise<GuardedDatabase> {
+  if (process.env.CITUS_URL !== undefined && serverUrl === undefined) {
     const cluster = await createClusterDatabase({ isMigrated });
     const database = testDatabase(cluster.adminUrl, cluster.adminUrl, () => cluster.drop());
     const { ownerUrl, serviceUrl } = cluster;
     return { database, ownerUrl, serviceUrl, drop: () => database.drop() };
   }
-  const database = await createDatabase({ isMigrated: false });
+  const database = await createDatabase({ isMigrated: false, ...(serverUrl !== undefined && { serverUrl }) });
   const suffix = randomBytes(4).toString('hex');
   const [owner, service] = [`identity_owner_${suffix}`, `identity_service_${suffix}`];
   const script = (await readFile('deploy/postgresql/roles.sql', 'utf8'))

@@ -1,0 +1,231 @@
+import { MikroORM } from '@mikro-orm/core';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import type { SqlEntityManager } from '@mikro-orm/sql';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import { addGauge } from '../telemetry/metrics/registry.js';
+import type { OpenDatabase } from './open-database.js';
+import { openSession } from './session/open-session.js';
+import type { Statement } from './session/sql-session.js';
+
+export const READ_REPLICA = Symbol('read replica');
+
+/** How long a read waits for what was committed before it, and how often it looks. */
+const WAIT_MS = 50;
+const LOOK_MS = 2;
+/** A replica that could not be asked, or was not there in time, is left alone for so long. */
+const LEFT_ALONE_MS = 1_000;
+const SAMPLE_MS = 1_000;
+const SAMPLES_MAX = 600;
+
+/** Up to where the primary has written: everything that can be seen there was committed before. In bytes. */
+export const WRITTEN: Statement = {
+  name: 'replica_written',
+  text: `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint as position`,
+};
+/** Up to where the replica shows what the primary has written; null: it is no replica. */
+export const SHOWN: Statement = {
+  name: 'replica_shown',
+  text: `select case when pg_is_in_recovery() then pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint end as position`,
+};
+
+/** The same for a primary and its replicas only. */
+export const SYSTEM: Statement = {
+  name: 'replica_system',
+  text: 'select system_identifier::text as system from pg_control_system()',
+};
+
+/**
+ * The read replica: a streaming replica of the primary that reads may use, if there is one.
+ *
+ * A read asks the primary how far it has written, and uses the replica once that is as far. So its answer shows all that was
+ * committed before the call, by whomever and through whichever process, and no caller has to tell what it has seen. The question is
+ * tiny, and all that ask at the same time share one. The answer of the replica is never kept: after a crash it may be behind what it
+ * has shown before.
+ */
+@Injectable()
+export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('ReadReplica');
+  private readonly written: Shared<number>;
+  private readonly shown: Shared<number>;
+  private readonly isSibling: () => Promise<boolean>;
+  private leftAloneUntil = -Infinity;
+  /** What the replica has not shown yet, by age. */
+  private samples: { readonly position: number; readonly at: number }[] = [];
+  private sampledAt = 0;
+  private sampler: NodeJS.Timeout | null = null;
+  private why: string | null = 'it was not asked yet';
+
+  constructor(
+    primary: MikroORM,
+    @Inject(READ_REPLICA) private readonly replica: OpenDatabase | null,
+    registry: Registry,
+  ) {
+    this.written = new Shared(() => positionIn(primary, WRITTEN));
+    this.shown = new Shared(() => positionIn(replica!.orm, SHOWN));
+    this.isSibling = async () => (await systemOf(primary)) === (await systemOf(replica!.orm));
+    addGauge(
+      registry,
+      'database_replica_lag_seconds',
+      'For how long the read replica has not shown what the primary had written then, or could not be asked; 0: there is none',
+      () => this.lagMs / 1000,
+    );
+  }
+
+  /** The database of the replica; null: there is none. */
+  get orm(): MikroORM | null {
+    return this.replica?.orm ?? null;
+  }
+
+  /** Why reads can't use it; null: they can. Not before it is known to follow the primary. */
+  get trouble(): string | null {
+    return this.why;
+  }
+
+  /** For how long the replica has not shown what the primary had written then. */
+  get lagMs(): number {
+    const [oldest] = this.samples;
+    return oldest === undefined ? 0 : this.sampledAt - oldest.at;
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.replica !== null) {
+      this.sampler = setInterval(() => void this.sample(), SAMPLE_MS).unref();
+      void this.sample();
+    }
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.sampler ?? undefined);
+  }
+
+  /** Whether a read that begins now may use the replica; false if it can't tell soon. */
+  async isFresh(): Promise<boolean> {
+    const start = performance.now();
+    if (this.replica === null || this.why !== null || start < this.leftAloneUntil) {
+      return false;
+    }
+    // If the primary can't be asked, its own error is the better answer.
+    const isThere = await inTime(this.reaches(this.written.next(), start + WAIT_MS), 2 * WAIT_MS);
+    if (!isThere) {
+      this.leaveAlone();
+    }
+    return isThere;
+  }
+
+  /** Uses the primary for a moment. */
+  leaveAlone(): void {
+    this.leftAloneUntil = performance.now() + LEFT_ALONE_MS;
+  }
+
+  private async reaches(written: Promise<number>, deadline: number): Promise<boolean> {
+    let [shown, position] = await Promise.all([this.shown.next(), written]);
+    while (shown < position) {
+      if (performance.now() > deadline) {
+        return false;
+      }
+      await sleep(LOOK_MS);
+      shown = await this.shown.next();
+    }
+    return true;
+  }
+
+  private async sample(): Promise<void> {
+    const at = performance.now();
+    const [written, shown] = await Promise.allSettled([this.written.next(), this.shown.next()]);
+    if (written.status === 'fulfilled') {
+      this.sampledAt = at;
+      this.samples.push({ position: written.value, at });
+      // the oldest one tells how long it has been
+      this.samples.splice(1, Math.max(0, this.samples.length - SAMPLES_MAX));
+    }
+    if (shown.status === 'fulfilled') {
+      this.samples = this.samples.filter(({ position }) => position > shown.value);
+    }
+    if (written.status === 'fulfilled') {
+      await this.judge(shown);
+    }
+  }
+
+  private async judge(shown: PromiseSettledResult<number>): Promise<void> {
+    const before = this.why;
+    try {
+      if (shown.status === 'rejected') {
+        throw shown.reason;
+      }
+      if (before !== null && !(await this.isSibling())) {
+        throw new Error('DATABASE_REPLICA_URL names a database that does not follow DATABASE_URL');
+      }
+      this.why = null;
+    } catch (error) {
+      this.why = (error as Error).message;
+    }
+    if (this.why !== before) {
+      this.logger.log(
+        this.why === null ? 'Reads use the read replica' : `Reads use the primary: ${this.why}`,
+      );
+    }
+  }
+}
+
+async function positionIn(orm: MikroORM, statement: Statement): Promise<number> {
+  const session = await openSession(orm.em as SqlEntityManager);
+  const [row] = await session.query([statement], null);
+  if (row === undefined || row.position === null) {
+    throw new Error('DATABASE_REPLICA_URL names no replica');
+  }
+  return Number(row.position);
+}
+
+async function systemOf(orm: MikroORM): Promise<unknown> {
+  const session = await openSession(orm.em as SqlEntityManager);
+  const [row] = await session.query([SYSTEM], null);
+  return row?.system;
+}
+
+/** Whether it is so, if that is known in time. */
+async function inTime(isSo: Promise<boolean>, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false);
+  try {
+    return await Promise.race([isSo.catch(() => false), late]);
+  } finally {
+    timer.abort();
+  }
+}
+
+/** Work that is done once for all who ask at the same time. Nobody gets the result of work that began before he asked. */
+class Shared<T> {
+  private running: Promise<T> | null = null;
+  private following: Promise<T> | null = null;
+
+  constructor(private readonly work: () => Promise<T>) {}
+
+  next(): Promise<T> {
+    if (this.running === null) {
+      return this.begin();
+    }
+    this.following ??= this.running.then(
+      () => this.begin(),
+      () => this.begin(),
+    );
+    return this.following;
+  }
+
+  private begin(): Promise<T> {
+    this.following = null;
+    const running = this.work().finally(() => {
+      if (this.following === null) {
+        this.running = null;
+      }
+    });
+    this.running = running;
+    return running;
+  }
+}

@@ -1,0 +1,196 @@
+import pg from 'pg';
+import { Registry } from 'prom-client';
+import { ReadReplica } from '../../src/database/read-replica.js';
+import { startApp, type RunningApp } from '../support/app.js';
+import { use, useApp, useDatabase } from '../support/hooks.js';
+import { administerKeys } from '../support/keys.js';
+import { PostgresServer } from '../support/postgres-server.js';
+import { createGuardedDatabase } from '../support/roles.js';
+import { until } from '../support/until.js';
+
+const primary = use(
+  () => PostgresServer.start(['wal_keep_size=256MB']),
+  (server) => server.stop(),
+);
+const replica = use(
+  () => primary.replicate(),
+  (server) => server.stop(),
+);
+const guarded = use(
+  () => createGuardedDatabase({ serverUrl: primary.url }),
+  (database) => database.drop(),
+);
+const keys = use(
+  () => administerKeys(guarded.database.url),
+  (each) => each.close(),
+);
+const onReplica = (url: string): string =>
+  Object.assign(new URL(url), { port: new URL(replica.url).port }).href;
+const env = (): Record<string, string> => ({ DATABASE_URL: guarded.serviceUrl, AUTH_MODE: 'api-key' });
+const app = useApp(() => ({ ...env(), DATABASE_REPLICA_URL: onReplica(guarded.serviceUrl) }));
+const plain = useApp(env);
+
+let authorization: Record<string, string>;
+let ofAnother: Record<string, string>;
+
+beforeAll(async () => {
+  await keys.createTenant('other');
+  authorization = { authorization: `Bearer ${await keys.make()}` };
+  ofAnother = { authorization: `Bearer ${await keys.make({ tenant: 'other' })}` };
+});
+
+/** How many reads were answered by the replica. */
+async function readThere(service: RunningApp = app): Promise<number> {
+  const metric = await service.get(Registry).getSingleMetric('identity_reads_total')!.get();
+  return metric.values.find(({ labels }) => labels.source === 'replica')!.value;
+}
+
+async function lag(): Promise<number> {
+  const metric = await app.get(Registry).getSingleMetric('database_replica_lag_seconds')!.get();
+  return metric.values[0]!.value;
+}
+
+async function identify(email: string, { client } = app): Promise<number> {
+  const { body } = await client.send<{ contact: { primaryContactId: number } }>(
+    'POST',
+    '/identify',
+    { email },
+    authorization,
+  );
+  return body.contact.primaryContactId;
+}
+
+/** The ids of the identities that have an email. */
+async function lookUp(email: string, headers = authorization, { client } = app): Promise<number[]> {
+  const { body } = await client.send<{ identities: { contact: { primaryContactId: number } }[] }>(
+    'POST',
+    '/lookup',
+    { email },
+    headers,
+  );
+  return body.identities.map(({ contact }) => contact.primaryContactId);
+}
+
+/** Writes through a process, one call after the other, and reads each through the one with the replica. */
+async function readsAfterWrites(name: string, writer: RunningApp): Promise<void> {
+  for (let i = 0; i < 20; i++) {
+    const email = `${name}${i}@hillvalley.edu`;
+    const id = await identify(email, writer);
+    expect(await lookUp(email)).toEqual([id]);
+  }
+}
+
+/** Waits until a read uses the replica. */
+async function untilUsed(): Promise<void> {
+  const before = await readThere();
+  await until(async () => {
+    await lookUp('nobody@hillvalley.edu');
+    return (await readThere()) > before;
+  });
+}
+
+/** A statement on the replica, as a superuser. */
+async function command(text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: onReplica(guarded.database.url) });
+  await client.connect();
+  await client.query(text);
+  await client.end();
+}
+
+test('a read shows what was written before it, also by another process, and comes from the replica', async () => {
+  await untilUsed();
+  const before = await readThere();
+  await Promise.all([readsAfterWrites('marty', app), readsAfterWrites('lorraine', plain)]);
+  expect(await readThere()).toBeGreaterThan(before);
+});
+
+test('each reading route answers from the replica as from the primary', async () => {
+  const id = await identify('doc@hillvalley.edu');
+  await app.client.send(
+    'POST',
+    '/identify',
+    { email: 'doc@hillvalley.edu', phoneNumber: '1' },
+    authorization,
+  );
+  for (const path of [
+    `/contacts/${id}`,
+    `/contacts/${id}?at=${new Date().toISOString()}`,
+    `/contacts/${id}/evidence`,
+    `/contacts/${id}/evidence?to=${id + 1}`,
+    `/contacts/${id}/history`,
+    `/merges?contactId=${id}`,
+    '/rules',
+    `/rules?contactId=${id}`,
+    '/identities?limit=3',
+    '/identities?order=size&limit=3',
+  ]) {
+    const expected = await plain.client.send('GET', path, undefined, authorization);
+    expect(expected.status).toBe(200);
+    const before = await readThere();
+    await until(async () => {
+      const { status, body } = await app.client.send('GET', path, undefined, authorization);
+      expect({ path, status, body }).toEqual({ path, status: 200, body: expected.body });
+      return (await readThere()) > before;
+    });
+  }
+});
+
+test('a tenant sees nothing of another one there', async () => {
+  const id = await identify('einstein@hillvalley.edu');
+  const before = await readThere();
+  await until(async () => {
+    expect(await lookUp('einstein@hillvalley.edu', ofAnother)).toEqual([]);
+    return (await readThere()) > before;
+  });
+  const { status } = await app.client.send('GET', `/contacts/${id}`, undefined, ofAnother);
+  expect(status).toBe(404);
+});
+
+test('while the replica is behind, reads use the primary, and its lag is measured', async () => {
+  await command('select pg_wal_replay_pause()');
+  try {
+    const id = await identify('biff@hillvalley.edu');
+    const before = await readThere();
+    expect(await lookUp('biff@hillvalley.edu')).toEqual([id]);
+    expect(await readThere()).toBe(before);
+    await until(async () => (await lag()) > 0);
+    await app.client.send('DELETE', `/contacts/${id}`, undefined, authorization);
+    expect(await lookUp('biff@hillvalley.edu')).toEqual([]);
+    expect(await readThere()).toBe(before);
+  } finally {
+    await command('select pg_wal_replay_resume()');
+  }
+  await untilUsed();
+  await until(async () => (await lag()) === 0);
+});
+
+test('while the replica is away, reads use the primary, and the service stays ready', async () => {
+  await untilUsed();
+  await replica.kill();
+  for (let i = 0; i < 5; i++) {
+    const id = await identify(`jennifer${i}@hillvalley.edu`);
+    expect(await lookUp(`jennifer${i}@hillvalley.edu`)).toEqual([id]);
+  }
+  expect(await app.client.send('GET', '/health/ready')).toMatchObject({ status: 200 });
+  await replica.restart();
+  await untilUsed();
+});
+
+describe('a database that can not stand for the primary is not read', () => {
+  const elsewhere = useDatabase();
+
+  test.each([
+    ['DATABASE_REPLICA_URL names no replica', () => guarded.serviceUrl, () => guarded.serviceUrl],
+    [
+      'DATABASE_REPLICA_URL names a database that does not follow DATABASE_URL',
+      () => elsewhere.url,
+      () => onReplica(guarded.database.url),
+    ],
+  ])('%s', async (trouble, url, replicaUrl) => {
+    await using other = await startApp({ DATABASE_URL: url(), DATABASE_REPLICA_URL: replicaUrl() });
+    await until(() => other.get(ReadReplica).trouble === trouble);
+    const { status } = await other.client.send('POST', '/lookup', { email: 'doc@hillvalley.edu' });
+    expect(status).toBe(200);
+    expect(await readThere(other)).toBe(0);
+  });
+});
