@@ -1,14 +1,14 @@
 import { globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Statement } from '../../src/database/session/sql-session.js';
-import { copyIn, copyRules } from '../../src/transfer/import/dry-run.js';
+import { copyRules, readOf } from '../../src/transfer/import/dry-run.js';
 
 const DECLARED = /\bname: '([a-z_]+)',\s+text\b/g;
 
 /** Every statement that the source declares, by name. One that is declared but not exported is an error. */
 export async function declaredStatements(): Promise<Statement[]> {
   // made for the schema that the tables are in
-  const ofSchemas = [copyIn('public'), copyRules('public')];
+  const ofSchemas = [readOf('public'), copyRules('public')];
   const statements = new Map(ofSchemas.map((statement) => [statement.name, statement]));
   const missing = new Set<string>();
   for (const path of globSync('src/**/*.ts')) {

@@ -16,7 +16,7 @@ export class DryRun {
     private readonly session: SqlSession,
     /** Where the real tables are. */
     readonly schema: string,
-    private readonly copying: Statement,
+    private readonly reading: Statement,
     private readonly kinds: Kinds,
   ) {}
 
@@ -28,7 +28,7 @@ export class DryRun {
         ...shadows(schema).map((text, i) => [{ name: `dry_run_${i}`, text }] as const),
       );
     }, null);
-    return new DryRun(session, schema, copyIn(schema), kinds);
+    return new DryRun(session, schema, readOf(schema), kinds);
   }
 
   /** Also hides the rules, with all of a tenant copied in, and the records of changes. */
@@ -44,7 +44,19 @@ export class DryRun {
   /** Copies in the identities that share an identifier with the sightings. */
   async prepare(tenantId: number, sightings: readonly Sighting[]): Promise<void> {
     const keys = distinctKeyColumns(this.kinds, sightings);
-    await this.session.query([this.copying, tenantId, ...keys], tenantId);
+    await this.session.transaction(async (transaction) => {
+      const [rows = []] = await transaction.send([NOT_COPIED, tenantId, ...keys]);
+      const [[found] = []] = await transaction.send([
+        this.reading,
+        tenantId,
+        rows.map(({ kind }) => kind),
+        rows.map(({ value }) => value),
+      ]);
+      await transaction.commit(
+        [COPY_CONTACTS, tenantId, found?.contacts ?? '[]'],
+        [COPY_CLAIMS, tenantId, found?.claims ?? '[]'],
+      );
+    }, tenantId);
   }
 }
 
@@ -111,8 +123,19 @@ export function copyRules(schema: string): Statement {
   };
 }
 
-/** $1 tenant, $2 kinds, $3 their values. Rows that were copied before stay as the dry run has changed them. */
-export function copyIn(schema: string): Statement {
+// What the real tables hold is read, and sent back for the temporary ones: no statement of Citus may see both. It stays the text that
+// the server wrote.
+
+/** $2 kinds, $3 their values → those that were not copied in before. */
+export const NOT_COPIED: Statement = {
+  name: 'dry_run_not_copied',
+  text: `select kind, value from unnest($2::smallint[], $3::text[]) v(kind, value)
+    where not exists
+      (select from pg_temp.identifier where tenant_id = $1 and kind = v.kind and value = v.value offset 0)`,
+};
+
+/** $2 kinds, $3 their values → the rows of the identities that have one of them, and their claims and reservations, as JSON. */
+export function readOf(schema: string): Statement {
   const members = (condition: string): string =>
     `select c.* from r cross join lateral (
       select * from ${schema}.contact where tenant_id = $1 and ${condition}) c`;
@@ -124,21 +147,33 @@ export function copyIn(schema: string): Statement {
     select distinct coalesce(c.linked_id, c.id) as root
     from (select distinct contact_id from b where contact_id is not null) d cross join lateral (
       select id, linked_id from ${schema}.contact where tenant_id = $1 and id = d.contact_id limit 1) c),
-  added as (
-    insert into pg_temp.contact
-    select c.* from (${members('id = r.root limit 1')} union all ${members('linked_id = r.root offset 0')}) c
-    where not exists (select from pg_temp.contact where tenant_id = $1 and id = c.id offset 0)
-    returning *),
-  values as (
-    select 0::smallint as kind, email as value from added where deleted_at is null and email is not null
-    union select 1, phone_number from added where deleted_at is null and phone_number is not null
-    union select e.key::smallint, e.value from added cross join lateral jsonb_each_text(identifiers) e
+  members as materialized (${members('id = r.root limit 1')} union all ${members('linked_id = r.root offset 0')}),
+  held as (
+    select 0::smallint as kind, email as value from members where deleted_at is null and email is not null
+    union select 1, phone_number from members where deleted_at is null and phone_number is not null
+    union select e.key::smallint, e.value from members cross join lateral jsonb_each_text(identifiers) e
       where deleted_at is null
-    union select kind, value from b where contact_id is null)
-  insert into pg_temp.identifier
-  select i.* from values v cross join lateral
-    (select * from ${schema}.identifier where tenant_id = $1 and kind = v.kind and value = v.value limit 1) i
-  where not exists
-    (select from pg_temp.identifier where tenant_id = $1 and kind = i.kind and value = i.value offset 0)`;
-  return { name: 'dry_run_copy_in', text };
+    union select kind, value from b where contact_id is null),
+  claims as (
+    select i.* from held h cross join lateral (
+      select * from ${schema}.identifier where tenant_id = $1 and kind = h.kind and value = h.value limit 1) i)
+  select (select json_agg(members) from members)::text as contacts, (select json_agg(claims) from claims)::text as claims`;
+  return { name: 'dry_run_read', text };
 }
+
+/** $2 contacts as JSON. Those that were copied before stay as the dry run has changed them. */
+export const COPY_CONTACTS: Statement = {
+  name: 'dry_run_copy_contacts',
+  text: `insert into pg_temp.contact
+    select c.* from json_populate_recordset(null::pg_temp.contact, $2::json) c
+    where not exists (select from pg_temp.contact where tenant_id = $1 and id = c.id offset 0)`,
+};
+
+/** $2 claims and reservations as JSON */
+export const COPY_CLAIMS: Statement = {
+  name: 'dry_run_copy_claims',
+  text: `insert into pg_temp.identifier
+    select i.* from json_populate_recordset(null::pg_temp.identifier, $2::json) i
+    where not exists
+      (select from pg_temp.identifier where tenant_id = $1 and kind = i.kind and value = i.value offset 0)`,
+};
