@@ -1,6 +1,6 @@
 import { Badge, Button, Group, SegmentedControl, Stack, Table, Text, Title } from '@mantine/core';
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { Delivery, Webhook } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
 import { More } from './events-parts.js';
@@ -25,9 +25,7 @@ export function Deliveries({ webhook }: { readonly webhook: Webhook }) {
   const { id } = webhook;
   const { state } = webhookRoute.useSearch();
   const navigate = webhookRoute.useNavigate();
-  const queries = useQueryClient();
   const [isReplaying, setIsReplaying] = useState(false);
-  const lookAgain = (): Promise<unknown> => queries.invalidateQueries();
   const query = useInfiniteQuery({
     queryKey: ['deliveries', id, state],
     queryFn: async ({ pageParam }) => {
@@ -39,6 +37,7 @@ export function Deliveries({ webhook }: { readonly webhook: Webhook }) {
     refetchInterval: ({ state: { data } }) =>
       data?.pages.length === 1 && data.pages[0]!.deliveries.some(isDueSoon) ? LOOK_MS : false,
   });
+  useStateAfter(id, query.dataUpdatedAt);
   return (
     <Stack component="section" aria-label="Deliveries">
       <Group justify="space-between">
@@ -58,7 +57,12 @@ export function Deliveries({ webhook }: { readonly webhook: Webhook }) {
               void navigate({ search: { state: DELIVERY_STATES.find((each) => each === value) } })
             }
           />
-          <Button size="xs" variant="default" loading={query.isRefetching} onClick={() => void lookAgain()}>
+          <Button
+            size="xs"
+            variant="default"
+            loading={query.isRefetching}
+            onClick={() => void query.refetch()}
+          >
             Look again
           </Button>
           <Button
@@ -89,6 +93,16 @@ export function Deliveries({ webhook }: { readonly webhook: Webhook }) {
       </Loaded>
     </Stack>
   );
+}
+
+/** Reads the state of the webhook again after its deliveries: attempts change it. */
+function useStateAfter(id: number, readAt: number): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (readAt > 0) {
+      void queries.invalidateQueries({ queryKey: ['webhook', String(id)] });
+    }
+  }, [queries, id, readAt]);
 }
 
 function isDueSoon({ nextAttemptAt }: Delivery): boolean {
