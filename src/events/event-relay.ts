@@ -6,9 +6,9 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pLimit from 'p-limit';
 import { ContactRepository } from '../identity/store/contact.repository.js';
 import { Contact } from '../identity/store/entities/contact.js';
+import { TenantLimit } from '../identity/tenant-limit.js';
 import { EventLog, type Numbered } from './event-log.js';
 import { EventMetrics } from './event.metrics.js';
 
@@ -17,6 +17,8 @@ const GATHER_MS = 50;
 const RETRY_MS = 1_000;
 /** Tenants at once; each takes a connection. */
 const TENANTS_AT_ONCE = 2;
+/** A tenant whose turn takes longer holds no others up. */
+const PATIENCE_MS = 500;
 /** How often all tenants are looked at for events that another process left behind. */
 const SWEEP_MS = 1_000;
 /** At most so many tenants a second. */
@@ -38,7 +40,14 @@ export class EventRelay implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly underWay = new Map<number, { hasMore: boolean }>();
   /** By tenant: when it was last searched from the first id on, by `performance.now()` */
   private readonly searched = new Map<number, number>();
-  private readonly limit = pLimit(TENANTS_AT_ONCE);
+  private readonly limit = new TenantLimit({
+    atOnce: TENANTS_AT_ONCE,
+    patienceMs: PATIENCE_MS,
+    aside: 1,
+    maxWaiting: Infinity,
+    waitMs: Infinity,
+    refusal: () => new Error('nobody is refused'),
+  });
   private readonly ending = new AbortController();
 
   constructor(
@@ -96,7 +105,7 @@ export class EventRelay implements OnApplicationBootstrap, BeforeApplicationShut
       turn.hasMore = false;
       pauseMs = GATHER_MS;
       try {
-        await this.limit(() => this.catchUp(tenantId));
+        await this.limit.run(tenantId, () => this.catchUp(tenantId));
         this.metrics.caughtUp(tenantId);
       } catch {
         this.metrics.fellBehind(tenantId);
@@ -121,25 +130,34 @@ export class EventRelay implements OnApplicationBootstrap, BeforeApplicationShut
   private async sweep(): Promise<number> {
     const tenantIds = await this.log.tenantIds();
     for (const tenantId of tenantIds) {
-      const isFromStart = performance.now() - (this.searched.get(tenantId) ?? 0) > SEARCH_MS;
-      if (isFromStart) {
-        this.searched.set(tenantId, performance.now());
-      }
-      if (!this.underWay.has(tenantId) && (await this.log.hasWaiting(tenantId, { isFromStart }))) {
-        if (isFromStart) {
-          await this.turn(tenantId, { isFromStart });
-        }
-        this.wake(tenantId);
-      }
+      // The others do not wait until it works again.
+      await this.look(tenantId).catch(() => this.logger.debug('Could not look for events; trying again'));
     }
     return Math.max(SWEEP_MS, tenantIds.length * SWEEP_MS_PER_TENANT);
+  }
+
+  private async look(tenantId: number): Promise<void> {
+    const isFromStart = performance.now() - (this.searched.get(tenantId) ?? 0) > SEARCH_MS;
+    if (isFromStart) {
+      this.searched.set(tenantId, performance.now());
+    }
+    if (!this.underWay.has(tenantId) && (await this.log.hasWaiting(tenantId, { isFromStart }))) {
+      if (isFromStart) {
+        await this.turn(tenantId, { isFromStart });
+      }
+      this.wake(tenantId);
+    }
   }
 
   /** Deletes the events whose time is over. @returns as {@link sweep} */
   private async trim(): Promise<number> {
     for (const tenantId of await this.log.tenantIds()) {
-      while (!this.ending.signal.aborted && (await this.log.trim(tenantId))) {
-        // some at a time
+      try {
+        while (!this.ending.signal.aborted && (await this.log.trim(tenantId))) {
+          // some at a time
+        }
+      } catch {
+        this.logger.debug('Could not delete old events; trying again in an hour');
       }
     }
     return TRIM_MS;
