@@ -75,7 +75,7 @@ function Raw({ event }: { readonly event: Event }) {
   );
 }
 
-/** Links to the people, the merge and the review that an event is about. */
+/** Links to the people, the merge, the change and the review that an event is about. */
 function Targets({ event: { type, data } }: { readonly event: Event }) {
   const mayRead = useMay('read');
   if (!mayRead) {
@@ -113,6 +113,14 @@ function Targets({ event: { type, data } }: { readonly event: Event }) {
           ·{' '}
           <Link to="/identities/$id" params={{ id: String(people[0]) }} search={{ tab: 'merges' }}>
             {type === 'identity.split' ? 'Undone merge' : 'Merge'} {data.mergeId}
+          </Link>{' '}
+        </>
+      )}
+      {data.changeId !== undefined && people[0] !== undefined && (
+        <>
+          ·{' '}
+          <Link to="/identities/$id" params={{ id: String(people[0]) }} search={{ tab: 'history' }}>
+            Who made change {data.changeId}, and why
           </Link>
         </>
       )}

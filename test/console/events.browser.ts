@@ -1,4 +1,4 @@
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page, Request } from 'playwright-core';
 import { SCOPES } from '../../src/access/scope.js';
 import { startApp, type RunningApp } from '../support/app.js';
 import { useDatabase } from '../support/hooks.js';
@@ -129,6 +129,20 @@ test('it follows what happens, as it happens, and says so', async () => {
   await says('Person 4 is new');
   await says('Following: 1 new event.');
   expect((await sentences()).slice(0, 2)).toEqual(['Person 4 is new', 'Person 2 was merged into person 1']);
+});
+
+test('it rests while nobody sees the page, and goes on from there', async () => {
+  const see = (state: 'hidden' | 'visible') =>
+    page.evaluate(`
+      Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));`);
+  const isCall = (request: Request) => request.url().includes('wait=');
+  await page.waitForRequest(isCall);
+  await Promise.all([page.waitForEvent('requestfailed', isCall), see('hidden')]);
+  await app.client.send('DELETE', '/contacts/4', undefined, { 'x-api-key': key });
+  await see('visible');
+  await says('Contact 4 of person 4 was deleted; nobody is left');
+  await says('Following: 2 new events.');
 });
 
 test('a webhook is made, and shows its secret this once', async () => {
