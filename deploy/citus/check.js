@@ -9,6 +9,10 @@ import { placementOf, tablesOf } from './tables.js';
  * @param logins the owner and the service
  */
 export async function faultsOf(admin, serviceUrl, [owner, service]) {
+  const away = await unreachable(admin);
+  if (away.length > 0) {
+    return away;
+  }
   const tables = await tablesOf(admin);
   return [
     ...(await ofNodes(admin)),
@@ -18,6 +22,11 @@ export async function faultsOf(admin, serviceUrl, [owner, service]) {
     ...(await ofCopies(admin, tables)),
     ...(await ofReading(serviceUrl)),
   ];
+}
+
+async function unreachable(admin) {
+  const pings = await onAllNodes(admin, 'select 1');
+  return pings.filter(({ success }) => !success).map(({ node, result }) => `${node}: ${result}`);
 }
 
 async function ofNodes(admin) {
@@ -31,7 +40,7 @@ async function ofNodes(admin) {
         or name = 'output_plugin_libraries' and setting !~ '\\ycitus\\y' limit 1`,
   );
   return [
-    ...rows.map(({ node }) => `${node}: does not answer, or does not know the other nodes`),
+    ...rows.map(({ node }) => `${node}: is not active, or does not know the other nodes`),
     ...settings
       .filter(({ result }) => result !== '')
       .map(
@@ -114,7 +123,7 @@ async function ofGrants(admin, { role }) {
 const TRAITS = `select md5(concat_ws('|', c.relrowsecurity, c.relforcerowsecurity,
     (select string_agg(a::text, ',' order by a::text) from unnest(c.relacl) a),
     (select string_agg(attname || attacl::text, ',' order by attname) from pg_attribute where attrelid = c.oid),
-    (select string_agg(concat_ws(' ', polcmd, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)), ',')
+    (select string_agg(concat_ws(' ', polcmd, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)), ',' order by polname)
       from pg_policy where polrelid = c.oid),
     (select count(*) from pg_index where indrelid = c.oid and indisvalid),
     (select string_agg(contype::text || convalidated, ',' order by contype, convalidated) from pg_constraint

@@ -112,7 +112,9 @@ export class KeyAdministration {
    */
   async record(actor: string, kind: ChangeKind, keyIds: readonly [string, ...string[]]): Promise<void> {
     const { tenant } = await this.key(this.em, keyIds[0]);
-    await this.em.execute(`select set_config('${TENANT_SETTING}', ?, true)`, [String(tenant.id)]);
+    // on a cluster a function does not reach the node of the tenant; elsewhere the first setting means nothing
+    await this.em.execute(`set local citus.propagate_set_commands = 'local'`);
+    await this.em.execute(`set local ${TENANT_SETTING} = ${tenant.id}`);
     await this.em.execute(
       `insert into change (tenant_id, id, kind, at, actor, is_changed, contact_ids, key_ids)
         values (?, nextval('change_id_seq'), ?, now(), ?, true, '{}', ?)`,

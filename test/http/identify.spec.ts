@@ -172,7 +172,7 @@ test('a deletion is acknowledged once, and deleting the last contact ends the id
 test('a contact that joined later is younger even if the clock of the database went back', async () => {
   await client.identify(LORRAINE);
   await database.query(
-    `update contact set version = version + 1, created_at = created_at + interval '1 hour'`,
+    `update contact set version = version + 1, created_at = (created_at at time zone 'UTC' + interval '1 hour') at time zone 'UTC'`,
   );
   await client.identify(MCFLY);
   expect(await database.query('select id::int from contact order by created_at, id')).toEqual([

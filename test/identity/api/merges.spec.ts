@@ -334,9 +334,13 @@ describe('an idempotency key', () => {
 
   test('is good for 24 hours, and may then be used for something else', async () => {
     await merge([1, 2], KEY);
-    await database.query(`update change set at = at - interval '23 hours 59 minutes'`);
+    await database.query(
+      `update change set at = (at at time zone 'UTC' - interval '23 hours 59 minutes') at time zone 'UTC'`,
+    );
     expect((await merge([2, 3], KEY)).status).toBe(422);
-    await database.query(`update change set at = at - interval '2 minutes'`);
+    await database.query(
+      `update change set at = (at at time zone 'UTC' - interval '2 minutes') at time zone 'UTC'`,
+    );
     const { body } = await merge([2, 3], KEY);
     expect(body.changed).toBe(true);
     expect(await database.query('select id::int from change where idempotency_key is not null')).toEqual([
