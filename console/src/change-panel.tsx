@@ -130,18 +130,29 @@ function BeforeAndAfter({ before, planned }: BeforeAndAfterProps) {
 interface SideProps {
   readonly title: string;
   readonly people: readonly PlannedIdentity[];
+  /** How many there are, if not all of them are given. */
+  readonly count?: number;
   readonly children?: ReactNode;
 }
 
-function Side({ title, people, children }: SideProps) {
+const SHOWN_PEOPLE = 10;
+
+/** The people on one side of a comparison. */
+export function Side({ title, people, count = people.length, children }: SideProps) {
+  const shown = people.slice(0, SHOWN_PEOPLE);
   return (
     <Stack component="section" aria-label={title} gap="xs">
       <Title order={2} size="h4">
-        {title}: {people.length} {people.length === 1 ? 'person' : 'people'}
+        {title}: {count} {count === 1 ? 'person' : 'people'}
       </Title>
-      {people.map((person, i) => (
+      {shown.map((person, i) => (
         <PersonCard key={i} person={person} />
       ))}
+      {count > shown.length && (
+        <Text size="sm" c="dimmed">
+          {shown.length === 0 ? 'Too many to show' : `and ${count - shown.length} more`}
+        </Text>
+      )}
       {children}
     </Stack>
   );

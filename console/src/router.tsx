@@ -86,9 +86,10 @@ export const policyRoute = createRoute({
   getParentRoute: () => root,
   path: '/policy',
   component: lazyRouteComponent(() => import('./policy-page.js'), 'PolicyPage'),
-  validateSearch: (search): { kind?: string; pattern?: string } => ({
+  validateSearch: (search): { kind?: string; pattern?: string; existing?: 'split' } => ({
     kind: text(search.kind),
     pattern: text(search.pattern),
+    existing: search.existing === 'split' ? 'split' : undefined,
   }),
 });
 

@@ -3,6 +3,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { Evidence } from '../../clients/typescript/src/index.js';
 import { api, kindName, type Value } from './api.js';
+import { BlockingEffect, previewBlocking } from './blocking-effect.js';
 import { valuesOfContact } from './evidence-tree.js';
 import { Loaded, Nothing } from './parts.js';
 import { ProblemView } from './problem.js';
@@ -113,26 +114,49 @@ function Glue({ id, contacts }: GlueProps) {
     return <Text size="sm">Nothing: merges joined them.</Text>;
   }
   return (
-    <Group gap="xs">
-      <Text size="sm">
+    <Stack gap={4} align="flex-start">
+      <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
         {kindName(value.kind)}{' '}
         <Text span ff="monospace">
           {value.value}
         </Text>{' '}
         on {carriers}
       </Text>
-      {mayCurate && (
-        <Link
-          to="/policy"
-          search={{ kind: value.kind, pattern: value.value }}
-          aria-label={`Block ${value.value}`}
+      {mayCurate && <Effect value={value} />}
+    </Stack>
+  );
+}
+
+/** What blocking a value would do, as the service tells it when it is asked. */
+function Effect({ value: { kind, value } }: { readonly value: Value }) {
+  const blocking = { kind, pattern: value, existing: 'split' as const };
+  const plan = useQuery({
+    queryKey: ['plan', 'block', kind, value],
+    queryFn: () => previewBlocking(blocking),
+    enabled: false,
+    gcTime: 0,
+  });
+  return (
+    <>
+      <Group gap="xs">
+        <Button
+          size="compact-xs"
+          variant="default"
+          loading={plan.isFetching}
+          aria-label={`What would blocking ${value} do?`}
+          onClick={() => void plan.refetch()}
         >
+          What would blocking do?
+        </Button>
+        <Link to="/policy" search={blocking} aria-label={`Block ${value}`}>
           <Text span size="sm">
             Block…
           </Text>
         </Link>
-      )}
-    </Group>
+      </Group>
+      {plan.isSuccess && <BlockingEffect existing="split" plan={plan.data} />}
+      {plan.isError && <ProblemView error={plan.error} />}
+    </>
   );
 }
 

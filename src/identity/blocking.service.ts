@@ -7,7 +7,7 @@ import { MAX_WAIT_MS } from './batching/call.js';
 import { ChangeWriter, type ChangeCall } from './change-writer.js';
 import { DecisionWriter } from './decision-writer.js';
 import { Blocklist, isGlob, type Pattern } from './domain/blocklist.js';
-import type { Snapshot } from './domain/contact.js';
+import type { IdentityView, Snapshot } from './domain/contact.js';
 import type { Kinds } from './domain/kinds.js';
 import { takeOut, type TakeOut } from './domain/take-out.js';
 import { isNothing, NO_WRITES } from './domain/writes.js';
@@ -51,6 +51,8 @@ export interface BlockOutcome {
   readonly blockedBefore: number;
   /** How many identities carried one of them */
   readonly identitiesAffected: number;
+  /** What would be left of the one identity that has values to be taken out; null: it was no dry run, or there is no such one. */
+  readonly afterwards: readonly IdentityView[] | null;
   /** Of a dry run: stands for all that it rests on. */
   readonly etag: string | null;
 }
@@ -183,13 +185,14 @@ export class BlockingService implements OnModuleDestroy {
       { kind: 'block', reason, body, basis: basisOf(known, affected) },
       only === undefined ? { tenantId, sightings: [] } : evidenceOf(tenantId, only.contactId),
       (snapshot) => {
-        const { writes, contactIds } = without(snapshot, only?.contactId ?? null, isTaken);
-        return { writes: { ...writes, blocks }, contactIds, identities: [] };
+        const { writes, contactIds, identities } = without(snapshot, only?.contactId ?? null, isTaken);
+        return { writes: { ...writes, blocks }, contactIds, identities };
       },
     );
     const told = {
       blockedBefore: patterns.length - blocks.length,
       identitiesAffected: affected.size,
+      afterwards: isDryRun && only !== undefined ? outcome.identities : null,
       etag: outcome.etag,
     };
     if (isDryRun) {

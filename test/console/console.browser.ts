@@ -172,15 +172,75 @@ test('a review is decided with the keyboard alone', async () => {
 
 test('the value that glues a large person is named, and blocked after its effect was shown', async () => {
   await open('/suspicious', 'Suspicious people');
+  await page.getByRole('button', { name: 'What would blocking 5550100 do?' }).click();
+  await page.getByText('Afterwards: 2 people').waitFor();
   await page.getByRole('link', { name: 'Block 5550100' }).click();
   await heading('Policy');
-  await page.getByRole('radio', { name: /lose it/ }).check();
+  expect(await page.getByRole('radio', { name: /lose it/ }).isChecked()).toBe(true);
+  await page.getByRole('button', { name: 'What would it do?' }).click();
+  await page.getByRole('region', { name: 'Afterwards' }).getByText('strickland@hillvalley.edu').waitFor();
+  await app.client.identify({ email: 'later@hillvalley.edu', phoneNumber: '5550100' }, { 'x-api-key': key });
   await page.getByLabel('Reason').fill('The phone of the shop');
-  await page.getByRole('button', { name: 'How many does it concern?' }).click();
-  await page.getByText(/^\d+ people have it\.$/).waitFor();
+  await page.getByRole('button', { name: 'Block it' }).click();
+  await page.getByText('Somebody has changed it meanwhile').waitFor();
+  await page.getByRole('button', { name: 'Show what it would do now' }).click();
+  await page.getByRole('region', { name: 'Afterwards' }).getByText('later@hillvalley.edu').waitFor();
   await page.getByRole('button', { name: 'Block it' }).click();
   await page.getByText('Blocked. It is in force').waitFor();
   await page.getByRole('button', { name: 'Let it link again: 5550100' }).waitFor();
+});
+
+test('the usual placeholders are blocked at once', async () => {
+  await open('/policy', 'Policy');
+  await page.getByText('The usual placeholders').click();
+  await page.getByRole('button', { name: 'What would it do?' }).click();
+  await page.getByText(/^One person has one of these \d+ values\. They keep it/).waitFor();
+  await page.getByLabel('Reason').fill('Before the first import');
+  await page.getByRole('button', { name: 'Block it' }).click();
+  await page.getByText('Blocked. It is in force').waitFor();
+  await page.getByRole('button', { name: 'Show more' }).waitFor();
+});
+
+test('a kind is declared, limited and retired, and a limit tells who is above it, unless somebody changed the policy meanwhile', async () => {
+  const policy = async (): Promise<{ kinds: unknown[]; etag: string }> => {
+    const { body, headers } = await app.client.send<{ kinds: unknown[] }>('GET', '/policy', undefined, {
+      'x-api-key': key,
+    });
+    return { kinds: body.kinds, etag: headers.get('etag')! };
+  };
+  const save = async (): Promise<void> => {
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText('Saved. It is in force everywhere').waitFor();
+  };
+  await open('/policy', 'Policy');
+  await page.getByRole('button', { name: 'Add a kind…' }).click();
+  await page.getByRole('textbox', { name: 'Name' }).fill('customerId');
+  await page.getByRole('switch', { name: /never one person/ }).check();
+  await page.getByRole('button', { name: 'Add it to the changes' }).click();
+  await page.getByText('not saved').waitFor();
+  await save();
+  await page.getByRole('button', { name: 'Change customerId' }).click();
+  await page.getByRole('switch', { name: /Retired/ }).check();
+  await page.getByRole('button', { name: 'Take it into the changes' }).click();
+  await page.getByLabel('The most contacts of a person').fill('1');
+  await page.getByText(/are above it already/).waitFor();
+  await page.getByRole('link', { name: `Person ${PEOPLE.george}` }).waitFor();
+  const { kinds, etag } = await policy();
+  expect(kinds).toContainEqual(expect.objectContaining({ name: 'customerId', onePerIdentity: true }));
+  const headers = { 'x-api-key': key, 'if-match': etag };
+  await app.client.send('PUT', '/policy', { maxContacts: 900, kinds }, headers);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('Somebody has changed the policy meanwhile').waitFor();
+  await page.getByRole('button', { name: 'Show it as it is now' }).click();
+  await page.getByRole('button', { name: 'Change customerId' }).click();
+  expect(await page.getByLabel('The most contacts of a person').inputValue()).toBe('900');
+  await page.getByRole('switch', { name: /Retired/ }).check();
+  await page.getByRole('button', { name: 'Take it into the changes' }).click();
+  await save();
+  await page.getByText('retired').waitFor();
+  expect((await policy()).kinds).toContainEqual(
+    expect.objectContaining({ name: 'customerId', retired: true }),
+  );
 });
 
 test('all that is stored of a person can be downloaded, and is gone after it was erased on purpose', async () => {

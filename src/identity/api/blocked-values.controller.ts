@@ -34,6 +34,22 @@ import { readBody } from './dto/read-body.js';
 
 const ID = { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER } as const;
 
+const EXAMPLES = {
+  value: {
+    summary: 'A value',
+    value: {
+      kind: 'phoneNumber',
+      pattern: '0000000000',
+      existing: 'split',
+      reason: 'A placeholder of the form',
+    },
+  },
+  preset: {
+    summary: 'A preset',
+    value: { preset: 'placeholders', existing: 'keep', reason: 'Before the first import' },
+  },
+};
+
 /** Values that may not link anybody: placeholders, shared numbers. */
 @ApiTags('blocked values')
 @Controller('blocked-values')
@@ -50,10 +66,10 @@ export class BlockedValuesController {
     operationId: 'blockValue',
     summary: 'Keep a value from linking',
     description:
-      'A sighting loses the value before it is decided on, and the answer says so in `ignored`; all replicas know it within five seconds. A value that is blocked already stays as it is: the same call with `split` finishes one that was interrupted.',
+      'A sighting loses the value before it is decided on, and the answer says so in `ignored`; all replicas know it within five seconds. A value that is blocked already stays as it is: the same call with `split` finishes one that was interrupted. A dry run with `split` also tells what would be left of the identity that has the value.',
   })
   @ApiChangeParameters()
-  @ApiBody({ type: BlockedValueRequest })
+  @ApiBody({ type: BlockedValueRequest, examples: EXAMPLES })
   @ApiCreatedResponse({ type: BlockedValueChangeResponse, description: 'The value is blocked.' })
   @ApiOkResponse({
     type: BlockedValueChangeResponse,
@@ -71,7 +87,8 @@ export class BlockedValuesController {
     );
     const outcome = await changeInTime(call, this.blocking.block(call, request));
     stateDryRun(reply, outcome);
-    return new BlockedValueChangeResponse(outcome);
+    const { kinds } = await this.policies.of(call.tenantId);
+    return new BlockedValueChangeResponse(outcome, kinds);
   }
 
   @Get()

@@ -1,3 +1,4 @@
+import { placeholders } from '../../../src/identity/domain/placeholders.js';
 import type { Reply } from '../../support/client.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
 import { storedRows, violations } from '../../support/invariants.js';
@@ -272,7 +273,7 @@ describe('blocking a value', () => {
 });
 
 describe('a dry run', () => {
-  test('tells how many identities have the value, and writes nothing', async () => {
+  test('tells how many identities have the value and what would be left of one, and writes nothing', async () => {
     await glue();
     const before = await stored();
     const { status, body, headers } = await dry(zeros);
@@ -283,8 +284,18 @@ describe('a dry run', () => {
         changed: true,
         blockedValue: { id: null, kind: 'phoneNumber', pattern: zeros, createdAt: null },
         identitiesAffected: 1,
+        identitiesAfterwards: 3,
+        identities: [LORRAINE, GEORGE, BIFF].map((email, i) => ({
+          contact: {
+            primaryContactId: i + 1,
+            emails: [email],
+            phoneNumbers: [],
+            secondaryContactIds: [],
+          },
+        })),
       },
     });
+    expect((await dry(zeros, { existing: 'keep' })).body).not.toHaveProperty('identities');
     expect(headers.get('etag')).toMatch(/^"[\w-]{22}"$/);
     expect(await stored()).toEqual(before);
     expect(await identify(null, zeros)).not.toHaveProperty('ignored');
@@ -310,6 +321,36 @@ describe('a dry run', () => {
     expect(await dry(zeros)).toMatchObject({
       body: { changed: false, blockedValue: body.blockedValue, identitiesAffected: 0 },
     });
+  });
+});
+
+describe('a preset', () => {
+  const ask = (body: object): Promise<Reply<Made>> =>
+    send('POST', '/blocked-values?dryRun=true', { existing: 'keep', reason: REASON, ...body });
+
+  test('stands for the values that the command line blocks too', async () => {
+    await identify('noreply@hillvalley.edu', '0000000000');
+    const { status, body } = await ask({ preset: 'placeholders' });
+    const expected = placeholders().map((pattern) => ({ ...pattern, id: null, createdAt: null }));
+    expect({ status, body }).toEqual({
+      status: 200,
+      body: {
+        changeId: null,
+        changed: true,
+        blockedValue: expected[0],
+        blockedValues: expected,
+        identitiesAffected: 1,
+      },
+    });
+  });
+
+  test.each([
+    [{ preset: 'spam' }, 'preset', 'preset must be placeholders'],
+    [{ preset: 'placeholders', kind: 'email' }, 'preset', 'preset must not come with a kind or a pattern'],
+    [{ preset: null, kind: 'email' }, 'pattern', 'pattern must not be empty'],
+    [{ pattern: '0' }, 'kind', 'kind must be a string'],
+  ])('is refused as %j', async (body, field, message) => {
+    expect(await ask(body)).toMatchObject({ status: 400, body: { errors: [{ field, message }] } });
   });
 });
 

@@ -340,7 +340,7 @@ export class GeneratedClient extends HeyApiClient {
     /**
      * Keep a value from linking
      *
-     * A sighting loses the value before it is decided on, and the answer says so in `ignored`; all replicas know it within five seconds. A value that is blocked already stays as it is: the same call with `split` finishes one that was interrupted.
+     * A sighting loses the value before it is decided on, and the answer says so in `ignored`; all replicas know it within five seconds. A value that is blocked already stays as it is: the same call with `split` finishes one that was interrupted. A dry run with `split` also tells what would be left of the identity that has the value.
      */
     public blockValue<ThrowOnError extends boolean = true>(options: Options<BlockValueData, ThrowOnError>): RequestResult<BlockValueResponses, BlockValueErrors, ThrowOnError> {
         return (options.client ?? this.client).post<BlockValueResponses, BlockValueErrors, ThrowOnError>({

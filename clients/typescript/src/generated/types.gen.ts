@@ -1079,17 +1079,21 @@ export type SubjectAccess = {
 };
 
 /**
- * A value that may not link, and why.
+ * A value that may not link, or a preset of such values, and why.
  */
 export type BlockedValueRequest = {
     /**
-     * The kind of the value: `email`, `phoneNumber`, or another kind of the tenant.
+     * The kind of the value: `email`, `phoneNumber`, or another kind of the tenant. Required without a preset.
      */
-    kind: string;
+    kind?: string;
     /**
-     * A value, normalised as in `POST /identify`; or, if it has a `*`, a glob, in which `*` stands for any characters, and which is compared with normalised values. A glob that matches everything is refused.
+     * Required without a preset. A value, normalised as in `POST /identify`; or, if it has a `*`, a glob, in which `*` stands for any characters, and which is compared with normalised values. A glob that matches everything is refused.
      */
-    pattern: string | number;
+    pattern?: string | number;
+    /**
+     * Instead of `kind` and `pattern`, a list of values. `placeholders`: what people type where a field must not stay empty, such as `0000000000`, `test@test.com` and `noreply@*`.
+     */
+    preset?: 'placeholders';
     /**
      * What becomes of identities that have the value today. `keep`: they keep it, and a lookup finds them by it, but nothing new links by it. `split`: it is taken from every contact, contacts without another value are deleted, and identities that only it held together fall apart.
      */
@@ -1135,13 +1139,25 @@ export type BlockedValueChange = {
      */
     changed: boolean;
     /**
-     * The blocked value.
+     * The blocked value; the first one of a preset.
      */
     blockedValue: BlockedValue;
+    /**
+     * All values of a preset. Absent if the call named a value.
+     */
+    blockedValues?: Array<BlockedValue>;
     /**
      * How many identities had the value before the call.
      */
     identitiesAffected: number;
+    /**
+     * How many identities would be left of the one that has the value. Only after a dry run with `split`, if one identity has the value.
+     */
+    identitiesAfterwards?: number;
+    /**
+     * The identities that would be left of it: at most 50, and none if there are 1000 contacts or more.
+     */
+    identities?: Array<PlannedIdentityResponse>;
 };
 
 export type BlockedValuesResponse = {

@@ -1,36 +1,59 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import { IsDefined, IsIn, IsString } from 'class-validator';
+import { IsDefined, IsIn, IsString, ValidateIf } from 'class-validator';
 import type { Settings } from '../../../config/settings.js';
 import { InvalidRequestError } from '../../../http/problems/problem.errors.js';
 import type { FieldError } from '../../../http/problems/problem.js';
 import type { BlockRequest } from '../../blocking.service.js';
 import { isGlob, readGlob, type GlobRefusal, type Pattern } from '../../domain/blocklist.js';
 import type { IdentifierKind, Kinds } from '../../domain/kinds.js';
+import { placeholders } from '../../domain/placeholders.js';
 import { UndeclaredKindError } from '../../identity.errors.js';
 import { readBody } from './read-body.js';
 import { readIdentifier } from './read-identifiers.js';
 import { OptionalReason, Reason } from './reason.js';
 
 const EXISTING = ['keep', 'split'] as const;
+const PRESETS = ['placeholders'] as const;
 
-@ApiSchema({ name: 'BlockedValueRequest', description: 'A value that may not link, and why.' })
+const hasNoPreset = ({ preset }: BlockedValueRequest): boolean => preset == null;
+
+@ApiSchema({
+  name: 'BlockedValueRequest',
+  description: 'A value that may not link, or a preset of such values, and why.',
+})
 export class BlockedValueRequest {
   @ApiProperty({
     type: String,
-    description: 'The kind of the value: `email`, `phoneNumber`, or another kind of the tenant.',
+    required: false,
+    description:
+      'The kind of the value: `email`, `phoneNumber`, or another kind of the tenant. Required without a preset.',
     example: 'phoneNumber',
   })
+  @ValidateIf(hasNoPreset)
   @IsString({ message: 'kind must be a string' })
-  readonly kind!: string;
+  readonly kind?: string;
 
   @ApiProperty({
     oneOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }],
+    required: false,
     description:
-      'A value, normalised as in `POST /identify`; or, if it has a `*`, a glob, in which `*` stands for any characters, and which is compared with normalised values. A glob that matches everything is refused.',
+      'Required without a preset. A value, normalised as in `POST /identify`; or, if it has a `*`, a glob, in which `*` stands for any characters, and which is compared with normalised values. A glob that matches everything is refused.',
     example: '0000000000',
   })
+  @ValidateIf(hasNoPreset)
   @IsDefined({ message: 'pattern must not be empty' })
-  readonly pattern!: unknown;
+  readonly pattern?: unknown;
+
+  @ApiProperty({
+    enum: PRESETS,
+    required: false,
+    description:
+      'Instead of `kind` and `pattern`, a list of values. `placeholders`: what people type where a field must not stay empty, such as `0000000000`, `test@test.com` and `noreply@*`.',
+    example: 'placeholders',
+  })
+  @ValidateIf(({ preset }: BlockedValueRequest) => preset != null)
+  @IsIn(PRESETS, { message: 'preset must be placeholders' })
+  readonly preset?: (typeof PRESETS)[number] | null;
 
   @ApiProperty({
     enum: EXISTING,
@@ -58,9 +81,17 @@ export class DeleteBlockedValueRequest {
  */
 export function readBlockedValue(body: unknown, kinds: Kinds, settings: Settings): BlockRequest {
   const given = readBody(BlockedValueRequest, body, settings.unknownProperties);
-  const { kind, existing, reason } = given;
-  const pattern = readPattern(kind, given.pattern, kinds, settings);
-  return { patterns: [{ kind, pattern }], existing, reason };
+  const { kind, pattern, preset, existing, reason } = given;
+  if (preset == null) {
+    const read = { kind: kind!, pattern: readPattern(kind!, pattern, kinds, settings) };
+    return { patterns: [read], existing, reason };
+  }
+  if (kind != null || pattern != null) {
+    throw new InvalidRequestError([
+      { field: 'preset', message: 'preset must not come with a kind or a pattern' },
+    ]);
+  }
+  return { patterns: placeholders(), existing, reason };
 }
 
 const WHY_REFUSED: Readonly<Record<GlobRefusal, (kind: IdentifierKind) => string>> = {

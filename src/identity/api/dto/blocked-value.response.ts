@@ -1,10 +1,16 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { BlockOutcome, ToldBlocked } from '../../blocking.service.js';
+import type { Kinds } from '../../domain/kinds.js';
+import { LARGE_CONTACTS } from '../../large.js';
 import type { Page } from '../../reading.service.js';
 import type { StoredBlocked } from '../../store/blocked-values.js';
 import { CHANGE_ID } from './change.response.js';
 import { isoOf } from './moment.js';
 import { NEXT } from './page.js';
+import { PlannedIdentityResponse } from './planned-identity.response.js';
+
+/** Identities that a dry run tells. */
+const MAX_TOLD = 50;
 
 /** For the OpenAPI document. */
 export const EXAMPLE_BLOCKED = {
@@ -73,16 +79,48 @@ export class BlockedValueChangeResponse {
   })
   readonly changed: boolean;
 
-  @ApiProperty({ type: BlockedValueDto, description: 'The blocked value.' })
+  @ApiProperty({ type: BlockedValueDto, description: 'The blocked value; the first one of a preset.' })
   readonly blockedValue: BlockedValueDto;
+
+  @ApiProperty({
+    type: [BlockedValueDto],
+    required: false,
+    description: 'All values of a preset. Absent if the call named a value.',
+  })
+  readonly blockedValues?: readonly BlockedValueDto[];
 
   @ApiProperty({ description: 'How many identities had the value before the call.', example: 1 })
   readonly identitiesAffected: number;
 
-  constructor({ changeId, isChanged, blocked, identitiesAffected }: BlockOutcome) {
+  @ApiProperty({
+    required: false,
+    description:
+      'How many identities would be left of the one that has the value. Only after a dry run with `split`, if one identity has the value.',
+    example: 3,
+  })
+  readonly identitiesAfterwards?: number;
+
+  @ApiProperty({
+    type: [PlannedIdentityResponse],
+    required: false,
+    description: `The identities that would be left of it: at most ${MAX_TOLD}, and none if there are ${LARGE_CONTACTS} contacts or more.`,
+  })
+  readonly identities?: readonly PlannedIdentityResponse[];
+
+  constructor(outcome: BlockOutcome, kinds: Kinds) {
+    const { changeId, isChanged, blocked, identitiesAffected, afterwards } = outcome;
     this.changeId = changeId;
     this.changed = isChanged;
     this.blockedValue = new BlockedValueDto(blocked[0]!);
+    if (blocked.length > 1) {
+      this.blockedValues = blocked.map((each) => new BlockedValueDto(each));
+    }
     this.identitiesAffected = identitiesAffected;
+    if (afterwards !== null) {
+      const contacts = afterwards.reduce((sum, view) => sum + view.secondaryContactIds.length + 1, 0);
+      const told = contacts < LARGE_CONTACTS ? afterwards.slice(0, MAX_TOLD) : [];
+      this.identitiesAfterwards = afterwards.length;
+      this.identities = told.map((view) => new PlannedIdentityResponse(view, kinds));
+    }
   }
 }
