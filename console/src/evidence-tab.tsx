@@ -216,7 +216,7 @@ function EvidenceTable({ rows, chosen, onToggle }: TableProps) {
 /** What an edge says, from the side of one of its contacts, and when. */
 function EdgeText({ edge, of }: { readonly edge: Edge; readonly of: number }) {
   return (
-    <Text size="sm" component="div">
+    <Text size="sm" span>
       {edgeText(edge, of)}
       <Text span size="xs" c="dimmed">
         {' '}

@@ -8,6 +8,8 @@ const MAX_OWN = 40;
 /** About the width of a character and the height of a line, in pixels. */
 const CHARACTER = 7;
 const LINE = 19;
+/** The text on a line is smaller. */
+const LABEL_CHARACTER = 6;
 /** Of the text on a line; what is longer is in the table. */
 const MAX_LABEL = 34;
 const GAP = 18;
@@ -137,7 +139,7 @@ export function pictureOf(branches: readonly Branch[]): Picture {
   );
   const width = 30 + CHARACTER * Math.min(MAX_LABEL, longest);
   const height = 14 + LINE * (1 + Math.max(...texts.map(({ lines }) => lines.length)));
-  const gap = 50 + CHARACTER * Math.max(...texts.map(({ label }) => label.length));
+  const gap = 50 + LABEL_CHARACTER * Math.max(...texts.map(({ label }) => label.length));
   tree<Part>()
     .nodeSize([height + GAP, width + gap])
     .separation(() => 1)(root);

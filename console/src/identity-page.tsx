@@ -1,27 +1,16 @@
-import {
-  Alert,
-  Anchor,
-  Badge,
-  Button,
-  Group,
-  Paper,
-  SimpleGrid,
-  Stack,
-  Tabs,
-  Text,
-  TextInput,
-  Title,
-} from '@mantine/core';
+import { Badge, Button, Group, Paper, SimpleGrid, Stack, Tabs, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
+import { useEffect, type ReactNode } from 'react';
 import type { Identity } from '../../clients/typescript/src/index.js';
 import { api, kindName, valuesOf } from './api.js';
+import { AsOf } from './as-of.js';
 import { EvidenceTab } from './evidence-tab.js';
 import { HistoryTab, MergesTab, RulesTab } from './identity-tabs.js';
-import { Loaded, Moment, ValueText } from './parts.js';
+import { Loaded, ValueText } from './parts.js';
+import { remember } from './recent.js';
 import { identityRoute, type Tab } from './router.js';
-import { useMay } from './session.js';
+import { useMay, useSession } from './session.js';
 
 /** One person: who it is today or was at a moment, why, and what happened. */
 export function IdentityPage() {
@@ -31,7 +20,16 @@ export function IdentityPage() {
   const query = useQuery({
     queryKey: ['contact', id, at],
     queryFn: async () => (await api.getContact({ path: { id: Number(id) }, query: { at } })).data.contact,
+    // another moment of the same person comes in its place
+    placeholderData: (old, oldQuery) => (oldQuery?.queryKey[1] === id ? old : undefined),
   });
+  const session = useSession();
+  const primaryId = query.data?.primaryContactId;
+  useEffect(() => {
+    if (primaryId !== undefined) {
+      remember(session, primaryId);
+    }
+  }, [session, primaryId]);
   const go = (value: string | null): void =>
     void navigate({ search: (old) => ({ ...old, tab: value as Tab }) });
   return (
@@ -96,7 +94,7 @@ function Summary({ id, at, identity }: SummaryProps) {
         </div>
         <Actions id={primary} />
       </Group>
-      <AsOf at={at} />
+      <AsOf id={id} at={at} contacts={secondaryContactIds.length + 1} />
       <Values id={primary} identity={identity} isPast={at !== undefined} />
     </>
   );
@@ -126,42 +124,6 @@ function Actions({ id }: { readonly id: number }) {
       )}
     </Group>
   );
-}
-
-/** The identity of another moment; the picture and the lists below stay those of today. */
-function AsOf({ at }: { readonly at: string | undefined }) {
-  const navigate = identityRoute.useNavigate();
-  const set = (local: string): void => {
-    const moment = local === '' ? undefined : new Date(local).toISOString();
-    void navigate({ search: (old) => ({ ...old, at: moment }), replace: true });
-  };
-  return (
-    <Group align="flex-end">
-      <TextInput
-        type="datetime-local"
-        size="xs"
-        step={1}
-        label="As it was at"
-        value={at === undefined ? '' : localText(new Date(at))}
-        onChange={(event) => set(event.currentTarget.value)}
-      />
-      {at !== undefined && (
-        <Alert color="yellow" p="xs" role="status">
-          <Text size="sm">
-            The identifiers as they were at <Moment at={at} />; the rest of the page is of today.{' '}
-            <Anchor component="button" size="sm" underline="always" onClick={() => set('')}>
-              Show today
-            </Anchor>
-          </Text>
-        </Alert>
-      )}
-    </Group>
-  );
-}
-
-/** As a field for local times wants it. */
-function localText(date: Date): string {
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
 interface ValuesProps {

@@ -2,8 +2,9 @@ import { Badge, Button, Group, Stack, Table, Text, TextInput, Timeline } from '@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import type { HistoryEvent, Rule } from '../../clients/typescript/src/index.js';
+import type { Rule } from '../../clients/typescript/src/index.js';
 import { api, valueText } from './api.js';
+import { eventText } from './event-text.js';
 import { Loaded, Moment, Nothing } from './parts.js';
 import { ProblemView } from './problem.js';
 import { useMay } from './session.js';
@@ -31,7 +32,7 @@ export function HistoryTab({ contactId }: Props) {
               .map((event, i) => (
                 <Timeline.Item
                   key={i}
-                  title={titleOf(event)}
+                  title={eventText(event)}
                   lineVariant={event.actor === undefined ? 'solid' : 'dashed'}
                 >
                   <Text size="sm" c="dimmed">
@@ -56,19 +57,6 @@ export function HistoryTab({ contactId }: Props) {
       )}
     </Loaded>
   );
-}
-
-function titleOf({ type, contactIds: [first, second], mergeId }: HistoryEvent): string {
-  const titles: Record<typeof type, string> = {
-    created: `Contact ${first} was created`,
-    linked: `Contact ${first} attached to contact ${second}`,
-    merged: `Person ${second} was merged into ${first} (merge ${mergeId})`,
-    'merge-undone': `Merge ${mergeId} was undone: ${first} and ${second} are two people`,
-    split: `Person ${second} was split off ${first}`,
-    'contact-deleted': `Contact ${first} was deleted`,
-    erased: `An identifier of contact ${first} was erased`,
-  };
-  return titles[type];
 }
 
 /** The merges of an identity, each with a way to undo it. */

@@ -12,6 +12,7 @@ import {
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, Navigate, Outlet, useLocation } from '@tanstack/react-router';
 import { signOut } from './api.js';
+import { forget } from './recent.js';
 import { useMay, useSession } from './session.js';
 
 /** What surrounds every page: where to go, who is signed in, light or dark. */
@@ -70,7 +71,8 @@ function Pages() {
 }
 
 function Who() {
-  const { authMode, key, tenant } = useSession();
+  const session = useSession();
+  const { authMode, key, tenant } = session;
   const queries = useQueryClient();
   if (authMode === 'none') {
     return (
@@ -81,6 +83,7 @@ function Who() {
   }
   const leave = async (): Promise<void> => {
     await signOut();
+    forget(session);
     queries.setQueryData(['session'], null);
     queries.removeQueries({ predicate: ({ queryKey: [first] }) => first !== 'session' });
   };

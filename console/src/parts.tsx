@@ -54,7 +54,7 @@ function Copy({ text }: { readonly text: string }) {
   return (
     <CopyButton value={text}>
       {({ copied, copy }) => (
-        <Button size="compact-xs" variant="subtle" onClick={copy} aria-label={`Copy ${text}`}>
+        <Button size="compact-xs" variant="subtle" flex="none" onClick={copy} aria-label={`Copy ${text}`}>
           {copied ? 'copied' : 'copy'}
         </Button>
       )}

@@ -1,12 +1,13 @@
 import { Badge, Button, Checkbox, Group, Stack, Table, Text, TextInput, Title } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { ProblemError, type Identity } from '../../clients/typescript/src/index.js';
 import { api, kindName, valuesOf } from './api.js';
 import { ChoiceHeader, Loaded, Nothing } from './parts.js';
 import { ProblemView } from './problem.js';
+import { recentIds } from './recent.js';
 import { searchRoute } from './router.js';
 import { loadSamplePeople } from './sample-people.js';
 import { useMay, useSession } from './session.js';
@@ -39,7 +40,14 @@ export function SearchPage() {
           ask(event.currentTarget.value);
         }}
       />
-      {q === '' ? <Everybody /> : <Found text={q} />}
+      {q === '' ? (
+        <>
+          <Recent />
+          <Everybody />
+        </>
+      ) : (
+        <Found text={q} />
+      )}
     </Stack>
   );
 }
@@ -115,6 +123,36 @@ async function orNone(read: () => Promise<Hit[]>): Promise<Hit[]> {
   }
 }
 
+/** Who was looked at last in this tab; who is gone since is left out. */
+function Recent() {
+  const ids = recentIds(useSession());
+  const people = useQueries({
+    queries: ids.map((id) => ({
+      queryKey: ['contact', String(id), undefined],
+      queryFn: async () => (await api.getContact({ path: { id } })).data.contact,
+    })),
+  });
+  const known = people.flatMap(({ data }) => (data === undefined ? [] : [data]));
+  if (ids.length === 0) {
+    return null;
+  }
+  return (
+    <Group component="section" aria-label="Looked at last" gap="xs" mih={28}>
+      <Text size="sm" c="dimmed">
+        Looked at last
+      </Text>
+      {known.map((person) => {
+        const id = String(person.primaryContactId);
+        return (
+          <Link key={id} className="recent" to="/identities/$id" params={{ id }}>
+            {id} {valuesOf(person)[0]?.value}
+          </Link>
+        );
+      })}
+    </Group>
+  );
+}
+
 function Everybody() {
   const query = useInfiniteQuery({
     queryKey: ['identities'],
@@ -182,14 +220,16 @@ function People({ hits }: { readonly hits: readonly Hit[] }) {
     setChosen((ids) => (ids.includes(id) ? ids.filter((each) => each !== id) : [...ids, id]));
   return (
     <Stack gap="xs">
-      <Table.ScrollContainer minWidth={340}>
+      <Table.ScrollContainer minWidth={300}>
         <Table highlightOnHover verticalSpacing="xs">
           <Table.Thead>
             <Table.Tr>
               {mayCurate && <ChoiceHeader />}
-              <Table.Th w={90}>Person</Table.Th>
+              <Table.Th w={70}>Person</Table.Th>
               <Table.Th>Identifiers</Table.Th>
-              <Table.Th w={90}>Contacts</Table.Th>
+              <Table.Th w={90} visibleFrom="sm">
+                Contacts
+              </Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -236,7 +276,9 @@ function People({ hits }: { readonly hits: readonly Hit[] }) {
                       )}
                     </Group>
                   </Table.Td>
-                  <Table.Td>{isPartial ? 'more than 100' : contact.secondaryContactIds.length + 1}</Table.Td>
+                  <Table.Td visibleFrom="sm">
+                    {isPartial ? 'more than 100' : contact.secondaryContactIds.length + 1}
+                  </Table.Td>
                 </Table.Tr>
               );
             })}

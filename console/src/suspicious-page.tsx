@@ -50,7 +50,7 @@ export function SuspiciousPage() {
                   </Table.Thead>
                   <Table.Tbody>
                     {people.map(({ contact: { primaryContactId: id }, contacts = 1 }) => (
-                      <Table.Tr key={id}>
+                      <Table.Tr key={id} style={{ verticalAlign: 'top' }}>
                         <Table.Td>
                           <Link to="/identities/$id" params={{ id: String(id) }} aria-label={`Person ${id}`}>
                             {id}
@@ -114,7 +114,7 @@ function Glue({ id, contacts }: GlueProps) {
     return <Text size="sm">Nothing: merges joined them.</Text>;
   }
   return (
-    <Stack gap={4} align="flex-start">
+    <Stack gap={4}>
       <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
         {kindName(value.kind)}{' '}
         <Text span ff="monospace">

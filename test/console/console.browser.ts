@@ -117,6 +117,34 @@ test('a person is shown with the reason of each contact, as a picture and as a t
   expect(await page.getByRole('tab', { name: 'Evidence' }).getAttribute('aria-selected')).toBe('true');
 });
 
+test('the history of a person is gone through with the arrow keys, and the address keeps the moment', async () => {
+  await open(`/identities/${PEOPLE.george}`, `Person ${PEOPLE.george}`);
+  const emails = page.getByRole('region', { name: 'email' });
+  await emails.getByText('biffsucks@hillvalley.edu').waitFor();
+  const slider = page.getByRole('slider', { name: 'Step of the history' });
+  await slider.focus();
+  await page.keyboard.press('ArrowLeft');
+  await page.getByText('the rest of the page is of today').waitFor();
+  await emails.getByText('biffsucks@hillvalley.edu').waitFor({ state: 'detached' });
+  expect(await slider.getAttribute('aria-valuetext')).toContain('Contact 4 was created, ');
+  await page.reload();
+  await page.getByText('the rest of the page is of today').waitFor();
+  expect(await emails.innerText()).not.toContain('biffsucks');
+  await slider.focus();
+  await page.keyboard.press('End');
+  await emails.getByText('biffsucks@hillvalley.edu').waitFor();
+  await page.getByText('Today', { exact: true }).waitFor();
+});
+
+test('who was looked at last is offered again; the tab keeps only ids of them', async () => {
+  await open('/', 'Find a person');
+  const recent = page.getByRole('region', { name: 'Looked at last' });
+  await recent.getByRole('link', { name: `${PEOPLE.george} george@hillvalley.edu` }).waitFor();
+  const kept = 'JSON.stringify([{ ...localStorage }, { ...sessionStorage }])';
+  expect(await page.evaluate<string>(kept)).toMatch(/recent default.*\[3\]/);
+  expect(await page.evaluate<string>(kept)).not.toContain('@hillvalley');
+});
+
 test('a merge is undone after its effect was shown, and made again', async () => {
   await open(`/identities/${PEOPLE.george}?tab=merges`, `Person ${PEOPLE.george}`);
   await page.getByRole('link', { name: 'Undo…' }).click();
@@ -308,6 +336,7 @@ test('what a key may not do is not offered; signing out ends the session', async
   await other.getByRole('button', { name: 'Sign out' }).click();
   await other.getByLabel('API key').waitFor();
   expect(await reader.cookies()).toEqual([]);
+  expect(await other.evaluate<string>('JSON.stringify({ ...sessionStorage })')).not.toContain('recent');
   await reader.close();
 });
 
