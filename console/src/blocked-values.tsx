@@ -32,7 +32,7 @@ export function BlockedValues({ kinds }: Props) {
   const query = useInfiniteQuery({
     queryKey: ['blocked-values'],
     queryFn: async ({ pageParam }) =>
-      (await api.listBlockedValues({ query: { after: pageParam, limit: 50 } })).data,
+      (await api.listBlockedValues({ query: { after: pageParam, limit: 20 } })).data,
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ next }) => next ?? undefined,
   });

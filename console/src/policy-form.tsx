@@ -10,6 +10,7 @@ import {
   Text,
   TextInput,
   Title,
+  VisuallyHidden,
 } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
@@ -107,7 +108,11 @@ function KindsTable({ kinds, stored, onEdit }: KindsTableProps) {
               <Table.Th>Priority</Table.Th>
               <Table.Th>Most of a person</Table.Th>
               <Table.Th>Longest</Table.Th>
-              {onEdit !== null && <Table.Th aria-label="Change" />}
+              {onEdit !== null && (
+                <Table.Th>
+                  <VisuallyHidden>Change</VisuallyHidden>
+                </Table.Th>
+              )}
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>

@@ -143,7 +143,7 @@ function Effect({ value: { kind, value } }: { readonly value: Value }) {
           size="compact-xs"
           variant="default"
           loading={plan.isFetching}
-          aria-label={`What would blocking ${value} do?`}
+          aria-label={`What would blocking do? ${value}`}
           onClick={() => void plan.refetch()}
         >
           What would blocking do?
