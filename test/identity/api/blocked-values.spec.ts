@@ -96,6 +96,9 @@ async function stored(): Promise<unknown> {
   return [await storedRows(database), await database.query('select * from blocked_value order by id')];
 }
 
+const dryWith = (body: object): Promise<Reply<Made>> =>
+  send('POST', '/blocked-values?dryRun=true', { existing: 'keep', reason: REASON, ...body });
+
 const alone = (id: number, email: string) => ({
   primaryContactId: id,
   emails: [email],
@@ -325,12 +328,9 @@ describe('a dry run', () => {
 });
 
 describe('a preset', () => {
-  const ask = (body: object): Promise<Reply<Made>> =>
-    send('POST', '/blocked-values?dryRun=true', { existing: 'keep', reason: REASON, ...body });
-
   test('stands for the values that the command line blocks too', async () => {
     await identify('noreply@hillvalley.edu', '0000000000');
-    const { status, body } = await ask({ preset: 'placeholders' });
+    const { status, body } = await dryWith({ preset: 'placeholders' });
     const expected = placeholders().map((pattern) => ({ ...pattern, id: null, createdAt: null }));
     expect({ status, body }).toEqual({
       status: 200,
@@ -350,7 +350,7 @@ describe('a preset', () => {
     [{ preset: null, kind: 'email' }, 'pattern', 'pattern must not be empty'],
     [{ pattern: '0' }, 'kind', 'kind must be a string'],
   ])('is refused as %j', async (body, field, message) => {
-    expect(await ask(body)).toMatchObject({ status: 400, body: { errors: [{ field, message }] } });
+    expect(await dryWith(body)).toMatchObject({ status: 400, body: { errors: [{ field, message }] } });
   });
 });
 
