@@ -16,7 +16,9 @@ import type { Statement } from './session/sql-session.js';
 
 export const READ_REPLICA = Symbol('read replica');
 
-/** How long a read waits for what was committed before it, and how often it looks. */
+/** How long a read waits until the two have answered. More than it takes a busy process: it must not leave the replica alone. */
+const ASK_MS = 500;
+/** How long it waits then for what was committed before it, and how often it looks. */
 const WAIT_MS = 50;
 const LOOK_MS = 2;
 /** A replica that could not be asked, or was not there in time, is left alone for so long. */
@@ -107,12 +109,11 @@ export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Whether a read that begins now may use the replica; false if it can't tell soon. */
   async isFresh(): Promise<boolean> {
-    const start = performance.now();
-    if (this.replica === null || this.why !== null || start < this.leftAloneUntil) {
+    if (this.replica === null || this.why !== null || performance.now() < this.leftAloneUntil) {
       return false;
     }
     // If the primary can't be asked, its own error is the better answer.
-    const isThere = await inTime(this.reaches(this.written.next(), start + WAIT_MS), 2 * WAIT_MS);
+    const isThere = await inTime(this.reaches(), ASK_MS + WAIT_MS);
     if (!isThere) {
       this.leaveAlone();
     }
@@ -124,9 +125,10 @@ export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy {
     this.leftAloneUntil = performance.now() + LEFT_ALONE_MS;
   }
 
-  private async reaches(written: Promise<number>, deadline: number): Promise<boolean> {
-    let [shown, position] = await Promise.all([this.shown.next(), written]);
-    while (shown < position) {
+  private async reaches(): Promise<boolean> {
+    const [position, first] = await Promise.all([this.written.next(), this.shown.next()]);
+    const deadline = performance.now() + WAIT_MS;
+    for (let shown = first; shown < position;) {
       if (performance.now() > deadline) {
         return false;
       }
