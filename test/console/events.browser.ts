@@ -131,12 +131,14 @@ test('it follows what happens, as it happens, and says so', async () => {
   expect((await sentences()).slice(0, 2)).toEqual(['Person 4 is new', 'Person 2 was merged into person 1']);
 });
 
+/** Whether it waits for events. */
+const isCall = (request: Request) => request.url().includes('wait=');
+
 test('it rests while nobody sees the page, and goes on from there', async () => {
   const see = (state: 'hidden' | 'visible') =>
     page.evaluate(`
       Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true });
       document.dispatchEvent(new Event('visibilitychange'));`);
-  const isCall = (request: Request) => request.url().includes('wait=');
   await page.waitForRequest(isCall);
   await Promise.all([page.waitForEvent('requestfailed', isCall), see('hidden')]);
   await app.client.send('DELETE', '/contacts/4', undefined, { 'x-api-key': key });
