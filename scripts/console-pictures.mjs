@@ -18,6 +18,8 @@ const PAGES = [
   ['erase', 'privacy?contact=1', 'Privacy', 900],
   ['events', 'events', 'Events', 760],
   ['webhook', 'events/webhooks/1', 'Webhook 1', 660],
+  ['audit', 'audit', 'Audit', 600],
+  ['keys', 'keys', 'Keys', 960],
 ];
 
 const work = mkdtempSync(join(tmpdir(), 'console-pictures-'));
@@ -61,6 +63,7 @@ try {
     await page.getByRole('link', { name: 'Person 1', exact: true }).waitFor();
     if (colorScheme === 'light') {
       await fillWebhook(baseURL);
+      await fillKeys(baseURL);
     }
     for (const [name, path, heading, height] of PAGES) {
       await page.setViewportSize({ width: 1180, height });
@@ -81,18 +84,33 @@ try {
 
 /** A webhook, and the first attempts to send it what has happened. */
 async function fillWebhook(baseURL) {
-  const post = async (path, body) => {
-    const headers = { 'content-type': 'application/json' };
-    return (await fetch(baseURL + path, { method: 'POST', headers, body: JSON.stringify(body) })).json();
-  };
   const url = `http://127.0.0.1:${receiver.address().port}/hooks/identities`;
-  const { id } = await post('/webhooks', { url, description: 'Keeps the CRM in step' });
-  await post(`/webhooks/${id}/replay`, { state: null });
+  const { id } = await post(baseURL, '/webhooks', { url, description: 'Keeps the CRM in step' });
+  await post(baseURL, `/webhooks/${id}/replay`, { state: null });
   let open;
   do {
     const { deliveries } = await (await fetch(`${baseURL}/webhooks/${id}/deliveries`)).json();
     open = deliveries.some(({ attempts }) => attempts === 0);
   } while (open);
+}
+
+/** Three keys, which nobody has used yet, and a blocked value. */
+async function fillKeys(baseURL) {
+  const expiresAt = new Date(Date.now() + 365 * 86_400_000).toISOString();
+  for (const [name, scopes, reason] of [
+    ['shop', ['identify'], 'The new shop'],
+    ['Lorraine, support', ['read', 'curate'], 'She began today'],
+    ['George, privacy', ['read', 'erase'], 'Answers requests'],
+  ]) {
+    await post(baseURL, '/keys', { name, scopes, expiresAt, reason });
+  }
+  const blocked = { kind: 'email', pattern: 'noreply@*', existing: 'keep' };
+  await post(baseURL, '/blocked-values', { ...blocked, reason: 'Nobody reads it' });
+}
+
+async function post(baseURL, path, body) {
+  const headers = { 'content-type': 'application/json' };
+  return (await fetch(baseURL + path, { method: 'POST', headers, body: JSON.stringify(body) })).json();
 }
 
 async function addressOf({ stdout }) {

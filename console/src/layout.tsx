@@ -18,7 +18,13 @@ import { useMay, useSession } from './session.js';
 /** What surrounds every page: where to go, who is signed in, light or dark. */
 export function Layout() {
   const { authMode } = useSession();
-  const may = { read: useMay('read'), erase: useMay('erase'), events: useMay('events') };
+  const may = {
+    read: useMay('read'),
+    curate: useMay('curate'),
+    erase: useMay('erase'),
+    events: useMay('events'),
+    admin: useMay('admin'),
+  };
   return (
     <>
       <a
@@ -41,6 +47,8 @@ export function Layout() {
             {may.read && <Link to="/policy">Policy</Link>}
             {may.erase && <Link to="/privacy">Privacy</Link>}
             {may.events && <Link to="/events">Events</Link>}
+            {may.curate && <Link to="/audit">Audit</Link>}
+            {may.admin && <Link to="/keys">Keys</Link>}
           </Group>
           <Group gap="sm">
             <Scheme />

@@ -5,6 +5,7 @@ import {
   createRouter,
   lazyRouteComponent,
 } from '@tanstack/react-router';
+import { changeKindOf, type ChangeKind } from './change-kinds.js';
 import { Layout } from './layout.js';
 import { Nothing } from './parts.js';
 import { ProblemView } from './problem.js';
@@ -138,6 +139,32 @@ export const webhookRoute = createRoute({
   }),
 });
 
+export const keysRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/keys',
+  component: lazyRouteComponent(() => import('./keys-page.js'), 'KeysPage'),
+  validateSearch: (search): { rotate?: string; revoke?: string; ended?: true } => ({
+    rotate: text(search.rotate),
+    revoke: text(search.revoke),
+    ended: search.ended === true ? true : undefined,
+  }),
+});
+
+export const auditRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/audit',
+  component: lazyRouteComponent(() => import('./audit-page.js'), 'AuditPage'),
+  validateSearch: (
+    search,
+  ): { kind?: ChangeKind; actor?: string; contact?: string; from?: string; to?: string } => ({
+    kind: changeKindOf(search.kind),
+    actor: text(search.actor),
+    contact: text(search.contact),
+    from: text(search.from),
+    to: text(search.to),
+  }),
+});
+
 /**
  * What a page shows is a part of its address, so that it can be sent to others. It stands behind a `#`, which browsers send to no
  * server: emails and phone numbers must not get into the log of a proxy.
@@ -169,6 +196,8 @@ export const router = createRouter({
     webhooksRoute,
     newWebhookRoute,
     webhookRoute,
+    keysRoute,
+    auditRoute,
   ]),
   basepath: '/console',
   defaultPreload: 'intent',

@@ -301,7 +301,7 @@ test('a tenant has so many keys that work; revoked and expired ones do not count
   const full = { 'x-api-key': await keys.make({ tenant: 'full', scopes: ['admin'] }) };
   await guarded.database
     .query(`insert into api_key (id, tenant_id, name, hash, scopes, expires_at, revoked_at)
-    select lpad(i::text, 12, '0'), k.tenant_id, 'x', '', '{read}', case i when 1 then now() end, case i when 2 then now() end
+    select lpad(i::text, 12, '0'), k.tenant_id, 'x', '', '{read}', case when i = 1 then now() end, case when i = 2 then now() end
     from generate_series(1, ${KEYS_MAX}) i cross join api_key k where k.id = '${idOf(full['x-api-key'])}'`);
   const { id } = await create({ name: 'the last' }, full);
   expect(await send('POST', '/keys', { name: 'x' }, full)).toMatchObject({

@@ -289,6 +289,53 @@ test('all that is stored of a person can be downloaded, and is gone after it was
   await page.getByText('Contact not found').first().waitFor();
 });
 
+test('a key is made, shown once, used, rotated and revoked; the audit tells who did it', async () => {
+  await open('/keys', 'Keys');
+  const form = page.getByRole('form', { name: 'New key' });
+  await form.getByLabel('Name').fill('Jennifer, support');
+  await form.getByRole('checkbox', { name: 'identify' }).uncheck();
+  await form.getByLabel('Reason').fill('She began today');
+  await form.getByRole('button', { name: 'Make the key' }).click();
+  const shown = page.getByRole('status').filter({ hasText: 'The key of Jennifer, support' });
+  const [made] = /idr_[\w-]+/.exec(await shown.innerText())!;
+  const works = async (): Promise<number> =>
+    (await app.client.send('GET', '/policy', undefined, { 'x-api-key': made })).status;
+  expect(await works()).toBe(200);
+  await shown.getByRole('button', { name: 'I have it' }).click();
+  expect(await page.content()).not.toContain(made);
+  // one's own can't be revoked
+  expect(await page.getByRole('link', { name: 'Revoke steward' }).count()).toBe(0);
+  await page.getByRole('link', { name: 'Rotate Jennifer, support' }).click();
+  await page.getByRole('button', { name: 'Make the new key' }).click();
+  await page.getByText('The old key works until').waitFor();
+  await page.getByRole('button', { name: 'I have it' }).click();
+  // the old one is the first
+  await page.getByRole('link', { name: 'Revoke Jennifer, support' }).first().click();
+  const revoke = page.getByRole('button', { name: 'Revoke the key' });
+  await page.getByLabel('to confirm').fill('revoke jennifer');
+  expect(await revoke.isDisabled()).toBe(true);
+  await page.getByLabel('to confirm').fill('revoke Jennifer, support');
+  await revoke.click();
+  await form.waitFor();
+  expect(await works()).toBe(401);
+  await page.getByRole('switch', { name: /no longer work/ }).check();
+  await page.getByText(/^revoked/).waitFor();
+
+  await page.getByRole('link', { name: 'Audit' }).click();
+  await heading('Audit');
+  await page.getByRole('row', { name: /steward made a key [a-z0-9]{12} She began today/ }).waitFor();
+  await page.getByLabel('What').selectOption({ label: 'undid a merge' });
+  await page.getByRole('row', { name: /undid a merge contact 3 contact 4 A test/ }).waitFor();
+  expect(new URL(page.url()).hash).toBe('#?kind=undo');
+  expect(await page.getByRole('row').count()).toBe(2);
+  await page.getByRole('link', { name: 'contact 3' }).click();
+  await heading('Person 3');
+  await page.goBack();
+  await page.getByLabel('Before').fill('2020-01-01T00:00');
+  await page.getByRole('button', { name: 'Show', exact: true }).click();
+  await page.getByText('Nobody has changed anything like this.').waitFor();
+});
+
 const PAGES = [
   ['/', 'Find a person'],
   [`/identities/${PEOPLE.george}`, 'Person 3'],
@@ -300,6 +347,8 @@ const PAGES = [
   ['/suspicious', 'Suspicious people'],
   ['/policy', 'Policy'],
   [`/privacy?contact=${PEOPLE.george}`, 'Privacy'],
+  ['/keys?ended=true', 'Keys'],
+  ['/audit', 'Audit'],
   ['/identities/999', 'Person 999'],
 ] as const;
 
@@ -337,7 +386,12 @@ test('what a key may not do is not offered; signing out ends the session', async
   await other.getByRole('button', { name: 'Sign in' }).click();
   await other.getByRole('heading', { name: 'Person 3' }).waitFor();
   await other.getByRole('table').waitFor();
-  expect(await other.getByText(/Merge with|Take out|Privacy|Split off|split them off/).count()).toBe(0);
+  expect(
+    await other.getByText(/Merge with|Take out|Privacy|Split off|split them off|Audit|Keys/).count(),
+  ).toBe(0);
+  // the service refuses it, if it is asked for all the same
+  await other.goto('/console/keys');
+  await other.getByText('The API key lacks the scope admin.').waitFor();
   await other.getByRole('button', { name: 'Sign out' }).click();
   await other.getByLabel('API key').waitFor();
   expect(await reader.cookies()).toEqual([]);
