@@ -49,10 +49,8 @@ export async function declareKinds(
     ]);
   }
   await database.query(
-    `merge into tenant_policy p using (select $1::int as tenant_id) t on p.tenant_id = t.tenant_id
-      when matched then update set version = version + 1, generation = generation + 1, updated_at = $2
-      when not matched then insert values (t.tenant_id, 1, 1, 1000, $2)`,
-    // a cluster merges only what is the same for all rows
-    [tenantId, new Date()],
+    `insert into tenant_policy values ($1, 1, 1, 1000, now()) on conflict (tenant_id)
+      do update set version = tenant_policy.version + 1, generation = tenant_policy.generation + 1`,
+    [tenantId],
   );
 }
