@@ -1,7 +1,7 @@
 import { Logger, Module, type BeforeApplicationShutdown, type DynamicModule } from '@nestjs/common';
 import { ormOptions, replicaOptions } from '../mikro-orm.config.js';
 import { AuthModule } from './access/auth.module.js';
-import { KeysModule } from './access/keys.controller.js';
+import { KeysModule } from './keys/keys.controller.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Settings } from './config/settings.js';
 import { ConsoleModule } from './console/console.controller.js';

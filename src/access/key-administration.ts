@@ -1,7 +1,6 @@
 import { LockMode, type EntityManager } from '@mikro-orm/core';
 import type { SqlEntityManager } from '@mikro-orm/sql';
 import { TENANT_SETTING } from '../database/session/sql-session.js';
-import type { ChangeKind } from '../identity/domain/writes.js';
 import { AdministrationError } from './access.errors.js';
 import { formatApiKey, generateApiKey, hashSecret } from './api-key-text.js';
 import { ApiKey } from './entities/api-key.js';
@@ -110,7 +109,11 @@ export class KeyAdministration {
    *
    * @param keyIds keys of one tenant
    */
-  async record(actor: string, kind: ChangeKind, keyIds: readonly [string, ...string[]]): Promise<void> {
+  async record(
+    actor: string,
+    kind: 'key' | 'key-rotate' | 'key-revoke',
+    keyIds: readonly [string, ...string[]],
+  ): Promise<void> {
     const { tenant } = await this.key(this.em, keyIds[0]);
     // on a cluster a function does not reach the node of the tenant; elsewhere the first setting means nothing
     await this.em.execute(`set local citus.propagate_set_commands = 'local'`);

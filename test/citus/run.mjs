@@ -15,6 +15,7 @@ const DEFAULT = [
   'events',
   'privacy',
   'access',
+  'keys',
   'console/session',
 ];
 

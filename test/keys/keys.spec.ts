@@ -1,4 +1,4 @@
-import { KEYS_MAX } from '../../src/access/keys.service.js';
+import { KEYS_MAX } from '../../src/keys/keys.service.js';
 import { KeyDirectory } from '../../src/access/key-directory.js';
 import { SCOPES } from '../../src/access/scope.js';
 import { startApp, type RunningApp } from '../support/app.js';

@@ -18,7 +18,7 @@ import { readMoment } from '../../identity/api/dto/moment.js';
 import { OptionalReason } from '../../identity/api/dto/reason.js';
 import { readBody } from '../../identity/api/dto/read-body.js';
 import type { KeyTerms } from '../keys.service.js';
-import { DEFAULT_SCOPES, SCOPES, type Scope } from '../scope.js';
+import { DEFAULT_SCOPES, SCOPES, type Scope } from '../../access/scope.js';
 
 const NAME_MAX = 100;
 const CALLS_MAX = 1_000_000_000;

@@ -31,8 +31,8 @@ import { ApiPage, readAfter, readLimit } from '../identity/api/dto/page.js';
 import { answerInTime } from '../identity/batching/call.js';
 import { IdempotencyKeyReusedError } from '../identity/change.errors.js';
 import { IdentityModule } from '../identity/identity.module.js';
-import { callerOf, RequiresScope, TenantId } from './access.js';
-import { AuthModule } from './auth.module.js';
+import { callerOf, RequiresScope, TenantId } from '../access/access.js';
+import { AuthModule } from '../access/auth.module.js';
 import {
   KeyRequest,
   readKey,

@@ -2,7 +2,7 @@ import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { isoOf } from '../../identity/api/dto/moment.js';
 import { NEXT } from '../../identity/api/dto/page.js';
 import type { ShownKey, StoredKey } from '../keys.service.js';
-import { SCOPES } from '../scope.js';
+import { SCOPES } from '../../access/scope.js';
 
 const TIME_OR_NULL = { type: String, format: 'date-time', nullable: true } as const;
 

@@ -11,9 +11,9 @@ import { IdempotencyKeyInFlightError, IdempotencyKeyReusedError } from '../ident
 import { IdentityMetrics } from '../identity/identity.metrics.js';
 import { KEY_CONSTRAINT, RELEASE_KEY } from '../identity/store/change.statements.js';
 import type { ChangeKind } from '../identity/domain/writes.js';
-import { UnauthorizedError } from './access.errors.js';
-import { formatApiKey, generateApiKey, hashSecret, type ApiKeyText } from './api-key-text.js';
-import { KeyDirectory } from './key-directory.js';
+import { UnauthorizedError } from '../access/access.errors.js';
+import { formatApiKey, generateApiKey, hashSecret, type ApiKeyText } from '../access/api-key-text.js';
+import { KeyDirectory } from '../access/key-directory.js';
 import {
   KeyEndedError,
   KeyLimitError,
@@ -22,7 +22,7 @@ import {
   OwnKeyError,
 } from './key.errors.js';
 import * as sql from './key.statements.js';
-import type { Scope } from './scope.js';
+import type { Scope } from '../access/scope.js';
 
 /** How many keys of a tenant may work. Each has calls of its own, so more keys are more calls. */
 export const KEYS_MAX = 200;
