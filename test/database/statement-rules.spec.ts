@@ -8,10 +8,8 @@ import { declaredStatements } from '../support/statements.js';
 
 /** Statements that break a rule, and why a cluster takes them all the same. */
 const TAKEN_ALL_THE_SAME: Readonly<Record<string, string>> = {
-  'dry_run_copy_claims: uses temporary tables':
-    'temporary tables are of one node, and hold nothing of others',
-  'dry_run_copy_contacts: uses temporary tables':
-    'temporary tables are of one node, and hold nothing of others',
+  'dry_run_copy_in: changes more than one table': 'temporary tables are of one node',
+  'dry_run_copy_in: uses temporary tables': 'temporary tables are of one node, and hold nothing of others',
   'dry_run_copy_rules: uses temporary tables': 'what is selected for a table of one node is fetched',
   'dry_run_not_copied: uses temporary tables': 'temporary tables are of one node, and hold nothing of others',
 };

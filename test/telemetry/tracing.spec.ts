@@ -65,11 +65,13 @@ test('calls that wait for one batch are linked with it, and it stands in the tra
       const locker = new pg.Client({ connectionString: database.url });
       await locker.connect();
       await locker.query('begin; lock table identifier in access exclusive mode');
-      const calls = Array.from({ length: 6 }, (_, i) => service.client.identify({ phoneNumber: `700${i}` }));
+      const first = service.client.identify({ phoneNumber: '7000' });
+      await until(async () => (await Scrape.of(service)).value('identity_batches_under_way') === 1);
+      const others = Array.from({ length: 5 }, (_, i) => service.client.identify({ phoneNumber: `800${i}` }));
       await until(async () => (await Scrape.of(service)).value('identity_sightings_waiting') >= 5);
       await locker.query('commit');
       await locker.end();
-      await Promise.all(calls);
+      await Promise.all([first, ...others]);
     },
     hasBatchOfFive,
   );

@@ -52,10 +52,7 @@ export class DryRun {
         rows.map(({ kind }) => kind),
         rows.map(({ value }) => value),
       ]);
-      await transaction.commit(
-        [COPY_CONTACTS, tenantId, found?.contacts ?? '[]'],
-        [COPY_CLAIMS, tenantId, found?.claims ?? '[]'],
-      );
+      await transaction.commit([COPY_IN, tenantId, found?.contacts ?? '[]', found?.claims ?? '[]']);
     }, tenantId);
   }
 }
@@ -161,19 +158,20 @@ export function readOf(schema: string): Statement {
   return { name: 'dry_run_read', text };
 }
 
-/** $2 contacts as JSON. Those that were copied before stay as the dry run has changed them. */
-export const COPY_CONTACTS: Statement = {
-  name: 'dry_run_copy_contacts',
-  text: `insert into pg_temp.contact
+/**
+ * $2 contacts, $3 claims and reservations, as JSON. What was copied before stays as the dry run has changed it: a claim that it took
+ * from a contact does not come back.
+ */
+export const COPY_IN: Statement = {
+  name: 'dry_run_copy_in',
+  text: `with added as materialized (
+    insert into pg_temp.contact
     select c.* from json_populate_recordset(null::pg_temp.contact, $2::json) c
-    where not exists (select from pg_temp.contact where tenant_id = $1 and id = c.id offset 0)`,
-};
-
-/** $2 claims and reservations as JSON */
-export const COPY_CLAIMS: Statement = {
-  name: 'dry_run_copy_claims',
-  text: `insert into pg_temp.identifier
-    select i.* from json_populate_recordset(null::pg_temp.identifier, $2::json) i
-    where not exists
+    where not exists (select from pg_temp.contact where tenant_id = $1 and id = c.id offset 0)
+    returning id)
+  insert into pg_temp.identifier
+  select i.* from json_populate_recordset(null::pg_temp.identifier, $3::json) i
+  where (i.contact_id is null or i.contact_id in (select id from added))
+    and not exists
       (select from pg_temp.identifier where tenant_id = $1 and kind = i.kind and value = i.value offset 0)`,
 };
