@@ -17,6 +17,9 @@ const CALLS = Number(process.env.FUZZ_CALLS ?? 4000);
 /** So many calls delete most of the few contacts whose ids they know. */
 const RENEWED_AFTER = 200;
 
+/** How often so many calls are sent at most until each route was served. */
+const MORE_TIMES = 20;
+
 /** What must have been served at least once where every caller may do everything. */
 const SERVED = [
   'post /identify: 200',
@@ -58,7 +61,7 @@ const SERVED = [
 const database = useDatabase();
 
 /**
- * Begins again with the contacts 1 to 4, of which merges made 1, 2 and 3 one, the rules 1 to 3, the blocked values 1 to 3, the
+ * Begins again with the contacts 1 to 4, of which the merges 1 and 2 made 1, 2 and 3 one, the rules 1 to 3, the blocked values 1 to 3, the
  * review 1, the webhooks 1 to 3, and the limits of the default policy, after a look at those that are there.
  */
 async function renew(client: ServiceClient, key: string): Promise<void> {
@@ -66,6 +69,7 @@ async function renew(client: ServiceClient, key: string): Promise<void> {
   await database.clear();
   await database.query('truncate identifier_kind, blocked_value, webhook_delivery, webhook');
   await database.query('alter sequence webhook_id_seq restart');
+  await database.query('alter sequence identity_merge_id_seq restart');
   await database.query('alter sequence blocked_value_id_seq restart');
   await database.query('update tenant_policy set max_contacts = 1000');
   await declareKinds(database, [CUSTOMER_ID, LOYALTY_CARD]);
@@ -136,18 +140,26 @@ test.each([
     const contract = new Contract(document);
     const seen = new Map<string, number>();
     let sent = 0;
-    await fc.assert(
-      fc.asyncProperty(callsOf(document, keys), async (call) => {
-        if (sent++ % RENEWED_AFTER === 0) {
-          await renew(app.client, keys[0]!);
-        }
-        const reply = await sendRaw(agent, app.client.url, call);
-        expect(reply === null ? 'no answer' : breachOf(contract, call, reply)).toBeNull();
-        const what = `${contract.operationOf(call) ?? 'no operation'}: ${reply!.status}`;
-        seen.set(what, (seen.get(what) ?? 0) + 1);
-      }),
-      { numRuns: Math.ceil(CALLS / 2), seed: seedOf('openapi-fuzz') },
-    );
+    const sendSome = (numRuns: number, seed: number): Promise<void> =>
+      fc.assert(
+        fc.asyncProperty(callsOf(document, keys), async (call) => {
+          if (sent++ % RENEWED_AFTER === 0) {
+            await renew(app.client, keys[0]!);
+          }
+          const reply = await sendRaw(agent, app.client.url, call);
+          expect(reply === null ? 'no answer' : breachOf(contract, call, reply)).toBeNull();
+          const what = `${contract.operationOf(call) ?? 'no operation'}: ${reply!.status}`;
+          seen.set(what, (seen.get(what) ?? 0) + 1);
+        }),
+        { numRuns, seed },
+      );
+    const notServed = (): string[] => (mode === 'none' ? SERVED : []).filter((each) => !seen.has(each));
+    const seed = seedOf('openapi-fuzz');
+    await sendSome(Math.ceil(CALLS / 2), seed);
+    // By chance a route that few calls reach may not be among them.
+    for (let more = 1; notServed().length > 0 && more <= MORE_TIMES; more++) {
+      await sendSome(RENEWED_AFTER, seed + more);
+    }
     agent.destroy();
     process.stdout.write(
       `openapi-fuzz, keys ${mode}: ${JSON.stringify(Object.fromEntries([...seen].toSorted(([a], [b]) => a.localeCompare(b))))}\n`,
@@ -155,9 +167,7 @@ test.each([
     // Otherwise the calls are too tame to prove anything.
     const statuses = new Set([...seen.keys()].map((what) => what.split(': ')[1]));
     expect([...statuses]).toEqual(expect.arrayContaining(expected));
-    for (const served of mode === 'none' ? SERVED : []) {
-      expect([served, seen.get(served)]).toEqual([served, expect.any(Number)]);
-    }
+    expect(notServed()).toEqual([]);
     expect(await violations(database)).toEqual({});
   },
   60_000 + CALLS * 60,
