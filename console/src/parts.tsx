@@ -29,7 +29,7 @@ export function Moment({ at, isPrecise = false }: MomentProps) {
   );
 }
 
-// making one takes longer than all else of a row
+// making one takes longer than the rest of a row
 const MOMENTS = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const PRECISE_MOMENTS = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 

@@ -1,14 +1,12 @@
 import type { Statement } from '../database/session/sql-session.js';
-import { timeOf } from '../identity/store/contact.statements.js';
+import { microsOf, timeOf } from '../identity/store/contact.statements.js';
 
 // The keys of a tenant, for those who administer them over HTTP. The rules of `contact.statements.ts` apply. Times are µs since
 // 1970. Row level security hides nothing here, so a condition names the tenant in each statement. What is written is read again:
 // Citus takes no times in RETURNING.
 
-const micros = (column: string): string => `(extract(epoch from ${column}) * 1000000)::bigint`;
-
-const TOLD = `id, name, scopes, calls_per_minute, ${micros('created_at')} as created_at, ${micros('expires_at')} as expires_at,
-    ${micros('revoked_at')} as revoked_at, ${micros('last_used_at')} as last_used_at,
+const TOLD = `id, name, scopes, calls_per_minute, ${microsOf('created_at')} as created_at, ${microsOf('expires_at')} as expires_at,
+    ${microsOf('revoked_at')} as revoked_at, ${microsOf('last_used_at')} as last_used_at,
     revoked_at is null and (expires_at is null or expires_at > now()) as is_in_force`;
 
 /** $2 time and $3 id of the last key seen, $4 how many → the next ones, the oldest first. */
