@@ -1,7 +1,5 @@
 import type { Statement } from '../../database/session/sql-session.js';
-import { timeOf } from './contact.statements.js';
-
-const micros = (column: string): string => `(extract(epoch from ${column}) * 1000000)::bigint`;
+import { microsOf, timeOf } from './contact.statements.js';
 
 /** How long an idempotency key is good for; then it may be used for something else. */
 const KEY_LIFETIME = `interval '24 hours'`;
@@ -47,12 +45,12 @@ export const CHANGES_BEFORE: Statement = {
     where is_changed and ($5::text is null or kind = $5) and ($6::text is null or actor = $6 or split_part(actor, ' ', 1) = $6)
       and ($7::bigint is null or contact_ids @> array[$7::bigint])
     order by at desc, id desc limit $8::int)
-  select null::int as read, f.id, ${micros('f.at')} as at, f.kind, f.actor, f.reason, f.contact_ids[1:$10::int] as contact_ids,
+  select null::int as read, f.id, ${microsOf('f.at')} as at, f.kind, f.actor, f.reason, f.contact_ids[1:$10::int] as contact_ids,
       cardinality(f.contact_ids) as contacts, f.key_ids,
       array(select id from identity_merge where tenant_id = $1 and change_id = f.id) as merge_ids
     from f
   union all
-  select e.read, e.id, ${micros('e.at')}, null, null, null, null, null, null, null from (
+  select e.read, e.id, ${microsOf('e.at')}, null, null, null, null, null, null, null from (
     select count(*) over ()::int as read, id, at from w order by at, id limit 1) e
   order by read nulls first, at desc, id desc`,
 };

@@ -1,20 +1,16 @@
 import type { Statement } from '../../database/session/sql-session.js';
+import { microsOf, timeOf } from './contact.statements.js';
 
 // Statements that read more than the present state of identities. The rules of `contact.statements.ts` apply here too: each
 // table reference names the tenant, and a lateral subquery with a limit or an offset can only run once per value.
 
-/** µs since 1970, see `contact.statements.ts`. */
-const micros = (column: string): string => `(extract(epoch from ${column}) * 1000000)::bigint`;
-const time = (parameter: string): string =>
-  `(timestamp 'epoch' + ${parameter}::bigint * interval '1 microsecond') at time zone 'UTC'`;
-
 /** A row of `contact`, with what it attached to and when it was recorded and deleted. */
 const CONTACT = `id, email, phone_number, identifiers, version, is_ruled, linked_id, joined_id, joined_assumed,
-      ${micros('created_at')} as created_at, ${micros('coalesce(recorded_at, created_at)')} as recorded_at,
-      ${micros('deleted_at')} as deleted_at`;
+      ${microsOf('created_at')} as created_at, ${microsOf('coalesce(recorded_at, created_at)')} as recorded_at,
+      ${microsOf('deleted_at')} as deleted_at`;
 
 const MERGE = `id, survivor_id, merged_id, left_contact_id, right_contact_id, cause, email, phone_number, identifiers,
-      ends_assumed, change_id, undone_by, ${micros('created_at')} as created_at`;
+      ends_assumed, change_id, undone_by, ${microsOf('created_at')} as created_at`;
 
 /**
  * $2 id of a contact, $3 a moment, $4 the most rows (null: all) → every contact that may have belonged to its identity then, each
@@ -27,7 +23,7 @@ export const LOAD_AT: Statement = {
   text: `with r as materialized (
     select case when p.contact_id is null then coalesce(c.linked_id, c.id) else coalesce(p.linked_id, c.id) end as root
     from (select id, linked_id from contact where tenant_id = $1 and id = $2) c left join lateral (
-      select contact_id, linked_id from contact_past where tenant_id = $1 and contact_id = $2 and until > ${time('$3')}
+      select contact_id, linked_id from contact_past where tenant_id = $1 and contact_id = $2 and until > ${timeOf('$3')}
       order by until limit 1) p on true),
   m as materialized (
     select root as id from r
@@ -36,13 +32,13 @@ export const LOAD_AT: Statement = {
       select id from contact where tenant_id = $1 and linked_id = r.root offset 0) c
     union
     select p.contact_id from r cross join lateral (
-      select contact_id from contact_past where tenant_id = $1 and linked_id = r.root and until > ${time('$3')} offset 0) p)
+      select contact_id from contact_past where tenant_id = $1 and linked_id = r.root and until > ${timeOf('$3')} offset 0) p)
   select c.*, p.* from m cross join lateral (
     select ${CONTACT} from contact where tenant_id = $1 and id = m.id limit 1) c
   left join lateral (
-    select ${micros('until')} as past_until, linked_id as past_linked_id, ${micros('created_at')} as past_created_at,
+    select ${microsOf('until')} as past_until, linked_id as past_linked_id, ${microsOf('created_at')} as past_created_at,
       email as past_email, phone_number as past_phone_number, identifiers as past_identifiers
-    from contact_past where tenant_id = $1 and contact_id = m.id and until > ${time('$3')} order by until limit 1) p on true
+    from contact_past where tenant_id = $1 and contact_id = m.id and until > ${timeOf('$3')} order by until limit 1) p on true
   limit $4::bigint`,
 };
 
@@ -88,7 +84,7 @@ export const LOAD_MERGES: Statement = {
   select m.*, c.undone_at from n cross join lateral (
     select ${MERGE} from identity_merge where tenant_id = $1 and id = n.id limit 1) m
   left join lateral (
-    select ${micros('at')} as undone_at from change where tenant_id = $1 and id = m.undone_by limit 1) c on true
+    select ${microsOf('at')} as undone_at from change where tenant_id = $1 and id = m.undone_by limit 1) c on true
   order by m.id`,
 };
 
@@ -98,7 +94,7 @@ export const FIND_MERGE: Statement = {
   text: `select m.*, c.undone_at from (
     select ${MERGE} from identity_merge where tenant_id = $1 and id = $2) m
   left join lateral (
-    select ${micros('at')} as undone_at from change where tenant_id = $1 and id = m.undone_by limit 1) c on true`,
+    select ${microsOf('at')} as undone_at from change where tenant_id = $1 and id = m.undone_by limit 1) c on true`,
 };
 
 /** $2 contacts, $3 a moment → their states that ended at that moment or later and that had another date than today. */
@@ -107,9 +103,9 @@ export const LOAD_DATES: Statement = {
   text: `select c.id, p.* from unnest($2::bigint[]) u(id) cross join lateral (
     select id, created_at from contact where tenant_id = $1 and id = u.id limit 1) c
   cross join lateral (
-    select ${micros('until')} as past_until, linked_id as past_linked_id, ${micros('created_at')} as past_created_at,
+    select ${microsOf('until')} as past_until, linked_id as past_linked_id, ${microsOf('created_at')} as past_created_at,
       email as past_email, phone_number as past_phone_number, identifiers as past_identifiers
-    from contact_past where tenant_id = $1 and contact_id = c.id and until >= ${time('$3')} and created_at <> c.created_at
+    from contact_past where tenant_id = $1 and contact_id = c.id and until >= ${timeOf('$3')} and created_at <> c.created_at
     order by until offset 0) p`,
 };
 
@@ -117,9 +113,9 @@ export const LOAD_DATES: Statement = {
 export const LOAD_PAST: Statement = {
   name: 'contact_past_load',
   text: `select u.id, p.* from unnest($2::bigint[]) u(id) cross join lateral (
-    select ${micros('until')} as past_until, linked_id as past_linked_id, ${micros('created_at')} as past_created_at,
+    select ${microsOf('until')} as past_until, linked_id as past_linked_id, ${microsOf('created_at')} as past_created_at,
       email as past_email, phone_number as past_phone_number, identifiers as past_identifiers
-    from contact_past where tenant_id = $1 and contact_id = u.id and until > ${time('0')} order by until offset 0) p`,
+    from contact_past where tenant_id = $1 and contact_id = u.id and until > ${timeOf('0')} order by until offset 0) p`,
 };
 
 /**
@@ -136,14 +132,14 @@ export const LOAD_CHANGES: Statement = {
     union
     select p.change_id from unnest($2::bigint[]) u(id) cross join lateral (
       select change_id from contact_past
-      where tenant_id = $1 and contact_id = u.id and until > ${time('0')} and change_id is not null offset 0) p
+      where tenant_id = $1 and contact_id = u.id and until > ${timeOf('0')} and change_id is not null offset 0) p
     union
     select c.id from unnest($4::bigint[]) u(at) cross join lateral (
-      select id from change where tenant_id = $1 and at >= ${time('u.at')} and at <= ${time('u.at')}
+      select id from change where tenant_id = $1 and at >= ${timeOf('u.at')} and at <= ${timeOf('u.at')}
         and contact_ids && $2::bigint[]
       order by at offset 0) c)
   select c.* from n cross join lateral (
-    select id, kind, actor, reason, contact_ids, is_changed, ${micros('at')} as at
+    select id, kind, actor, reason, contact_ids, is_changed, ${microsOf('at')} as at
     from change where tenant_id = $1 and id = n.id limit 1) c
   where c.is_changed`,
 };
@@ -153,7 +149,7 @@ export const LOAD_FIRST_JOINS: Statement = {
   name: 'contact_past_first_joins',
   text: `select p.* from unnest($2::bigint[]) u(id) cross join lateral (
     select contact_id, joined_id from contact_past
-    where tenant_id = $1 and contact_id = u.id and until > ${time('0')} and joined_id is not null order by until limit 1) p`,
+    where tenant_id = $1 and contact_id = u.id and until > ${timeOf('0')} and joined_id is not null order by until limit 1) p`,
 };
 
 /** All that a transaction reads comes from one snapshot, which is taken with its first statement. */
