@@ -4,7 +4,7 @@ import { openSession } from '../../database/session/open-session.js';
 import type { Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import { missingEvidence, type EvidentContact } from '../domain/evidence.js';
 import type { Kinds } from '../domain/kinds.js';
-import { LOCK_UNCHANGED } from './contact.statements.js';
+import { LOCK_UNCHANGED, microsOf } from './contact.statements.js';
 import { identifiersOf } from './identifier-columns.js';
 import { kindsOf } from './policy-records.js';
 import { LOAD_KINDS } from './policy.statements.js';
@@ -181,12 +181,12 @@ export const IDENTITIES_AFTER: Statement = {
     select id from contact where tenant_id = $1 and id > $2 and linked_id is null order by id limit $3)
   select p.id as root, c.* from p cross join lateral (
       select id, email, phone_number, identifiers, version, joined_id, deleted_at is not null as is_deleted,
-        (extract(epoch from created_at) * 1000000)::bigint as created_at
+        ${microsOf('created_at')} as created_at
       from contact where tenant_id = $1 and id = p.id limit 1) c
   union all
   select p.id as root, c.* from p cross join lateral (
       select id, email, phone_number, identifiers, version, joined_id, deleted_at is not null as is_deleted,
-        (extract(epoch from created_at) * 1000000)::bigint as created_at
+        ${microsOf('created_at')} as created_at
       from contact where tenant_id = $1 and linked_id = p.id offset 0) c`,
 };
 

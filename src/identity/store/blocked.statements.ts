@@ -1,9 +1,9 @@
 import type { Statement } from '../../database/session/sql-session.js';
-import { timeOf } from './contact.statements.js';
+import { microsOf, timeOf } from './contact.statements.js';
 
 // The values that may not link, and who carries them. The rules of `contact.statements.ts` apply.
 
-const TOLD = `id, kind, pattern, (extract(epoch from created_at) * 1000000)::bigint as created_at`;
+const TOLD = `id, kind, pattern, ${microsOf('created_at')} as created_at`;
 
 /** $2 the last pattern seen, $3 how many → the next patterns, in order. */
 export const BLOCKED_AFTER: Statement = {

@@ -1,4 +1,5 @@
 import type { Statement } from '../../database/session/sql-session.js';
+import { microsOf } from './contact.statements.js';
 
 // Statements behind lists of identities. Each reads at most a number of rows that its caller chooses. The rules of
 // `contact.statements.ts` apply here too.
@@ -23,7 +24,7 @@ export const LISTED: Statement = {
     select p.id as root, c.* from p cross join lateral (
       select id, email, phone_number, identifiers, created_at, deleted_at is not null as is_deleted from contact
       where tenant_id = $1 and linked_id = p.id limit $3::int) c)
-  select root, id, email, phone_number, identifiers, is_deleted, (extract(epoch from created_at) * 1000000)::bigint as created_at
+  select root, id, email, phone_number, identifiers, is_deleted, ${microsOf('created_at')} as created_at
   from m`,
 };
 

@@ -8,6 +8,7 @@ import type { OldForm } from '../domain/renormalise.js';
 import type { Pair } from '../domain/reviews.js';
 import { isSame } from '../domain/rules.js';
 import type { ContactRepository } from './contact.repository.js';
+import { CLOCK } from './contact.statements.js';
 import { Contact } from './entities/contact.js';
 import { distinctKeyColumns, identifiersOf, namedIn, pairColumns, pairOf } from './identifier-columns.js';
 import * as sql from './renormalise.statements.js';
@@ -138,7 +139,7 @@ export class OldForms {
     const work = async (transaction: Transaction): Promise<boolean> => {
       const [rows = [], clock = []] = await transaction.send(
         [REVIEWS_OF, tenantId, ...pairColumns(kinds, isOne ? [] : [pair])],
-        [sql.CLOCK],
+        [CLOCK],
       );
       const [changed = []] = await transaction.commit(
         isOne

@@ -69,9 +69,3 @@ export const REMOVE_OPEN_REVIEW: Statement = {
   name: 'review_remove_open',
   text: `delete from review where tenant_id = $1 and id = $2 and coalesce(decision, '') = '' returning id`,
 };
-
-/** The time of the database in µs since 1970. */
-export const CLOCK: Statement = {
-  name: 'renormalise_clock',
-  text: 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now',
-};

@@ -1,5 +1,5 @@
 import type { Statement } from '../../database/session/sql-session.js';
-import { timeOf } from './contact.statements.js';
+import { microsOf, timeOf } from './contact.statements.js';
 
 // A review is about a pair of identifiers. In a row the first is the lower one, by (kind, value). The index of pairs is used by
 // statements that say `kind >= 0`, so that no other one is planned by it. The rules of `contact.statements.ts` apply.
@@ -27,7 +27,7 @@ export const INSERT_REVIEWS: Statement = {
 };
 
 const TOLD = `id, kind, value, other_kind, other_value, reason, decision,
-    (extract(epoch from created_at) * 1000000)::bigint as created_at`;
+    ${microsOf('created_at')} as created_at`;
 
 /** $2 the last review seen, $3 how many → the next reviews, in order. */
 export const REVIEWS_AFTER: Statement = {
@@ -67,7 +67,7 @@ export const RULED_PAIRS: Statement = {
  */
 export const LOCK_FREE_REVIEWS: Statement = {
   name: 'review_lock_free',
-  text: `select r.*, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now
+  text: `select r.*, ${microsOf('clock_timestamp()')} as now
     from unnest($2::bigint[]) u(id) cross join lateral (
     select id, decision from review where tenant_id = $1 and id = u.id limit 1 for no key update skip locked) r`,
 };

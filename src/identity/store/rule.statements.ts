@@ -1,12 +1,12 @@
 import type { Statement } from '../../database/session/sql-session.js';
-import { timeOf } from './contact.statements.js';
+import { microsOf, timeOf } from './contact.statements.js';
 
 // Each rule is two rows, one for each side: the rules of an identifier are found by the primary key. The side that was named
 // second is marked, so that a rule is told in the order in which it was made. The rules of `contact.statements.ts` apply.
 
 /** The columns of a side, and who made the rule and why. */
 const TOLD = `d.rule_id, d.kind, d.value, d.other_kind, d.other_value, d.is_reverse,
-    (extract(epoch from d.created_at) * 1000000)::bigint as created_at, c.actor, c.reason`;
+    ${microsOf('d.created_at')} as created_at, c.actor, c.reason`;
 const SIDE = 'rule_id, kind, value, other_kind, other_value, is_reverse, created_at, change_id';
 const WITH_CHANGE = `left join lateral (
     select actor, reason from change where tenant_id = $1 and id = d.change_id limit 1) c on true`;

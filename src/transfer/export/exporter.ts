@@ -6,6 +6,7 @@ import { isoOf } from '../../identity/api/dto/moment.js';
 import { viewOf, type Contact } from '../../identity/domain/contact.js';
 import { furtherOf } from '../../identity/api/dto/evidence.response.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../../identity/domain/kinds.js';
+import { microsOf } from '../../identity/store/contact.statements.js';
 import { contactOf, valueOf } from '../../identity/store/identifier-columns.js';
 import { kindsOf } from '../../identity/store/policy-records.js';
 import { LOAD_KINDS } from '../../identity/store/policy.statements.js';
@@ -102,7 +103,7 @@ export const PAGE: Statement = {
     select p.id as root, c.* from p cross join lateral (
       select id, email, phone_number, identifiers, created_at from contact
       where tenant_id = $1 and linked_id = p.id and deleted_at is null offset 0) c)
-  select root, id, email, phone_number, identifiers, (extract(epoch from created_at) * 1000000)::bigint as created_at
+  select root, id, email, phone_number, identifiers, ${microsOf('created_at')} as created_at
   from c order by root, c.created_at, id`,
 };
 

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { basename, resolve } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import { holdSocket, temporarySocket } from '../../database/embedded/socket-lock.js';
-import type { SqlSession, Statement } from '../../database/session/sql-session.js';
+import type { SqlSession } from '../../database/session/sql-session.js';
 import type { Kinds } from '../../identity/domain/kinds.js';
+import { CLOCK } from '../../identity/store/contact.statements.js';
 import { TransferError, type FileFormat, type StandardStreams } from '../files.js';
 import { openService, type OpenService } from '../open-service.js';
 import { Checkpoint, type Progress } from './checkpoint.js';
@@ -276,11 +277,6 @@ async function resume(
   }
   return checkpoint.load();
 }
-
-export const CLOCK: Statement = {
-  name: 'import_clock',
-  text: 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now',
-};
 
 /** The time of the database, in µs since 1970. Contacts without a date get theirs from the same clock. */
 async function clockOf(session: SqlSession): Promise<() => number> {
