@@ -1,4 +1,5 @@
 import type { Statement } from '../database/session/sql-session.js';
+import { microsOf } from '../identity/store/contact.statements.js';
 
 // The rules of `identity/store/contact.statements.ts` apply.
 
@@ -14,30 +15,36 @@ const ORIGIN_OF_TABLE = `'event_head'::regclass::oid::text`;
 /** Fails if the role may not ask for the whole origin. */
 export const WHOLE_ORIGIN: Statement = { name: 'event_origin', text: `select ${ORIGIN} as origin` };
 
-const HEAD = 'position, trimmed, epochs, epoch_starts, origin, is_paused';
+const HEAD_COLUMNS = 'position, trimmed, epochs, epoch_starts, origin, is_paused';
 
 /** → the head, until the transaction ends of nobody else. */
 export const LOCK_HEAD: Statement = {
   name: 'event_head_lock',
-  text: `select ${HEAD}, ${ORIGIN} as origin_now from event_head where tenant_id = $1 for update`,
+  text: `select ${HEAD_COLUMNS}, ${ORIGIN} as origin_now from event_head where tenant_id = $1 for update`,
 };
 export const LOCK_HEAD_PLAIN: Statement = {
   name: 'event_head_lock_plain',
-  text: `select ${HEAD}, ${ORIGIN_OF_TABLE} as origin_now from event_head where tenant_id = $1 for update`,
+  text: `select ${HEAD_COLUMNS}, ${ORIGIN_OF_TABLE} as origin_now from event_head where tenant_id = $1 for update`,
 };
 
 /** $2 id → the head, and whether events of decisions after it wait for their numbers. */
 export const READ_HEAD: Statement = {
   name: 'event_head_read',
-  text: `select ${HEAD}, ${ORIGIN} as origin_now,
+  text: `select ${HEAD_COLUMNS}, ${ORIGIN} as origin_now,
       exists (select from event_outbox where tenant_id = $1 and id > $2) as has_waiting
     from event_head where tenant_id = $1`,
 };
 export const READ_HEAD_PLAIN: Statement = {
   name: 'event_head_read_plain',
-  text: `select ${HEAD}, ${ORIGIN_OF_TABLE} as origin_now,
+  text: `select ${HEAD_COLUMNS}, ${ORIGIN_OF_TABLE} as origin_now,
       exists (select from event_outbox where tenant_id = $1 and id > $2) as has_waiting
     from event_head where tenant_id = $1`,
+};
+
+/** → the head, by which events have their ids. */
+export const HEAD: Statement = {
+  name: 'event_head',
+  text: `select ${HEAD_COLUMNS} from event_head where tenant_id = $1`,
 };
 
 /** → the last position that was given */
@@ -107,7 +114,7 @@ export const DELETE_WAITING: Statement = {
   text: 'delete from event_outbox where tenant_id = $1 and id = any($2::bigint[])',
 };
 
-const TOLD = `position, (extract(epoch from at) * 1000000)::bigint as at, type, data`;
+const TOLD = `position, ${microsOf('at')} as at, type, data`;
 
 /** $2 the last position seen, $3 how many → the next events */
 export const EVENTS_AFTER: Statement = {

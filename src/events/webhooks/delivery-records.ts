@@ -6,6 +6,7 @@ import type { Query, Row, SqlSession } from '../../database/session/sql-session.
 import { retryUnavailable } from '../../database/session/unavailable.js';
 import { timestampOf } from '../../identity/store/contact.statements.js';
 import type { LoggedEvent } from '../event-log.js';
+import { HEAD } from '../event.statements.js';
 import { headOf, type Head } from '../head.js';
 import type { AttemptResult, Failure, Verdict } from './schedule.js';
 import { endpointOf, type Endpoint } from './webhook-records.js';
@@ -112,7 +113,7 @@ export class DeliveryRecords {
         return { deliveries: [], endpoints: [], head: null };
       }
       const [[head] = [], endpoints = [], events = [], ...leased] = await transaction.commit(
-        [sql.HEAD, tenantId],
+        [HEAD, tenantId],
         [sql.ENDPOINTS, tenantId, leases.map(({ webhookId }) => webhookId)],
         [sql.EVENTS_AT, tenantId, [...new Set(positions.flat())]],
         ...leases.map(({ webhookId, taken }): Query => [sql.LEASE, tenantId, webhookId, taken, leaseMs]),
@@ -219,7 +220,7 @@ export class DeliveryRecords {
 
   /** How far the events of a tenant go; null: it never had any. */
   async head(tenantId: number): Promise<Head | null> {
-    const [row] = await this.query(tenantId, [sql.HEAD, tenantId]);
+    const [row] = await this.query(tenantId, [HEAD, tenantId]);
     return row === undefined ? null : headOf(row);
   }
 

@@ -104,12 +104,6 @@ export const REMOVE_DELIVERIES: Statement = {
   text: 'delete from webhook_delivery where tenant_id = $1 and webhook_id = $2 and event_position = any($3::bigint[])',
 };
 
-/** → the head of the log, by which events have their ids. */
-export const HEAD: Statement = {
-  name: 'webhook_event_head',
-  text: 'select position, trimmed, epochs, epoch_starts, origin, is_paused from event_head where tenant_id = $1',
-};
-
 /** $2 first and $3 last position → a delivery for each of these events and each webhook that wants it. */
 export const INSERT_DELIVERIES: Statement = {
   name: 'webhook_delivery_insert',
