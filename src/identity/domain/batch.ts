@@ -1,7 +1,15 @@
-import type { Claim, Contact, Identifier, Identity, IdentityView } from './contact.js';
-import { factsOf } from './facts.js';
+import {
+  liveContacts,
+  type Claim,
+  type Contact,
+  type Identifier,
+  type Identity,
+  type IdentityView,
+  type Snapshot,
+} from './contact.js';
+import { factsOf, isWide, ruledOf } from './facts.js';
 import type { GrowingView } from './growing-view.js';
-import type { IdentifierMap } from './identifier-map.js';
+import { IdentifierMap } from './identifier-map.js';
 import type { KnownRules } from './rules.js';
 import type { Policy } from './policy.js';
 import type { KnownReviews, NewReview, Pair, ReviewReason } from './reviews.js';
@@ -52,6 +60,7 @@ export interface BatchNewcomer {
   readonly requestId: string | undefined;
 }
 
+/** What is known while a batch is decided, sighting after sighting. */
 export interface Batch {
   readonly identities: Growing[];
   /** Identities whose identifiers are not in `holders`, because adding them would take longer than everything else. */
@@ -76,6 +85,58 @@ export interface Batch {
   joinings: Map<number, Joining> | null;
   /** By id: the earlier dates that contacts get. */
   readonly dates: Map<number, number>;
+}
+
+/** The batch before its first sighting. */
+export function startBatch({ identities, reserved, rules, reviews, policy }: Snapshot): Batch {
+  const batch: Batch = {
+    identities: identities.map(startIdentity),
+    wide: [],
+    holders: new IdentifierMap(),
+    reserved: new IdentifierMap(),
+    rules,
+    unknownRules: new IdentifierMap(),
+    policy,
+    knownReviews: reviews,
+    unknownReviews: new Map(),
+    reviews: new Map(),
+    newcomers: [],
+    claims: new IdentifierMap(),
+    merges: [],
+    outcomes: [],
+    joinings: null,
+    dates: new Map(),
+  };
+  reserved.forEach((identifier) => batch.reserved.set(identifier, true));
+  for (const identity of batch.identities) {
+    if (identity.stored !== null && isWide(identity.stored)) {
+      batch.wide.push(identity);
+      continue;
+    }
+    // the youngest first, so that the oldest carrier of an identifier holds it in the end
+    for (let i = identity.contacts.length - 1; i >= 0; i--) {
+      const { id, identifiers } = identity.contacts[i]!;
+      const holder = { identity, contactId: id };
+      for (const identifier of identifiers) {
+        batch.holders.set(identifier, holder);
+      }
+    }
+  }
+  return batch;
+}
+
+function startIdentity(stored: Identity): Growing {
+  const facts = isWide(stored) ? factsOf(stored) : null;
+  return {
+    stored,
+    contacts: facts === null ? liveContacts(stored) : [...facts.live],
+    absorbedBy: null,
+    isChanged: false,
+    ruled: facts?.ruled ?? ruledOf(stored),
+    view: facts?.view ?? null,
+    growing: null,
+    valueCounts: null,
+  };
 }
 
 /** The identity into which this one was merged, or itself. */
