@@ -1,7 +1,8 @@
 import type { DecisionWriter } from '../../src/identity/decision-writer.js';
 import { Blocklist } from '../../src/identity/domain/blocklist.js';
 import type { Snapshot } from '../../src/identity/domain/contact.js';
-import type { OldForm, Renormalisation } from '../../src/identity/domain/renormalise.js';
+import type { OldForm } from '../../src/identity/domain/old-form.js';
+import type { Renormalisation } from '../../src/identity/domain/renormalise.js';
 import { ContentionError } from '../../src/identity/identity.errors.js';
 import { RenormalisationService } from '../../src/identity/renormalisation.service.js';
 import type { BlockedValues } from '../../src/identity/store/blocked-values.js';

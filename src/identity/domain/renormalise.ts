@@ -1,38 +1,23 @@
+import { byAge, type Contact, type Identifier, type Snapshot } from './contact.js';
+import { factsOf } from './facts.js';
 import {
-  byAge,
-  holdersOf,
-  liveContacts,
-  type Claim,
-  type Contact,
-  type Identifier,
-  type Identity,
-  type Ignored,
-  type Snapshot,
-} from './contact.js';
-import { factsOf, youngestOf } from './facts.js';
-import { IdentifierMap } from './identifier-map.js';
+  identifierOf,
+  normalOf,
+  primaryOf,
+  rulesOf,
+  start,
+  type ChangedForm,
+  type KeptForm,
+  type OldForm,
+  type Person,
+  type RenormalisationRules,
+  type Work,
+} from './old-form.js';
 import { exceededLimit, type Size } from './policy.js';
+import { writesOf } from './renormalise-writes.js';
 import { keyOf, type NewReview, type Pair } from './reviews.js';
 import { isSame, otherOf, rulesBetween, type Rule } from './rules.js';
-import { NO_WRITES, type Merge, type RenamedIdentifier, type TouchedRow, type Writes } from './writes.js';
-
-/** A stored value that has another normal form by now. */
-export interface OldForm extends Identifier {
-  /** Its normal form; never the value itself. */
-  readonly to: string;
-}
-
-/** An old form that gets its normal form. */
-export interface ChangedForm extends OldForm {
-  /** Whether two identities become one by it. */
-  readonly isMerge: boolean;
-}
-
-/** An old form that stays as it is, and why. */
-export interface KeptForm extends OldForm {
-  /** As for a sighting that would have linked both. `rule`: a rule about it can't be about its normal form. */
-  readonly reason: Ignored['reason'] | 'rule';
-}
+import type { Writes } from './writes.js';
 
 /** What giving old forms their normal form changes. */
 export interface Renormalisation {
@@ -42,14 +27,6 @@ export interface Renormalisation {
   readonly kept: readonly KeptForm[];
   /** Those that must be decided on again when this is written, because it changes what they rest on. */
   readonly later: readonly OldForm[];
-}
-
-/** What else the decision needs. */
-export interface RenormalisationRules {
-  /** The normal form of a value; null: it has none any more, so it stays as it is. */
-  readonly formOf: (identifier: Identifier) => string | null;
-  /** Whether a value links nobody. */
-  readonly isBlocked: (identifier: Identifier) => boolean;
 }
 
 /**
@@ -77,76 +54,6 @@ export function renormalise(
   oldForms.forEach((oldForm) => take(work, oldForm));
   const { changed, kept, later } = work;
   return { writes: writesOf(work), changed, kept, later };
-}
-
-/** An identity while the decision changes it. */
-interface Person {
-  readonly stored: Identity;
-  /** The identity that it becomes one with. */
-  partner: Person | null;
-  /** It is merged, or has other rules from now on: it may not be merged any more. */
-  isSettled: boolean;
-  /** The normal forms that it gets, by the old ones. */
-  readonly forms: IdentifierMap<string>;
-}
-
-interface Work extends RenormalisationRules {
-  readonly snapshot: Snapshot;
-  readonly persons: readonly Person[];
-  /** Who has an identifier, and by which contact. */
-  readonly holders: IdentifierMap<{ readonly person: Person; readonly contactId: number }>;
-  readonly reserved: IdentifierMap<true>;
-  /** By normal form that nobody has yet: who gets it. Null: nobody, it is reserved. */
-  readonly takers: IdentifierMap<Person | null>;
-  readonly renamed: RenamedIdentifier[];
-  readonly reservations: Identifier[];
-  readonly keptReservations: Identifier[];
-  /** Contacts whose identifiers have a rule from now on. */
-  readonly ruledIds: Set<number>;
-  readonly unknownRules: IdentifierMap<Identifier>;
-  readonly unknownReviews: Map<string, Pair>;
-  readonly reviews: Map<string, NewReview>;
-  readonly merges: Merge[];
-  readonly changed: ChangedForm[];
-  readonly kept: KeptForm[];
-  readonly later: OldForm[];
-}
-
-function start(snapshot: Snapshot, { formOf, isBlocked }: RenormalisationRules): Work {
-  const persons = snapshot.identities.map((stored): Person => ({
-    stored,
-    partner: null,
-    isSettled: false,
-    forms: new IdentifierMap(),
-  }));
-  const holders: Work['holders'] = new IdentifierMap();
-  for (const person of persons) {
-    for (const { id, identifiers } of factsOf(person.stored).live.toReversed()) {
-      identifiers.forEach((each) => holders.set(each, { person, contactId: id }));
-    }
-  }
-  const reserved = new IdentifierMap<true>();
-  snapshot.reserved.forEach((each) => reserved.set(each, true));
-  return {
-    snapshot,
-    formOf,
-    isBlocked,
-    persons,
-    holders,
-    reserved,
-    takers: new IdentifierMap(),
-    renamed: [],
-    reservations: [],
-    keptReservations: [],
-    ruledIds: new Set(),
-    unknownRules: new IdentifierMap(),
-    unknownReviews: new Map(),
-    reviews: new Map(),
-    merges: [],
-    changed: [],
-    kept: [],
-    later: [],
-  };
 }
 
 function take(work: Work, oldForm: OldForm): void {
@@ -364,156 +271,4 @@ function rulesAboutTarget(work: Work, normal: Identifier): void {
   if (mayHaveRules) {
     rulesOf(work, normal);
   }
-}
-
-/** The rules about an identifier; empty if they were not read yet. */
-function rulesOf({ snapshot, unknownRules }: Work, { kind, value }: Identifier): readonly Rule[] {
-  const identifier = { kind, value };
-  const known = snapshot.rules.of(identifier);
-  if (known === undefined) {
-    unknownRules.set(identifier, identifier);
-  }
-  return known ?? [];
-}
-
-function writesOf(work: Work): Writes {
-  const groups = groupsOf(work.persons);
-  const claims = groups.map((group) => claimsOf(work, group));
-  const taken = claims.flatMap((each) => each.taken);
-  return {
-    ...NO_WRITES,
-    touched: groups.flatMap((group) => touchedRows(work, group)),
-    claims: claims.flatMap((each) => each.fresh),
-    takenClaims: taken,
-    takenRuleIds: taken.flatMap((each) => work.snapshot.rules.of(each) ?? []).map(({ id }) => id),
-    movedClaims: claims.flatMap((each) => each.moved),
-    merges: work.merges,
-    ruledIds: [...work.ruledIds, ...taken.map(({ contactId }) => contactId)],
-    reservations: work.reservations,
-    keptReservations: work.keptReservations,
-    renaming:
-      work.renamed.length === 0 ? null : { identifiers: work.renamed, endedRuleIds: doubledRules(work) },
-    reviews: [...work.reviews.values()],
-    unknownRules: [...work.unknownRules.items()],
-    unknownReviews: [...work.unknownReviews.values()],
-    youngestTouched: Math.max(0, ...groups.map(({ rows }) => youngestOf({ primaryId: 0, rows }))),
-  };
-}
-
-/** What is one identity afterwards. */
-interface Group {
-  readonly persons: readonly Person[];
-  readonly primaryId: number;
-  /** As they are afterwards. */
-  readonly rows: readonly Contact[];
-  /** Those that carry something else than before. */
-  readonly changedIds: ReadonlySet<number>;
-}
-
-function groupsOf(persons: readonly Person[]): Group[] {
-  const groups: Group[] = [];
-  const grouped = new Set<Person>();
-  for (const person of persons) {
-    const members = person.partner === null ? [person] : [person, person.partner];
-    const isChanged = person.isSettled || !person.forms.isEmpty;
-    if (!isChanged || members.some((each) => grouped.has(each))) {
-      continue;
-    }
-    members.forEach((each) => grouped.add(each));
-    const changedIds = new Set<number>();
-    const rows = members.flatMap(({ stored, forms }) =>
-      stored.rows.map((row) => renamed(row, forms, changedIds)),
-    );
-    const [primary] = members.map(primaryOf).toSorted(byAge);
-    groups.push({ persons: members, primaryId: primary!.id, rows, changedIds });
-  }
-  return groups;
-}
-
-function renamed(row: Contact, forms: IdentifierMap<string>, changedIds: Set<number>): Contact {
-  if (!row.identifiers.some((each) => forms.has(each))) {
-    return row;
-  }
-  changedIds.add(row.id);
-  const identifiers = row.identifiers.map((each) => ({
-    kind: each.kind,
-    value: forms.get(each) ?? each.value,
-  }));
-  return { ...row, identifiers };
-}
-
-/** Of an identity that keeps its primary: the primary, and what changes. Of one that is merged into the other: every row. */
-function touchedRows({ ruledIds }: Work, { persons, primaryId, rows, changedIds }: Group): TouchedRow[] {
-  const absorbed = new Set(
-    persons
-      .filter(({ stored }) => stored.primaryId !== primaryId)
-      .flatMap(({ stored }) => stored.rows.map(({ id }) => id)),
-  );
-  return rows
-    .filter(({ id }) => id === primaryId || absorbed.has(id) || changedIds.has(id) || ruledIds.has(id))
-    .map(({ id, version, identifiers }) => ({
-      id,
-      version,
-      linkedId: id === primaryId ? null : primaryId,
-      ...(changedIds.has(id) && { identifiers }),
-      leavesPast: absorbed.has(id) || changedIds.has(id),
-    }));
-}
-
-/** Who has the normal forms afterwards: the oldest contact that carries each. */
-function claimsOf(
-  { holders, reserved }: Work,
-  { persons, primaryId, rows }: Group,
-): { readonly fresh: Claim[]; readonly taken: Claim[]; readonly moved: Claim[] } {
-  const after = holdersOf(liveContacts({ primaryId, rows }));
-  const claims = { fresh: [] as Claim[], taken: [] as Claim[], moved: [] as Claim[] };
-  const normals = new IdentifierMap<Identifier>();
-  for (const { stored, forms } of persons) {
-    for (const { kind, value } of stored.rows.flatMap(({ identifiers }) => identifiers)) {
-      const to = forms.get({ kind, value });
-      if (to !== undefined) {
-        normals.set({ kind, value: to }, { kind, value: to });
-      }
-    }
-  }
-  for (const { kind, value } of normals.items()) {
-    const made = { kind, value, contactId: after.get({ kind, value })! };
-    const before = holders.get(made);
-    if (before !== undefined) {
-      claims.moved.push(...(before.contactId === made.contactId ? [] : [made]));
-    } else {
-      (reserved.has(made) ? claims.taken : claims.fresh).push(made);
-    }
-  }
-  return claims;
-}
-
-/** The rules that would be there twice, but for the oldest of each. */
-function doubledRules({ renamed: identifiers, snapshot }: Work): number[] {
-  const forms = new IdentifierMap<string>();
-  identifiers.forEach((each) => forms.set(each, each.to));
-  const moving = identifiers.flatMap(({ rules }) => rules);
-  const staying = identifiers.flatMap(({ kind, to }) => snapshot.rules.of({ kind, value: to }) ?? []);
-  const byId = new Map([...moving, ...staying].map((rule) => [rule.id, rule]));
-  const seen = new Set<string>();
-  return [...byId.values()]
-    .toSorted((a, b) => a.id - b.id)
-    .filter(({ identifiers: pair }) => {
-      const [one, other] = pair.map((each) => ({ kind: each.kind, value: forms.get(each) ?? each.value }));
-      const key = keyOf([one!, other!]);
-      return seen.has(key) || !seen.add(key);
-    })
-    .map(({ id }) => id);
-}
-
-function primaryOf({ stored: { primaryId, rows } }: Person): Contact {
-  return rows.find(({ id }) => id === primaryId)!;
-}
-
-function normalOf({ kind, to }: OldForm): Identifier {
-  return { kind, value: to };
-}
-
-function identifierOf({ kind, value }: OldForm): Identifier {
-  return { kind, value };
 }

@@ -4,7 +4,7 @@ import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import type { Identifier } from '../domain/contact.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
-import type { OldForm } from '../domain/renormalise.js';
+import type { OldForm } from '../domain/old-form.js';
 import type { Pair } from '../domain/reviews.js';
 import { isSame } from '../domain/rules.js';
 import type { ContactRepository } from './contact.repository.js';

@@ -4,7 +4,7 @@ import { Blocklist, isGlob, readGlob, type Pattern } from '../../identity/domain
 import type { Identifier } from '../../identity/domain/contact.js';
 import { IdentifierMap } from '../../identity/domain/identifier-map.js';
 import type { Kinds } from '../../identity/domain/kinds.js';
-import type { ChangedForm, KeptForm, OldForm } from '../../identity/domain/renormalise.js';
+import type { ChangedForm, KeptForm, OldForm } from '../../identity/domain/old-form.js';
 import type { Pair } from '../../identity/domain/reviews.js';
 import type { RenormalisationRun } from '../../identity/renormalisation.service.js';
 import type { Named, Reading } from '../../identity/store/old-forms.js';

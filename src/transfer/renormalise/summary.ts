@@ -1,4 +1,4 @@
-import type { KeptForm } from '../../identity/domain/renormalise.js';
+import type { KeptForm } from '../../identity/domain/old-form.js';
 import { UNSEEN } from '../../identity/domain/normalise.js';
 import { inDigits } from '../import/summary.js';
 import type { RenormaliseResult } from './renormalise.js';

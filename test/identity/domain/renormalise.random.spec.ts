@@ -2,15 +2,11 @@ import * as fc from 'fast-check';
 import { Blocklist } from '../../../src/identity/domain/blocklist.js';
 import type { Identifier } from '../../../src/identity/domain/contact.js';
 import { EMAIL, Kinds, PHONE_NUMBER } from '../../../src/identity/domain/kinds.js';
+import type { KeptForm, OldForm } from '../../../src/identity/domain/old-form.js';
 import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
-import {
-  renormalise,
-  type KeptForm,
-  type OldForm,
-  type Renormalisation,
-} from '../../../src/identity/domain/renormalise.js';
+import { renormalise, type Renormalisation } from '../../../src/identity/domain/renormalise.js';
 import { makeRule } from '../../../src/identity/domain/rules.js';
 import { asksForMore, isNothing } from '../../../src/identity/domain/writes.js';
 import { aShare, announceSeed, pick, seed } from '../../support/sightings.js';
