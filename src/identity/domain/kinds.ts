@@ -121,6 +121,21 @@ export class Kinds {
     return other === null ? null : { kind, value: other };
   }
 
+  /** How many different values of a kind are in a list without repetitions, if both forms of a number count once. */
+  count(kind: string, values: readonly string[]): number {
+    if (this.byName.get(kind)?.normaliser !== 'phone') {
+      return values.length;
+    }
+    const counted = new Set<string>();
+    for (const value of values) {
+      const form = this.otherForm({ kind, value });
+      if (form === null || !counted.has(form.value)) {
+        counted.add(value);
+      }
+    }
+    return counted.size;
+  }
+
   /** Identifiers with the other forms of those that have one, which come last. */
   withOtherForms(identifiers: readonly Identifier[]): readonly Identifier[] {
     const others = identifiers.map((each) => this.otherForm(each)).filter((each) => each !== null);

@@ -8,7 +8,7 @@ import {
   type Snapshot,
 } from './contact.js';
 import { factsOf } from './facts.js';
-import { exceededLimit, type Size } from './policy.js';
+import { exceededLimit, type Policy, type Size } from './policy.js';
 import { rulesBetween, type Rule } from './rules.js';
 import { NO_WRITES, type Merge, type TouchedRow, type Writes } from './writes.js';
 
@@ -69,7 +69,7 @@ export function mergeByHand(
   const view = viewOf(liveContacts({ primaryId: survivor.id, rows }));
   const { crossed, unknownRules } = rulesBetween([...joined], rules, policy.kinds);
   const forbiddenBy = isForced ? [] : crossed;
-  const exceeds = isForced ? null : exceededLimit(policy, [...joined].map(sizeOf), []);
+  const exceeds = isForced ? null : limitOf(policy, [...joined]);
   if (merges.length === 0 || forbiddenBy.length > 0 || exceeds !== null) {
     return { writes: { ...NO_WRITES, unknownRules }, view, forbiddenBy, exceeds };
   }
@@ -82,9 +82,22 @@ export function mergeByHand(
   };
 }
 
-function sizeOf(identity: Identity): Size {
-  const { live, view } = factsOf(identity);
-  return { contacts: live.length, valuesOf: (kind) => view.values.get(kind)?.length ?? 0 };
+/** The limit that the identities would exceed as one. Both forms of a number count once. */
+function limitOf(policy: Policy, joined: readonly Identity[]): string | null {
+  const { kinds } = policy;
+  const sizes = joined.map((identity): Size => ({
+    contacts: factsOf(identity).live.length,
+    valuesOf: (kind) => kinds.count(kind, valuesOf(identity, kind)),
+  }));
+  const countDoubled = (kind: string): number => {
+    const all = joined.flatMap((identity) => valuesOf(identity, kind));
+    return sizes.reduce((sum, size) => sum + size.valuesOf(kind), 0) - kinds.count(kind, all);
+  };
+  return exceededLimit(policy, sizes, [], countDoubled);
+}
+
+function valuesOf(identity: Identity, kind: string): readonly string[] {
+  return factsOf(identity).view.values.get(kind) ?? [];
 }
 
 /** Of the survivor the primary; of the others every row, deleted ones too. */

@@ -163,9 +163,10 @@ function join(
  * yet, is decided on first.
  */
 function exceedsLimit({ snapshot: { policy }, holders, formOf }: Work, one: Person, other: Person): boolean {
+  const { kinds } = policy;
   const sizes = [one, other].map(({ stored }): Size => {
     const { live, view } = factsOf(stored);
-    return { contacts: live.length, valuesOf: (kind) => view.values.get(kind)?.length ?? 0 };
+    return { contacts: live.length, valuesOf: (kind) => kinds.count(kind, view.values.get(kind) ?? []) };
   });
   const formAfter = (kind: string, value: string): string => {
     const to = formOf({ kind, value });
@@ -174,7 +175,8 @@ function exceedsLimit({ snapshot: { policy }, holders, formOf }: Work, one: Pers
   };
   const doubled = (kind: string): number => {
     const values = [one, other].flatMap(({ stored }) => factsOf(stored).view.values.get(kind) ?? []);
-    return values.length - new Set(values.map((value) => formAfter(kind, value))).size;
+    const after = [...new Set(values.map((value) => formAfter(kind, value)))];
+    return sizes.reduce((sum, size) => sum + size.valuesOf(kind), 0) - kinds.count(kind, after);
   };
   return exceededLimit(policy, sizes, [], doubled) !== null;
 }

@@ -80,46 +80,36 @@ function exceedsLimit(batch: Batch, { holders, news }: Found): boolean {
     return false;
   }
   const parts = holders.map(({ identity }) => current(identity));
-  const sizes = parts.map((part, i) => sizeOf(batch, part, i === 0 ? [] : parts.slice(0, i)));
-  return exceededLimit(batch.policy, sizes, news) !== null;
+  const sizes = parts.map((part) => sizeOf(batch, part));
+  return exceededLimit(batch.policy, sizes, news, (kind) => countDoubled(batch, parts, kind)) !== null;
 }
 
-/** @param counted parts whose values are counted already: a number that has its other form there is not counted again */
-function sizeOf(batch: Batch, identity: Growing, counted: readonly Growing[]): Size {
+function sizeOf({ policy: { kinds } }: Batch, identity: Growing): Size {
   return {
     contacts: identity.contacts.length,
     valuesOf(kind) {
       identity.valueCounts ??= new Map();
-      const known = identity.valueCounts.get(kind);
-      const values = known === undefined || counted.length > 0 ? valuesOf(identity, kind) : [];
-      const count = known ?? countForms(batch, kind, values);
+      const count = identity.valueCounts.get(kind) ?? kinds.count(kind, valuesOf(identity, kind));
       identity.valueCounts.set(kind, count);
-      const isCounted = (value: string): boolean => {
-        const holder = counted.length === 0 ? null : holderOfForm(batch, { kind, value });
-        return holder !== null && counted.includes(current(holder.identity));
-      };
-      return count - values.filter(isCounted).length;
+      return count;
     },
   };
 }
 
-function valuesOf({ view, contacts }: Growing, kind: string): readonly string[] {
-  return (view ?? viewOf(contacts)).values.get(kind) ?? [];
+/** How many numbers one part has in one form and another part in the other. */
+function countDoubled(batch: Batch, parts: readonly Growing[], kind: string): number {
+  if (parts.length < 2 || batch.policy.kinds.find(kind)?.normaliser !== 'phone') {
+    return 0;
+  }
+  const isInPartBefore = (value: string, i: number): boolean => {
+    const holder = holderOfForm(batch, { kind, value });
+    return holder !== null && parts.slice(0, i).includes(current(holder.identity));
+  };
+  return parts.flatMap((part, i) => valuesOf(part, kind).filter((value) => isInPartBefore(value, i))).length;
 }
 
-/** How many values there are if both forms of one count once. */
-function countForms({ policy: { kinds } }: Batch, kind: string, values: readonly string[]): number {
-  if (kinds.find(kind)?.normaliser !== 'phone') {
-    return values.length;
-  }
-  const seen = new Set<string>();
-  for (const value of values) {
-    const form = kinds.otherForm({ kind, value });
-    if (form === null || !seen.has(form.value)) {
-      seen.add(value);
-    }
-  }
-  return seen.size;
+function valuesOf({ view, contacts }: Growing, kind: string): readonly string[] {
+  return (view ?? viewOf(contacts)).values.get(kind) ?? [];
 }
 
 /** What is told about an identifier that was left out, and the review of the link that it would have made. */

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { liveContacts, viewOf, type Identity } from '../../../src/identity/domain/contact.js';
+import { Kinds, STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
 import { mergeByHand, type MergeByHand } from '../../../src/identity/domain/merge-by-hand.js';
+import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove, removeAll } from '../../../src/identity/domain/remove.js';
 import { KnownRules } from '../../../src/identity/domain/rules.js';
@@ -74,6 +76,20 @@ describe('merging by hand', () => {
     ];
 
     expect(merged(people, [3, 2, 4]).writes.merges).toEqual([manual(2, 3, 3, 2), manual(1, 2, 3, 4)]);
+  });
+
+  it('counts both forms of a number once where a limit speaks of numbers', () => {
+    const one = { ...STANDARD_KINDS.named('phoneNumber'), onePerIdentity: true };
+    const policy = { ...DEFAULT_POLICY, kinds: new Kinds([STANDARD_KINDS.named('email'), one]) };
+    const lorraine = identity(contact(1, LORRAINE, '+525512345678'), contact(2, MCFLY, '+5215512345678'));
+    const george = identity(contact(3, GEORGE, null));
+    const biff = identity(contact(4, BIFF, '+525512345678'));
+    const exceeded = (identities: Identity[], ids: number[]): string | null =>
+      mergeByHand({ ...NOTHING_KNOWN, identities, policy }, ids).exceeds;
+
+    expect(exceeded([lorraine, george], [1, 3])).toBeNull();
+    expect(exceeded([identity(contact(1, LORRAINE, '+5215512345678')), biff], [1, 4])).toBeNull();
+    expect(exceeded([identity(contact(1, LORRAINE, '1')), biff], [1, 4])).toBe('phoneNumber');
   });
 
   it('makes no second edge to an identity that two of the contacts are in', () => {

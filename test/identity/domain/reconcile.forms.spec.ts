@@ -200,6 +200,17 @@ test('both forms count as one number where a person has one only', () => {
   expect(decide([grown], [sighting(GEORGE, MX)], { policy }).outcomes).toEqual(['linked']);
 });
 
+test('who has more numbers than are allowed by now may merge with whoever has one of them in its other form', () => {
+  const one = { ...STANDARD_KINDS.named('phoneNumber'), onePerIdentity: true };
+  const policy = { ...DEFAULT_POLICY, kinds: new Kinds([STANDARD_KINDS.named('email'), one]) };
+  const identities = [
+    identity(contact(1, LORRAINE, MX)),
+    identity(contact(2, GEORGE, MX_1), contact(3, GEORGE, '1'), contact(4, GEORGE, '2')),
+  ];
+  expect(decide(identities, [sighting(LORRAINE, MX_1)], { policy }).outcomes).toEqual(['merged']);
+  expect(decide(identities, [sighting(GEORGE, MX)], { policy }).outcomes).toEqual(['merged']);
+});
+
 /** What happens in one step. */
 type Step =
   | { readonly batch: readonly Sighting[] }
