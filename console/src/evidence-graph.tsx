@@ -5,15 +5,14 @@ import {
   Background,
   Controls,
   getBezierPath,
-  Handle,
   Position,
   ReactFlow,
-  type Edge as FlowEdge,
-  type EdgeProps,
+  useReactFlow,
+  useStoreApi,
   type Node,
   type NodeProps,
 } from '@xyflow/react';
-import { createContext, use, useMemo } from 'react';
+import { createContext, memo, use, useCallback, useMemo } from 'react';
 import type { Edge } from '../../clients/typescript/src/index.js';
 import { edgeText } from './edge-text.js';
 import { pictureOf, type Box, type Branch, type Line, type Picture } from './evidence-tree.js';
@@ -30,37 +29,36 @@ interface Props extends Choice {
   readonly branches: readonly Branch[];
 }
 
-type BoxNode = Node<{ readonly box: Box }>;
-type LineEdge = FlowEdge<{ readonly line: Line }>;
+type PictureNode = Node<{ readonly picture: Picture }>;
 
-// Boxes and lines read what is chosen by themselves: with other props for each, the library would lay all of them out again.
+// The picture reads what is chosen by itself: through the library it would come a frame later.
 const ChoiceContext = createContext<Choice>({ chosen: new Set(), onToggle: () => undefined, way: [] });
 
 /** The contacts of an identity and what joined them, as a tree. The table beside it says the same in words. */
-export default function EvidenceGraph({ branches, chosen, onToggle, way }: Props) {
+export function EvidenceGraph({ branches, chosen, onToggle, way }: Props) {
   const { colorScheme } = useMantineColorScheme();
-  const { nodes, edges } = useMemo(() => flowOf(pictureOf(branches)), [branches]);
+  const picture = useMemo(() => pictureOf(branches), [branches]);
+  // One node for all of it: the library watches the size, the place and the handles of each, which took half of the time.
+  const nodes = useMemo(() => [nodeOf(picture)], [picture]);
   const choice = useMemo(() => ({ chosen, onToggle, way }), [chosen, onToggle, way]);
+  const { length } = picture.boxes;
   return (
     <div
       className="evidence-graph"
-      data-size={nodes.length <= SMALL ? 'small' : nodes.length > LARGE ? 'large' : undefined}
+      data-size={length <= SMALL ? 'small' : length > LARGE ? 'large' : undefined}
       role="group"
       aria-label="Graph of the evidence; the table below says the same"
     >
       <ChoiceContext value={choice}>
         <ReactFlow
           nodes={nodes}
-          edges={edges}
           nodeTypes={NODE_TYPES}
-          edgeTypes={EDGE_TYPES}
           colorMode={colorScheme === 'auto' ? 'system' : colorScheme}
           fitView
           fitViewOptions={FIT}
           minZoom={0.05}
           nodesDraggable={false}
           nodesConnectable={false}
-          edgesFocusable={false}
           nodesFocusable={false}
           elementsSelectable={false}
           proOptions={{ hideAttribution: true }}
@@ -77,42 +75,75 @@ export default function EvidenceGraph({ branches, chosen, onToggle, way }: Props
 const SMALL = 4;
 const LARGE = 20;
 const FIT = { maxZoom: 1, padding: 0.1 };
-const NODE_TYPES = { contact: ContactBox };
-const EDGE_TYPES = { evidence: EvidenceLine };
+const NODE_TYPES = { picture: Drawing };
 
-/** For the library, with all sizes, so that it need not measure anything. */
-function flowOf({ boxes, lines }: Picture): { nodes: BoxNode[]; edges: LineEdge[] } {
-  return {
-    nodes: boxes.map((box) => ({
-      id: box.id,
-      type: 'contact',
-      position: { x: box.x, y: box.y },
-      width: box.width,
-      height: box.height,
-      handles: [
-        { type: 'target', position: Position.Left, x: 0, y: box.height / 2 },
-        { type: 'source', position: Position.Right, x: box.width, y: box.height / 2 },
-      ],
-      data: { box },
-    })),
-    edges: lines.map((line) => ({
-      id: `${line.from.id}-${line.to.id}`,
-      type: 'evidence',
-      source: line.from.id,
-      target: line.to.id,
-      data: { line },
-    })),
-  };
+function nodeOf(picture: Picture): PictureNode {
+  const { width, height } = picture;
+  return { id: 'picture', type: 'picture', position: { x: 0, y: 0 }, width, height, data: { picture } };
 }
 
-function ContactBox({
+function Drawing({
   data: {
-    box: { contact, title, lines },
+    picture: { boxes, lines, width, height },
   },
-}: NodeProps<BoxNode>) {
-  const { chosen, onToggle } = use(ChoiceContext);
+}: NodeProps<PictureNode>) {
+  const { chosen, onToggle, way } = use(ChoiceContext);
+  const bringIntoView = useBringIntoView();
+  return (
+    <>
+      <svg className="evidence-lines" width={width} height={height}>
+        {lines.map((line) => (
+          <EvidenceLine key={line.to.id} line={line} isOnWay={way.some((edge) => joinsSame(edge, line.edge))} />
+        ))}
+      </svg>
+      {boxes.map((box) => (
+        <ContactBox
+          key={box.id}
+          box={box}
+          isChosen={box.contact !== null && chosen.has(box.contact.id)}
+          onToggle={onToggle}
+          onFocus={bringIntoView}
+        />
+      ))}
+    </>
+  );
+}
+
+function joinsSame({ from, to }: Edge, other: Edge | null): boolean {
+  return (from === other?.from && to === other.to) || (from === other?.to && to === other.from);
+}
+
+/** Moves the picture to a box outside of its frame, which who goes on with the keyboard would not see. */
+function useBringIntoView(): (box: Box) => void {
+  const store = useStoreApi();
+  const { setCenter } = useReactFlow();
+  return useCallback(
+    ({ x, y, width, height }) => {
+      const { transform, ...frame } = store.getState();
+      const [left, top, zoom] = transform;
+      const isInside =
+        x * zoom + left >= 0 &&
+        y * zoom + top >= 0 &&
+        (x + width) * zoom + left <= frame.width &&
+        (y + height) * zoom + top <= frame.height;
+      if (!isInside) {
+        void setCenter(x + width / 2, y + height / 2, { zoom });
+      }
+    },
+    [store, setCenter],
+  );
+}
+
+interface BoxProps {
+  readonly box: Box;
+  readonly isChosen: boolean;
+  readonly onToggle: (id: number) => void;
+  readonly onFocus: (box: Box) => void;
+}
+
+const ContactBox = memo(function ContactBox({ box, isChosen, onToggle, onFocus }: BoxProps) {
+  const { contact, title, lines, x, y, width, height } = box;
   const isDeleted = contact !== null && contact.deletedAt !== null;
-  const isChosen = contact !== null && chosen.has(contact.id);
   const text = (
     <>
       <strong>
@@ -126,42 +157,56 @@ function ContactBox({
     </>
   );
   return (
-    <div className="contact-box" data-chosen={isChosen} data-deleted={isDeleted}>
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+    <div
+      className="contact-box"
+      data-chosen={isChosen}
+      data-deleted={isDeleted}
+      style={{ left: x, top: y, width, height }}
+    >
       {contact === null || isDeleted ? (
         text
       ) : (
-        <button type="button" aria-pressed={isChosen} onClick={() => onToggle(contact.id)}>
+        <button
+          type="button"
+          aria-pressed={isChosen}
+          onClick={() => onToggle(contact.id)}
+          onFocus={({ currentTarget }) => currentTarget.matches(':focus-visible') && onFocus(box)}
+        >
           {text}
         </button>
       )}
-      <Handle type="source" position={Position.Right} isConnectable={false} />
     </div>
   );
+});
+
+interface LineProps {
+  readonly line: Line;
+  readonly isOnWay: boolean;
 }
 
-function EvidenceLine({ data, ...ends }: EdgeProps<LineEdge>) {
-  const { way } = use(ChoiceContext);
-  const { edge, label } = data!.line;
-  const [path] = getBezierPath(ends);
-  const isOnWay = edge !== null && way.some(({ from, to }) => isBetween(edge, from, to));
+const EvidenceLine = memo(function EvidenceLine({ line: { from, to, edge, label }, isOnWay }: LineProps) {
+  const end = { x: to.x, y: to.y + to.height / 2 };
+  const [path] = getBezierPath({
+    sourceX: from.x + from.width,
+    sourceY: from.y + from.height / 2,
+    sourcePosition: Position.Right,
+    targetX: end.x,
+    targetY: end.y,
+    targetPosition: Position.Left,
+  });
   return (
     <g className="evidence-line" data-type={edge?.type} data-way={isOnWay}>
       {edge !== null && (
         <title>
-          {edgeText(edge, Number(ends.target))} {momentText(edge.at)}
+          {edgeText(edge, Number(to.id))} {momentText(edge.at)}
         </title>
       )}
-      <path className="react-flow__edge-path" d={path} />
+      <path d={path} />
       {label !== '' && (
-        <text x={ends.targetX - 8} y={ends.targetY + 4}>
+        <text x={end.x - 8} y={end.y + 4}>
           {label}
         </text>
       )}
     </g>
   );
-}
-
-function isBetween(edge: Edge, one: number, other: number): boolean {
-  return (edge.from === one && edge.to === other) || (edge.from === other && edge.to === one);
-}
+});

@@ -48,6 +48,8 @@ export interface Line {
 export interface Picture {
   readonly boxes: readonly Box[];
   readonly lines: readonly Line[];
+  readonly width: number;
+  readonly height: number;
 }
 
 /**
@@ -143,18 +145,19 @@ export function pictureOf(branches: readonly Branch[]): Picture {
   tree<Part>()
     .nodeSize([height + GAP, width + gap])
     .separation(() => 1)(root);
+  // the library draws from top to bottom, with the root in the middle
+  const top = Math.min(...root.descendants().map(({ x }) => x!));
   const boxes = new Map(
     root.descendants().map((node, i) => {
       const { id, branch } = node.data;
       const { title, lines } = texts[i]!;
-      // the library draws from top to bottom
-      return [
-        node,
-        { id, contact: branch?.contact ?? null, title, lines, x: node.y!, y: node.x!, width, height },
-      ] as const;
+      const [x, y] = [node.y!, node.x! - top];
+      return [node, { id, contact: branch?.contact ?? null, title, lines, x, y, width, height }] as const;
     }),
   );
   return {
+    width: width + Math.max(...root.descendants().map(({ y }) => y!)),
+    height: height + Math.max(...root.descendants().map(({ x }) => x! - top)),
     boxes: [...boxes.values()],
     lines: [...boxes].flatMap(([node, to], i) =>
       node.parent === null

@@ -94,8 +94,8 @@ test('typing finds a person by an email, the beginning of a number, or an id; th
 
 test('a person is shown with the reason of each contact, as a picture and as a table', async () => {
   await open(`/identities/${PEOPLE.george}`, `Person ${PEOPLE.george}`);
-  await page.locator('.react-flow__node').nth(1).waitFor();
-  expect(await page.locator('.react-flow__node').count()).toBe(2);
+  await page.locator('.contact-box').nth(1).waitFor();
+  expect(await page.locator('.contact-box').count()).toBe(2);
   await page
     .getByRole('row', {
       name: /email george@hillvalley\.edu and phone number 717171 came together and joined it with contact 3/,
