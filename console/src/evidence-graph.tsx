@@ -93,7 +93,11 @@ function Drawing({
     <>
       <svg className="evidence-lines" width={width} height={height}>
         {lines.map((line) => (
-          <EvidenceLine key={line.to.id} line={line} isOnWay={way.some((edge) => joinsSame(edge, line.edge))} />
+          <EvidenceLine
+            key={line.to.id}
+            line={line}
+            isOnWay={way.some((edge) => joinsSame(edge, line.edge))}
+          />
         ))}
       </svg>
       {boxes.map((box) => (
