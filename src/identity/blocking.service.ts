@@ -202,10 +202,10 @@ export class BlockingService implements OnModuleDestroy {
     await this.policies.refresh(tenantId);
     const sweep = { tenantId, patterns, actor, reason };
     const changeId = isSplit && affected.size > 0 ? await this.takeOutOnce(sweep, onProgress) : null;
-    if (isSplit) {
-      this.lookAgain(sweep);
-    }
     const stored = await this.values.findAll(tenantId, patterns);
+    if (isSplit) {
+      this.lookAgain(sweep, stored);
+    }
     return {
       ...told,
       changeId: outcome.changeId ?? changeId,
@@ -262,8 +262,8 @@ export class BlockingService implements OnModuleDestroy {
     return changeId;
   }
 
-  private lookAgain(sweep: Sweep): void {
-    const look = this.takeOutLater(sweep)
+  private lookAgain(sweep: Sweep, blocked: readonly StoredBlocked[]): void {
+    const look = this.takeOutLater(sweep, new Set(blocked.map(({ id }) => id)))
       .catch((error: unknown) => {
         if (!this.stopping.signal.aborted) {
           this.logger.warn({ msg: 'Blocked values could not be taken out again', err: loggable(error) });
@@ -273,11 +273,11 @@ export class BlockingService implements OnModuleDestroy {
     this.looks.add(look);
   }
 
-  /** When the patterns are in force on all replicas. What was freed again until then stays. */
-  private async takeOutLater(sweep: Sweep): Promise<void> {
+  /** When the patterns are in force on all replicas. What was freed until then stays, also if it was blocked once more, to be kept. */
+  private async takeOutLater(sweep: Sweep, blockedIds: ReadonlySet<number>): Promise<void> {
     await sleep(IN_FORCE_AFTER_MS, undefined, { signal: this.stopping.signal });
-    const patterns = await this.values.findAll(sweep.tenantId, sweep.patterns);
-    await this.takeOutOnce({ ...sweep, patterns });
+    const blocked = await this.values.findAll(sweep.tenantId, sweep.patterns);
+    await this.takeOutOnce({ ...sweep, patterns: blocked.filter(({ id }) => blockedIds.has(id)) });
   }
 }
 

@@ -111,23 +111,40 @@ test('the placeholders: who has them, and what becomes of those', async () => {
   );
 });
 
-test('what another replica links before it knows is taken out again', async () => {
+test('what another replica links before it knows is taken out again, but not what was freed and blocked to be kept', async () => {
   await identify('lorraine@hillvalley.edu', '4711');
-  const adding = new Command(
-    ['blocked-values', 'add', '--kind', 'phoneNumber', '--pattern', '4711', '--existing', 'split'],
-    { DATABASE_URL: database.url },
-    '',
-  );
+  await identify('doc@hillvalley.edu', '4712');
+  const split = (pattern: string): Command =>
+    new Command(
+      ['blocked-values', 'add', '--kind', 'phoneNumber', '--pattern', pattern, '--existing', 'split'],
+      { DATABASE_URL: database.url },
+      '',
+    );
+  const adding = [split('4711'), split('4712')];
+  const blockOf = async (pattern: string): Promise<number | undefined> =>
+    (await database.query<{ id: number }>(`select id from blocked_value where pattern = '${pattern}'`))[0]
+      ?.id;
   // The service is in use, so it has read the policy not long before, and knows the old one for some seconds.
   await until(async () => {
     await identify('lorraine@hillvalley.edu', null);
-    return (await database.query('select id from blocked_value')).length > 0;
+    return (await blockOf('4711')) !== undefined;
   });
   await identify('george@hillvalley.edu', '4711');
   await identify('biff@hillvalley.edu', '4711');
-  expect(await adding.end()).toMatchObject({ code: 0 });
-  expect(await database.query(`select value from identifier where kind = 1`)).toEqual([]);
-  expect(await database.query('select id from contact where linked_id is not null')).toEqual([]);
+
+  await until(
+    async () => (await database.query(`select value from identifier where value = '4712'`)).length === 0,
+  );
+  await app.client.send('DELETE', `/blocked-values/${await blockOf('4712')}`);
+  await identify('doc@hillvalley.edu', '4712');
+  const kept = { kind: 'phoneNumber', pattern: '4712', existing: 'keep', reason: 'The number of a doctor' };
+  expect(await app.client.send('POST', '/blocked-values', kept)).toMatchObject({ status: 201 });
+
+  for (const each of adding) {
+    expect(await each.end()).toMatchObject({ code: 0 });
+  }
+  expect(await database.query(`select value from identifier where kind = 1`)).toEqual([{ value: '4712' }]);
+  expect(await database.query('select id from contact where linked_id is not null')).toHaveLength(1);
 });
 
 test.each([
