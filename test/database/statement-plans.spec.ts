@@ -19,6 +19,7 @@ const READS_BEHIND: Readonly<Record<string, string>> = {
   do_not_link_rename: 'value = ANY',
   do_not_link_of_after: 'value = v.value',
   do_not_link_of_erased: 'value = v.value',
+  identifier_free_unruled: 'value =',
   review_of_erased: 'value = v.value',
   erasure_past_with: 'ROW(contact_id, until) >',
   erasure_past_after: 'ROW(contact_id, until) >',

@@ -201,8 +201,8 @@ export interface Writes {
   /** Contacts whose identifiers have a rule from now on. */
   readonly ruledIds: readonly number[];
   /**
-   * Rules that end. Whatever holds one of their identifiers must be touched; an identifier that nobody holds must be among
-   * `keptReservations` or `freedReservations`.
+   * Rules that end. Whatever holds one of their identifiers must be touched. An identifier that is known to be reserved must be among
+   * `keptReservations` or `freedReservations`; any other that is reserved is free again if it has no other rule.
    */
   readonly liftedRules: readonly Rule[];
   /** Identifiers that nobody has: those to reserve, and those that must still be reserved. */

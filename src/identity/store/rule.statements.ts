@@ -101,3 +101,12 @@ export const FREE_RESERVATION: Statement = {
   name: 'identifier_free_reservation',
   text: `delete from identifier where tenant_id = $1 and kind = $2 and value = $3 and contact_id is null returning value`,
 };
+
+/** $2 kind, $3 value → a row if the identifier was reserved for rules alone, and has none any more: it is free again. */
+export const FREE_UNRULED: Statement = {
+  name: 'identifier_free_unruled',
+  text: `delete from identifier i
+    where tenant_id = $1 and kind = $2 and value = $3 and contact_id is null and erasure_id is null and not exists (
+      select from do_not_link d where d.tenant_id = $1 and d.kind = i.kind and d.value = i.value)
+    returning value`,
+};

@@ -1,6 +1,7 @@
-import type { Query } from '../../database/session/sql-session.js';
+import type { Query, Statement } from '../../database/session/sql-session.js';
 import type { BlockedPattern } from '../domain/blocklist.js';
 import type { Claim, Identifier } from '../domain/contact.js';
+import { IdentifierMap } from '../domain/identifier-map.js';
 import type { Kinds } from '../domain/kinds.js';
 import type { Pair } from '../domain/reviews.js';
 import {
@@ -222,9 +223,30 @@ export function ruleDeletions(tenantId: number, liftedRules: Writes['liftedRules
   return partsOf(liftedRules.map(({ id }) => id)).map((ids) => [ruleSql.DELETE_RULES, tenantId, ids]);
 }
 
-/** Frees reserved identifiers. Their rules must be deleted. */
-export function reservationDeletions(kinds: Kinds, tenantId: number, { freedReservations }: Writes): Query[] {
-  return freedReservations.map((freed) => [ruleSql.FREE_RESERVATION, tenantId, ...keyOf(kinds, freed)]);
+/**
+ * Frees identifiers that nobody has, once the rules about them are deleted. A rule that ends may name one that the decision did not
+ * know to be reserved, because it looked at whoever has the other form: that is free too, if it has no other rule.
+ */
+export function reservationDeletions(
+  kinds: Kinds,
+  tenantId: number,
+  { liftedRules, freedReservations, keptReservations }: Writes,
+): Query[] {
+  const ends = new IdentifierMap<Identifier>();
+  liftedRules.flatMap(({ identifiers }) => identifiers).forEach((each) => ends.set(each, each));
+  const known = new IdentifierMap<true>();
+  [...freedReservations, ...keptReservations].forEach((each) => known.set(each, true));
+  const others = inKeyOrder(
+    kinds,
+    [...ends.items()].filter((each) => !known.has(each)),
+  );
+  const at = (statement: Statement, each: Identifier): Query => [statement, tenantId, ...keyOf(kinds, each)];
+  return [
+    ...freedReservations.map((freed) => at(ruleSql.FREE_RESERVATION, freed)),
+    // Locked first, so that what is deleted then is seen with the rules that others have made meanwhile.
+    ...others.map((each) => at(sql.KEEP_RESERVED, each)),
+    ...others.map((each) => at(ruleSql.FREE_UNRULED, each)),
+  ];
 }
 
 /** Blocks patterns, and tells all processes that patterns were blocked or are free again. The tenant must have a policy. */

@@ -173,6 +173,19 @@ test('a rule holds for both forms, whoever brings which', async () => {
   expect((await change('/rules', { identifiers: [phone(MX_1), email(LORRAINE)] })).status).toBe(409);
 });
 
+test('a rule about the form that nobody has ends with a merge by force, and that form is free again', async () => {
+  await change('/rules', { identifiers: [phone(MX_1), email(GEORGE)] });
+  await change('/rules', { identifiers: [phone(FORMS[1][1]), email(GEORGE)] });
+  await change('/rules', { identifiers: [phone(FORMS[1][1]), email('biff@hillvalley.edu')] });
+  await app.client.identify({ email: LORRAINE, phoneNumber: MX });
+  await app.client.identify({ email: LORRAINE, phoneNumber: FORMS[1][0] });
+  await app.client.identify({ email: GEORGE });
+  expect((await change('/merges', { contactIds: [1, 3] })).status).toBe(409);
+  expect((await change('/merges', { contactIds: [1, 3], force: true })).status).toBe(200);
+  const reserved = await database.query('select value from identifier where contact_id is null order by 1');
+  expect(reserved).toEqual([{ value: FORMS[1][1] }, { value: 'biff@hillvalley.edu' }]);
+});
+
 test('an erasure of one form erases both, and refuses both', async () => {
   const [one, other] = FORMS[1];
   await app.client.identify({ email: LORRAINE, phoneNumber: one });
