@@ -31,6 +31,9 @@ const config: Config = {
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   testTimeout: 60_000,
   maxWorkers: 2,
+  // At the end a worker frees its heap, which takes a second for each GB, and more beside other work; Jest waits for half a second
+  // by default. A worker that keeps something open is still ended and told of.
+  workerGracefulExitTimeout: 30_000,
 };
 
 export default config;

@@ -15,6 +15,9 @@ export interface Reply<T = unknown> {
   readonly body: T;
 }
 
+/** After this a call fails. */
+const PATIENCE_MS = 20_000;
+
 /** Calls a running service the way a caller does. */
 export class ServiceClient {
   /** How often it was asked for patience. */
@@ -30,19 +33,26 @@ export class ServiceClient {
     headers: Record<string, string> = {},
   ): Promise<Reply<T>> {
     const isRaw = typeof body === 'string' || body instanceof Uint8Array;
-    const response = await fetch(new URL(path, this.url), {
-      method,
-      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
-      ...(body !== undefined && { body: isRaw ? (body as string) : JSON.stringify(body) }),
-      signal: AbortSignal.timeout(20_000),
-    });
-    const text = await response.text();
-    const isJson = /json/.test(response.headers.get('content-type') ?? '');
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: (isJson ? JSON.parse(text) : text) as T,
-    };
+    // Cleared, unlike that of AbortSignal.timeout: a timer keeps all that its file has loaded.
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
+    try {
+      const response = await fetch(new URL(path, this.url), {
+        method,
+        headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+        ...(body !== undefined && { body: isRaw ? (body as string) : JSON.stringify(body) }),
+        signal: patience.signal,
+      });
+      const text = await response.text();
+      const isJson = /json/.test(response.headers.get('content-type') ?? '');
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: (isJson ? JSON.parse(text) : text) as T,
+      };
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** The identity of a sighting. Repeated while the service asks for patience; any other answer but 200 fails. */
