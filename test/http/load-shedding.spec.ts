@@ -6,7 +6,7 @@ const database = useDatabase();
 /** Keeps the event loop busy, in turns long enough for the lag to be seen. */
 function keepBusy(): { end: () => void } {
   const timer = setInterval(() => {
-    const until = performance.now() + 300;
+    const until = performance.now() + 150;
     while (performance.now() < until);
   }, 1);
   return { end: () => clearInterval(timer) };

@@ -48,3 +48,8 @@ export class Scrape {
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 }
+
+/** Calls of a route that have come to an end, answered or not. */
+export function endedCalls(scrape: Scrape, route: string): number {
+  return scrape.value('http_request_duration_seconds_count', { route });
+}
