@@ -36,8 +36,8 @@ type Work = (tenantId: number, calls: readonly WaitingCall[], progress: Progress
 /**
  * Natural batching: while batches are running, arriving calls wait, and the next batch takes all that wait.
  *
- * An idle lane takes all calls that have arrived, and does not wait for more. A busy service shares a transaction among many calls. Calls about one hot identity meet
- * in one batch, while separate transactions would compete for its rows.
+ * An idle lane takes all calls that have arrived, and does not wait for more. A busy service shares a transaction among many
+ * calls. Calls about one hot identity meet in one batch, while separate transactions would compete for its rows.
  *
  * A batch that takes long or fails gives its lane to others, and its tenant is held back; see {@link TenantPlaces}.
  */

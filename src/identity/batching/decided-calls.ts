@@ -17,7 +17,6 @@ export interface Contested<C extends Call> {
 export class DecidedCalls<C extends Call> implements Decision {
   readonly writes: Writes;
   private readonly answers: readonly Answer[];
-
   private readonly identities: readonly Identity[];
 
   private constructor(

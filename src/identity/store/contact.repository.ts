@@ -1,28 +1,28 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
-import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
-import type { ConflictCause } from '../identity.metrics.js';
+import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { IdempotencyKeyInFlightError } from '../change.errors.js';
-import { BlockedMeanwhileError, NotFoundError, Conflict } from '../identity.errors.js';
-import * as blockedSql from './blocked.statements.js';
-import * as changeSql from './change.statements.js';
-import * as sql from './contact.statements.js';
-import * as ruleSql from './rule.statements.js';
-import * as readingSql from './reading.statements.js';
 import type { Held, Identifier, Identity, Sighting, Snapshot } from '../domain/contact.js';
-import { IdentifierMap } from '../domain/identifier-map.js';
+import type { RowBefore } from '../domain/events.js';
 import { UnknownKindError, type Kinds } from '../domain/kinds.js';
-import { eventsOf, type RowBefore } from '../domain/events.js';
 import { DEFAULT_POLICY, type Policy } from '../domain/policy.js';
 import type { ReviewDecision } from '../domain/reviews.js';
-import { KnownRules, type Rule } from '../domain/rules.js';
-import { asksForMore, realId, type TouchedRow, type Writes } from '../domain/writes.js';
+import type { KnownRules, Rule } from '../domain/rules.js';
+import { asksForMore, type TouchedRow, type Writes } from '../domain/writes.js';
+import { BlockedMeanwhileError, Conflict } from '../identity.errors.js';
+import type { ConflictCause } from '../identity.metrics.js';
+import { PATTERN_CONSTRAINT } from './blocked.statements.js';
+import * as changeSql from './change.statements.js';
+import * as sql from './contact.statements.js';
+import { DecisionCommit } from './decision-commit.js';
 import type { Contact } from './entities/contact.js';
 import { loadEvidenceAtMost, pastOf } from './evidence-rows.js';
-import { lastOf, removeErased } from './erasure-queries.js';
+import { distinctKeyColumns, heldOf, ruleOf } from './identifier-columns.js';
 import { inSteps, partsOf } from './large-writes.js';
-import { rename } from './rename.js';
+import { rulesQuery } from './policy-queries.js';
+import * as readingSql from './reading.statements.js';
+import * as ruleSql from './rule.statements.js';
 import {
   extended,
   queriesForMore,
@@ -31,25 +31,7 @@ import {
   snapshotOf,
   type PlainSelection,
 } from './snapshot-rows.js';
-import {
-  blockQueries,
-  changeInsertion,
-  eventInsertion,
-  drawFor,
-  reservationQueries,
-  reservationDeletions,
-  ruleDeletions,
-  rowsOf,
-  reviewDecision,
-  reviewDecisionsByRules,
-  reviewInsertions,
-  ruleInsertions,
-  rulesQuery,
-  unblockQuery,
-  writeQueries,
-  type Drawn,
-} from './write-queries.js';
-import { distinctKeyColumns, heldOf, namedIn, ruleOf } from './identifier-columns.js';
+import { drawFor, drawnFor, idsOf, rowsOf, type Drawn } from './write-queries.js';
 
 /**
  * The identities to read: those that share an identifier with the sightings, those of live contacts, or those of any contacts
@@ -206,8 +188,8 @@ export class ContactRepository extends EntityRepository<Contact> {
         const transaction = inSteps(begun, rowsOf(writes));
         const draw = drawFor(writes);
         if (touched.length === 0) {
-          const [drawnAtOnce] = await transaction.send(draw);
-          return this.commit(transaction, kinds, tenantId, writes, [], drawnAtOnce);
+          const [drawn] = await transaction.send(draw);
+          return this.commit(transaction, kinds, tenantId, writes, [], drawn);
         }
         const locks = partsOf(touched).map((part): Query => {
           const [ids, versions] = [part.map(({ id }) => id), part.map(({ version }) => version)];
@@ -290,7 +272,7 @@ export class ContactRepository extends EntityRepository<Contact> {
       if (violates(error, changeSql.KEY_CONSTRAINT)) {
         throw new IdempotencyKeyInFlightError();
       }
-      if (violates(error, blockedSql.PATTERN_CONSTRAINT)) {
+      if (violates(error, PATTERN_CONSTRAINT)) {
         throw new BlockedMeanwhileError();
       }
       const cause = conflictOf(error);
@@ -310,9 +292,7 @@ export class ContactRepository extends EntityRepository<Contact> {
   /**
    * Writes everything under the locks that the transaction holds, and commits.
    *
-   * @param locked the rows that are locked, with the time of their last change
    * @param drawnRows the result of DRAW, which must have run after the locks were taken
-   * @returns a conflict if another writer took a reserved identifier, or made or lifted a rule about it
    */
   private async commit(
     transaction: Transaction,
@@ -322,158 +302,19 @@ export class ContactRepository extends EntityRepository<Contact> {
     locked: readonly Row[],
     drawnRows: readonly Row[] | undefined,
   ): Promise<Drawn | Conflict> {
-    const [row = {}] = drawnRows ?? [];
-    const [changeId = writes.partOf] = idsOf(row.change_ids);
-    const freshIds = idsOf(row.ids);
-    // Newcomers stay younger than what they join, and changes of a row keep their order, even if this clock is behind the one
-    // that dated it.
-    const lastChange = locked.reduce((latest, { updated_at: at }) => Math.max(latest, Number(at)), 0);
-    const now = Math.max(Number(row.now), writes.youngestTouched + 1, lastChange + 1);
-    const drawn: Drawn = {
-      freshIds,
-      mergeIds: idsOf(row.merge_ids),
-      ruleIds: idsOf(row.rule_ids),
-      reviewIds: idsOf(row.review_ids),
-      changeId,
-      now,
-    };
-    let queries = writeQueries(kinds, tenantId, writes, drawn);
-    const { takenClaims, reservedForms, keptReservations, freedReservations } = writes;
-    const { liftedRules, erasure, decidedReview } = writes;
-    const reserved = writes.deletion?.reservedClaims ?? [];
-    if (reserved.length > 0) {
-      const results = await transaction.send(...queries, rulesQuery(kinds, tenantId, reserved));
-      queries = [];
-      // An erasure removes rules without touching who has the other identifier.
-      if (!areRuled(kinds, reserved, results.at(-1)!)) {
-        return new Conflict('claimed');
-      }
+    const drawn = drawnFor(writes, locked, drawnRows);
+    const before = this.leavesEvents ? locked.map(rowBefore) : null;
+    const decidedByRules = await new DecisionCommit(transaction, kinds, tenantId, writes, drawn).run(before);
+    if (decidedByRules instanceof Conflict) {
+      return decidedByRules;
     }
-    const reservations = [takenClaims, reservedForms, keptReservations, freedReservations];
-    if (reservations.some(({ length }) => length > 0)) {
-      await transaction.send(...queries);
-      queries = [];
-      if (!(await this.areReserved(transaction, kinds, tenantId, writes, freshIds))) {
-        return new Conflict('claimed');
-      }
-    }
-    if (writes.renaming !== null) {
-      await transaction.send(...queries);
-      queries = [];
-      if (!(await rename(transaction, kinds, tenantId, writes.renaming))) {
-        return new Conflict('claimed');
-      }
-    }
-    if (liftedRules.length > 0) {
-      const deletions = ruleDeletions(tenantId, liftedRules);
-      const results = await transaction.send(...queries, ...deletions);
-      if (results.slice(-deletions.length).flat().length < 2 * liftedRules.length) {
-        return new Conflict('claimed');
-      }
-      queries = reservationDeletions(kinds, tenantId, writes);
-    }
-    if (erasure !== null) {
-      await transaction.send(...queries);
-      if (!(await removeErased(transaction, kinds, tenantId, erasure, drawn))) {
-        return new Conflict('claimed');
-      }
-      queries = lastOf(tenantId, erasure, drawn);
-    }
-    for (const blocked of writes.unblocked) {
-      const results = await transaction.send(...queries, unblockQuery(kinds, tenantId, blocked));
-      if (results.at(-1)!.length === 0) {
-        throw new NotFoundError('blocked value', blocked.id);
-      }
-      queries = [];
-    }
-    if (decidedReview !== null) {
-      const results = await transaction.send(...queries, reviewDecision(tenantId, decidedReview, drawn));
-      if (results.at(-1)!.length === 0) {
-        return new Conflict('claimed');
-      }
-      queries = [];
-    }
-    await this.commitRules(transaction, kinds, tenantId, writes, drawn, locked.map(rowBefore), queries);
-    if (decidedReview !== null) {
-      this.onReviewsDecided(decidedReview.decision, 1);
-    }
-    return drawn;
-  }
-
-  /** Commits with the rules of a decision, what they decide, the reviews that it opens, its events and its record. */
-  private async commitRules(
-    transaction: Transaction,
-    kinds: Kinds,
-    tenantId: number,
-    writes: Writes,
-    drawn: Drawn,
-    before: readonly RowBefore[],
-    queries: readonly Query[],
-  ): Promise<void> {
-    const { rules, reviews, change } = writes;
-    const { freshIds, mergeIds, reviewIds, changeId, now } = drawn;
-    const real = (id: number): number => realId(id, freshIds);
-    let first = [...queries, ...ruleInsertions(kinds, tenantId, rules, drawn)];
-    const decidedByRules: number[] = [];
-    if (rules.length > 0) {
-      const byRules = reviewDecisionsByRules(kinds, tenantId, rules, drawn);
-      const results = await transaction.send(...first, ...byRules);
-      decidedByRules.push(...results.slice(first.length).flatMap(([row]) => (row ? [Number(row.id)] : [])));
-      first = [];
-    }
-    const events = this.leavesEvents
-      ? eventsOf(before, writes, { real, mergeIds, reviewIds, changeId, decidedByRules })
-      : [];
-    await transaction.commit(
-      ...first,
-      ...reviewInsertions(kinds, tenantId, reviews, drawn),
-      ...blockQueries(kinds, tenantId, writes, drawn),
-      ...eventInsertion(tenantId, events, now),
-      // last, after all that others may wait for: so that who waits for a key is waited for by nobody
-      ...(change === null || changeId === null ? [] : changeInsertion(tenantId, change, changeId, real, now)),
-    );
     if (decidedByRules.length > 0) {
       this.onReviewsDecided('keep-apart', decidedByRules.length);
     }
-  }
-
-  /**
-   * Takes over reserved identifiers, and locks those that must stay reserved or become free. False: one is no longer reserved,
-   * one that is taken over, also by its other form, or becomes free has another rule than was known, or one that stays reserved would
-   * have no rule.
-   */
-  private async areReserved(
-    transaction: Transaction,
-    kinds: Kinds,
-    tenantId: number,
-    writes: Writes,
-    freshIds: readonly number[],
-  ): Promise<boolean> {
-    const { takenClaims, reservedForms, freedReservations, keptReservations } = writes;
-    const { takenRuleIds, liftedRules, rules } = writes;
-    const queries = reservationQueries(kinds, tenantId, writes, freshIds);
-    const leaving = [...takenClaims, ...reservedForms, ...freedReservations];
-    const named = new IdentifierMap<true>();
-    rules.flat().forEach((identifier) => named.set(identifier, true));
-    const staying = keptReservations.filter((identifier) => !named.has(identifier));
-    const results = await transaction.send(
-      ...queries,
-      rulesQuery(kinds, tenantId, leaving),
-      rulesQuery(kinds, tenantId, staying),
-    );
-    const [ofLeaving, ofStaying] = results.slice(-2) as [Row[], Row[]];
-    const found = new Set(ofLeaving.map((row) => Number(row.rule_id)));
-    const lifted = new Set(liftedRules.map(({ id }) => id));
-    return (
-      results.slice(0, -2).every((rows) => rows.length > 0) &&
-      takenRuleIds.every((id) => found.has(id)) &&
-      [...found].every((id) => takenRuleIds.includes(id) || lifted.has(id)) &&
-      areRuled(
-        kinds,
-        staying,
-        ofStaying.filter((row) => !lifted.has(Number(row.rule_id))),
-      )
-    );
+    if (writes.decidedReview !== null) {
+      this.onReviewsDecided(writes.decidedReview.decision, 1);
+    }
+    return drawn;
   }
 
   /**
@@ -549,12 +390,6 @@ async function heldIn(
   return rows.map((row) => heldOf(kinds, row));
 }
 
-/** Whether each of the identifiers has a rule among these. */
-function areRuled(kinds: Kinds, identifiers: readonly Identifier[], rows: readonly Row[]): boolean {
-  const ruled = namedIn(kinds, rows);
-  return identifiers.every((identifier) => ruled.has(identifier));
-}
-
 function without(touched: readonly TouchedRow[], rows: readonly Row[]): number[] {
   const found = new Set(rows.map(({ id }) => Number(id)));
   return touched.map(({ id }) => id).filter((id) => !found.has(id));
@@ -574,10 +409,6 @@ function rowBefore({ id, linked_id: linkedId, is_deleted: isDeleted }: Row): Row
     linkedId: linkedId === null ? null : Number(linkedId),
     isDeleted: isDeleted === true,
   };
-}
-
-function idsOf(drawn: unknown): number[] {
-  return (drawn as unknown[]).map(Number).toSorted((a, b) => a - b);
 }
 
 /** Unique violation, serialization failure, deadlock, and a lock that took too long. */

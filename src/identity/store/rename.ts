@@ -2,7 +2,7 @@ import type { Query, Transaction } from '../../database/session/sql-session.js';
 import { FREE_CLAIMS, KEEP_RESERVED } from './contact.statements.js';
 import type { Kinds } from '../domain/kinds.js';
 import type { RenamedIdentifier, Renaming } from '../domain/writes.js';
-import { keyColumns } from './identifier-columns.js';
+import { inKeyOrder, keyColumns } from './identifier-columns.js';
 import { partsOf } from './large-writes.js';
 import { RENAME_OTHERS, RENAME_RULES } from './renormalise.statements.js';
 import { RULES_OF, DELETE_RULES } from './rule.statements.js';
@@ -19,11 +19,10 @@ export async function rename(
   tenantId: number,
   { identifiers, endedRuleIds }: Renaming,
 ): Promise<boolean> {
-  // all writers use the same order, as for claims
-  const reserved = identifiers
-    .filter(({ isReserved }) => isReserved)
-    .toSorted((a, b) => (a.kind + a.value < b.kind + b.value ? -1 : 1))
-    .map(({ kind, value }): Query => [KEEP_RESERVED, tenantId, kinds.named(kind).number, value]);
+  const reserved = inKeyOrder(
+    kinds,
+    identifiers.filter(({ isReserved }) => isReserved),
+  ).map(({ kind, value }): Query => [KEEP_RESERVED, tenantId, kinds.named(kind).number, value]);
   const results = await transaction.send(
     ...reserved,
     ...partsOf(identifiers).map((part): Query => [RULES_OF, tenantId, ...keyColumns(kinds, part)]),

@@ -15,7 +15,7 @@ import type { Writes } from '../domain/writes.js';
 import * as sql from './contact.statements.js';
 import { PENDING_ERASURES } from './erasure.statements.js';
 import { distinctKeyColumns, identifiersOf, keyColumns, pairOf, ruleOf } from './identifier-columns.js';
-import { reviewsQuery, rulesQuery } from './write-queries.js';
+import { reviewsQuery, rulesQuery } from './policy-queries.js';
 
 /** The identities to read: those that share an identifier with the sightings, or those of live contacts. */
 export type PlainSelection =

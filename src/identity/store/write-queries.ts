@@ -1,9 +1,8 @@
-import type { Query, Statement } from '../../database/session/sql-session.js';
-import type { BlockedPattern } from '../domain/blocklist.js';
+import type { Query, Row, Statement } from '../../database/session/sql-session.js';
 import type { Claim, Identifier } from '../domain/contact.js';
+import type { NewEvent } from '../domain/events.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
 import type { Kinds } from '../domain/kinds.js';
-import type { Pair } from '../domain/reviews.js';
 import {
   realId,
   type ChangeNote,
@@ -12,21 +11,12 @@ import {
   type TouchedRow,
   type Writes,
 } from '../domain/writes.js';
-import * as blockedSql from './blocked.statements.js';
-import type { NewEvent } from '../domain/events.js';
 import * as changeSql from './change.statements.js';
 import * as sql from './contact.statements.js';
 import { INSERT_EVENTS } from './event.statements.js';
-import {
-  identifierColumns,
-  inKeyOrder,
-  inOrderOfBytes,
-  keyColumns,
-  pairColumns,
-} from './identifier-columns.js';
+import { identifierColumns, inKeyOrder, keyColumns } from './identifier-columns.js';
 import { partsOf } from './large-writes.js';
-import * as reviewSql from './review.statements.js';
-import * as ruleSql from './rule.statements.js';
+import { FREE_RESERVATION, FREE_UNRULED } from './rule.statements.js';
 
 /** What was drawn for a decision when it was written. */
 export interface Drawn {
@@ -51,6 +41,35 @@ export function drawFor({ newcomers, merges, change, rules, reviews }: Writes): 
   return [sql.DRAW, newcomers.length, merges.length, change === null ? 0 : 1, rules.length, reviews.length];
 }
 
+/**
+ * What was drawn, after the locks were taken.
+ *
+ * @param locked the rows that are locked, with the time of their last change
+ */
+export function drawnFor(
+  { partOf, youngestTouched }: Writes,
+  locked: readonly Row[],
+  [row = {}]: readonly Row[] = [],
+): Drawn {
+  const [changeId = partOf] = idsOf(row.change_ids);
+  // Newcomers stay younger than what they join, and changes of a row keep their order, even if this clock is behind the one
+  // that dated it.
+  const lastChange = locked.reduce((latest, { updated_at: at }) => Math.max(latest, Number(at)), 0);
+  return {
+    freshIds: idsOf(row.ids),
+    mergeIds: idsOf(row.merge_ids),
+    ruleIds: idsOf(row.rule_ids),
+    reviewIds: idsOf(row.review_ids),
+    changeId,
+    now: Math.max(Number(row.now), youngestTouched + 1, lastChange + 1),
+  };
+}
+
+/** Ids as they were selected, ascending. */
+export function idsOf(selected: unknown): number[] {
+  return (selected as unknown[]).map(Number).toSorted((a, b) => a - b);
+}
+
 /** Removing a contact takes as long as changing so many. */
 const ROWS_OF_REMOVED = 25;
 
@@ -67,7 +86,7 @@ export function rowsOf({ touched, rules, liftedRules, erasure, renaming }: Write
 }
 
 /**
- * Writes a decision, but for its rules and its record, and without what must still be reserved; see
+ * Writes a decision, without its rules, its reviews and its record, and without what must still be reserved; see
  * {@link reservationQueries}.
  *
  * In the order that the foreign keys require: a newcomer with an early date may be the primary that others link to.
@@ -120,107 +139,21 @@ export function reservationQueries(
   { takenClaims, reservedForms, keptReservations, freedReservations }: Writes,
   freshIds: readonly number[],
 ): Query[] {
-  const taken = takenClaims.map((claim): [Identifier, Query] => [
-    claim,
-    [sql.TAKE_CLAIM, tenantId, ...keyOf(kinds, claim), realId(claim.contactId, freshIds)],
-  ]);
-  const kept = [...reservedForms, ...keptReservations, ...freedReservations].map(
-    (identifier): [Identifier, Query] => [
-      identifier,
-      [sql.KEEP_RESERVED, tenantId, ...keyOf(kinds, identifier)],
-    ],
+  const taken = takenClaims.map(({ kind, value, contactId }) => ({
+    kind,
+    value,
+    takerId: realId(contactId, freshIds),
+  }));
+  const kept = [...reservedForms, ...keptReservations, ...freedReservations].map(({ kind, value }) => ({
+    kind,
+    value,
+    takerId: null,
+  }));
+  return inKeyOrder(kinds, [...taken, ...kept]).map(({ takerId, ...identifier }) =>
+    takerId === null
+      ? [sql.KEEP_RESERVED, tenantId, ...keyOf(kinds, identifier)]
+      : [sql.TAKE_CLAIM, tenantId, ...keyOf(kinds, identifier), takerId],
   );
-  // all writers use the same order, as for claims
-  return [...taken, ...kept]
-    .toSorted(([a], [b]) => (a.kind + a.value < b.kind + b.value ? -1 : 1))
-    .map(([, query]) => query);
-}
-
-/** Reads the rules about the identifiers. */
-export function rulesQuery(kinds: Kinds, tenantId: number, identifiers: readonly Identifier[]): Query {
-  return [ruleSql.RULES_OF, tenantId, ...keyColumns(kinds, identifiers)];
-}
-
-/** Makes rules. All rules are made here, so each has the change that made it: who made it, and why. */
-export function ruleInsertions(
-  kinds: Kinds,
-  tenantId: number,
-  rules: Writes['rules'],
-  { ruleIds, changeId, now }: Drawn,
-): Query[] {
-  const sides = rules.flatMap(([one, other], i) => [
-    { ...one, other, id: ruleIds[i]!, isReverse: null },
-    { ...other, other: one, id: ruleIds[i]!, isReverse: true },
-  ]);
-  return partsOf(inKeyOrder(kinds, sides)).map((part) => [
-    ruleSql.INSERT_RULES,
-    tenantId,
-    part.map(({ id }) => id),
-    ...keyColumns(kinds, part),
-    ...keyColumns(
-      kinds,
-      part.map(({ other }) => other),
-    ),
-    part.map(({ isReverse }) => isReverse),
-    changeId,
-    now,
-  ]);
-}
-
-/** Reads the reviews of pairs. */
-export function reviewsQuery(kinds: Kinds, tenantId: number, pairs: readonly Pair[]): Query {
-  return [reviewSql.REVIEWS_OF, tenantId, ...pairColumns(kinds, pairs)];
-}
-
-/** Opens reviews. */
-export function reviewInsertions(
-  kinds: Kinds,
-  tenantId: number,
-  reviews: Writes['reviews'],
-  { reviewIds, now }: Drawn,
-): Query[] {
-  const ordered = inOrderOfBytes(reviews, ({ pair }) =>
-    inKeyOrder(kinds, pair).flatMap(({ kind, value }) => [kinds.named(kind).number, value]),
-  );
-  return partsOf(ordered).map((part) => [
-    reviewSql.INSERT_REVIEWS,
-    tenantId,
-    part.map(({ id }) => realId(id, reviewIds)),
-    ...pairColumns(
-      kinds,
-      part.map(({ pair }) => pair),
-    ),
-    part.map(({ reason }) => reason),
-    now,
-  ]);
-}
-
-/** Decides a review. A row is found, unless it was decided before. */
-export function reviewDecision(
-  tenantId: number,
-  { id, decision }: NonNullable<Writes['decidedReview']>,
-  { changeId, now }: Pick<Drawn, 'changeId' | 'now'>,
-): Query {
-  return [reviewSql.DECIDE_REVIEW, tenantId, id, decision, changeId, now];
-}
-
-/** Decides the open reviews of the pairs that get a rule; a row is found for each. All writers use the same order. */
-export function reviewDecisionsByRules(
-  kinds: Kinds,
-  tenantId: number,
-  rules: Writes['rules'],
-  { changeId, now }: Pick<Drawn, 'changeId' | 'now'>,
-): Query[] {
-  const [numbers, values, otherNumbers, otherValues] = pairColumns(kinds, rules);
-  return rules
-    .map((_, i) => [numbers[i]!, values[i]!, otherNumbers[i]!, otherValues[i]!])
-    .toSorted((a, b) => (a.join() < b.join() ? -1 : 1))
-    .map((pair) => [reviewSql.DECIDE_BY_RULE, tenantId, ...pair, changeId, now]);
-}
-
-/** Deletes rules. Two rows are found for each, unless somebody else deleted it. */
-export function ruleDeletions(tenantId: number, liftedRules: Writes['liftedRules']): Query[] {
-  return partsOf(liftedRules.map(({ id }) => id)).map((ids) => [ruleSql.DELETE_RULES, tenantId, ids]);
 }
 
 /**
@@ -242,36 +175,11 @@ export function reservationDeletions(
   );
   const at = (statement: Statement, each: Identifier): Query => [statement, tenantId, ...keyOf(kinds, each)];
   return [
-    ...freedReservations.map((freed) => at(ruleSql.FREE_RESERVATION, freed)),
+    ...freedReservations.map((freed) => at(FREE_RESERVATION, freed)),
     // Locked first, so that what is deleted then is seen with the rules that others have made meanwhile.
     ...others.map((each) => at(sql.KEEP_RESERVED, each)),
-    ...others.map((each) => at(ruleSql.FREE_UNRULED, each)),
+    ...others.map((each) => at(FREE_UNRULED, each)),
   ];
-}
-
-/** Blocks patterns, and tells all processes that patterns were blocked or are free again. The tenant must have a policy. */
-export function blockQueries(
-  kinds: Kinds,
-  tenantId: number,
-  { blocks, unblocked }: Writes,
-  { changeId, now }: Drawn,
-): Query[] {
-  const insertions = blocks.map(({ kind, pattern }): Query => [
-    blockedSql.INSERT_BLOCKED,
-    tenantId,
-    kinds.named(kind).number,
-    pattern,
-    changeId,
-    now,
-  ]);
-  return blocks.length + unblocked.length === 0
-    ? []
-    : [...insertions, [blockedSql.RENEW_POLICY, tenantId, now]];
-}
-
-/** Ends the block of a pattern. A row is found, unless somebody else has ended it. */
-export function unblockQuery(kinds: Kinds, tenantId: number, { id, kind, pattern }: BlockedPattern): Query {
-  return [blockedSql.DELETE_BLOCKED, tenantId, id, kinds.named(kind).number, pattern];
 }
 
 /** Leaves the events of a decision for the relay. */
