@@ -9,12 +9,12 @@ import {
   type IdentityView,
   type Snapshot,
 } from './contact.js';
-import type { KnownEvidence, RecordedIdentity, RecordedMerge } from './explain.js';
+import { identityWith, type KnownEvidence, type RecordedIdentity, type RecordedMerge } from './explain.js';
 import { IdentifierMap } from './identifier-map.js';
 import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
 import { ownIdentifiers } from './subject.js';
-import { evidenceAfter, touchedRow, type After } from './take-apart.js';
+import { evidenceAfter, primaryLeavesPast, touchedRow, type After } from './take-apart.js';
 import { NO_WRITES, type ErasureNote, type Merge, type TouchedRow, type Writes } from './writes.js';
 
 /** What an erasure rests on: the evidence, every past state of its contacts, and who has what these name. */
@@ -22,7 +22,7 @@ export type ErasureBasis = Snapshot & { readonly evidence: KnownEvidence; readon
 
 /** What is erased. */
 export interface Erasing {
-  /** Contacts that go with all they carry, if they were recorded in time: after a restore an id may be another contact’s. */
+  /** Contacts that go with all they carry, if they were recorded in time: after a restore an id may be another contact's. */
   readonly contactIds: ReadonlySet<number>;
   /** They leave every other contact that was recorded in time. */
   readonly identifiers: readonly Identifier[];
@@ -47,10 +47,7 @@ export interface Erasure {
  */
 export function wholeIdentity(contactId: number, basis: ErasureBasis): Erasing {
   const { evidence, held } = basis;
-  const identity = evidence.identities.find(({ contacts }) => contacts.some(({ id }) => id === contactId));
-  if (identity === undefined) {
-    throw new Error(`contact ${contactId} is in none of the identities`);
-  }
+  const identity = identityWith(evidence.identities, contactId);
   const contactIds = new Set(identity.contacts.map(({ id }) => id));
   const own = ownIdentifiers(identity.contacts, evidence.past, held);
   return { contactIds, identifiers: withForms([...own.items()], contactIds, basis), recordedUntil: Infinity };
@@ -255,10 +252,7 @@ function afterErasure(
     ...after,
     touched: [
       ...goodbye,
-      ...staying
-        .flatMap((row) => touchedRow(row, stay, evidence.joined, new Set()))
-        // The history of a contact finds the erasure by the past of the primary.
-        .map((row) => (row.linkedId === null ? { ...row, leavesPast: true } : row)),
+      ...staying.flatMap((row) => touchedRow(row, stay, evidence.joined, new Set())).map(primaryLeavesPast),
     ],
     kept: evidence.kept,
     youngest: staying.reduce((latest, { contact }) => Math.max(latest, contact.createdAt), 0),

@@ -39,6 +39,25 @@ export interface KnownEvidence extends Evidence {
   readonly past: readonly PastState[];
 }
 
+/** The identity that has a contact. @throws {Error} if none of them has it */
+export function identityWith(identities: readonly RecordedIdentity[], contactId: number): RecordedIdentity {
+  const identity = identities.find(({ contacts }) => contacts.some(({ id }) => id === contactId));
+  if (identity === undefined) {
+    throw new Error(`contact ${contactId} is in none of the identities`);
+  }
+  return identity;
+}
+
+/** The merges in force that join two of the contacts. @param contacts by their ids */
+export function mergesWithin(
+  contacts: { has(id: number): boolean },
+  merges: readonly RecordedMerge[],
+): RecordedMerge[] {
+  return merges.filter(
+    ({ undone, leftId, rightId }) => undone === null && contacts.has(leftId) && contacts.has(rightId),
+  );
+}
+
 /** One reason why two contacts are one person. */
 export interface EvidenceEdge {
   /** Of a merge the one that held the stronger identifier, otherwise the contact that was there before. */
@@ -72,9 +91,7 @@ export function edgesOf(
   merges: readonly RecordedMerge[],
 ): EvidenceEdge[] {
   const byId = new Map(contacts.map((contact) => [contact.id, contact]));
-  const inForce = merges.filter(
-    ({ undone, leftId, rightId }) => undone === null && byId.has(leftId) && byId.has(rightId),
-  );
+  const inForce = mergesWithin(byId, merges);
   const missing = missingEvidence(primaryId, contacts, inForce);
   const shared = contacts.flatMap((contact): EvidenceEdge[] => {
     const joinedId = missing.get(contact.id) ?? contact.joinedId;

@@ -1,5 +1,5 @@
 import { missingEvidence } from './evidence.js';
-import type { RecordedMerge } from './explain.js';
+import { mergesWithin, type RecordedMerge } from './explain.js';
 import type { RecordedContact } from './past.js';
 
 /** A change that somebody made by hand. */
@@ -73,13 +73,7 @@ export function historyOf(
     ({ change }) => change.at,
   );
   const known = new Set(contacts.map(({ id }) => id));
-  const missing = missingEvidence(
-    primaryId,
-    contacts,
-    merges.filter(
-      ({ undone, leftId, rightId }) => undone === null && known.has(leftId) && known.has(rightId),
-    ),
-  );
+  const missing = missingEvidence(primaryId, contacts, mergesWithin(known, merges));
   const events = [
     ...contacts.map((contact) => arrival(contact, missing)),
     ...contacts.flatMap((contact) => deletion(contact, changesAt)),

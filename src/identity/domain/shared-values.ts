@@ -1,6 +1,6 @@
 import type { Identifier } from './contact.js';
 import { missingEvidence } from './evidence.js';
-import type { RecordedIdentity, RecordedMerge } from './explain.js';
+import { mergesWithin, type RecordedIdentity, type RecordedMerge } from './explain.js';
 import { IdentifierMap } from './identifier-map.js';
 import type { RecordedContact } from './past.js';
 import { isSame } from './rules.js';
@@ -80,9 +80,7 @@ function weigh(
   const supports = new IdentifierMap<Support>();
   const lasting: Edge[] = [];
   contacts.forEach((contact, place) => enter(supports, contact, place));
-  const inForce = merges.filter(
-    ({ undone, leftId, rightId }) => undone === null && byId.has(leftId) && byId.has(rightId),
-  );
+  const inForce = mergesWithin(byId, merges);
   const missing = missingEvidence(primaryId, contacts, inForce);
   for (const contact of contacts) {
     const joined = byId.get(missing.get(contact.id) ?? contact.joinedId ?? 0);

@@ -1,11 +1,11 @@
 import { liveContacts, type Identifier, type IdentityView, type Snapshot } from './contact.js';
-import type { KnownEvidence, RecordedIdentity } from './explain.js';
+import { identityWith, type KnownEvidence, type RecordedIdentity } from './explain.js';
 import { IdentifierMap } from './identifier-map.js';
 import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
 import { KnownRules } from './rules.js';
-import { takeApart } from './take-apart.js';
-import type { TouchedRow, Writes } from './writes.js';
+import { primaryLeavesPast, takeApart } from './take-apart.js';
+import type { Writes } from './writes.js';
 
 /** What is to leave an identity. */
 export interface Leaving {
@@ -30,10 +30,11 @@ export type SplitRefusal =
 /**
  * Decides what taking identifiers or contacts out of an identity changes.
  *
- * Naming a contact names all its identifiers, and naming a number names both of its forms. A live contact moves if all its identifiers leave; otherwise it stays, and loses
- * those that leave. An identifier that leaves and that no moving contact carries gets a contact of its own. A deleted contact
- * goes with its identifiers if none of them stays. A merge whose sighting lies apart then is undone. A rule keeps every two
- * identifiers apart that a contact or the sighting of a merge in force held together.
+ * Naming a contact names all its identifiers, and naming a number names both of its forms. A live contact moves if all its
+ * identifiers leave; otherwise it stays, and loses those that leave. An identifier that leaves and that no moving contact carries
+ * gets a contact of its own, which is dated at the split. A deleted contact goes with its identifiers if none of them stays. A
+ * merge whose sighting lies apart then is undone. A rule keeps every two identifiers apart that a contact or the sighting of a
+ * merge in force held together.
  *
  * Pure: nothing passed in is modified.
  *
@@ -46,10 +47,7 @@ export function split(
   snapshot: Snapshot & { readonly evidence: KnownEvidence },
 ): Split | SplitRefusal {
   const { identities, merges } = snapshot.evidence;
-  const identity = identities.find(({ contacts }) => contacts.some(({ id }) => id === contactId));
-  if (identity === undefined) {
-    throw new Error(`contact ${contactId} is in none of the identities`);
-  }
+  const identity = identityWith(identities, contactId);
   const { kinds } = snapshot.policy;
   const sides = sidesOf(identity, leaving, kinds);
   if ('refused' in sides) {
@@ -80,14 +78,6 @@ export function split(
     writes: { ...writes, touched: writes.touched.map(primaryLeavesPast) },
     identities: views as [IdentityView, IdentityView],
   };
-}
-
-/**
- * The state of a primary is kept also if it stays as it is: the history of a contact finds the split by it. A new contact has
- * no state to keep; its date is that of the split.
- */
-function primaryLeavesPast(row: TouchedRow): TouchedRow {
-  return row.linkedId === null ? { ...row, leavesPast: true } : row;
 }
 
 /** The identifiers that leave and those that stay, of those that live contacts carry. */

@@ -12,7 +12,7 @@ import {
   type Snapshot,
 } from './contact.js';
 import { missingEvidence, Trees } from './evidence.js';
-import type { RecordedIdentity, RecordedMerge } from './explain.js';
+import { mergesWithin, type RecordedIdentity, type RecordedMerge } from './explain.js';
 import { ruledOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
 import type { Kinds } from './kinds.js';
@@ -65,8 +65,8 @@ export interface After {
  *
  * The oldest live contact of each side becomes its primary. A live contact keeps the values of its side, and is deleted if all
  * its values are taken. A value that no contact of its side carries then gets a contact of its own. Edges of evidence between
- * the sides are cut, and so are those whose contacts share nothing any more. What falls apart within a side is joined again: by a shared value, otherwise by an
- * edge to the primary whose cause is `kept`. So the evidence of each side is a tree.
+ * the sides are cut, and so are those whose contacts share nothing any more. What falls apart within a side is joined again: by a
+ * shared value, otherwise by an edge to the primary whose cause is `kept`. So the evidence of each side is a tree.
  *
  * Pure: nothing passed in is modified.
  *
@@ -184,9 +184,7 @@ export function evidenceAfter(
   const { primaryId, contacts } = cut.identity;
   const known = new Map(rows.map((row) => [row.contact.id, row]));
   const isOneSide = (one: number, other: number): boolean => known.get(one)!.side === known.get(other)!.side;
-  const inForce = cut.merges.filter(
-    ({ undone, leftId, rightId }) => undone === null && known.has(leftId) && known.has(rightId),
-  );
+  const inForce = mergesWithin(known, cut.merges);
   const [undone, standing] = partition(
     inForce,
     (merge) => !isOneSide(merge.leftId, merge.rightId) || cut.isCut(merge),
@@ -316,6 +314,11 @@ export function touchedRow(
         },
       ]
     : [];
+}
+
+/** The state of a primary is kept also if it stays as it is: the history of its part finds the change by it. */
+export function primaryLeavesPast(row: TouchedRow): TouchedRow {
+  return row.linkedId === null ? { ...row, leavesPast: true } : row;
 }
 
 function newcomer(

@@ -1,15 +1,21 @@
 import { byAge, type Identifier, type IdentityView, type Snapshot } from './contact.js';
 import { datesBefore } from './dates-before.js';
 import { missingEvidence, Trees } from './evidence.js';
-import type { KnownEvidence, RecordedIdentity, RecordedMerge } from './explain.js';
+import {
+  identityWith,
+  mergesWithin,
+  type KnownEvidence,
+  type RecordedIdentity,
+  type RecordedMerge,
+} from './explain.js';
 import { ruledOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
 import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
 import { leaveUnheld } from './remove.js';
 import { isSame } from './rules.js';
-import { areAkin, takeApart, type Side } from './take-apart.js';
-import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
+import { areAkin, primaryLeavesPast, takeApart, type Side } from './take-apart.js';
+import { NO_WRITES, type Writes } from './writes.js';
 
 /** Which values are taken out. */
 type IsTaken = (identifier: Identifier) => boolean;
@@ -44,10 +50,7 @@ export function takeOut(
   snapshot: Snapshot & { readonly evidence: KnownEvidence },
 ): TakeOut {
   const { identities, merges, past } = snapshot.evidence;
-  const identity = identities.find(({ contacts }) => contacts.some(({ id }) => id === contactId));
-  if (identity === undefined) {
-    throw new Error(`contact ${contactId} is in none of the identities`);
-  }
+  const identity = identityWith(identities, contactId);
   const { primaryId, contacts } = identity;
   const live = contacts.filter(({ isDeleted }) => !isDeleted);
   const taken = new IdentifierMap<Identifier>();
@@ -88,11 +91,6 @@ export function takeOut(
   };
 }
 
-/** The state of a primary is kept also if it stays as it is: the history of its part finds the change by it. */
-function primaryLeavesPast(row: TouchedRow): TouchedRow {
-  return row.linkedId === null ? { ...row, leavesPast: true } : row;
-}
-
 /**
  * Whether the sighting of a merge would not have joined its ends without the values: too little is left of it, or an end
  * carries none of what is left.
@@ -122,9 +120,7 @@ function partsOf(
 ): { sideOf: (contact: RecordedContact) => Side; sideOfValue: (identifier: Identifier) => Side } {
   const byId = new Map(contacts.map((contact) => [contact.id, contact]));
   const trees = new Trees();
-  const inForce = merges.filter(
-    ({ undone, leftId, rightId }) => undone === null && byId.has(leftId) && byId.has(rightId),
-  );
+  const inForce = mergesWithin(byId, merges);
   inForce.filter((merge) => !isCut(merge)).forEach(({ leftId, rightId }) => trees.join(leftId, rightId));
   const missing = missingEvidence(primaryId, contacts, inForce);
   for (const contact of contacts) {

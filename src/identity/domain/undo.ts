@@ -10,7 +10,13 @@ import {
   type Snapshot,
 } from './contact.js';
 import { datesBefore } from './dates-before.js';
-import { edgesOf, type KnownEvidence, type RecordedIdentity, type RecordedMerge } from './explain.js';
+import {
+  edgesOf,
+  identityWith,
+  type KnownEvidence,
+  type RecordedIdentity,
+  type RecordedMerge,
+} from './explain.js';
 import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
 import { takeApart, type Side } from './take-apart.js';
@@ -45,7 +51,7 @@ export interface Undo {
 export function undo(mergeId: number, snapshot: Snapshot & { readonly evidence: KnownEvidence }): Undo {
   const { identities, merges, past } = snapshot.evidence;
   const merge = merges.find(({ id }) => id === mergeId);
-  const ends = merge && [merge.leftId, merge.rightId].map((id) => identityOf(identities, id));
+  const ends = merge && [merge.leftId, merge.rightId].map((id) => identityWith(identities, id));
   if (merge === undefined || ends === undefined) {
     throw new Error(`merge ${mergeId} is not in the evidence`);
   }
@@ -105,14 +111,6 @@ function leftAlone(identities: readonly RecordedIdentity[]): Undo {
     primaryIds: identities.map(({ primaryId }) => primaryId),
     isAssumed: false,
   };
-}
-
-function identityOf(identities: readonly RecordedIdentity[], contactId: number): RecordedIdentity {
-  const identity = identities.find(({ contacts }) => contacts.some(({ id }) => id === contactId));
-  if (identity === undefined) {
-    throw new Error(`contact ${contactId} is in none of the identities`);
-  }
-  return identity;
 }
 
 /** The contacts that edges connect with one, itself too. */
