@@ -93,13 +93,14 @@ export class EventFeed implements BeforeApplicationShutdown {
     if (!this.log.settings.hasEvents) {
       throw new EventsDisabledError();
     }
-    const read = async (): Promise<EventPage | null> => {
-      const position = before?.position ?? (await this.log.lastPosition(tenantId)) + 1;
-      return this.lanes.read(tenantId, () => this.log.readBack(tenantId, position, limit, types));
-    };
+    let end = before?.position ?? (await this.endOf(tenantId));
+    const read = (): Promise<EventPage | null> =>
+      this.lanes.read(tenantId, () => this.log.readBack(tenantId, end, limit, types));
     let page = await read();
-    if (page === null || (before === null && page.isBehind)) {
+    // Events that waited may have got their numbers since the end of the log was read.
+    if (page === null || (before === null && (page.isBehind || page.head.position >= end))) {
       await this.relay.catchUp(tenantId);
+      end = before?.position ?? (await this.endOf(tenantId));
       page = await read();
     }
     if (page === null) {
@@ -115,6 +116,11 @@ export class EventFeed implements BeforeApplicationShutdown {
       next: cursorAfter(head, lastPosition),
       hasMore: lastPosition > head.trimmed + 1,
     };
+  }
+
+  /** The position after the last one that was given. */
+  private async endOf(tenantId: number): Promise<number> {
+    return (await this.log.lastPosition(tenantId)) + 1;
   }
 
   private get mayWait(): boolean {
