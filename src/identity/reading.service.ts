@@ -109,7 +109,7 @@ export class ReadingService {
         mapInTurns(found.identities, (identity) => ({
           primaryId: identity.primaryId,
           contacts: identity.contacts.filter(({ isDeleted }) => !isDeleted).length,
-          values: sharedValues(identity, found.merges),
+          values: sharedValues(identity, found.merges, found.kinds),
         }))
       );
     });

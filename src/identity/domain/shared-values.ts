@@ -1,12 +1,13 @@
-import type { Identifier } from './contact.js';
+import { carries, type Identifier } from './contact.js';
 import { missingEvidence } from './evidence.js';
 import { mergesWithin, type RecordedIdentity, type RecordedMerge } from './explain.js';
 import { IdentifierMap } from './identifier-map.js';
+import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
 import { isSame } from './rules.js';
 import { restsOn } from './take-out.js';
 
-/** A value of an identity, and how much rests on it. */
+/** A value of an identity, and how much rests on it. Both forms of a number are one value, told as the first contact has it. */
 export interface SharedValue extends Identifier {
   /** Live contacts that carry it. */
   readonly contacts: number;
@@ -27,10 +28,11 @@ export interface SharedValue extends Identifier {
  * @param merges all merges that have one of its contacts as an end
  */
 export function sharedValues(
-  { primaryId, contacts }: RecordedIdentity,
+  identity: RecordedIdentity,
   merges: readonly RecordedMerge[],
+  kinds: Kinds,
 ): SharedValue[] {
-  const evidence = weigh(primaryId, contacts, merges);
+  const evidence = weigh(identity, merges, kinds);
   const binding = [...evidence.supports.items()].filter(({ edges }) => edges.length > 0);
   const parts = new Parts(evidence.isLive);
   evidence.lasting.forEach((edge) => parts.join(edge));
@@ -70,32 +72,32 @@ interface Weighed {
 
 /** Sorts the evidence by the value on which it rests. */
 function weigh(
-  primaryId: number,
-  contacts: readonly RecordedContact[],
+  { primaryId, contacts }: RecordedIdentity,
   merges: readonly RecordedMerge[],
+  kinds: Kinds,
 ): Weighed {
   const places = new Map(contacts.map(({ id }, place) => [id, place]));
   const byId = new Map(contacts.map((contact) => [contact.id, contact]));
   const isLive = contacts.map(({ isDeleted }) => !isDeleted);
   const supports = new IdentifierMap<Support>();
   const lasting: Edge[] = [];
-  contacts.forEach((contact, place) => enter(supports, contact, place));
+  contacts.forEach((contact, place) => enter(supports, contact, place, kinds));
   const inForce = mergesWithin(byId, merges);
   const missing = missingEvidence(primaryId, contacts, inForce);
   for (const contact of contacts) {
     const joined = byId.get(missing.get(contact.id) ?? contact.joinedId ?? 0);
     if (joined !== undefined) {
-      const common = contact.identifiers.filter((each) =>
-        joined.identifiers.some((own) => isSame(own, each)),
-      );
+      const common = contact.identifiers.filter((each) => carriesForm(joined, each, kinds));
       const edge: Edge = [places.get(contact.id)!, places.get(joined.id)!];
-      ((common.length === 1 && supports.get(common[0]!)?.edges) || lasting).push(edge);
+      ((common.length === 1 && supportOf(supports, common[0]!, kinds)?.edges) || lasting).push(edge);
     }
   }
   for (const merge of inForce) {
     const needed = merge.identifiers.flatMap((identifier) => {
-      const found = supports.get(identifier);
-      return found !== undefined && restsOn(merge, byId, (each) => isSame(each, identifier)) ? [found] : [];
+      const found = supportOf(supports, identifier, kinds);
+      const isTaken = (each: Identifier): boolean =>
+        kinds.withOtherForms([identifier]).some((form) => isSame(form, each));
+      return found !== undefined && restsOn(merge, byId, isTaken) ? [found] : [];
     });
     // Without one of the values it is cut, so it is as many edges in a row.
     let from = places.get(merge.leftId)!;
@@ -112,14 +114,29 @@ function weigh(
   return { supports, lasting, isLive };
 }
 
+function carriesForm(contact: RecordedContact, identifier: Identifier, kinds: Kinds): boolean {
+  return kinds.withOtherForms([identifier]).some((form) => carries(contact, form));
+}
+
+/** What rests on a value, in whichever form a contact had it first. */
+function supportOf(
+  supports: IdentifierMap<Support>,
+  identifier: Identifier,
+  kinds: Kinds,
+): Support | undefined {
+  const form = kinds.otherForm(identifier);
+  return supports.get(identifier) ?? (form === null ? undefined : supports.get(form));
+}
+
 /** Enters the values of a contact. All live carriers of a value are connected by it. */
 function enter(
   supports: IdentifierMap<Support>,
   { identifiers, isDeleted }: RecordedContact,
   place: number,
+  kinds: Kinds,
 ): void {
   for (const identifier of isDeleted ? [] : identifiers) {
-    let known = supports.get(identifier);
+    let known = supportOf(supports, identifier, kinds);
     if (known === undefined) {
       const { kind, value } = identifier;
       known = { kind, value, carriers: [], emptied: [], edges: [], merges: 0 };

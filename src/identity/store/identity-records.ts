@@ -62,7 +62,7 @@ export class IdentityRecords {
   }
 
   /**
-   * Why the identities of some contacts, deleted ones too, are one each. Ids of no contact are left out.
+   * Why the identities of some contacts, deleted ones too, are one each, and the kinds of the tenant. Ids of no contact are left out.
    *
    * @returns null if the identities have more than `maxRows` contacts
    */
@@ -70,10 +70,11 @@ export class IdentityRecords {
     tenantId: number,
     contactIds: readonly number[],
     maxRows: MaxRows,
-  ): Promise<Evidence | null> {
-    return this.inOneSnapshot(tenantId, (transaction, kinds) =>
-      loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, maxRows),
-    );
+  ): Promise<(Evidence & { readonly kinds: Kinds }) | null> {
+    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
+      const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, maxRows);
+      return evidence && { ...evidence, kinds };
+    });
   }
 
   /** As {@link evidence}, for two contacts. */

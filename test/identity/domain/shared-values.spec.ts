@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { carries, type Identifier, type Sighting } from '../../../src/identity/domain/contact.js';
 import type { RecordedMerge } from '../../../src/identity/domain/explain.js';
+import { STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
 import { mergeByHand } from '../../../src/identity/domain/merge-by-hand.js';
 import type { RecordedContact } from '../../../src/identity/domain/past.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
@@ -55,7 +56,7 @@ function merged(leftId: number, rightId: number, values: Identifier[], undoneBy?
 }
 
 function weigh(contacts: RecordedContact[], merges: RecordedMerge[] = []): SharedValue[] {
-  return sharedValues({ primaryId: 1, contacts }, merges);
+  return sharedValues({ primaryId: 1, contacts }, merges, STANDARD_KINDS);
 }
 
 /** A phone number: contacts that carry it, merges that rest on it, identities without it. */
@@ -95,6 +96,18 @@ test('a value that merged customers counts, also if one contact carries it', () 
     phoneValue(PLACEHOLDER, 1, 2, 3),
     { kind: 'email', value: BIFF, contacts: 1, merges: 1, identities: 2 },
     { kind: 'email', value: GEORGE, contacts: 1, merges: 1, identities: 2 },
+  ]);
+});
+
+test('both forms of a number are one value', () => {
+  const [longer, shorter] = ['+5215512345678', '+525512345678'];
+  expect(weigh([recorded(1, LORRAINE, longer, null), recorded(2, GEORGE, shorter, 1)])).toEqual([
+    phoneValue(longer, 2, 0, 2),
+  ]);
+  const strangers = [recorded(1, LORRAINE, longer, null), recorded(2, GEORGE, '131', null)];
+  expect(weigh(strangers, [merged(1, 2, identifiers(GEORGE, shorter))])).toEqual([
+    { kind: 'email', value: GEORGE, contacts: 1, merges: 1, identities: 2 },
+    phoneValue(longer, 1, 1, 2),
   ]);
 });
 
@@ -232,7 +245,7 @@ function check(
 ): void {
   const snapshot = store.loadEvidence([id], []);
   const [identity] = snapshot.evidence.identities;
-  const found = sharedValues(identity!, snapshot.evidence.merges);
+  const found = sharedValues(identity!, snapshot.evidence.merges, snapshot.policy.kinds);
   const live = identity!.contacts.filter(({ isDeleted }) => !isDeleted);
   const told = new Map(found.map((value) => [nameOf(value), value]));
   const values = new Map(live.flatMap(({ identifiers: all }) => all.map((each) => [nameOf(each), each])));
