@@ -44,8 +44,8 @@ interface IdentifyOptions {
 /** The operations on identities. The pure core decides, and the decision writer writes. */
 @Injectable()
 export class ReconciliationService {
-  /** By contact */
-  private readonly deletionsUnderWay = new Map<number, Promise<unknown>>();
+  /** By tenant and contact: another tenant must not even wait for it. */
+  private readonly deletionsUnderWay = new Map<string, Promise<unknown>>();
 
   constructor(
     private readonly reader: IdentityReader,
@@ -228,7 +228,8 @@ export class ReconciliationService {
    */
   async delete(tenantId: number, contactId: number, requestId?: string): Promise<boolean> {
     // A repeated call, because the first one takes longer than its caller may wait, joins the running deletion.
-    await this.deletionsUnderWay.get(contactId)?.catch(() => undefined);
+    const key = `${tenantId} ${contactId}`;
+    await this.deletionsUnderWay.get(key)?.catch(() => undefined);
     let isDecided = false;
     const selection = { tenantId, contactIds: [contactId] };
     const decide = ({ identities: [identity], rules }: Snapshot): { writes: Writes; isFound: boolean } => {
@@ -242,11 +243,11 @@ export class ReconciliationService {
       () => this.writer.writeInTurn(selection, decide),
       () => !isDecided,
     );
-    this.deletionsUnderWay.set(contactId, deletion);
+    this.deletionsUnderWay.set(key, deletion);
     try {
       return (await deletion).decision.isFound;
     } finally {
-      this.deletionsUnderWay.delete(contactId);
+      this.deletionsUnderWay.delete(key);
     }
   }
 }
