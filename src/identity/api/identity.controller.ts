@@ -118,7 +118,11 @@ export class IdentityController {
   }
 
   /** Strictly first: only then a kind that is not known here is looked up once more. */
-  private async readLeniently(tenantId: number, body: unknown, call: Received): Promise<GoodPart> {
+  private async readLeniently(
+    tenantId: number,
+    body: unknown,
+    call: Received,
+  ): Promise<Omit<GoodPart, 'isUndeclared'>> {
     try {
       return { sighting: await this.read(tenantId, body, call), mistakes: NO_MISTAKES };
     } catch (error) {

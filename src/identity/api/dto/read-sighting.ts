@@ -15,7 +15,7 @@ const PLAIN_EMAIL = /^[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\
 const PLAIN_EMAIL_MAX = 60;
 const PLAIN_PHONE = /^\+?[1-9]\d{0,13}$/;
 
-/** What is left when nothing is at fault. */
+/** What is left when what is at fault is left out. */
 type GivenValues = Record<'email' | 'phoneNumber', string | null>;
 
 const KNOWN = ['email', 'phoneNumber', 'identifiers'];
@@ -30,6 +30,20 @@ export interface SightingOptions {
   readonly withRetired: boolean;
 }
 
+const NONE_RETIRED: SightingOptions = { withRetired: false };
+
+/** What is good of a sighting, and what is not. */
+export interface GoodPart {
+  /** May have no identifiers */
+  readonly sighting: Sighting;
+  /** The fields that were left out, or that are missing; empty: none */
+  readonly mistakes: readonly FieldError[];
+  /** Whether one of them names a kind that is not declared, or retired */
+  readonly isUndeclared: boolean;
+}
+
+const NO_MISTAKES: readonly FieldError[] = [];
+
 /**
  * Reads a sighting from a request body: normalises it and then validates the result, so that both happen once and here.
  *
@@ -42,49 +56,37 @@ export function readSighting(
   body: unknown,
   options: ReadingOptions,
   kinds: Kinds,
-  { withRetired }: SightingOptions = { withRetired: false },
+  taken: SightingOptions = NONE_RETIRED,
 ): Sighting {
-  const given = requireObject(body);
-  const email = readEmail(given.email, options);
-  const phoneNumber = readPhone(given.phoneNumber, options);
-  if (isQuicklyRead(given, email, phoneNumber, options)) {
-    return { identifiers: kinds.identifiersOf({ email, phoneNumber } as GivenValues) };
-  }
-  const { further, mistakes } = judge(given, { email, phoneNumber }, options, kinds, withRetired);
-  if (further.isUndeclared) {
+  const { sighting, mistakes, isUndeclared } = readGoodPart(body, options, kinds, taken);
+  if (isUndeclared) {
     throw new UndeclaredKindError(mistakes);
   }
   if (mistakes.length > 0) {
     throw new InvalidRequestError(mistakes);
   }
-  const values = { ...Object.fromEntries(further.values), email, phoneNumber } as GivenValues;
-  return { identifiers: kinds.identifiersOf(values) };
+  return sighting;
 }
-
-/** What is good of a sighting, and what is not. */
-export interface GoodPart {
-  /** May have no identifiers */
-  readonly sighting: Sighting;
-  /** The fields that were left out, or that are missing; empty: none */
-  readonly mistakes: readonly FieldError[];
-}
-
-const NO_MISTAKES: readonly FieldError[] = [];
 
 /**
  * Reads a sighting as {@link readSighting} does, but leaves out the fields that are not valid.
  *
  * @throws {InvalidRequestError} if the body is no object
  */
-export function readGoodPart(body: unknown, options: ReadingOptions, kinds: Kinds): GoodPart {
+export function readGoodPart(
+  body: unknown,
+  options: ReadingOptions,
+  kinds: Kinds,
+  { withRetired }: SightingOptions = NONE_RETIRED,
+): GoodPart {
   const given = requireObject(body);
   const email = readEmail(given.email, options);
   const phoneNumber = readPhone(given.phoneNumber, options);
   if (isQuicklyRead(given, email, phoneNumber, options)) {
     const identifiers = kinds.identifiersOf({ email, phoneNumber } as GivenValues);
-    return { sighting: { identifiers }, mistakes: NO_MISTAKES };
+    return { sighting: { identifiers }, mistakes: NO_MISTAKES, isUndeclared: false };
   }
-  const { further, mistakes } = judge(given, { email, phoneNumber }, options, kinds, false);
+  const { further, mistakes } = judge(given, { email, phoneNumber }, options, kinds, withRetired);
   const good = (name: string, value: unknown): unknown =>
     mistakes.some(({ field }) => field === name) ? null : value;
   const identifiers = kinds.identifiersOf({
@@ -92,7 +94,7 @@ export function readGoodPart(body: unknown, options: ReadingOptions, kinds: Kind
     email: good('email', email),
     phoneNumber: good('phoneNumber', phoneNumber),
   } as GivenValues);
-  return { sighting: { identifiers }, mistakes };
+  return { sighting: { identifiers }, mistakes, isUndeclared: further.isUndeclared };
 }
 
 function requireObject(body: unknown): Record<string, unknown> {
