@@ -15,7 +15,8 @@ import { useState } from 'react';
 import type { ListedChange } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
 import { changeKindOf, CHANGE_KINDS, type ChangeKind } from './change-kinds.js';
-import { Loaded, Moment, Nothing } from './parts.js';
+import { isoText, localText } from './local-time.js';
+import { Loaded, Moment, More, Nothing } from './parts.js';
 import { auditRoute } from './router.js';
 
 /** More would hide the other changes. */
@@ -60,15 +61,7 @@ export function AuditPage() {
               ) : (
                 <Changes changes={changes} />
               )}
-              {query.hasNextPage && (
-                <Button
-                  variant="default"
-                  loading={query.isFetchingNextPage}
-                  onClick={() => void query.fetchNextPage()}
-                >
-                  Show earlier ones
-                </Button>
-              )}
+              <More query={query} label="Show earlier ones" />
             </>
           );
         }}
@@ -83,16 +76,16 @@ function Filters() {
   const navigate = auditRoute.useNavigate();
   const [actor, setActor] = useState(search.actor ?? '');
   const [contact, setContact] = useState<number | string>(search.contact ?? '');
-  const [from, setFrom] = useState(localOf(search.from));
-  const [to, setTo] = useState(localOf(search.to));
+  const [from, setFrom] = useState(fieldOf(search.from));
+  const [to, setTo] = useState(fieldOf(search.to));
   const show = (kind: ChangeKind | undefined): void =>
     void navigate({
       search: {
         kind,
         actor: actor.trim() || undefined,
         contact: contact === '' ? undefined : String(contact),
-        from: isoOf(from),
-        to: isoOf(to),
+        from: from === '' ? undefined : isoText(from),
+        to: to === '' ? undefined : isoText(to),
       },
     });
   return (
@@ -238,15 +231,7 @@ function About({
   );
 }
 
-/** A moment as a field of the browser has it: in the reader's zone. */
-function localOf(iso: string | undefined): string {
-  if (iso === undefined || Number.isNaN(Date.parse(iso))) {
-    return '';
-  }
-  const date = new Date(iso);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
-
-function isoOf(local: string): string | undefined {
-  return local === '' ? undefined : new Date(local).toISOString();
+/** Empty if the address has no moment, or something else in its place. */
+function fieldOf(iso: string | undefined): string {
+  return iso === undefined || Number.isNaN(Date.parse(iso)) ? '' : localText(iso).slice(0, 16);
 }

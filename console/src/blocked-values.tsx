@@ -17,7 +17,7 @@ import { useState } from 'react';
 import type { BlockedValue, Kind } from '../../clients/typescript/src/index.js';
 import { api, kindName } from './api.js';
 import { BlockingEffect, previewBlocking, type Blocking } from './blocking-effect.js';
-import { Loaded, Moment, Nothing } from './parts.js';
+import { Loaded, Moment, More, Nothing } from './parts.js';
 import { isProblem, ProblemView } from './problem.js';
 import { policyRoute } from './router.js';
 import { useMay } from './session.js';
@@ -55,15 +55,7 @@ export function BlockedValues({ kinds }: Props) {
               {blocked.map((each) => (
                 <BlockedRow key={each.id} blocked={each} />
               ))}
-              {query.hasNextPage && (
-                <Button
-                  variant="default"
-                  loading={query.isFetchingNextPage}
-                  onClick={() => void query.fetchNextPage()}
-                >
-                  Show more
-                </Button>
-              )}
+              <More query={query} label="Show more" />
             </>
           );
         }}

@@ -5,9 +5,9 @@ import type { Event } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
 import { useFollowed } from './events-follow.js';
 import { EventList } from './events-list.js';
-import { EventsTitle, More } from './events-parts.js';
+import { EventsTitle } from './events-parts.js';
 import { EVENT_TYPES, TypeChoice, type EventType } from './events-types.js';
-import { Loaded, Nothing } from './parts.js';
+import { Loaded, Nothing, More } from './parts.js';
 import { ProblemView } from './problem.js';
 import { eventsRoute } from './router.js';
 

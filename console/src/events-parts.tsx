@@ -1,4 +1,4 @@
-import { Button, Group, Title } from '@mantine/core';
+import { Group, Title } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
@@ -16,19 +16,5 @@ export function EventsTitle({ children }: { readonly children: ReactNode }) {
         <Link to="/events/webhooks">Webhooks</Link>
       </Group>
     </Group>
-  );
-}
-
-interface MoreProps {
-  readonly query: { readonly isFetchingNextPage: boolean; readonly fetchNextPage: () => Promise<unknown> };
-  readonly label: string;
-}
-
-/** Reads the next page of a list. */
-export function More({ query, label }: MoreProps) {
-  return (
-    <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-      {label}
-    </Button>
   );
 }

@@ -1,11 +1,11 @@
 import { Badge, Button, Group, Stack, Table, Text, TextInput, Timeline } from '@mantine/core';
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Rule } from '../../clients/typescript/src/index.js';
 import { api, valueText } from './api.js';
 import { eventText } from './event-text.js';
-import { Loaded, Moment, Nothing } from './parts.js';
+import { Loaded, Moment, More, Nothing } from './parts.js';
 import { ProblemView } from './problem.js';
 import { useMay } from './session.js';
 
@@ -44,15 +44,7 @@ export function HistoryTab({ contactId }: Props) {
                 </Timeline.Item>
               ))}
           </Timeline>
-          {query.hasNextPage && (
-            <Button
-              variant="default"
-              loading={query.isFetchingNextPage}
-              onClick={() => void query.fetchNextPage()}
-            >
-              Show more
-            </Button>
-          )}
+          <More query={query} label="Show more" />
         </Stack>
       )}
     </Loaded>
@@ -62,77 +54,88 @@ export function HistoryTab({ contactId }: Props) {
 /** The merges of an identity, each with a way to undo it. */
 export function MergesTab({ contactId }: Props) {
   const mayCurate = useMay('curate');
-  const query = useQuery({
+  const query = useInfiniteQuery({
     queryKey: ['merges', contactId],
-    queryFn: async () => (await api.listMerges({ query: { contactId, limit: 200 } })).data,
+    queryFn: async ({ pageParam }) =>
+      (await api.listMerges({ query: { contactId, after: pageParam, limit: 200 } })).data,
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
   });
   return (
     <Loaded query={query}>
-      {({ merges }) =>
-        merges.length === 0 ? (
+      {({ pages }) => {
+        const merges = pages.flatMap((page) => page.merges);
+        return merges.length === 0 ? (
           <Nothing>No merge has made this person. Its contacts attached one by one.</Nothing>
         ) : (
-          <Table.ScrollContainer minWidth={560}>
-            <Table verticalSpacing="xs">
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>Merge</Table.Th>
-                  <Table.Th>What</Table.Th>
-                  <Table.Th>When</Table.Th>
-                  <Table.Th>State</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {merges.map(({ id, at, survivorId, mergedId, cause, identifiers, undone }) => (
-                  <Table.Tr key={id}>
-                    <Table.Td>{id}</Table.Td>
-                    <Table.Td>
-                      {mergedId} into {survivorId}
-                      <Text size="sm" c="dimmed">
-                        {identifiers.length === 0 ? cause : identifiers.map(valueText).join(' and ')}
-                      </Text>
-                    </Table.Td>
-                    <Table.Td>
-                      <Moment at={at} />
-                    </Table.Td>
-                    <Table.Td>
-                      {undone !== null ? (
-                        <Badge color="gray" variant="outline" tt="none" c="var(--mantine-color-text)">
-                          undone
-                        </Badge>
-                      ) : (
-                        mayCurate && (
-                          <Link
-                            to="/merges/$id/undo"
-                            params={{ id: String(id) }}
-                            search={{ contact: String(contactId) }}
-                          >
-                            Undo…
-                          </Link>
-                        )
-                      )}
-                    </Table.Td>
+          <Stack>
+            <Table.ScrollContainer minWidth={560}>
+              <Table verticalSpacing="xs">
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>Merge</Table.Th>
+                    <Table.Th>What</Table.Th>
+                    <Table.Th>When</Table.Th>
+                    <Table.Th>State</Table.Th>
                   </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
-        )
-      }
+                </Table.Thead>
+                <Table.Tbody>
+                  {merges.map(({ id, at, survivorId, mergedId, cause, identifiers, undone }) => (
+                    <Table.Tr key={id}>
+                      <Table.Td>{id}</Table.Td>
+                      <Table.Td>
+                        {mergedId} into {survivorId}
+                        <Text size="sm" c="dimmed">
+                          {identifiers.length === 0 ? cause : identifiers.map(valueText).join(' and ')}
+                        </Text>
+                      </Table.Td>
+                      <Table.Td>
+                        <Moment at={at} />
+                      </Table.Td>
+                      <Table.Td>
+                        {undone !== null ? (
+                          <Badge color="gray" variant="outline" tt="none" c="var(--mantine-color-text)">
+                            undone
+                          </Badge>
+                        ) : (
+                          mayCurate && (
+                            <Link
+                              to="/merges/$id/undo"
+                              params={{ id: String(id) }}
+                              search={{ contact: String(contactId) }}
+                            >
+                              Undo…
+                            </Link>
+                          )
+                        )}
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+            <More query={query} label="Show more" />
+          </Stack>
+        );
+      }}
     </Loaded>
   );
 }
 
 /** The rules about the identifiers of an identity. */
 export function RulesTab({ contactId }: Props) {
-  const query = useQuery({
+  const query = useInfiniteQuery({
     queryKey: ['rules', contactId],
-    queryFn: async () => (await api.listRules({ query: { contactId, limit: 200 } })).data,
+    queryFn: async ({ pageParam }) =>
+      (await api.listRules({ query: { contactId, after: pageParam, limit: 200 } })).data,
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ next }) => next ?? undefined,
   });
   return (
     <Loaded query={query}>
-      {({ rules }) =>
-        rules.length === 0 ? (
+      {({ pages }) => {
+        const rules = pages.flatMap((page) => page.rules);
+        return rules.length === 0 ? (
           <Nothing>
             No rule keeps this person apart from others. Undo and split lay them, and so does a review.
           </Nothing>
@@ -141,9 +144,10 @@ export function RulesTab({ contactId }: Props) {
             {rules.map((rule) => (
               <RuleRow key={rule.id} rule={rule} />
             ))}
+            <More query={query} label="Show more" />
           </Stack>
-        )
-      }
+        );
+      }}
     </Loaded>
   );
 }
@@ -154,7 +158,7 @@ function RuleRow({ rule }: { readonly rule: Rule }) {
   const [reason, setReason] = useState('');
   const [isOpen, setIsOpen] = useState(false);
   const remove = useMutation({
-    mutationFn: () => api.deleteRule({ path: { id: rule.id! }, body: { reason } }),
+    mutationFn: () => api.deleteRule({ path: { id: rule.id! }, body: { reason: reason.trim() } }),
     onSuccess: () => queries.invalidateQueries(),
   });
   return (
@@ -180,6 +184,7 @@ function RuleRow({ rule }: { readonly rule: Rule }) {
           <TextInput
             label="Reason"
             required
+            maxLength={500}
             value={reason}
             onChange={(event) => setReason(event.currentTarget.value)}
           />
@@ -190,6 +195,9 @@ function RuleRow({ rule }: { readonly rule: Rule }) {
             onClick={() => remove.mutate()}
           >
             Delete rule {rule.id}
+          </Button>
+          <Button variant="default" onClick={() => setIsOpen(false)}>
+            Cancel
           </Button>
         </Group>
       )}

@@ -10,7 +10,7 @@ import {
   TextInput,
   Title,
 } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient, type UseMutationResult } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { ApiKey } from '../../clients/typescript/src/index.js';
@@ -184,13 +184,7 @@ export function RotateKey({ apiKey: { id, name }, onMade }: OfKey & MakingProps)
             onChange={(event) => setReason(event.currentTarget.value)}
           />
         </SimpleGrid>
-        <Group>
-          <Button loading={rotate.isPending} onClick={() => rotate.mutate()}>
-            Make the new key
-          </Button>
-          <Link to="/keys">Cancel</Link>
-        </Group>
-        {rotate.isError && <ProblemView error={rotate.error} />}
+        <End verb="Make the new key" change={rotate} />
       </Stack>
     </Paper>
   );
@@ -233,19 +227,30 @@ export function RevokeKey({ apiKey: { id, name } }: OfKey) {
             onChange={(event) => setReason(event.currentTarget.value)}
           />
         </SimpleGrid>
-        <Group>
-          <Button
-            color="red"
-            disabled={typed !== word}
-            loading={revoke.isPending}
-            onClick={() => revoke.mutate()}
-          >
-            Revoke the key
-          </Button>
-          <Link to="/keys">Cancel</Link>
-        </Group>
-        {revoke.isError && <ProblemView error={revoke.error} />}
+        <End verb="Revoke the key" change={revoke} color="red" disabled={typed !== word} />
       </Stack>
     </Paper>
+  );
+}
+
+interface EndProps {
+  readonly verb: string;
+  readonly change: UseMutationResult<unknown, Error, void>;
+  readonly color?: string;
+  readonly disabled?: boolean;
+}
+
+/** Does it, or does not. */
+function End({ verb, change, ...button }: EndProps) {
+  return (
+    <>
+      <Group>
+        <Button {...button} loading={change.isPending} onClick={() => change.mutate()}>
+          {verb}
+        </Button>
+        <Link to="/keys">Cancel</Link>
+      </Group>
+      {change.isError && <ProblemView error={change.error} />}
+    </>
   );
 }

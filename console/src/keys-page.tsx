@@ -5,7 +5,7 @@ import { useState } from 'react';
 import type { ApiKey } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
 import { CreateKey, RevokeKey, RotateKey, type MadeKey } from './key-forms.js';
-import { Loaded, Moment, Nothing, ValueText } from './parts.js';
+import { Loaded, Moment, More, Nothing, ValueText } from './parts.js';
 import { keysRoute } from './router.js';
 import { useSession } from './session.js';
 
@@ -60,15 +60,7 @@ export function KeysPage() {
       <Loaded query={query}>
         {() => <KeysTable keys={ended === true ? keys : keys.filter((key) => stateOf(key) === 'works')} />}
       </Loaded>
-      {query.hasNextPage && (
-        <Button
-          variant="default"
-          loading={query.isFetchingNextPage}
-          onClick={() => void query.fetchNextPage()}
-        >
-          Show more
-        </Button>
-      )}
+      <More query={query} label="Show more" />
     </Stack>
   );
 }

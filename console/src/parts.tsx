@@ -84,6 +84,26 @@ export function Loaded<T>({ query, children }: LoadedProps<T>) {
   );
 }
 
+interface MoreProps {
+  readonly query: {
+    readonly hasNextPage: boolean;
+    readonly isFetchingNextPage: boolean;
+    readonly fetchNextPage: () => Promise<unknown>;
+  };
+  readonly label: string;
+}
+
+/** Reads the next page of a list, if there is one. */
+export function More({ query, label }: MoreProps) {
+  return (
+    query.hasNextPage && (
+      <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+        {label}
+      </Button>
+    )
+  );
+}
+
 /** The head of a column of boxes to tick. */
 export function ChoiceHeader() {
   return (

@@ -10,7 +10,7 @@ import {
   TextInput,
   Title,
 } from '@mantine/core';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { PlannedErasure } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
@@ -107,6 +107,8 @@ function Erase({ contactId }: Props) {
       });
       return { planned: data as PlannedErasure, etag: response.headers.get('etag') ?? '' };
     },
+    // what is typed below it stays where it is
+    placeholderData: keepPreviousData,
     staleTime: 0,
     gcTime: 0,
   });

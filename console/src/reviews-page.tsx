@@ -12,13 +12,14 @@ import {
   Title,
 } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import type { Review } from '../../clients/typescript/src/index.js';
 import { api, valueText } from './api.js';
 import { PersonCard } from './change-panel.js';
-import { Keys, Loaded, Moment, Nothing } from './parts.js';
+import { Keys, Loaded, Moment, More, Nothing } from './parts.js';
+import { usePeople } from './people.js';
 import { ProblemView } from './problem.js';
 import { reviewsRoute } from './router.js';
 import { useMay } from './session.js';
@@ -64,11 +65,7 @@ export function ReviewsPage() {
               ) : (
                 <Queue reviews={reviews} />
               )}
-              {query.hasNextPage && (
-                <Button variant="default" onClick={() => void query.fetchNextPage()}>
-                  Show more
-                </Button>
-              )}
+              <More query={query} label="Show more" />
             </>
           );
         }}
@@ -133,6 +130,7 @@ function Queue({ reviews }: { readonly reviews: readonly Review[] }) {
               ref={reasonField}
               label="Reason"
               required
+              maxLength={500}
               miw={260}
               value={reason}
               onChange={(event) => setReason(event.currentTarget.value)}
@@ -216,11 +214,7 @@ function ReviewCard({ review, isCurrent, isChosen, onChoose }: CardProps) {
 }
 
 function Sides({ contactIds }: { readonly contactIds: readonly number[] }) {
-  const query = useQuery({
-    queryKey: ['people', ...contactIds],
-    queryFn: () =>
-      Promise.all(contactIds.map(async (id) => (await api.getContact({ path: { id } })).data.contact)),
-  });
+  const query = usePeople(contactIds);
   return (
     <Loaded query={query}>
       {(people) => (
@@ -233,7 +227,11 @@ function Sides({ contactIds }: { readonly contactIds: readonly number[] }) {
               </Link>
             </div>
           ))}
-          {people.length < 2 && <Text c="dimmed">Nobody holds the other identifier yet.</Text>}
+          {people.length < 2 && (
+            <Text c="dimmed">
+              {contactIds.length < 2 ? 'Nobody holds the other identifier yet.' : 'Both are one person.'}
+            </Text>
+          )}
         </SimpleGrid>
       )}
     </Loaded>

@@ -5,7 +5,7 @@ import type { Evidence } from '../../clients/typescript/src/index.js';
 import { api, kindName, type Value } from './api.js';
 import { BlockingEffect, previewBlocking } from './blocking-effect.js';
 import { valuesOfContact } from './evidence-tree.js';
-import { Loaded, Nothing } from './parts.js';
+import { Loaded, More, Nothing } from './parts.js';
 import { ProblemView } from './problem.js';
 import { useMay } from './session.js';
 
@@ -65,11 +65,7 @@ export function SuspiciousPage() {
                   </Table.Tbody>
                 </Table>
               </Table.ScrollContainer>
-              {query.hasNextPage && (
-                <Button variant="default" onClick={() => void query.fetchNextPage()}>
-                  Show more
-                </Button>
-              )}
+              <More query={query} label="Show more" />
             </>
           );
         }}

@@ -3,9 +3,8 @@ import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-q
 import { useEffect, useState } from 'react';
 import type { Delivery, Webhook } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
-import { More } from './events-parts.js';
 import { typeName } from './events-words.js';
-import { Loaded, Moment, Nothing } from './parts.js';
+import { Loaded, Moment, Nothing, More } from './parts.js';
 import { DELIVERY_STATES, webhookRoute, type DeliveryState } from './router.js';
 import { failureText, Refusal } from './webhook-parts.js';
 import { Replay } from './webhook-replay.js';
@@ -86,7 +85,7 @@ export function Deliveries({ webhook }: { readonly webhook: Webhook }) {
           ) : (
             <>
               <DeliveryTable webhookId={id} deliveries={deliveries} />
-              {query.hasNextPage && <More query={query} label="Show older" />}
+              <More query={query} label="Show older" />
             </>
           );
         }}
