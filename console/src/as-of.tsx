@@ -1,14 +1,16 @@
 import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { api } from './api.js';
-import { eventText } from './event-text.js';
+import { evidenceQuery } from './evidence-query.js';
+import { stepsOfEvidence, stepsOfHistory, type Step } from './history-steps.js';
+import { isoText, localText } from './local-time.js';
 import { Moment, momentText } from './parts.js';
 import { identityRoute } from './router.js';
 
-/** So many things may have happened that each is a step; of more, there is only the field. */
-const MAX_STEPS = 200;
+/** As many events the service tells at once. */
+const MAX_EVENTS = 200;
 
 interface Props {
   readonly id: number;
@@ -29,12 +31,10 @@ export function AsOf({ id, at, contacts }: Props) {
         size="xs"
         step={1}
         label="As it was at"
-        value={at === undefined ? '' : localText(new Date(at))}
-        onChange={({ currentTarget: { value } }) =>
-          set(value === '' ? undefined : new Date(value).toISOString())
-        }
+        value={at === undefined ? '' : localText(at)}
+        onChange={({ currentTarget: { value } }) => set(value === '' ? undefined : isoText(value))}
       />
-      {steps.length > 1 && <Slider steps={steps} at={at} onChange={set} />}
+      <Slider steps={steps} at={at} onChange={set} />
       <Stack gap={0} mih={{ base: 0, sm: 44 }} justify="flex-end">
         {at === undefined ? (
           <Text size="sm" c="dimmed">
@@ -57,26 +57,21 @@ export function AsOf({ id, at, contacts }: Props) {
   );
 }
 
-interface Step {
-  readonly at: string;
-  readonly text: string;
-}
-
-/** What has happened to the identity since the contact is there, each a step; what happened at one time is one. */
+/** What has happened to the identity since the contact is there; none until it is known. */
 function useSteps(id: number, contacts: number): readonly Step[] {
-  const { data } = useQuery({
+  const { data: history } = useQuery({
     queryKey: ['steps', id],
-    queryFn: async () => (await api.getHistory({ path: { id }, query: { limit: MAX_STEPS } })).data,
-    enabled: contacts <= MAX_STEPS,
+    queryFn: async () => (await api.getHistory({ path: { id }, query: { limit: MAX_EVENTS } })).data,
+    enabled: contacts <= MAX_EVENTS,
   });
-  if (data === undefined || data.next !== null) {
-    return [];
-  }
-  const first = data.events.findIndex(
-    ({ type, contactIds }) => (type === 'created' || type === 'linked') && contactIds[0] === id,
-  );
-  const events = data.events.slice(Math.max(0, first));
-  return [...new Map(events.map((event) => [event.at, { at: event.at, text: eventText(event) }])).values()];
+  const isLarge = contacts > MAX_EVENTS || (history !== undefined && history.next !== null);
+  const { data: evidence } = useQuery({ ...evidenceQuery(id), enabled: isLarge });
+  return useMemo(() => {
+    if (history?.next === null) {
+      return stepsOfHistory(history.events, id);
+    }
+    return evidence === undefined ? [] : stepsOfEvidence(evidence.evidence, id);
+  }, [history, evidence, id]);
 }
 
 interface SliderProps {
@@ -85,9 +80,9 @@ interface SliderProps {
   readonly onChange: (at: string | undefined) => void;
 }
 
-/** Goes through the history; after the last step it is today. */
+/** Goes through the history; after the last step it is today. Where there is no way to go it is shown all the same, so that nothing jumps. */
 function Slider({ steps, at, onChange }: SliderProps) {
-  const last = steps.length - 1;
+  const last = Math.max(0, steps.length - 1);
   const shown =
     at === undefined
       ? last
@@ -100,19 +95,20 @@ function Slider({ steps, at, onChange }: SliderProps) {
   useEffect(() => setMoved(null), [at]);
   const index = Math.min(moved ?? shown, last);
   const ask = useDebouncedCallback((to: number) => onChange(to === last ? undefined : steps[to]!.at), 200);
-  const { at: moment, text } = steps[index]!;
+  const text = index === last ? 'History' : steps[index]!.text;
   return (
     <label className="steps-of-history">
       <Text span size="xs" fw={500}>
-        {index === last ? 'History' : text}
+        {text}
       </Text>
       <input
         type="range"
         min={0}
         max={last}
         value={index}
+        disabled={last === 0}
         aria-label="Step of the history"
-        aria-valuetext={index === last ? 'Today' : `${text}, ${momentText(moment)}`}
+        aria-valuetext={index === last ? 'Today' : `${text}, ${momentText(steps[index]!.at)}`}
         onChange={({ currentTarget }) => {
           setMoved(Number(currentTarget.value));
           ask(Number(currentTarget.value));
@@ -120,9 +116,4 @@ function Slider({ steps, at, onChange }: SliderProps) {
       />
     </label>
   );
-}
-
-/** As a field for local times wants it. */
-function localText(date: Date): string {
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }

@@ -8,11 +8,12 @@ import {
   Position,
   ReactFlow,
   useReactFlow,
+  useStore,
   useStoreApi,
   type Node,
   type NodeProps,
 } from '@xyflow/react';
-import { createContext, memo, use, useCallback, useMemo } from 'react';
+import { createContext, memo, use, useCallback, useMemo, type CSSProperties } from 'react';
 import type { Edge } from '../../clients/typescript/src/index.js';
 import { edgeText } from './edge-text.js';
 import { pictureOf, type Box, type Branch, type Line, type Picture } from './evidence-tree.js';
@@ -74,6 +75,8 @@ export function EvidenceGraph({ branches, chosen, onToggle, way }: Props) {
 /** So many boxes fit into a lower picture; more than the other number want a higher one. */
 const SMALL = 4;
 const LARGE = 20;
+/** As wide as a line is on the screen at least, in pixels. */
+const MIN_LINE = 0.5;
 const FIT = { maxZoom: 1, padding: 0.1 };
 const NODE_TYPES = { picture: Drawing };
 
@@ -89,9 +92,16 @@ function Drawing({
 }: NodeProps<PictureNode>) {
   const { chosen, onToggle, way } = use(ChoiceContext);
   const bringIntoView = useBringIntoView();
+  // or they vanish in a large picture
+  const lineWidth = useStore(({ transform: [, , zoom] }) => Math.max(1, MIN_LINE / zoom));
   return (
     <>
-      <svg className="evidence-lines" width={width} height={height}>
+      <svg
+        className="evidence-lines"
+        width={width}
+        height={height}
+        style={{ '--line-width': lineWidth } as CSSProperties}
+      >
         {lines.map((line) => (
           <EvidenceLine
             key={line.to.id}

@@ -13,10 +13,12 @@ import {
 } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useCallback, useDeferredValue, useMemo, useState } from 'react';
+import { useDeferredValue, useMemo, useState } from 'react';
 import type { Contact, Edge, Evidence } from '../../clients/typescript/src/index.js';
 import { api, valueText } from './api.js';
+import { MAX_CHOSEN, useChosen } from './chosen.js';
 import { edgeText } from './edge-text.js';
+import { evidenceQuery } from './evidence-query.js';
 import type { EvidenceGraph as Graph } from './evidence-graph.js';
 import { branchesOf, valuesOfContact } from './evidence-tree.js';
 import { ChoiceHeader, Loaded, Moment } from './parts.js';
@@ -25,19 +27,7 @@ import { useMay } from './session.js';
 
 /** Why the contacts are one person: as a picture, and as a table with the same content. */
 export function EvidenceTab({ contactId }: { readonly contactId: number }) {
-  const query = useQuery({
-    queryKey: ['evidence', contactId],
-    queryFn: async () => {
-      // loaded meanwhile, because what React waits for itself it shows 300 ms later
-      const [{ data }, { EvidenceGraph }] = await Promise.all([
-        api.getEvidence({ path: { id: contactId } }),
-        import('./evidence-graph.js'),
-      ]);
-      return { evidence: data as Evidence, EvidenceGraph };
-    },
-    // comparing 20,000 contacts with those of the last answer would stop the page
-    structuralSharing: false,
-  });
+  const query = useQuery(evidenceQuery(contactId));
   return <Loaded query={query}>{(shown) => <Shown contactId={contactId} {...shown} />}</Loaded>;
 }
 
@@ -49,8 +39,7 @@ interface ShownProps {
 
 function Shown({ contactId, evidence, EvidenceGraph }: ShownProps) {
   const [hasDeleted, setHasDeleted] = useState(false);
-  const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
-  const toggle = useCallback((id: number) => setChosen((old) => old.symmetricDifference(new Set([id]))), []);
+  const [chosen, toggle] = useChosenContacts(evidence);
   const branches = useMemo(() => branchesOf(evidence, hasDeleted), [evidence, hasDeleted]);
   const rows = useMemo(() => {
     const edges = new Map(branches.map(({ contact, edge }) => [contact.id, edge]));
@@ -59,6 +48,8 @@ function Shown({ contactId, evidence, EvidenceGraph }: ShownProps) {
       return edge === undefined ? [] : [{ contact, edge }];
     });
   }, [evidence, branches]);
+  // the picture first
+  const laterRows = useDeferredValue(rows, NO_ROWS);
   const deleted = useMemo(
     () => evidence.contacts.filter(({ deletedAt }) => deletedAt !== null).length,
     [evidence],
@@ -86,9 +77,19 @@ function Shown({ contactId, evidence, EvidenceGraph }: ShownProps) {
         </>
       )}
       <Why contactId={contactId} why={why} />
-      <EvidenceTable rows={useDeferredValue(rows, NO_ROWS)} chosen={chosen} onToggle={toggle} />
+      <EvidenceTable rows={laterRows} chosen={chosen} onToggle={toggle} />
     </Stack>
   );
+}
+
+/** Which live contacts are chosen, and what chooses one. */
+function useChosenContacts({ contacts }: Evidence) {
+  const [chosen, toggle] = useChosen();
+  const live = useMemo(
+    () => new Set(contacts.flatMap(({ id, deletedAt }) => (deletedAt === null ? [id] : []))),
+    [contacts],
+  );
+  return [useMemo(() => chosen.intersection(live), [chosen, live]), toggle] as const;
 }
 
 const NO_EDGES: readonly Edge[] = [];
@@ -132,6 +133,11 @@ function ChoiceActions({ contactId, chosen, contacts }: ChoiceActionsProps) {
           {chosen.size === 0 ? 'Choose contacts to split them off' : `Split off ${chosen.size}…`}
         </Button>
       )}
+      {chosen.size >= MAX_CHOSEN && (
+        <Text size="sm" role="status">
+          No more than {MAX_CHOSEN} can be chosen at once.
+        </Text>
+      )}
     </Group>
   );
 }
@@ -171,6 +177,7 @@ function EvidenceTable({ rows, chosen, onToggle }: TableProps) {
                     <Checkbox
                       aria-label={`Choose contact ${contact.id}`}
                       checked={chosen.has(contact.id)}
+                      disabled={chosen.size >= MAX_CHOSEN && !chosen.has(contact.id)}
                       onChange={() => onToggle(contact.id)}
                     />
                   )}

@@ -5,6 +5,7 @@ import { useEffect, type ReactNode } from 'react';
 import type { Identity } from '../../clients/typescript/src/index.js';
 import { api, kindName, valuesOf } from './api.js';
 import { AsOf } from './as-of.js';
+import { evidenceQuery } from './evidence-query.js';
 import { EvidenceTab } from './evidence-tab.js';
 import { HistoryTab, MergesTab, RulesTab } from './identity-tabs.js';
 import { Loaded, ValueText } from './parts.js';
@@ -15,7 +16,9 @@ import { useMay, useSession } from './session.js';
 /** One person: who it is today or was at a moment, why, and what happened. */
 export function IdentityPage() {
   const { id } = identityRoute.useParams();
-  const { at, tab = 'evidence' } = identityRoute.useSearch();
+  // one by one, so that choosing contacts draws none of this anew
+  const at = identityRoute.useSearch({ select: (search) => search.at });
+  const tab = identityRoute.useSearch({ select: (search) => search.tab ?? 'evidence' });
   const navigate = identityRoute.useNavigate();
   const query = useQuery({
     queryKey: ['contact', id, at],
@@ -23,6 +26,8 @@ export function IdentityPage() {
     // another moment of the same person comes in its place
     placeholderData: (old, oldQuery) => (oldQuery?.queryKey[1] === id ? old : undefined),
   });
+  // read beside the rest, though it is shown below it
+  useQuery({ ...evidenceQuery(Number(id)), enabled: tab === 'evidence', notifyOnChangeProps: [] });
   const session = useSession();
   const primaryId = query.data?.primaryContactId;
   useEffect(() => {
@@ -30,8 +35,6 @@ export function IdentityPage() {
       remember(session, primaryId);
     }
   }, [session, primaryId]);
-  const go = (value: string | null): void =>
-    void navigate({ search: (old) => ({ ...old, tab: value as Tab }) });
   return (
     <Stack>
       {!query.isSuccess && (
@@ -39,28 +42,56 @@ export function IdentityPage() {
           Person {id}
         </Title>
       )}
-      <Loaded query={query}>{(identity) => <Summary id={Number(id)} at={at} identity={identity} />}</Loaded>
-      <Tabs value={tab} onChange={go} keepMounted={false}>
-        <Tabs.List>
-          <Tabs.Tab value="evidence">Evidence</Tabs.Tab>
-          <Tabs.Tab value="history">History</Tabs.Tab>
-          <Tabs.Tab value="merges">Merges</Tabs.Tab>
-          <Tabs.Tab value="rules">Rules</Tabs.Tab>
-        </Tabs.List>
-        <TabPanel value="evidence">
-          <EvidenceTab contactId={Number(id)} />
-        </TabPanel>
-        <TabPanel value="history">
-          <HistoryTab contactId={Number(id)} />
-        </TabPanel>
-        <TabPanel value="merges">
-          <MergesTab contactId={Number(id)} />
-        </TabPanel>
-        <TabPanel value="rules">
-          <RulesTab contactId={Number(id)} />
-        </TabPanel>
-      </Tabs>
+      {query.isError && at !== undefined && (
+        <Group>
+          <Button size="xs" variant="default" onClick={() => void navigate({ search: { tab } })}>
+            Show today
+          </Button>
+        </Group>
+      )}
+      <Loaded query={query}>
+        {(identity) => (
+          <>
+            <Summary id={Number(id)} at={at} identity={identity} />
+            <Details id={Number(id)} tab={tab} />
+          </>
+        )}
+      </Loaded>
     </Stack>
+  );
+}
+
+interface DetailsProps {
+  readonly id: number;
+  readonly tab: Tab;
+}
+
+/** Why it is one person, and what has happened to it. */
+function Details({ id, tab }: DetailsProps) {
+  const navigate = identityRoute.useNavigate();
+  const go = (value: string | null): void =>
+    void navigate({ search: (old) => ({ ...old, tab: value as Tab }) });
+  return (
+    <Tabs value={tab} onChange={go} keepMounted={false}>
+      <Tabs.List>
+        <Tabs.Tab value="evidence">Evidence</Tabs.Tab>
+        <Tabs.Tab value="history">History</Tabs.Tab>
+        <Tabs.Tab value="merges">Merges</Tabs.Tab>
+        <Tabs.Tab value="rules">Rules</Tabs.Tab>
+      </Tabs.List>
+      <TabPanel value="evidence">
+        <EvidenceTab contactId={id} />
+      </TabPanel>
+      <TabPanel value="history">
+        <HistoryTab contactId={id} />
+      </TabPanel>
+      <TabPanel value="merges">
+        <MergesTab contactId={id} />
+      </TabPanel>
+      <TabPanel value="rules">
+        <RulesTab contactId={id} />
+      </TabPanel>
+    </Tabs>
   );
 }
 
@@ -88,7 +119,8 @@ function Summary({ id, at, identity }: SummaryProps) {
             Person {primary}
           </Title>
           <Text c="dimmed" size="sm">
-            {secondaryContactIds.length + 1} {secondaryContactIds.length === 0 ? 'contact' : 'contacts'}
+            {(secondaryContactIds.length + 1).toLocaleString()}{' '}
+            {secondaryContactIds.length === 0 ? 'contact' : 'contacts'}
             {id !== primary && `; contact ${id} is one of them`}
           </Text>
         </div>
@@ -147,7 +179,7 @@ function Values({ id, identity, isPast }: ValuesProps) {
               {kindName(kind)}
             </Text>
             <Badge variant="light" color="gray" c="var(--mantine-color-text)">
-              {values.length}
+              {values.length.toLocaleString()}
             </Badge>
           </Group>
           <Stack gap={6}>
@@ -170,7 +202,7 @@ function Values({ id, identity, isPast }: ValuesProps) {
             ))}
             {values.length > SHOWN_OF_A_KIND && (
               <Text size="sm" c="dimmed">
-                and {values.length - SHOWN_OF_A_KIND} more, in the table below
+                and {(values.length - SHOWN_OF_A_KIND).toLocaleString()} more, in the table below
               </Text>
             )}
           </Stack>

@@ -1,31 +1,12 @@
 import { Alert, Button, Group, List, NumberInput, Stack, Switch, Text, Title } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import type { Change, Identity } from '../../clients/typescript/src/index.js';
+import type { Change } from '../../clients/typescript/src/index.js';
 import { api, kindName } from './api.js';
 import { ChangePanel } from './change-panel.js';
 import { Loaded } from './parts.js';
-import { mergeRoute, splitRoute, undoRoute } from './router.js';
-
-/** The people that some contacts belong to, each once. */
-async function peopleOf(ids: readonly number[]): Promise<Identity[]> {
-  const found = await Promise.all(
-    ids.map(async (id) => (await api.getContact({ path: { id } })).data.contact),
-  );
-  return [...new Map(found.map((identity) => [identity.primaryContactId, identity])).values()];
-}
-
-function usePeople(ids: readonly number[]) {
-  return useQuery({ queryKey: ['people', ...ids], queryFn: () => peopleOf(ids), enabled: ids.length > 0 });
-}
-
-function idsOf(text: string | undefined): number[] {
-  return (text ?? '')
-    .split(',')
-    .map(Number)
-    .filter((id) => Number.isSafeInteger(id) && id > 0);
-}
+import { usePeople } from './people.js';
+import { idsOf, mergeRoute, splitRoute, undoRoute } from './router.js';
 
 /** Makes several people one. */
 export function MergePage() {

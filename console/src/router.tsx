@@ -20,11 +20,22 @@ const root = createRootRoute({
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 
+/** The ids of a list in an address. */
+export function idsOf(list: string | undefined): number[] {
+  return (list ?? '')
+    .split(',')
+    .map(Number)
+    .filter((id) => Number.isSafeInteger(id) && id > 0);
+}
+
 export const searchRoute = createRoute({
   getParentRoute: () => root,
   path: '/',
   component: SearchPage,
-  validateSearch: (search): { q?: string } => ({ q: text(search.q) }),
+  validateSearch: (search): { q?: string; chosen?: string } => ({
+    q: text(search.q),
+    chosen: text(search.chosen),
+  }),
 });
 
 export const TABS = ['evidence', 'history', 'merges', 'rules'] as const;
@@ -34,11 +45,12 @@ export const identityRoute = createRoute({
   getParentRoute: () => root,
   path: '/identities/$id',
   component: lazyRouteComponent(() => import('./identity-page.js'), 'IdentityPage'),
-  validateSearch: (search): { tab?: Tab; at?: string; from?: string; to?: string } => ({
+  validateSearch: (search): { tab?: Tab; at?: string; from?: string; to?: string; chosen?: string } => ({
     tab: TABS.find((tab) => tab === search.tab),
     at: text(search.at),
     from: text(search.from),
     to: text(search.to),
+    chosen: text(search.chosen),
   }),
 });
 

@@ -5,7 +5,8 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { ProblemError, type Identity } from '../../clients/typescript/src/index.js';
 import { api, kindName, valuesOf } from './api.js';
-import { ChoiceHeader, Loaded, Nothing } from './parts.js';
+import { MAX_CHOSEN, useChosen } from './chosen.js';
+import { ChoiceHeader, Loaded, More, Nothing } from './parts.js';
 import { ProblemView } from './problem.js';
 import { recentIds } from './recent.js';
 import { searchRoute } from './router.js';
@@ -172,15 +173,7 @@ function Everybody() {
         ) : (
           <Stack>
             <People hits={hits} />
-            {query.hasNextPage && (
-              <Button
-                variant="default"
-                loading={query.isFetchingNextPage}
-                onClick={() => void query.fetchNextPage()}
-              >
-                Show more
-              </Button>
-            )}
+            <More query={query} label="Show more" />
           </Stack>
         );
       }}
@@ -214,10 +207,8 @@ function NobodyYet() {
 const SHOWN_VALUES = 4;
 
 function People({ hits }: { readonly hits: readonly Hit[] }) {
-  const [chosen, setChosen] = useState<readonly number[]>([]);
+  const [chosen, toggle] = useChosen();
   const mayCurate = useMay('curate');
-  const toggle = (id: number): void =>
-    setChosen((ids) => (ids.includes(id) ? ids.filter((each) => each !== id) : [...ids, id]));
   return (
     <Stack gap="xs">
       <Table.ScrollContainer minWidth={300}>
@@ -242,7 +233,8 @@ function People({ hits }: { readonly hits: readonly Hit[] }) {
                     <Table.Td>
                       <Checkbox
                         aria-label={`Choose person ${id}`}
-                        checked={chosen.includes(id)}
+                        checked={chosen.has(id)}
+                        disabled={chosen.size >= MAX_CHOSEN && !chosen.has(id)}
                         onChange={() => toggle(id)}
                       />
                     </Table.Td>
@@ -277,7 +269,7 @@ function People({ hits }: { readonly hits: readonly Hit[] }) {
                     </Group>
                   </Table.Td>
                   <Table.Td visibleFrom="sm">
-                    {isPartial ? 'more than 100' : contact.secondaryContactIds.length + 1}
+                    {isPartial ? 'more than 100' : (contact.secondaryContactIds.length + 1).toLocaleString()}
                   </Table.Td>
                 </Table.Tr>
               );
@@ -288,10 +280,10 @@ function People({ hits }: { readonly hits: readonly Hit[] }) {
       {mayCurate && (
         <Group>
           <Button
-            disabled={chosen.length < 2}
-            renderRoot={(props) => <Link to="/merge" search={{ ids: chosen.join(',') }} {...props} />}
+            disabled={chosen.size < 2}
+            renderRoot={(props) => <Link to="/merge" search={{ ids: [...chosen].join(',') }} {...props} />}
           >
-            {chosen.length < 2 ? 'Choose two to merge them' : `Merge these ${chosen.length}`}
+            {chosen.size < 2 ? 'Choose two to merge them' : `Merge these ${chosen.size}`}
           </Button>
         </Group>
       )}

@@ -9,6 +9,25 @@ import {
 } from 'playwright-core';
 import type { RunningApp } from '../support/app.js';
 
+/** What moved on a page although nobody did anything; https://web.dev/articles/cls says how it is measured. */
+interface Jump {
+  /** How much of the page, times how far */
+  readonly value: number;
+  readonly moved: readonly string[];
+}
+
+const WATCH_JUMPS = `
+  window.jumps = [];
+  const textOf = ({ node, previousRect, currentRect }) =>
+    [node?.nodeName, node?.textContent?.slice(0, 30), previousRect.y, '->', currentRect.y].join(' ');
+  new PerformanceObserver((list) => window.jumps.push(...list.getEntries()
+    .filter(({ hadRecentInput }) => !hadRecentInput)
+    .map(({ value, sources }) => ({ value, moved: sources.map(textOf) }))))
+    .observe({ type: 'layout-shift', buffered: true });
+`;
+/** More than this people notice; 0.1 in all is what Google calls good. */
+const MAX_JUMPS = 0.02;
+
 /** A browser, and what its pages complained of. */
 export class TestBrowser {
   /** Errors of the console, violations of the policy, calls to other hosts, identifiers in addresses. */
@@ -36,6 +55,7 @@ export class TestBrowser {
       reducedMotion: 'reduce',
       ...options,
     });
+    await context.addInitScript(WATCH_JUMPS);
     // CI runs this beside other tests, with less priority
     context.setDefaultTimeout(30_000);
     context.on('console', (message) => {
@@ -73,4 +93,12 @@ export async function faultsOf(page: Page, rules: string[] | null): Promise<stri
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
   );
+}
+
+/** What has jumped since it was asked last, if it is more than a little in all. */
+export async function jumpsOf(page: Page): Promise<readonly Jump[]> {
+  const jumps = await page.evaluate<Jump[]>('window.jumps.splice(0)');
+  const sum = jumps.reduce((total, { value }) => total + value, 0);
+  process.stderr.write(`${new URL(page.url()).pathname}: what jumps while it loads is ${sum.toFixed(4)}\n`);
+  return sum > MAX_JUMPS ? jumps : [];
 }

@@ -1,46 +1,22 @@
 import { readFile } from 'node:fs/promises';
-import type { BrowserContext, Page } from 'playwright-core';
-import { SCOPES } from '../../src/access/scope.js';
-import { startApp, type RunningApp } from '../support/app.js';
+import { startApp } from '../support/app.js';
 import { useDatabase } from '../support/hooks.js';
-import { administerKeys, type Keys } from '../support/keys.js';
-import { faultsOf, TestBrowser } from './browser.js';
+import { addLargeIdentity } from '../support/large-identity.js';
+import { faultsOf, jumpsOf } from './browser.js';
 import { bringPeople, PEOPLE } from './people.js';
+import { useConsole, type OpenConsole } from './use-console.js';
 
 // What people do with the console, in a real browser, against the running service. One test goes on where the last one ended.
 
 const database = useDatabase();
-let keys: Keys;
-let key: string;
-let app: RunningApp;
-let browser: TestBrowser;
-let context: BrowserContext;
-let page: Page;
-
-beforeAll(async () => {
-  keys = await administerKeys(database.url);
-  key = await keys.make({ name: 'steward', scopes: SCOPES });
-  app = await startApp({
-    DATABASE_URL: database.url,
-    AUTH_MODE: 'api-key',
-    ERASURE_KEY: 'a key of this test, which is long enough',
-  });
-  await bringPeople(app.client, { 'x-api-key': key });
-  browser = await TestBrowser.open(app);
-  context = await browser.window();
-  page = await context.newPage();
-}, 120_000);
-
-afterAll(async () => {
-  await browser.close();
-  await app.close();
-  await keys.close();
-});
-
-/** No violation of the policy, no error of a script, no call to another host; of every page so far. */
-afterEach(() => {
-  expect(browser.complaints).toEqual([]);
-});
+const opened = useConsole(
+  database,
+  { ERASURE_KEY: 'a key of this test, which is long enough' },
+  'steward',
+  ({ client }, headers) => bringPeople(client, headers),
+);
+let { keys, key, app, browser, context, page } = {} as OpenConsole;
+beforeAll(() => ({ keys, key, app, browser, context, page } = opened));
 
 async function heading(name: string | RegExp): Promise<void> {
   await page.getByRole('heading', { name, level: 1 }).waitFor();
@@ -92,6 +68,22 @@ test('typing finds a person by an email, the beginning of a number, or an id; th
   await page.goBack();
 });
 
+test('the people that are chosen are in the address, and are there again after their merge was looked at', async () => {
+  await open('/', 'Find a person');
+  for (const id of [PEOPLE.jennifer, PEOPLE.marlene]) {
+    await page.getByRole('checkbox', { name: `Choose person ${id}` }).check();
+  }
+  await page.waitForURL(/chosen=/);
+  await page.reload();
+  await page.getByRole('link', { name: 'Merge these 2' }).click();
+  await heading('Merge people');
+  await page.goBack();
+  await page.getByRole('link', { name: 'Merge these 2' }).waitFor();
+  expect(
+    await page.getByRole('checkbox', { name: 'Choose person' }).and(page.locator(':checked')).count(),
+  ).toBe(2);
+});
+
 test('a person is shown with the reason of each contact, as a picture and as a table', async () => {
   await open(`/identities/${PEOPLE.george}`, `Person ${PEOPLE.george}`);
   await page.locator('.contact-box').nth(1).waitFor();
@@ -103,6 +95,7 @@ test('a person is shown with the reason of each contact, as a picture and as a t
     .waitFor();
   await page.getByRole('button', { name: /Contact 3/ }).click();
   await page.getByRole('checkbox', { name: `Choose contact ${PEOPLE.biff}` }).check();
+  await page.waitForURL(({ hash }) => new URLSearchParams(hash.slice(1)).get('chosen') === '3,4');
   await page.getByRole('button', { name: 'Why are 3 and 4 one person?' }).click();
   await page
     .getByRole('alert')
@@ -340,6 +333,7 @@ const PAGES = [
   ['/', 'Find a person'],
   [`/identities/${PEOPLE.george}`, 'Person 3'],
   [`/identities/${PEOPLE.george}?tab=history`, 'Person 3'],
+  [`/identities/${PEOPLE.george}?tab=merges`, 'Person 3'],
   [`/identities/${PEOPLE.george}?tab=rules`, 'Person 3'],
   [`/merge?ids=${PEOPLE.jennifer},${PEOPLE.marlene}`, 'Merge people'],
   [`/identities/${PEOPLE.george}/split?kind=phoneNumber&value=717171`, 'Split person 3'],
@@ -353,7 +347,7 @@ const PAGES = [
 ] as const;
 
 test.each(PAGES)(
-  'axe finds nothing wrong with %s, in light and dark; a phone and letters of 200 % show all of it',
+  'axe finds nothing wrong with %s, in light and dark; nothing jumps while it loads; a phone and letters of 200 % show all of it',
   async (path, name) => {
     const faults: string[] = [];
     await open(path, name);
@@ -364,6 +358,7 @@ test.each(PAGES)(
       // only the colours differ
       faults.push(...(await faultsOf(page, colorScheme === 'dark' ? ['color-contrast'] : null)));
     }
+    const jumps = await jumpsOf(page);
     const wide: number[] = [];
     // a phone, and twice as large letters in a window of 1280
     for (const width of [360, 640]) {
@@ -374,9 +369,20 @@ test.each(PAGES)(
       wide.push(...(isWide ? [width] : []));
     }
     await page.setViewportSize({ width: 1280, height: 900 });
-    expect({ faults, wide }).toEqual({ faults: [], wide: [] });
+    expect({ faults, jumps, wide }).toEqual({ faults: [], jumps: [], wide: [] });
   },
 );
+
+test('the history of a person with more than 200 contacts is gone through too', async () => {
+  const { primaryId } = await addLargeIdentity(database, 201);
+  await open(`/identities/${primaryId}`, `Person ${primaryId}`);
+  await page.locator('input[type=range]:enabled').focus();
+  for (const left of [200, 199]) {
+    await page.keyboard.press('ArrowLeft');
+    await page.getByText(`${left} contacts`, { exact: true }).waitFor();
+  }
+  await page.getByText(/^Contact \d+ attached to contact \d+$/).waitFor();
+});
 
 test('what a key may not do is not offered; signing out ends the session', async () => {
   const reader = await browser.window();

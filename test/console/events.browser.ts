@@ -1,54 +1,38 @@
-import type { BrowserContext, Page, Request } from 'playwright-core';
-import { SCOPES } from '../../src/access/scope.js';
-import { startApp, type RunningApp } from '../support/app.js';
-import { useDatabase } from '../support/hooks.js';
-import { administerKeys, type Keys } from '../support/keys.js';
-import { LOOPBACK, startReceiver, type Receiver } from '../support/receiver.js';
+import type { Page, Request } from 'playwright-core';
+import { startApp } from '../support/app.js';
+import { use, useDatabase } from '../support/hooks.js';
+import { LOOPBACK, startReceiver } from '../support/receiver.js';
 import { until } from '../support/until.js';
-import { faultsOf, TestBrowser } from './browser.js';
+import { faultsOf, jumpsOf } from './browser.js';
+import { useConsole, type OpenConsole } from './use-console.js';
 
 // The pages about events and webhooks, in a real browser. One test goes on where the last one ended.
 
 const database = useDatabase();
-let keys: Keys;
-let key: string;
-let app: RunningApp;
-let receiver: Receiver;
-let browser: TestBrowser;
-let context: BrowserContext;
-let page: Page;
 /** What the receiver answers. */
 let answer = 204;
-
+const receiver = use(
+  () => startReceiver((response) => void response.writeHead(answer).end('said')),
+  async (each) => void (await each[Symbol.asyncDispose]()),
+);
+const opened = useConsole(
+  database,
+  { WEBHOOK_KEY: 'a key of this test, which is long enough', WEBHOOK_ALLOWED_NETWORKS: LOOPBACK },
+  'operator',
+  async ({ client }, headers) => {
+    for (const email of ['lorraine', 'george', 'marty']) {
+      await client.identify(
+        { email: `${email}@hillvalley.edu`, phoneNumber: `${email.length}00100` },
+        headers,
+      );
+    }
+    await client.identify({ email: 'lorraine@hillvalley.edu', phoneNumber: '600100' }, headers);
+  },
+);
+let { keys, key, app, browser, page } = {} as OpenConsole;
 beforeAll(async () => {
-  keys = await administerKeys(database.url);
-  key = await keys.make({ name: 'operator', scopes: SCOPES });
-  app = await startApp({
-    DATABASE_URL: database.url,
-    AUTH_MODE: 'api-key',
-    WEBHOOK_KEY: 'a key of this test, which is long enough',
-    WEBHOOK_ALLOWED_NETWORKS: LOOPBACK,
-  });
-  receiver = await startReceiver((response) => void response.writeHead(answer).end('said'));
-  for (const email of ['lorraine', 'george', 'marty']) {
-    await identify({ email: `${email}@hillvalley.edu`, phoneNumber: `${email.length}00100` });
-  }
-  await identify({ email: 'lorraine@hillvalley.edu', phoneNumber: '600100' });
-  browser = await TestBrowser.open(app);
-  context = await browser.window();
-  page = await context.newPage();
+  ({ keys, key, app, browser, page } = opened);
   await signIn(page, key);
-}, 120_000);
-
-afterAll(async () => {
-  await browser.close();
-  await receiver[Symbol.asyncDispose]();
-  await app.close();
-  await keys.close();
-});
-
-afterEach(() => {
-  expect(browser.complaints).toEqual([]);
 });
 
 function identify(sighting: object): Promise<unknown> {
@@ -213,6 +197,30 @@ test('one event is delivered again, and no other', async () => {
   expect(ids().map((id) => String(id).split('-')[1])).toEqual([older!.id]);
 });
 
+test('a range of events is delivered again, and no other', async () => {
+  type Feed = { events: { id: string; type: string }[] };
+  const { body } = await app.client.send<Feed>('GET', '/events?limit=200', undefined, { 'x-api-key': key });
+  const place = body.events.findLastIndex(({ type }) => type === 'identity.created') - 1;
+  const [after, wanted, before] = body.events.slice(place - 1, place + 2).map(({ id }) => id);
+  expect(body.events[place]!.type).toBe('identity.created');
+  const count = receiver.received.length;
+  const form = page.getByRole('form', { name: 'Deliver again' });
+  await form.getByLabel('What').selectOption({ label: 'delivered' });
+  await form.getByLabel('After the event').fill(after!);
+  await form.getByLabel('Before the event').fill(before!);
+  await says(`This sends the deliveries that arrived, of events after ${after} and before ${before}.`);
+  await form.getByRole('button', { name: 'Deliver again' }).click();
+  await says('1 delivery is due now.');
+  await until(() => receiver.received.length > count);
+  await untilShown(/Delivered 1 of/, 2);
+  expect(
+    receiver.received.slice(count).map(({ body: sent }) => (JSON.parse(sent) as { id: string }).id),
+  ).toEqual([wanted]);
+  await form.getByLabel('After the event').fill('yesterday');
+  await form.getByRole('button', { name: 'Deliver again' }).click();
+  await form.getByRole('alert').waitFor();
+});
+
 test('a new secret is shown once, and the old one signs for a day', async () => {
   await click('New secret…');
   await says(/For 24 hours both secrets sign/);
@@ -254,10 +262,11 @@ const PAGES = [
 ] as const;
 
 test.each(PAGES)(
-  'axe finds nothing wrong with %s, in light and dark; a phone shows all of it',
+  'axe finds nothing wrong with %s, in light and dark; nothing jumps while it loads; a phone shows all of it',
   async (path, name) => {
     await open(path, name);
     await page.getByRole('status', { name: 'Loading' }).first().waitFor({ state: 'detached' });
+    const jumps = await jumpsOf(page);
     for (const button of await page
       .getByRole('button', { name: /^(Deliver again…|New secret…|CloudEvent .* 2 is new)$/ })
       .all()) {
@@ -275,7 +284,7 @@ test.each(PAGES)(
       'document.documentElement.scrollWidth > document.documentElement.clientWidth',
     );
     await page.setViewportSize({ width: 1280, height: 900 });
-    expect({ faults, isWide }).toEqual({ faults: [], isWide: false });
+    expect({ faults, jumps, isWide }).toEqual({ faults: [], jumps: [], isWide: false });
   },
 );
 

@@ -1,34 +1,17 @@
-import type { BrowserContext, Locator, Page } from 'playwright-core';
-import { SCOPES } from '../../src/access/scope.js';
-import { startApp, type RunningApp } from '../support/app.js';
+import type { Locator } from 'playwright-core';
 import { useDatabase } from '../support/hooks.js';
-import { administerKeys, type Keys } from '../support/keys.js';
-import { TestBrowser } from './browser.js';
+import { LOOPBACK } from '../support/receiver.js';
 import { bringPeople, PEOPLE } from './people.js';
+import { useConsole, type OpenConsole } from './use-console.js';
 
-const database = useDatabase();
-let keys: Keys;
-let key: string;
-let app: RunningApp;
-let browser: TestBrowser;
-let context: BrowserContext;
-let page: Page;
-
-beforeAll(async () => {
-  keys = await administerKeys(database.url);
-  key = await keys.make({ scopes: SCOPES });
-  app = await startApp({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
-  await bringPeople(app.client, { 'x-api-key': key });
-  browser = await TestBrowser.open(app);
-  context = await browser.window();
-  page = await context.newPage();
-}, 120_000);
-
-afterAll(async () => {
-  await browser.close();
-  await app.close();
-  await keys.close();
-});
+const opened = useConsole(
+  useDatabase(),
+  { WEBHOOK_KEY: 'a key of this test, which is long enough', WEBHOOK_ALLOWED_NETWORKS: LOOPBACK },
+  'support',
+  ({ client }, headers) => bringPeople(client, headers),
+);
+let { key, page } = {} as OpenConsole;
+beforeAll(() => ({ key, page } = opened));
 
 /** More than any page has */
 const MAX_STOPS = 80;
@@ -43,7 +26,8 @@ const IS_IN_FRAME = `(() => {
 
 /** Goes on with the tab key until it is there. */
 async function tabTo(target: Locator): Promise<void> {
-  await target.waitFor();
+  // the library shows something else in the place of a radio button
+  await target.waitFor({ state: 'attached' });
   for (let stops = 0; stops < MAX_STOPS; stops++) {
     if ((await target.and(page.locator(':focus')).count()) > 0) {
       return;
@@ -112,7 +96,6 @@ test('a person is found, explained, split on trial and put right, and a review d
   await page.getByText('Nothing waits for a decision.').waitFor();
   await press('button', 'Sign out');
   await page.getByLabel('API key').waitFor();
-  expect(browser.complaints).toEqual([]);
 }, 120_000);
 
 test('the first stop of the tab key skips the navigation', async () => {
@@ -127,3 +110,34 @@ test('the first stop of the tab key skips the navigation', async () => {
   await page.keyboard.press('Enter');
   await page.getByRole('main').and(page.locator(':focus')).waitFor();
 });
+
+test('events are chosen and read, and a webhook is made and delivered to again, with the keyboard alone', async () => {
+  await press('link', 'Events');
+  await heading('Events');
+  await tabTo(page.getByRole('checkbox', { name: 'Merged' }));
+  await page.keyboard.press('Space');
+  await page.waitForURL(/types=identity\.merged/);
+  await press('button', /^CloudEvent .*Person 4 was merged into person 3/);
+  await page.getByText('"specversion": "1.0"').waitFor();
+
+  await press('link', 'Webhooks');
+  await heading('Webhooks');
+  await press('link', 'New webhook…');
+  await heading('New webhook');
+  await tabTo(page.getByLabel('URL'));
+  // nobody listens there
+  await page.keyboard.type('http://127.0.0.1:9/hooks');
+  await press('button', 'Make it');
+  await page.getByText(/^whsec_/).waitFor();
+  await press('link', /^Webhook 1: test it/);
+
+  await heading('Webhook 1');
+  await tabTo(page.getByRole('radiogroup', { name: 'Which deliveries' }).getByRole('radio', { name: 'All' }));
+  await page.keyboard.press('ArrowRight');
+  await page.waitForURL(/state=pending/);
+  await press('button', 'Deliver again…');
+  const form = page.getByRole('form', { name: 'Deliver again' });
+  await tabTo(form.getByRole('button', { name: 'Deliver again' }));
+  await page.keyboard.press('Enter');
+  await form.getByText('There is nothing to deliver again.').waitFor();
+}, 120_000);

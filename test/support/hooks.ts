@@ -46,7 +46,11 @@ const closers: (() => Promise<void>)[] = [];
  *
  * @returns what stands for it until it is open
  */
-export function use<T extends object>(open: () => Promise<T>, close: (thing: T) => Promise<void>): T {
+export function use<T extends object>(
+  open: () => Promise<T>,
+  close: (thing: T) => Promise<void>,
+  timeoutMs?: number,
+): T {
   if (closers.length === 0) {
     afterAll(closeAll);
   }
@@ -56,7 +60,7 @@ export function use<T extends object>(open: () => Promise<T>, close: (thing: T) 
     const fresh = await open();
     thing = fresh;
     closers[place] = () => close(fresh);
-  });
+  }, timeoutMs);
   const opened = (): T => {
     if (thing === null) {
       throw new Error('this is opened before the first test, and not sooner');
