@@ -13,7 +13,9 @@ const database = useDatabase();
 let answer = 204;
 const receiver = use(
   () => startReceiver((response) => void response.writeHead(answer).end('said')),
-  async (each) => void (await each[Symbol.asyncDispose]()),
+  async (each) => {
+    await each[Symbol.asyncDispose]();
+  },
 );
 const opened = useConsole(
   database,
