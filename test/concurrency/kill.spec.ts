@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { IdentifyBody } from '../support/wire.js';
 import { useDatabase } from '../support/hooks.js';
 import { partition, violations } from '../support/invariants.js';
@@ -6,6 +5,7 @@ import { random, seedOf } from '../support/random.js';
 import { ServiceProcess } from '../support/service-process.js';
 import { untold } from '../support/told.js';
 import { closure } from '../support/union-find.js';
+import { until } from '../support/until.js';
 
 const KILLS = 3;
 
@@ -39,11 +39,10 @@ test('a kill in the middle of a storm loses nothing that was acknowledged', asyn
     };
     const senders = Array.from({ length: 24 }, sender);
     const enough = acknowledged.length + 100 + Math.floor(next() * 200);
-    while (acknowledged.length < enough) {
-      await sleep(1);
-    }
+    await until(() => acknowledged.length >= enough);
     await victim.end('SIGKILL');
-    await sleep(100);
+    const afterwards = acknowledged.length + 50;
+    await until(() => acknowledged.length >= afterwards);
     isOver = true;
     await Promise.all(senders);
   }

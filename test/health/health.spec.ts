@@ -1,5 +1,4 @@
 import pg from 'pg';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startApp } from '../support/app.js';
 import { createDatabase } from '../support/database.js';
 import { useDatabase } from '../support/hooks.js';
@@ -110,7 +109,7 @@ test('a table that stays locked is waited for, and then answered for with 503, u
     body: { error: { database: { message: 'every call has failed for seconds' } } },
   });
   const waiting = app.client.send('POST', '/identify', { phoneNumber: '1' });
-  await sleep(1_500);
+  await untilLocked(database);
   await locker.query('commit');
   await locker.end();
   expect(await waiting).toMatchObject({ status: 200 });

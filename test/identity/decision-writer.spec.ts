@@ -1,6 +1,5 @@
 import { jest } from '@jest/globals';
 import { MikroORM } from '@mikro-orm/core';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Registry } from 'prom-client';
 import { ormOptions } from '../../mikro-orm.config.js';
@@ -16,6 +15,7 @@ import { LARGE_CONTACTS } from '../../src/identity/large.js';
 import { Contact } from '../../src/identity/store/entities/contact.js';
 import { IdentityReader } from '../../src/identity/store/identity-reader.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
+import { untilLocked } from '../support/until.js';
 import { shown, sightingOf, type IdentifyBody } from '../support/wire.js';
 
 const TENANT = 1;
@@ -74,15 +74,6 @@ const phones = async (): Promise<unknown[]> =>
     ({ phone_number }) => phone_number,
   );
 
-/** Waits until a session waits for a lock. */
-async function untilSomebodyWaits(): Promise<void> {
-  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  for (let tries = 0; (await database.query(waiting)).length === 0; tries++) {
-    if (tries > 500) throw new Error('nobody waits for a lock');
-    await sleep(10);
-  }
-}
-
 test('a decision is written once, and told with the ids of its newcomers', async () => {
   const decide = jest.fn(onto(GEORGE));
   const { decision, freshIds } = await writer.write(of(GEORGE), decide);
@@ -126,7 +117,7 @@ test('after three lost races it waits for the lock of the identity, and decides 
   await outsider.query('select from contact where id = 1 for no key update');
   const decide = jest.fn(onto(ofGeorge('1')));
   const written = writer.write(of(ofGeorge('1')), decide);
-  await untilSomebodyWaits();
+  await untilLocked(database);
   expect(decide).toHaveBeenCalledTimes(3);
   await outsider.query(`update contact set version = 9, phone_number = '2' where id = 1`);
   await outsider.query('commit');
@@ -140,7 +131,7 @@ test('where the lock is known to be needed it is waited for at once', async () =
   await outsider.query('select from contact where id = 1 for no key update');
   const decide = jest.fn(onto(ofGeorge('1')));
   const written = writer.write(of(ofGeorge('1')), decide, { lockIds: [1] });
-  await untilSomebodyWaits();
+  await untilLocked(database);
   expect(decide).not.toHaveBeenCalled();
   await outsider.query('commit');
   await written;
@@ -189,7 +180,7 @@ test('it does not wait for that write for longer than a moment', async () => {
     ['1', '2'].map((phone) => writer.prepare(of(ofGeorge(phone)), onto(ofGeorge(phone)))),
   );
   const stuck = writer.tryWrite(TENANT, decisions[0]!, 1);
-  await untilSomebodyWaits();
+  await untilLocked(database);
   expect(await writer.tryWrite(TENANT, decisions[1]!, 1)).toEqual(new Conflict('overtaken', [1]));
   await outsider.query('commit');
   expect(await stuck).toEqual(new Conflict('claimed'));

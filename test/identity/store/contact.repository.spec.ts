@@ -12,6 +12,7 @@ import { remove } from '../../../src/identity/domain/remove.js';
 import { NO_WRITES, type Writes } from '../../../src/identity/domain/writes.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { untilLocked } from '../../support/until.js';
 import { sightingOf, type IdentifyBody } from '../../support/wire.js';
 import { NOTHING_KNOWN } from '../domain/fixtures.js';
 import type { Pair, ReviewDecision } from '../../../src/identity/domain/reviews.js';
@@ -385,7 +386,7 @@ async function rivalryWhile(
   await holder.query('begin');
   await holder.query(hold);
   const outcomes = rivals.map((rival) => rival(rivalContacts));
-  await sleep(300);
+  await untilLocked(database, rivals.length);
   await holder.query('rollback');
   await holder.end();
   const written = (await Promise.all(outcomes)).filter((outcome) => !(outcome instanceof Conflict)).length;
