@@ -59,7 +59,7 @@ export class Stage {
   private otherLoad: Worker<LoadOrder, Measured> | null = null;
   private follower: Worker<FollowOrder, Measured> | null = null;
   private opened: Promise<Access> | null = null;
-  private readonly cleanups: (() => Promise<void>)[] = [];
+  private readonly cleanups: (() => Promise<unknown>)[] = [];
   private nextOrdinal: number;
   private seed = 1;
 
