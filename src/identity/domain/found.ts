@@ -75,12 +75,20 @@ function withItem<T>(list: readonly T[], item: T): readonly T[] {
 
 /** Whether a rule speaks of just these two: nobody needs to be asked. */
 export function isRuledPair(batch: Batch, [one, other]: Pair): boolean {
-  const holder = holderOf(batch, other);
-  const mayHaveRules =
-    holder === null
-      ? batch.reserved.has(other)
-      : current(holder.identity).ruled.some((each) => isSame(each, other));
-  return mayHaveRules && rulesOf(batch, other).some((rule) => isSame(otherOf(rule, other), one));
+  // Whoever has one of them may be no part of the batch, but a rule is known from either side.
+  const ruled = [other, one].find((each) => mayHaveRules(batch, each));
+  if (ruled === undefined) {
+    return false;
+  }
+  const opposite = ruled === other ? one : other;
+  return rulesOf(batch, ruled).some((rule) => isSame(otherOf(rule, ruled), opposite));
+}
+
+function mayHaveRules(batch: Batch, identifier: Identifier): boolean {
+  const holder = holderOf(batch, identifier);
+  return holder === null
+    ? batch.reserved.has(identifier)
+    : current(holder.identity).ruled.some((each) => isSame(each, identifier));
 }
 
 /** The rules about an identifier; empty if they were not read yet. */

@@ -191,6 +191,19 @@ test('what limits or rules keep apart stays so, and each form names who has it',
   }
 });
 
+test('a rule about one form says nothing of the other one where a rule tells them apart, whoever has the former', () => {
+  // Somebody else has MX_1, and is not known here.
+  const rules = new KnownRules(
+    [phone(MX), phone(BR), phone(BR_9), email(LORRAINE)],
+    [ruleOf(phone(MX), phone(MX_1)), { ...ruleOf(phone(BR), phone(MX_1)), id: 8 }],
+  );
+  const identities = [
+    identity(contact(1, LORRAINE, MX, { isRuled: true })),
+    identity(contact(2, null, BR, { isRuled: true })),
+  ];
+  expect(decide(identities, [sighting(LORRAINE, BR)], { rules }).outcomes).toEqual(['merged']);
+});
+
 test('both forms count as one number where a person has one only', () => {
   const one = { ...STANDARD_KINDS.named('phoneNumber'), onePerIdentity: true };
   const policy = { ...DEFAULT_POLICY, kinds: new Kinds([STANDARD_KINDS.named('email'), one]) };
