@@ -55,10 +55,12 @@ export function split(
   }
   const { leaves, stays } = sides;
   const inForce = merges.filter(({ undone }) => undone === null);
+  const isAmong = (side: IdentifierMap<Identifier>, identifiers: readonly Identifier[]): boolean =>
+    kinds.withOtherForms(identifiers).some((each) => side.has(each));
   const sideOf = ({ identifiers }: RecordedContact): 0 | 1 =>
-    identifiers.some((each) => leaves.has(each)) && !identifiers.some((each) => stays.has(each)) ? 1 : 0;
+    isAmong(leaves, identifiers) && !isAmong(stays, identifiers) ? 1 : 0;
   const sideById = new Map(identity.contacts.map((contact) => [contact.id, sideOf(contact)]));
-  const pairs = pairsOf([...identity.contacts, ...inForce], leaves, stays);
+  const pairs = pairsOf([...identity.contacts, ...inForce], leaves, stays, kinds);
   const { writes, views } = takeApart(
     {
       identity,
@@ -66,8 +68,7 @@ export function split(
       merges,
       sideOf,
       sideOfValue: (identifier) => (leaves.has(identifier) ? 1 : 0),
-      isCut: ({ identifiers, leftId }) =>
-        identifiers.some((each) => (sideById.get(leftId) === 0 ? leaves : stays).has(each)),
+      isCut: ({ identifiers, leftId }) => isAmong(sideById.get(leftId) === 0 ? leaves : stays, identifiers),
       dates: new Map(),
       pairs,
     },
@@ -112,14 +113,16 @@ function sidesOf(
   return stays.isEmpty ? { refused: 'everything-leaves' } : { leaves, stays };
 }
 
-/** Every two identifiers that came together and now lie apart, each pair once: that which leaves first. */
+/** Every two identifiers that came together, in whichever form, and now lie apart, each pair once: that which leaves first. */
 function pairsOf(
   together: readonly { readonly identifiers: readonly Identifier[] }[],
   leaves: IdentifierMap<Identifier>,
   stays: IdentifierMap<Identifier>,
+  kinds: Kinds,
 ): [Identifier, Identifier][] {
   const pairs = new IdentifierMap<IdentifierMap<[Identifier, Identifier]>>();
-  for (const { identifiers } of together) {
+  for (const given of together) {
+    const identifiers = kinds.withOtherForms(given.identifiers);
     for (const one of identifiers.filter((each) => leaves.has(each))) {
       for (const other of identifiers.filter((each) => stays.has(each))) {
         const ofOne = pairs.get(one) ?? new IdentifierMap();

@@ -156,6 +156,17 @@ test('a split takes a number out in both forms', async () => {
   expect((await identify(LORRAINE, MX)).body).toMatchObject({ ignored: [{ reason: 'do-not-link' }] });
 });
 
+test('a split keeps apart what came together in the other form', async () => {
+  await app.client.identify({ email: LORRAINE, phoneNumber: MX });
+  await app.client.identify({ email: GEORGE });
+  await app.client.identify({ email: GEORGE, phoneNumber: MX_1 });
+  const { body } = await change('/splits', { contactId: 1, contactIds: [2] });
+  expect(body.rules.map(({ identifiers }) => identifiers)).toEqual([[email(GEORGE), phone(MX)]]);
+  for (const number of [MX, MX_1]) {
+    expect((await identify(GEORGE, number)).body).toMatchObject({ ignored: [{ reason: 'do-not-link' }] });
+  }
+});
+
 test('a rule holds for both forms, whoever brings which', async () => {
   await app.client.identify({ email: LORRAINE, phoneNumber: MX });
   const held = await change('/rules', { identifiers: [phone(MX_1), email(GEORGE)] });
