@@ -1,6 +1,12 @@
+import { jest } from '@jest/globals';
+import type { SqlEntityManager } from '@mikro-orm/sql';
 import pg from 'pg';
 import { Registry } from 'prom-client';
+import { ormOptions } from '../../mikro-orm.config.js';
+import { Settings } from '../../src/config/settings.js';
+import { openDatabase, type OpenDatabase } from '../../src/database/open-database.js';
 import { ReadReplica } from '../../src/database/read-replica.js';
+import { openSession } from '../../src/database/session/open-session.js';
 import { startApp, type RunningApp } from '../support/app.js';
 import { use, useApp, useDatabase } from '../support/hooks.js';
 import { administerKeys } from '../support/keys.js';
@@ -90,11 +96,35 @@ async function untilUsed(): Promise<void> {
 }
 
 /** A statement on the replica, as a superuser. */
-async function command(text: string): Promise<void> {
+async function command(text: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: onReplica(guarded.database.url) });
   await client.connect();
-  await client.query(text);
+  const { rows } = await client.query<Record<string, unknown>>(text);
   await client.end();
+  return rows;
+}
+
+/** One connection without time limits of its own: what is left unanswered there stays so. */
+function openOne(url: string): Promise<OpenDatabase> {
+  return openDatabase({
+    ...ormOptions(new Settings({ DATABASE_URL: url }), 'migrate'),
+    pool: { min: 0, max: 1 },
+  });
+}
+
+async function close(database: OpenDatabase): Promise<void> {
+  await database[Symbol.asyncDispose]();
+}
+
+/** Waits until the replica shows all that was written before. */
+async function untilShown(): Promise<void> {
+  const [written] = await guarded.database.query<{ position: string }>(
+    'select pg_current_wal_insert_lsn() as position',
+  );
+  await until(async () => {
+    const [row] = await command(`select pg_last_wal_replay_lsn() >= '${written!.position}' as shown`);
+    return row!.shown === true;
+  });
 }
 
 test('a read shows what was written before it, also by another process, and comes from the replica', async () => {
@@ -174,6 +204,56 @@ test('while the replica is away, reads use the primary, and the service stays re
   expect(await app.client.send('GET', '/health/ready')).toMatchObject({ status: 200 });
   await replica.restart();
   await untilUsed();
+});
+
+describe('a replica that can not be asked in time', () => {
+  const here = use(() => openOne(guarded.serviceUrl), close);
+  const there = use(() => openOne(onReplica(guarded.serviceUrl)), close);
+  const reads = use(
+    async () => {
+      const opened = new ReadReplica(here.orm, there, new Registry());
+      opened.onApplicationBootstrap();
+      await until(() => opened.isFresh());
+      return opened;
+    },
+    (opened) => Promise.resolve(opened.onModuleDestroy()),
+  );
+
+  let stopped: number | null = null;
+
+  afterEach(() => {
+    if (stopped !== null) {
+      process.kill(stopped, 'SIGCONT');
+      stopped = null;
+    }
+  });
+
+  test('is waited for no longer, though it never answers', async () => {
+    const session = await openSession(there.orm.em as SqlEntityManager);
+    const [row] = await session.query([{ name: 'own_pid', text: 'select pg_backend_pid() as pid' }], null);
+    stopped = row!.pid as number;
+    process.kill(stopped, 'SIGSTOP');
+    expect(await reads.isFresh()).toBe(false);
+  });
+
+  test('is left alone for a second, also if it could be asked again', async () => {
+    await until(() => reads.isFresh());
+    const now = performance.now();
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(now);
+    try {
+      await command('select pg_wal_replay_pause()');
+      await identify('strickland@hillvalley.edu');
+      expect(await reads.isFresh()).toBe(false);
+      await command('select pg_wal_replay_resume()');
+      await untilShown();
+      clock.mockReturnValue(now + 999);
+      expect(await reads.isFresh()).toBe(false);
+      clock.mockReturnValue(now + 1_000);
+      expect(await reads.isFresh()).toBe(true);
+    } finally {
+      clock.mockRestore();
+    }
+  });
 });
 
 describe('a database that can not stand for the primary is not read', () => {
