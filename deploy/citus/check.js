@@ -68,6 +68,11 @@ async function ofRoles(admin, owner, service) {
     ...(expected.includes('multi_shard_modify_mode=sequential')
       ? []
       : [`${owner.role}: citus.multi_shard_modify_mode is not sequential, so migrations may fail`]),
+    ...(new RegExp(`${service.role}[^;]*lock_timeout=`).test(expected)
+      ? []
+      : [
+          `${service.role}: lock_timeout is not set, so calls wait on a node for what another holds; run the command roles`,
+        ]),
     ...(expected.includes('plan_cache_mode')
       ? [`${service.role}: plan_cache_mode is set, so statements can't be planned`]
       : []),

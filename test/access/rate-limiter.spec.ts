@@ -1,18 +1,18 @@
 import { MikroORM } from '@mikro-orm/core';
 import { ormOptions } from '../../mikro-orm.config.js';
-import { Settings } from '../../src/config/settings.js';
 import { RateLimiter } from '../../src/access/rate-limiter.js';
 import { TooManyCallsError, type Allowance } from '../../src/access/allowance.js';
 import { startApp } from '../support/app.js';
 import { useDatabase } from '../support/hooks.js';
 import { administerKeys } from '../support/keys.js';
+import { settingsOf } from '../support/settings.js';
 
 const database = useDatabase();
 let orms: MikroORM[];
 let replicas: RateLimiter[];
 
 beforeEach(async () => {
-  const settings = new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
+  const settings = settingsOf({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
   orms = await Promise.all(
     [1, 2, 3].map(() => MikroORM.init({ ...ormOptions(settings, 'serve'), logger: () => undefined })),
   );

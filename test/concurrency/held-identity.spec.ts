@@ -6,7 +6,7 @@ const database = useDatabase();
 const service = useService(() => ({ DATABASE_URL: database.url }));
 const holder = use(
   async () => {
-    const client = new pg.Client({ connectionString: database.url });
+    const client = new pg.Client({ connectionString: database.adminUrl });
     await client.connect();
     return client;
   },
@@ -16,7 +16,7 @@ const holder = use(
 /** Runs `work` while a session of somebody else holds a contact. */
 async function whileHeld(contactId: number, work: () => Promise<void>): Promise<void> {
   await holder.query('begin');
-  await holder.query('select from contact where id = $1 for no key update', [contactId]);
+  await holder.query('select id from contact where tenant_id = 1 and id = $1 for no key update', [contactId]);
   try {
     await work();
   } finally {

@@ -73,10 +73,10 @@ test('two processes at the same time give each event one number, in the order of
 test('a process that comes while another one gives numbers waits for it, and finds what is left', async () => {
   await one.events!.begin(1);
   await leave(1, 1);
-  const first = new pg.Client({ connectionString: database.url });
+  const first = new pg.Client({ connectionString: database.adminUrl });
   await first.connect();
   await first.query('begin');
-  await first.query('select from event_head for update');
+  await first.query('select position from event_head where tenant_id = 1 for update');
   await first.query(
     `insert into event_log (tenant_id, position, outbox_id, at, type, data)
       select tenant_id, 1, id, at, 'identity.created', events -> 0 -> 'data' from event_outbox where id = 1`,
@@ -103,7 +103,7 @@ test('a decision with more events than a turn takes gets its numbers in one', as
 test('a process that ends before its commit has done nothing, and the next one does it', async () => {
   await one.events!.begin(1);
   await leave(3, 2);
-  const blocker = new pg.Client({ connectionString: database.url });
+  const blocker = new pg.Client({ connectionString: database.adminUrl });
   await blocker.connect();
   // the turn has taken the events when it comes to the log
   await blocker.query('begin; lock table event_log in exclusive mode');

@@ -173,7 +173,7 @@ test(
     );
 
     // the connection is lost in the middle of a call, and a lock is not to be had
-    const locker = new pg.Client({ connectionString: database.url });
+    const locker = new pg.Client({ connectionString: database.adminUrl });
     await locker.connect();
     await locker.query('begin; lock table identifier in access exclusive mode');
     const cut = send('POST', '/identify', { email: `cut.${EMAIL}`, phoneNumber: PHONE });

@@ -5,6 +5,8 @@ import { createClusterDatabase, queryCopies } from './cluster.js';
 /** A database of its own for one test file, on the server that all files share. */
 export interface TestDatabase {
   readonly url: string;
+  /** The same for a superuser, who sees the rows of all tenants. */
+  readonly adminUrl: string;
   /** Rows of a statement run on a connection of its own. */
   query<T extends object>(text: string, values?: unknown[]): Promise<T[]>;
   /** Removes all contacts and rules; the next one of each gets id 1. */
@@ -18,12 +20,13 @@ export interface TestDatabase {
  */
 export async function createDatabase({
   isMigrated = true,
-  serverUrl = process.env.TEST_DATABASE_URL!,
-} = {}): Promise<TestDatabase> {
-  if (process.env.CITUS_URL !== undefined) {
+  serverUrl: named,
+}: { readonly isMigrated?: boolean; readonly serverUrl?: string } = {}): Promise<TestDatabase> {
+  if (process.env.CITUS_URL !== undefined && named === undefined) {
     const cluster = await createClusterDatabase({ isMigrated });
     return testDatabase(cluster.ownerUrl, cluster.adminUrl, () => cluster.drop());
   }
+  const serverUrl = named ?? process.env.TEST_DATABASE_URL!;
   const name = `test_${randomBytes(6).toString('hex')}`;
   const template = isMigrated ? await migratedTemplate(serverUrl) : 'template1';
   await onServer(serverUrl, (client) => client.query(`create database ${name} template ${template}`));
@@ -52,7 +55,7 @@ const DELETE = `
   ${FILLED.map((table) => `delete from ${table};`).join(' ')}
   ${SEQUENCES.map((sequence) => `select setval('${sequence}', 1, false);`).join(' ')}`;
 
-/** A database that exists; `adminUrl` is of a superuser, who sees the rows of all tenants. */
+/** A database that exists. */
 export function testDatabase(url: string, adminUrl: string, drop: () => Promise<void>): TestDatabase {
   const pool = new pg.Pool({ connectionString: adminUrl, max: 2 });
   pool.on('error', () => undefined);
@@ -62,6 +65,7 @@ export function testDatabase(url: string, adminUrl: string, drop: () => Promise<
       : queryCopies<T>(pool, text, values);
   return {
     url,
+    adminUrl,
     query,
     clear: async () => {
       // A cluster takes neither the setting nor a number of the sequence to its other nodes.

@@ -8,11 +8,14 @@ export async function until(isSo: () => boolean | Promise<boolean>): Promise<voi
   }
 }
 
+/** On a cluster, those of all its nodes: one that asks the coordinator may wait on another node. */
+const ACTIVITY = process.env.CITUS_URL === undefined ? 'pg_stat_activity' : 'citus_stat_activity';
+
 /** Waits until so many connections to a database wait for a lock. */
 export function untilLocked(database: TestDatabase, connections = 1): Promise<void> {
   return until(async () => {
     const waiting = await database.query(
-      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      `select pid from ${ACTIVITY} where datname = current_database() and wait_event_type = 'Lock'`,
     );
     return waiting.length >= connections;
   });

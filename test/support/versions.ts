@@ -1,4 +1,8 @@
+import { queryNodeOf } from './cluster.js';
 import type { TestDatabase } from './database.js';
+
+/** Of the services that record versions: they ask for no key. */
+const TENANT = 1;
 
 /**
  * From now on records, with every change that is committed, what each identity is and under which version of its primary: its
@@ -9,9 +13,11 @@ import type { TestDatabase } from './database.js';
  * A deferred trigger of the test's database does it. It runs at the commit, under the lock of the primary.
  */
 export async function recordVersions(database: TestDatabase, { withRules = true } = {}): Promise<void> {
-  await database.query(`
+  await queryNode(
+    database,
+    `
     create table version_log (root bigint, version int, content text);
-    create function log_version(asked bigint) returns void language sql as $$
+    create function log_version(asked bigint) returns void language sql security definer as $$
       insert into version_log
       select p.id, p.version, jsonb_build_array(
         (select jsonb_agg(jsonb_build_array(c.id, c.email, c.phone_number, c.identifiers, c.created_at, c.version,
@@ -33,17 +39,29 @@ export async function recordVersions(database: TestDatabase, { withRules = true 
       end
     $$;
     create constraint trigger log_versions after insert or update on contact
-      deferrable initially deferred for each row execute function log_versions();`);
+      deferrable initially deferred for each row execute function log_versions();`,
+  );
 }
 
 /** Versions that were recorded with more than one content; empty if each means one. */
 export async function ambiguousVersions(database: TestDatabase): Promise<object[]> {
-  const [{ count } = { count: 0 }] = await database.query<{ count: number }>(
+  const [{ count } = { count: 0 }] = await queryNode<{ count: number }>(
+    database,
     'select count(*)::int as count from version_log',
   );
   if (count === 0) {
     throw new Error('no version was recorded');
   }
-  return database.query(`select root, version, array_agg(distinct content) as contents from version_log
-    group by 1, 2 having count(distinct content) > 1 order by 1, 2 limit 3`);
+  return queryNode(
+    database,
+    `select root, version, array_agg(distinct content) as contents from version_log
+    group by 1, 2 having count(distinct content) > 1 order by 1, 2 limit 3`,
+  );
+}
+
+/** Where the rows are: a trigger of a cluster runs on the node that has them. */
+async function queryNode<T extends object>(database: TestDatabase, text: string): Promise<T[]> {
+  return process.env.CITUS_URL === undefined
+    ? database.query<T>(text)
+    : queryNodeOf<T>(database, TENANT, text);
 }

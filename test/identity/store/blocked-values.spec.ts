@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { ormOptions } from '../../../mikro-orm.config.js';
-import { Settings } from '../../../src/config/settings.js';
 import { openDatabase, type OpenDatabase } from '../../../src/database/open-database.js';
 import { Blocklist, type Pattern } from '../../../src/identity/domain/blocklist.js';
 import { EMAIL, Kinds, PHONE_NUMBER } from '../../../src/identity/domain/kinds.js';
@@ -11,6 +10,7 @@ import { BlockedValues, type Carried } from '../../../src/identity/store/blocked
 import type { ContactRepository } from '../../../src/identity/store/contact.repository.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { settingsOf } from '../../support/settings.js';
 import { announceSeed, seed } from '../../support/sightings.js';
 
 announceSeed('who carries blocked values');
@@ -29,7 +29,7 @@ let values: BlockedValues;
 
 beforeAll(async () => {
   database = await createDatabase();
-  const settings = new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
+  const settings = settingsOf({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
   opened = await openDatabase(ormOptions(settings, 'serve'));
   contacts = opened.orm.em.getRepository(Contact);
   contacts.policyOf = () => ({ ...DEFAULT_POLICY, kinds: KINDS });

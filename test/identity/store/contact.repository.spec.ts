@@ -2,7 +2,6 @@ import { MikroORM } from '@mikro-orm/core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ormOptions } from '../../../mikro-orm.config.js';
-import { Settings } from '../../../src/config/settings.js';
 import { Conflict } from '../../../src/identity/identity.errors.js';
 import type { ContactRepository, Selection } from '../../../src/identity/store/contact.repository.js';
 import type { Drawn } from '../../../src/identity/store/write-queries.js';
@@ -12,6 +11,7 @@ import { remove } from '../../../src/identity/domain/remove.js';
 import { NO_WRITES, type Writes } from '../../../src/identity/domain/writes.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
+import { settingsOf } from '../../support/settings.js';
 import { untilLocked } from '../../support/until.js';
 import { sightingOf, type IdentifyBody } from '../../support/wire.js';
 import { NOTHING_KNOWN } from '../domain/fixtures.js';
@@ -30,7 +30,7 @@ let contacts: ContactRepository;
 beforeAll(async () => {
   database = await createDatabase();
   orm = await MikroORM.init({
-    ...ormOptions(new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' }), 'serve'),
+    ...ormOptions(settingsOf({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' }), 'serve'),
     logger: () => undefined,
   });
   contacts = orm.em.getRepository(Contact);
@@ -195,7 +195,9 @@ test('turns under locks that take the same rows in opposite order do not wait fo
     (lockIds) => (rival: ContactRepository) =>
       rival.applyLocked({ tenantId: TENANT, sightings }, lockIds, (now) => reconcile(now, sightings).writes),
   );
-  expect(await rivalryWhile('select id from contact where id = 10 for update', turns)).toEqual({
+  expect(
+    await rivalryWhile('select id from contact where tenant_id = 1 and id = 10 for update', turns),
+  ).toEqual({
     written: 2,
     deadlocks: 0,
   });
@@ -254,15 +256,15 @@ test('under the lock of its primary a decision does not wait for rows that other
   await write({ email: GEORGE.email, phoneNumber: BIFF.phoneNumber });
   const before = await identityOf({ tenantId: TENANT, contactIds: [1] });
   expect(before!.primaryId).toBe(2);
-  const rival = new pg.Client({ connectionString: database.url });
+  const rival = new pg.Client({ connectionString: database.adminUrl });
   await rival.connect();
-  await rival.query('begin; select id from contact where id = 1 for no key update');
+  await rival.query('begin; select id from contact where tenant_id = 1 and id = 1 for no key update');
   let circle: Promise<unknown> = Promise.resolve();
   const deletion = contacts.applyLocked(
     { tenantId: TENANT, contactIds: [2] },
     [2],
     ({ identities: [identity] }) => {
-      circle = rival.query('select id from contact where id = 2 for no key update');
+      circle = rival.query('select id from contact where tenant_id = 1 and id = 2 for no key update');
       return remove(identity!, 2, new KnownRules());
     },
   );
@@ -303,9 +305,9 @@ test('an import may make a stored primary secondary, and dates come back as they
 test('a row that another holds is a conflict, at once or when the time for a lock is over, and the server keeps nothing that nobody waits for', async () => {
   await write(GEORGE);
   const late = await decide({ email: GEORGE.email, phoneNumber: '1' });
-  const holder = new pg.Client({ connectionString: database.url });
+  const holder = new pg.Client({ connectionString: database.adminUrl });
   await holder.connect();
-  await holder.query('begin; select id from contact for update');
+  await holder.query('begin; select id from contact where tenant_id = 1 for update');
   expect(await contacts.apply(TENANT, late)).toEqual(new Conflict('changed', [1]));
   const selection = { tenantId: TENANT, contactIds: [1] };
   expect(await contacts.applyLocked(selection, [1], () => late)).toEqual(new Conflict('lock_timeout'));
@@ -351,7 +353,7 @@ test('tenants share nothing, not even the same identifier', async () => {
 });
 
 test('connections of one tenant serve no other', async () => {
-  const settings = new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'none' });
+  const settings = settingsOf({ DATABASE_URL: database.url, AUTH_MODE: 'none' });
   const ofOne = await MikroORM.init({ ...ormOptions(settings, 'serve'), logger: () => undefined });
   const repository = ofOne.em.getRepository(Contact);
   await expect(repository.load({ tenantId: 2, sightings: [sightingOf(GEORGE)] })).rejects.toThrow(
@@ -377,11 +379,11 @@ async function rivalryWhile(
   rivals: readonly ((contacts: ContactRepository) => Promise<Drawn | Conflict>)[],
 ): Promise<{ written: number; deadlocks: number }> {
   const rivalOrm = await MikroORM.init({
-    ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'serve'),
+    ...ormOptions(settingsOf({ DATABASE_URL: database.url }), 'serve'),
   });
   const before = await deadlocks();
   const rivalContacts = rivalOrm.em.getRepository(Contact);
-  const holder = new pg.Client({ connectionString: database.url });
+  const holder = new pg.Client({ connectionString: database.adminUrl });
   await holder.connect();
   await holder.query('begin');
   await holder.query(hold);

@@ -1,6 +1,6 @@
 import type { MikroORM } from '@mikro-orm/core';
+import pg from 'pg';
 import { ormOptions } from '../../../mikro-orm.config.js';
-import { Settings } from '../../../src/config/settings.js';
 import { openDatabase, type OpenDatabase } from '../../../src/database/open-database.js';
 import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
 import { EMAIL, Kinds, PHONE_NUMBER } from '../../../src/identity/domain/kinds.js';
@@ -14,6 +14,7 @@ import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { CUSTOMER_ID, declareKinds } from '../../support/policy.js';
 import { violations } from '../../support/invariants.js';
+import { settingsOf } from '../../support/settings.js';
 import { untilLocked } from '../../support/until.js';
 
 const TENANT = 1;
@@ -31,7 +32,7 @@ let contacts: ContactRepository;
 
 beforeAll(async () => {
   database = await createDatabase();
-  const settings = new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
+  const settings = settingsOf({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
   opened = await openDatabase(ormOptions(settings, 'serve'));
   orm = opened.orm;
   contacts = orm.em.getRepository(Contact);
@@ -273,13 +274,12 @@ describe('the backfill', () => {
     await write({ email: 'a', phoneNumber: '1' }, { email: 'a', phoneNumber: '2' });
     await write({ email: 'c', phoneNumber: '3' }, { email: 'd', phoneNumber: '3' });
     await forget();
-    const filled = await orm.em.fork().transactional(async (em) => {
-      await em
-        .getConnection()
-        .execute('select from contact where id = 1 for update', [], 'all', em.getTransactionContext());
-      return backfillEvidence(orm);
-    });
-    expect(filled).toBe(1);
+    const holder = new pg.Client({ connectionString: database.adminUrl });
+    await holder.connect();
+    await holder.query('begin; select id from contact where tenant_id = 1 and id = 1 for update');
+    expect(await backfillEvidence(orm)).toBe(1);
+    await holder.query('rollback');
+    await holder.end();
     expect(await joined()).toMatchObject([{}, { joined: null }, {}, { joined: 3 }]);
   });
 });

@@ -1,7 +1,6 @@
 import { MikroORM } from '@mikro-orm/core';
 import { Registry } from 'prom-client';
 import { ormOptions } from '../../../mikro-orm.config.js';
-import { Settings } from '../../../src/config/settings.js';
 import { DecisionWriter } from '../../../src/identity/decision-writer.js';
 import type { Identity, Sighting } from '../../../src/identity/domain/contact.js';
 import { factsOf } from '../../../src/identity/domain/facts.js';
@@ -15,6 +14,7 @@ import { IdentityReader } from '../../../src/identity/store/identity-reader.js';
 import { sighting } from '../domain/fixtures.js';
 import { useDatabase } from '../../support/hooks.js';
 import { random, seedOf } from '../../support/random.js';
+import { settingsOf } from '../../support/settings.js';
 
 const TENANT = 1;
 
@@ -25,7 +25,7 @@ let reader: IdentityReader;
 let writer: DecisionWriter;
 
 beforeAll(async () => {
-  const settings = new Settings({ DATABASE_URL: database.url, IDENTITY_CACHE_MIN_CONTACTS: '1' });
+  const settings = settingsOf({ DATABASE_URL: database.url, IDENTITY_CACHE_MIN_CONTACTS: '1' });
   orm = await MikroORM.init({ ...ormOptions(settings, 'serve'), logger: () => undefined });
   contacts = orm.em.getRepository(Contact);
   reader = new IdentityReader(contacts, settings);

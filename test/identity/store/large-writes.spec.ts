@@ -2,7 +2,6 @@ import { jest } from '@jest/globals';
 import { MikroORM } from '@mikro-orm/core';
 import pg from 'pg';
 import { ormOptions } from '../../../mikro-orm.config.js';
-import { Settings } from '../../../src/config/settings.js';
 import { DatabaseUnavailableError } from '../../../src/database/session/unavailable.js';
 import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
@@ -13,6 +12,7 @@ import type { ContactRepository } from '../../../src/identity/store/contact.repo
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { useDatabase } from '../../support/hooks.js';
 import { addLargeIdentity } from '../../support/large-identity.js';
+import { settingsOf } from '../../support/settings.js';
 import { sighting } from '../domain/fixtures.js';
 
 const TENANT = 1;
@@ -24,7 +24,7 @@ let contacts: ContactRepository;
 
 beforeAll(async () => {
   orm = await MikroORM.init({
-    ...ormOptions(new Settings({ DATABASE_URL: database.url }), 'serve'),
+    ...ormOptions(settingsOf({ DATABASE_URL: database.url }), 'serve'),
     logger: () => undefined,
   });
   contacts = orm.em.getRepository(Contact);

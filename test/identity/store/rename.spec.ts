@@ -1,5 +1,4 @@
 import { ormOptions } from '../../../mikro-orm.config.js';
-import { Settings } from '../../../src/config/settings.js';
 import { openDatabase } from '../../../src/database/open-database.js';
 import type { Identifier, Snapshot } from '../../../src/identity/domain/contact.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
@@ -11,6 +10,7 @@ import type { ContactRepository } from '../../../src/identity/store/contact.repo
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { use, useDatabase } from '../../support/hooks.js';
 import { violations } from '../../support/invariants.js';
+import { settingsOf } from '../../support/settings.js';
 
 const TENANT = 1;
 const LORRAINE: Identifier = { kind: 'email', value: 'lorraine@hillvalley.edu' };
@@ -20,7 +20,7 @@ const NORMAL: Identifier = { kind: 'phoneNumber', value: '+49171' };
 
 const database = useDatabase();
 const opened = use(
-  () => openDatabase(ormOptions(new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' }), 'serve')),
+  () => openDatabase(ormOptions(settingsOf({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' }), 'serve')),
   async (open) => open[Symbol.asyncDispose](),
 );
 const contacts = (): ContactRepository => opened.orm.em.getRepository(Contact);

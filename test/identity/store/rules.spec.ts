@@ -1,6 +1,5 @@
 import pg from 'pg';
 import { ormOptions } from '../../../mikro-orm.config.js';
-import { Settings } from '../../../src/config/settings.js';
 import { openSession } from '../../../src/database/session/open-session.js';
 import { openDatabase, type OpenDatabase } from '../../../src/database/open-database.js';
 import type { Identifier } from '../../../src/identity/domain/contact.js';
@@ -16,6 +15,7 @@ import { freeUnruled } from '../../../src/identity/store/erasure-queries.js';
 import { Contact } from '../../../src/identity/store/entities/contact.js';
 import { createDatabase, type TestDatabase } from '../../support/database.js';
 import { violations } from '../../support/invariants.js';
+import { settingsOf } from '../../support/settings.js';
 import { untilLocked } from '../../support/until.js';
 import { sightingOf, type IdentifyBody } from '../../support/wire.js';
 
@@ -32,7 +32,7 @@ let contacts: ContactRepository;
 
 beforeAll(async () => {
   database = await createDatabase();
-  const settings = new Settings({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
+  const settings = settingsOf({ DATABASE_URL: database.url, AUTH_MODE: 'api-key' });
   opened = await openDatabase(ormOptions(settings, 'serve'));
   contacts = opened.orm.em.getRepository(Contact);
 });
@@ -151,7 +151,7 @@ describe('at the same time', () => {
 
   test('an erasure frees what a deletion under way reserves for a rule that is going', async () => {
     await write(await identifying(OF_A));
-    const deletion = new pg.Client({ connectionString: database.url });
+    const deletion = new pg.Client({ connectionString: database.adminUrl });
     await deletion.connect();
     await deletion.query('begin');
     await deletion.query('update contact set deleted_at = now() where id = 1');
