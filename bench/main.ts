@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { createLogger } from '../src/telemetry/logging/logger.js';
 import { buildsOf, type Build } from './builds.js';
+import { clusterPlan } from './cluster.js';
 import { comparisonPlans, verdictsOf } from './comparison.js';
 import { startDatabaseServer } from './database/server.js';
 import { importPlan } from './import.js';
@@ -68,6 +69,9 @@ async function run(options: Options): Promise<void> {
   if (options.suites.includes('import')) {
     const plan = await importPlan(server.url, options.importRows, options.rounds, atEnd);
     sections.push(...(await runPlans([plan], tellSlice)));
+  }
+  if (options.suites.includes('cluster')) {
+    sections.push(...(await runPlans([await clusterPlan(server.url, options, atEnd)], tellSlice)));
   }
   const targets = targetsOf(sections, options);
   print([...sections.map(sectionBlock), targetsBlock(targets)]);

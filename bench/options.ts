@@ -13,6 +13,7 @@ export const SUITES = [
   'large',
   'hot',
   'import',
+  'cluster',
   'soak',
 ] as const;
 /** A group of measurements that belong together. */
@@ -57,7 +58,7 @@ databases). Writes bench/report/. Ends with 1 if an answer was wrong; a target t
   --against ../before  compare with the build of another checkout instead: known, new, merge and mix, over HTTP and in
                        process; under three minutes; no report is written
   --suites ...         of ${SUITES.join(',')};
-                       all but events, observability and soak, if it is not given
+                       all but events, observability, cluster and soak, if it is not given
   --workloads ...      of ${MAIN_WORKLOADS.join(',')}
   --sizes 10k,1m       contacts (k and m are understood; 10m takes some 8 GB of disk); all is measured at the largest
   --concurrency 64,1,16,256
@@ -74,7 +75,7 @@ databases). Writes bench/report/. Ends with 1 if an answer was wrong; a target t
 
 const DEFAULTS = {
   suites: SUITES.filter(
-    (suite) => suite !== 'events' && suite !== 'observability' && suite !== 'soak',
+    (suite) => suite !== 'events' && suite !== 'observability' && suite !== 'cluster' && suite !== 'soak',
   ).join(),
   workloads: MAIN_WORKLOADS.join(),
   sizes: '10k,1m',

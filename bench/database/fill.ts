@@ -28,17 +28,17 @@ const CONTACTS = `
 
 const INSERT_CONTACTS = `${CONTACTS}
   insert into contact (tenant_id, id, email, phone_number, linked_id, link_precedence, created_at, updated_at)
-  select 1, id, email, phone, linked_id, case when linked_id is null then 'primary' else 'secondary' end,
+  select tenant_id, id, email, phone, linked_id, case when linked_id is null then 'primary' else 'secondary' end,
     created_at, created_at
-  from contacts`;
+  from contacts cross join generate_series(1, $3::int) tenant_id`;
 const INSERT_IDENTIFIERS = `${CONTACTS}
   insert into identifier (tenant_id, kind, value, contact_id)
-  select 1, 0, email, id from contacts where claims_email
+  select tenant_id, 0, email, id from contacts cross join generate_series(1, $3::int) tenant_id where claims_email
   union all
-  select 1, 1, phone, id from contacts where claims_phone`;
+  select tenant_id, 1, phone, id from contacts cross join generate_series(1, $3::int) tenant_id where claims_phone`;
 /** The hot email and the large identity outgrow what a tenant allows unless it says otherwise. */
 const INSERT_POLICY = `insert into tenant_policy (tenant_id, version, generation, max_contacts, updated_at)
-  values (1, 1, 1, null, now())`;
+  select tenant_id, 1, 1, null, now() from generate_series(1, $1::int) tenant_id`;
 const INSERT_BASELINE = `
   insert into baseline.contact (id, email, phone_number, linked_id, link_precedence, created_at, updated_at)
   select id, email, phone_number, linked_id, link_precedence, created_at, updated_at from contact`;
@@ -47,15 +47,21 @@ const INSERT_BASELINE = `
  * Fills an empty, migrated database with a population: rows that the service could have written itself.
  *
  * @param withBaseline whether the baseline gets a table of the same rows
+ * @param tenants each gets the whole population, with the same ids
  */
-export async function fill(client: ClientBase, population: Population, withBaseline: boolean): Promise<void> {
+export async function fill(
+  client: ClientBase,
+  population: Population,
+  withBaseline: boolean,
+  tenants = 1,
+): Promise<void> {
   const { contacts, bigContacts } = population;
   // The rows are right by construction, and checking 3 foreign keys a row would take longer than writing them. Only a
   // superuser may skip that; anybody else waits.
   await client.query(`set session_replication_role = replica`).catch(() => undefined);
-  await client.query(INSERT_CONTACTS, [contacts, bigContacts]);
-  await client.query(INSERT_IDENTIFIERS, [contacts, bigContacts]);
-  await client.query(INSERT_POLICY);
+  await client.query(INSERT_CONTACTS, [contacts, bigContacts, tenants]);
+  await client.query(INSERT_IDENTIFIERS, [contacts, bigContacts, tenants]);
+  await client.query(INSERT_POLICY, [tenants]);
   await client.query(`select setval('contact_id_seq', $1)`, [contacts + bigContacts]);
   // An insert's load of index pages and hint bits must not fall on the first slices.
   await client.query('vacuum (analyze) contact');

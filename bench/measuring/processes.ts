@@ -31,8 +31,11 @@ export function cpuMsOfServer(postmaster: number): number | null {
 
 /** The first process of the PostgreSQL that a backend belongs to; null if it runs elsewhere. */
 export function postmasterOf(backend: number): number | null {
-  const isPostgres = readProc(backend, 'comm')?.trim() === 'postgres';
-  return isPostgres ? (timesOf(backend)?.parent ?? null) : null;
+  return isPostgres(backend) ? (timesOf(backend)?.parent ?? null) : null;
+}
+
+export function isPostgres(pid: number): boolean {
+  return readProc(pid, 'comm')?.trim() === 'postgres';
 }
 
 /** The most memory that one of the processes holds now, in MB of 10^6 bytes; null where there is no /proc. */
