@@ -5,6 +5,7 @@ import {
   type Browser,
   type BrowserContext,
   type BrowserContextOptions,
+  type Locator,
   type Page,
 } from 'playwright-core';
 import type { RunningApp } from '../support/app.js';
@@ -101,4 +102,14 @@ export async function jumpsOf(page: Page): Promise<readonly Jump[]> {
   const sum = jumps.reduce((total, { value }) => total + value, 0);
   process.stderr.write(`${new URL(page.url()).pathname}: what jumps while it loads is ${sum.toFixed(4)}\n`);
   return sum > MAX_JUMPS ? jumps : [];
+}
+
+/** Checks a box and waits until it is: the address keeps some choices, and the box follows it a moment later. */
+export async function check(box: Locator): Promise<void> {
+  await box.click();
+  await untilChecked(box);
+}
+
+export async function untilChecked(box: Locator): Promise<void> {
+  await box.and(box.page().locator(':checked')).waitFor();
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { startApp } from '../support/app.js';
 import { useDatabase } from '../support/hooks.js';
 import { addLargeIdentity } from '../support/large-identity.js';
-import { faultsOf, jumpsOf } from './browser.js';
+import { check, faultsOf, jumpsOf, untilChecked } from './browser.js';
 import { bringPeople, PEOPLE } from './people.js';
 import { useConsole, type OpenConsole } from './use-console.js';
 
@@ -71,7 +71,7 @@ test('typing finds a person by an email, the beginning of a number, or an id; th
 test('the people that are chosen are in the address, and are there again after their merge was looked at', async () => {
   await open('/', 'Find a person');
   for (const id of [PEOPLE.jennifer, PEOPLE.marlene]) {
-    await page.getByRole('checkbox', { name: `Choose person ${id}` }).check();
+    await check(page.getByRole('checkbox', { name: `Choose person ${id}` }));
   }
   await page.waitForURL(/chosen=/);
   await page.reload();
@@ -94,7 +94,7 @@ test('a person is shown with the reason of each contact, as a picture and as a t
     })
     .waitFor();
   await page.getByRole('button', { name: /Contact 3/ }).click();
-  await page.getByRole('checkbox', { name: `Choose contact ${PEOPLE.biff}` }).check();
+  await check(page.getByRole('checkbox', { name: `Choose contact ${PEOPLE.biff}` }));
   await page.waitForURL(({ hash }) => new URLSearchParams(hash.slice(1)).get('chosen') === '3,4');
   await page.getByRole('button', { name: 'Why are 3 and 4 one person?' }).click();
   await page
@@ -166,8 +166,8 @@ test('a merge is undone after its effect was shown, and made again', async () =>
 test('chosen contacts become a person of their own, unless somebody has changed the person meanwhile', async () => {
   await open(`/identities/${PEOPLE.shop}`, `Person ${PEOPLE.shop}`);
   await page.getByRole('button', { name: /Contact 9/ }).click();
-  expect(await page.getByRole('checkbox', { name: 'Choose contact 9' }).isChecked()).toBe(true);
-  await page.getByRole('checkbox', { name: 'Choose contact 8' }).check();
+  await untilChecked(page.getByRole('checkbox', { name: 'Choose contact 9' }));
+  await check(page.getByRole('checkbox', { name: 'Choose contact 8' }));
   await page.getByRole('link', { name: 'Split off 2…' }).click();
   await page.getByRole('region', { name: 'Afterwards' }).getByText('Afterwards: 2 people').waitFor();
   await app.client.identify({ email: 'late@hillvalley.edu', phoneNumber: '5550100' }, { 'x-api-key': key });

@@ -2,7 +2,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { startApp, type RunningApp } from '../support/app.js';
 import { useDatabase } from '../support/hooks.js';
 import { allowAnySize } from '../support/large-identity.js';
-import { TestBrowser } from './browser.js';
+import { check, TestBrowser } from './browser.js';
 
 // `npm run console:speed`: how long the pictures of large identities take, and for how long they stop the page. It asserts no times.
 
@@ -110,14 +110,8 @@ async function measure(id: number): Promise<Measured> {
 /** Chooses contacts, turns a page of the table, and moves the picture. */
 async function measureUse(): Promise<number> {
   await page.evaluate('window.longTasks = []');
-  await page
-    .getByRole('checkbox', { name: /^Choose contact/ })
-    .nth(3)
-    .check();
-  await page
-    .getByRole('checkbox', { name: /^Choose contact/ })
-    .nth(4)
-    .check();
+  await check(page.getByRole('checkbox', { name: /^Choose contact/ }).nth(3));
+  await check(page.getByRole('checkbox', { name: /^Choose contact/ }).nth(4));
   await page.getByRole('button', { name: 'Page 2', exact: true }).click();
   await page.locator('.react-flow__pane').hover();
   await page.mouse.wheel(0, -300);

@@ -3,7 +3,7 @@ import { startApp } from '../support/app.js';
 import { use, useDatabase } from '../support/hooks.js';
 import { LOOPBACK, startReceiver } from '../support/receiver.js';
 import { until } from '../support/until.js';
-import { faultsOf, jumpsOf } from './browser.js';
+import { check, faultsOf, jumpsOf } from './browser.js';
 import { useConsole, type OpenConsole } from './use-console.js';
 
 // The pages about events and webhooks, in a real browser. One test goes on where the last one ended.
@@ -90,10 +90,10 @@ test('the feed tells what happened, the newest first, in words, with ways to it 
 });
 
 test('it shows some types only, and what came after an event in order; the address says so', async () => {
-  await page.getByRole('checkbox', { name: 'Merged' }).check();
+  await check(page.getByRole('checkbox', { name: 'Merged' }));
   await says('That is all that is kept.');
   expect(await sentences()).toEqual(['Person 2 was merged into person 1']);
-  await page.getByRole('checkbox', { name: 'New', exact: true }).check();
+  await check(page.getByRole('checkbox', { name: 'New', exact: true }));
   await page.waitForURL(/#\?types=identity\.created/);
   await says('Person 3 is new');
   await click(/^CloudEvent .*Person 2 is new/);
@@ -143,7 +143,7 @@ test('a webhook is made, and shows its secret this once', async () => {
   await page.getByLabel('URL').fill(`${receiver.url}/crm`);
   await page.getByLabel('What it is for').fill('Keeps the CRM in step');
   await page.getByRole('radio', { name: 'only some' }).check();
-  await page.getByRole('checkbox', { name: 'New', exact: true }).check();
+  await check(page.getByRole('checkbox', { name: 'New', exact: true }));
   await click('Make it');
   await says(/^whsec_/);
   await page.getByRole('link', { name: /Webhook 1: test it/ }).click();
