@@ -149,6 +149,11 @@ test('a history that no order explains is found out', () => {
   const deleted = event({ kind: 'delete', id: 1 }, true, 4, 5);
 
   expect(linearization([first, meanwhile(1), deleted], stored)).toEqual([first, meanwhile(1), deleted]);
+  // the younger contact was made and deleted before the older one was made
+  const younger = event({ kind: 'identify', sighting: lorraine }, view(2), 1, 2);
+  const gone = event({ kind: 'delete', id: 2 }, true, 3, 4);
+  const older = event({ kind: 'identify', sighting: lorraine }, view(1), 0, 5);
+  expect(linearization([younger, gone, older], stored)).toEqual([younger, gone, older]);
   // two contacts for one email, a read of what was deleted before, a deletion that counts twice, a lost write
   expect(linearization([first, meanwhile(2)], stored)).toBeNull();
   expect(linearization([first, deleted, event({ kind: 'find', id: 1 }, view(1), 6, 7)], stored)).toBeNull();

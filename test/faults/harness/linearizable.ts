@@ -65,8 +65,15 @@ export function linearization(
 function replay(order: readonly Event[], stored: readonly StoredContact[]): string | null {
   const unused = stored.toSorted((one, other) => one.createdAt - other.createdAt || one.id - other.id);
   let isImpossible = false;
+  let answered: Event['answer'] = null;
   const oracle = new Oracle((_, { email, phoneNumber }) => {
-    const row = unused.find((each) => each.email === email && each.phoneNumber === phoneNumber);
+    // A call may have drawn the time of its contact, and made it only after another one like it was made and deleted.
+    const row = unused.find(
+      (each) =>
+        each.email === email &&
+        each.phoneNumber === phoneNumber &&
+        (answered === null || idsOf(answered).includes(each.id)),
+    );
     if (row === undefined) {
       isImpossible = true;
       return { id: 0, createdAt: 0 };
@@ -75,13 +82,21 @@ function replay(order: readonly Event[], stored: readonly StoredContact[]): stri
     return row;
   });
   let answer: Event['answer'] = null;
-  for (const { call } of order) {
+  for (const { call, answer: told } of order) {
+    answered = told;
     answer = perform(oracle, call);
   }
   const last = order.at(-1);
   const isAsAnswered =
     last === undefined || last.answeredAt === Infinity || isDeepStrictEqual(answer, last.answer);
   return isAsAnswered && !isImpossible ? JSON.stringify(oracle.contacts) : null;
+}
+
+/** The contacts that an answer shows. */
+function idsOf(answer: Event['answer']): readonly number[] {
+  return typeof answer === 'object' && answer !== null
+    ? [answer.primaryContactId, ...answer.secondaryContactIds]
+    : [];
 }
 
 function perform(oracle: Oracle, call: Call): Event['answer'] {
