@@ -1,8 +1,10 @@
+import pg from 'pg';
 import { importText, tally } from '../../transfer/import/import-text.js';
 import type { Reply } from '../../support/client.js';
 import { ageErasures, placesOf } from '../../support/erased.js';
 import { useApp, useDatabase } from '../../support/hooks.js';
 import { storedRows, violations } from '../../support/invariants.js';
+import { untilLocked } from '../../support/until.js';
 import type { ShownIdentity } from '../../support/wire.js';
 
 const LORRAINE = 'lorraine@hillvalley.edu';
@@ -195,6 +197,34 @@ test('a rule about the form that nobody has ends with a merge by force, and that
   expect((await change('/merges', { contactIds: [1, 3], force: true })).status).toBe(200);
   const reserved = await database.query('select value from identifier where contact_id is null order by 1');
   expect(reserved).toEqual([{ value: FORMS[1][1] }, { value: 'biff@hillvalley.edu' }]);
+});
+
+test('it stays reserved if somebody makes another rule about it meanwhile', async () => {
+  await change('/rules', { identifiers: [phone(MX_1), email(GEORGE)] });
+  await app.client.identify({ email: LORRAINE, phoneNumber: MX });
+  await app.client.identify({ email: GEORGE });
+  const other = new pg.Client(database.adminUrl);
+  await other.connect();
+  try {
+    await other.query('begin');
+    await other.query(`select from identifier where value = '${MX_1}' for no key update`);
+    await other.query(`insert into identifier (tenant_id, kind, value) values (1, 0, 'biff@hillvalley.edu')`);
+    await other.query(`
+      insert into do_not_link (tenant_id, rule_id, kind, value, other_kind, other_value, is_reverse, change_id, created_at)
+      select 1, 100, d.kind, d.value, 0, 'biff@hillvalley.edu', null::boolean, d.change_id, d.created_at
+        from do_not_link d where d.value = '${MX_1}'
+      union all
+      select 1, 100, 0, 'biff@hillvalley.edu', d.kind, d.value, true, d.change_id, d.created_at
+        from do_not_link d where d.value = '${MX_1}'`);
+    const merged = change('/merges', { contactIds: [1, 2], force: true });
+    await untilLocked(database);
+    await other.query('commit');
+    expect((await merged).status).toBe(200);
+  } finally {
+    await other.end();
+  }
+  const reserved = await database.query('select value from identifier where contact_id is null order by 1');
+  expect(reserved).toEqual([{ value: MX_1 }, { value: 'biff@hillvalley.edu' }]);
 });
 
 test('an erasure of one form erases both, and refuses both', async () => {
