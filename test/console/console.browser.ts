@@ -384,6 +384,15 @@ test('the history of a person with more than 200 contacts is gone through too', 
   await page.getByText(/^Contact \d+ attached to contact \d+$/).waitFor();
 });
 
+test('no more contacts can be chosen than an address has room for', async () => {
+  const { primaryId } = await addLargeIdentity(database, 102, 'needles');
+  const ids = Array.from({ length: 100 }, (_, i) => primaryId + i);
+  await open(`/identities/${primaryId}?chosen=${ids.join()}`, `Person ${primaryId}`);
+  await page.getByText('No more than 100 can be chosen at once.').waitFor();
+  await page.getByRole('button', { name: 'Page 3', exact: true }).click();
+  await page.getByRole('checkbox', { name: `Choose contact ${primaryId + 100}`, disabled: true }).waitFor();
+});
+
 test('what a key may not do is not offered; signing out ends the session', async () => {
   const reader = await browser.window();
   const other = await reader.newPage();
