@@ -153,7 +153,7 @@ test.each([
   [['add', '--kind', 'email', '--preset', 'placeholders'], 'give --kind and --pattern, or --preset'],
   [['add', '--preset', 'spam'], 'Allowed choices are placeholders'],
   [['add', '--kind', 'email', '--pattern', '*'], 'pattern must not match everything.'],
-  [['add', '--kind', 'email', '--pattern', 'nobody'], 'email must be a valid email address.'],
+  [['add', '--kind', 'email', '--pattern', 'nobody'], 'pattern must be a valid email address.'],
   [['add', '--kind', 'name', '--pattern', 'x'], 'kind must be'],
   [['add', '--kind', 'email', '--pattern', 'a@*', '--existing', 'drop'], 'Allowed choices are keep, split'],
   [['add', '--kind', 'email', '--pattern', 'a@*', '--reason', ' '], 'reason must not be empty.'],

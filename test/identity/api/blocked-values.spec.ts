@@ -451,7 +451,10 @@ test.each([
   const body = { kind: 'phoneNumber', pattern: '0000', existing: 'keep', reason: REASON, ...given };
   expect(await send('POST', '/blocked-values', body)).toMatchObject({
     status: 400,
-    body: { type: 'urn:problem:invalid-request', errors: [{ field }] },
+    body: {
+      type: 'urn:problem:invalid-request',
+      errors: [{ field, message: expect.stringMatching(`^${field} `) }],
+    },
   });
 });
 

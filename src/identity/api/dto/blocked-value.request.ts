@@ -129,10 +129,11 @@ export function readPattern(
   if (mistakes.length > 0) {
     const MistakeError = known === undefined ? UndeclaredKindError : InvalidRequestError;
     throw new MistakeError(
-      mistakes.map(({ field, message }) => ({
-        field: field === 'given.kind' ? 'kind' : 'pattern',
-        message: message.replace(/^value /, 'pattern '),
-      })),
+      mistakes.map(({ field, message }) =>
+        field === 'given.kind'
+          ? { field: 'kind', message }
+          : { field: 'pattern', message: message.replace(/^\w+/, 'pattern') },
+      ),
     );
   }
   return value;
