@@ -201,21 +201,23 @@ test('a rule about the form that nobody has ends with a merge by force, and that
 
 test('it stays reserved if somebody makes another rule about it meanwhile', async () => {
   await change('/rules', { identifiers: [phone(MX_1), email(GEORGE)] });
+  const [rule] = await database.query<{ change_id: number }>('select change_id from do_not_link limit 1');
   await app.client.identify({ email: LORRAINE, phoneNumber: MX });
   await app.client.identify({ email: GEORGE });
   const other = new pg.Client(database.adminUrl);
   await other.connect();
   try {
     await other.query('begin');
-    await other.query(`select from identifier where value = '${MX_1}' for no key update`);
+    await other.query(`select from identifier where tenant_id = 1 and value = '${MX_1}' for no key update`);
     await other.query(`insert into identifier (tenant_id, kind, value) values (1, 0, 'biff@hillvalley.edu')`);
-    await other.query(`
-      insert into do_not_link (tenant_id, rule_id, kind, value, other_kind, other_value, is_reverse, change_id, created_at)
-      select 1, 100, d.kind, d.value, 0, 'biff@hillvalley.edu', null::boolean, d.change_id, d.created_at
-        from do_not_link d where d.value = '${MX_1}'
-      union all
-      select 1, 100, 0, 'biff@hillvalley.edu', d.kind, d.value, true, d.change_id, d.created_at
-        from do_not_link d where d.value = '${MX_1}'`);
+    const sides = `
+      (1, 100, 1, '${MX_1}', 0, 'biff@hillvalley.edu', null, $1, now()),
+      (1, 100, 0, 'biff@hillvalley.edu', 1, '${MX_1}', true, $1, now())`;
+    await other.query(
+      `insert into do_not_link (tenant_id, rule_id, kind, value, other_kind, other_value, is_reverse, change_id, created_at)
+       values ${sides}`,
+      [rule!.change_id],
+    );
     const merged = change('/merges', { contactIds: [1, 2], force: true });
     await untilLocked(database);
     await other.query('commit');
