@@ -6,9 +6,8 @@ import { OverloadedError } from '../http/problems/problem.errors.js';
 import { MAX_WAIT_MS } from './batching/call.js';
 import { ChangeWriter, type ChangeCall } from './change-writer.js';
 import { DecisionWriter } from './decision-writer.js';
-import { Blocklist, isGlob, type Pattern } from './domain/blocklist.js';
+import { isGlob, matcherOf, type Pattern } from './domain/blocklist.js';
 import type { IdentityView, Snapshot } from './domain/contact.js';
-import type { Kinds } from './domain/kinds.js';
 import { takeOut, type TakeOut } from './domain/take-out.js';
 import { isNothing, NO_WRITES } from './domain/writes.js';
 import { BlockedMeanwhileError, NotFoundError, ContentionError } from './identity.errors.js';
@@ -301,12 +300,6 @@ function without(
   return evidence === undefined || contactId === null || isThere !== true
     ? NOTHING_TAKEN
     : takeOut(contactId, isTaken, { ...snapshot, evidence });
-}
-
-/** Whether a pattern matches an identifier, or its other form. */
-function matcherOf(patterns: readonly Pattern[], kinds: Kinds): Blocklist['isBlocked'] {
-  const blocklist = new Blocklist(patterns.map((pattern, id) => ({ id, ...pattern })));
-  return (identifier) => kinds.withOtherForms([identifier]).some((each) => blocklist.isBlocked(each));
 }
 
 function evidenceOf(tenantId: number, contactId: number) {

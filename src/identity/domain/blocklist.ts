@@ -1,6 +1,6 @@
 import type { Identifier } from './contact.js';
 import { IdentifierMap } from './identifier-map.js';
-import type { IdentifierKind, Normaliser } from './kinds.js';
+import type { IdentifierKind, Kinds, Normaliser } from './kinds.js';
 import {
   emailGlob,
   normaliseEmail,
@@ -56,6 +56,12 @@ export class Blocklist {
     const found = globs.filter(({ parts }) => fits(parts, identifier.value)).map(({ blocked }) => blocked);
     return exact === undefined ? found : [exact, ...found];
   }
+}
+
+/** Whether one of the patterns matches an identifier, or its other form. */
+export function matcherOf(patterns: readonly Pattern[], kinds: Kinds): Blocklist['isBlocked'] {
+  const blocklist = new Blocklist(patterns.map((pattern, id) => ({ id, ...pattern })));
+  return (identifier) => kinds.withOtherForms([identifier]).some((each) => blocklist.isBlocked(each));
 }
 
 /** A pattern with `*`, ready to be compared. */

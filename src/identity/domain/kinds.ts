@@ -1,5 +1,5 @@
 import type { Identifier } from './contact.js';
-import { mayHaveForms, otherFormOf, type PhoneForms } from './phone-forms.js';
+import { mayHaveForms, otherFormOf, STARTS_WITH_FORMS, type PhoneForms } from './phone-forms.js';
 
 /** How raw text of a kind gets its normal form; see `normalise.ts`. */
 export type Normaliser = (typeof NORMALISERS)[number];
@@ -119,6 +119,13 @@ export class Kinds {
     }
     const other = otherFormOf(value);
     return other === null ? null : { kind, value: other };
+  }
+
+  /** How values of a kind begin that may have another form. */
+  startsWithForms(kind: string): readonly string[] {
+    return this.phoneForms === 'same' && this.byName.get(kind)?.normaliser === 'phone'
+      ? STARTS_WITH_FORMS
+      : [];
   }
 
   /** How many different values of a kind are in a list without repetitions, if both forms of a number count once. */

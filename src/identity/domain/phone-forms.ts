@@ -45,6 +45,9 @@ const BY_CALLING_CODE: Readonly<Record<string, TwoForms>> = {
   },
 };
 
+/** How numbers begin that may have two forms. */
+export const STARTS_WITH_FORMS: readonly string[] = Object.keys(BY_CALLING_CODE).map((third) => `+5${third}`);
+
 /** Lengths of the numbers above. */
 const [MIN_LENGTH, MAX_LENGTH] = [13, 14];
 

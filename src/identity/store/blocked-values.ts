@@ -3,11 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, SqlSession } from '../../database/session/sql-session.js';
 import { retryUnavailable } from '../../database/session/unavailable.js';
-import { isGlob, literalStart, type BlockedPattern, type Pattern } from '../domain/blocklist.js';
+import { isGlob, literalStart, matcherOf, type BlockedPattern, type Pattern } from '../domain/blocklist.js';
 import type { Identifier } from '../domain/contact.js';
 import type { Kinds } from '../domain/kinds.js';
 import { DEFAULT_MAX_CONTACTS } from '../domain/policy.js';
 import { LAST_CHARACTER } from '../domain/search.js';
+import { turn } from '../turns.js';
 import * as sql from './blocked.statements.js';
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
@@ -80,7 +81,8 @@ export class BlockedValues {
   /**
    * The identifiers that the patterns match and that somebody has, some at a time. What changes meanwhile may be missing.
    *
-   * An exact value is looked up. For a glob, all identifiers are read that begin as it does.
+   * An exact value is looked up. For a glob, all identifiers are read that begin as it does; of phone numbers with two forms all
+   * of the country, because one may match that looks different.
    */
   async *carried(tenantId: number, patterns: readonly Pattern[]): AsyncGenerator<readonly Carried[]> {
     const { kinds } = await this.contacts.policyOf(tenantId);
@@ -120,23 +122,22 @@ export class BlockedValues {
     kinds: Kinds,
     { kind, pattern }: Pattern,
   ): AsyncGenerator<readonly Carried[]> {
-    const start = literalStart(pattern);
+    const literal = literalStart(pattern);
+    const withForms = kinds.startsWithForms(kind);
+    const start = withForms.find((each) => literal.startsWith(each)) ?? literal;
     const range = [kinds.named(kind).number, start, `${start}${LAST_CHARACTER}`] as const;
+    const likes = [likeOf(pattern), ...withForms.map((each) => `${each}%`)];
+    const isMatch = matcherOf([{ kind, pattern }], kinds);
     for (let last = '', read = STEP; read === STEP;) {
-      const rows = await this.query(tenantId, [
-        sql.MATCHING_AFTER,
-        tenantId,
-        ...range,
-        last,
-        STEP,
-        likeOf(pattern),
-      ]);
+      const rows = await this.query(tenantId, [sql.MATCHING_AFTER, tenantId, ...range, last, STEP, likes]);
       const end = rows.find((row) => row.read !== null);
       last = (end?.value as string | null) ?? last;
       read = Number(end?.read);
       const held = rows
         .filter((row) => row !== end)
-        .map(({ value, contact_id: id }) => ({ kind, value: value as string, contactId: Number(id) }));
+        .map(({ value, contact_id: id }) => ({ kind, value: value as string, contactId: Number(id) }))
+        .filter(isMatch);
+      await turn(rows.length);
       yield await this.withPrimaries(tenantId, held);
     }
   }

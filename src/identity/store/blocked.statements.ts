@@ -50,9 +50,9 @@ export const START_POLICY: Statement = {
 };
 
 /**
- * $2 kind, $3 first value, $4 the value before which to end, $5 the last value seen, $6 how many to read, $7 a pattern of `like`
- * → those of the next identifiers that match, in order, each with the contact that has it (null: it is reserved); and a row with
- * the last value that was read and how many were read.
+ * $2 kind, $3 first value, $4 the value before which to end, $5 the last value seen, $6 how many to read, $7 patterns of `like`
+ * → those of the next identifiers that match one, in order, each with the contact that has it (null: it is reserved); and a row
+ * with the last value that was read and how many were read.
  */
 export const MATCHING_AFTER: Statement = {
   name: 'blocked_matching_after',
@@ -60,7 +60,7 @@ export const MATCHING_AFTER: Statement = {
     select value, contact_id from identifier
     where tenant_id = $1 and kind = $2::smallint and value >= $3 and value < $4 and value > $5
     order by value limit $6::int)
-  select value, contact_id, null::bigint as read from i where value like $7
+  select value, contact_id, null::bigint as read from i where value like any($7::text[])
   union all
   select max(value), null, count(*) from i`,
 };

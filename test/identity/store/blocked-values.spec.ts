@@ -136,6 +136,26 @@ test('a glob finds what the core says that it matches, whatever characters it ha
   expect(matches).toBeGreaterThan(500);
 });
 
+test.each([
+  ['+5255*', '+5215512345678'],
+  ['+521*', '+525512345678'],
+  ['*215512*', '+525512345678'],
+  ['+54911*', '+541123456789'],
+  ['+551187*', '+5511987654321'],
+])('a glob of phone numbers finds by %s who has %s, the other form', async (pattern, value) => {
+  await add(1, null, { phoneNumber: value });
+  await claim(1, value, 1);
+  for (const stranger of ['+4915123456789', '+5411', '+5521987654321']) {
+    await claim(1, stranger, 1);
+  }
+  const glob = { kind: 'phoneNumber', pattern };
+  expect((await carried(glob)).map((each) => each.value)).toEqual([value]);
+  contacts.policyOf = () => ({ ...DEFAULT_POLICY, kinds: new Kinds([EMAIL, PHONE_NUMBER], 'apart') });
+  const apart = await carried(glob);
+  contacts.policyOf = () => ({ ...DEFAULT_POLICY, kinds: KINDS });
+  expect(apart).toEqual([]);
+});
+
 test('the live contacts that carry a value are counted, of every kind', async () => {
   await add(1, null, { customerId: 'C-1', phoneNumber: '0000' });
   await add(2, 1, { phoneNumber: '0000' });
