@@ -33,6 +33,9 @@ if (!URL.canParse(CITUS_URL ?? '')) {
 }
 const given = process.argv.slice(2);
 const words = given.filter((each) => !each.startsWith('-'));
+const BY_NAME = '--testNamePattern=';
+const wanted = given.find((each) => each.startsWith(BY_NAME))?.slice(BY_NAME.length) ?? '';
+const options = given.filter((each) => each.startsWith('-') && !each.startsWith(BY_NAME));
 const folder = mkdtempSync(join(tmpdir(), 'identity-citus-'));
 const results = join(folder, 'results.json');
 const escaped = (text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
@@ -49,10 +52,10 @@ const { status } = spawnSync(
     '--testTimeout=120000',
     `--testPathPatterns=test/(${(words.length > 0 ? words : DEFAULT).join('|')})`,
     `--testPathIgnorePatterns=${['/node_modules/', 'test/faults/', ...files].join('|')}`,
-    ...(names.length > 0 ? [`--testNamePattern=^(?!.*(${names.join('|')}))`] : []),
+    `${BY_NAME}^${names.length > 0 ? `(?!.*(${names.join('|')}))` : ''}.*(${wanted})`,
     '--json',
     `--outputFile=${results}`,
-    ...given.filter((each) => each.startsWith('-')),
+    ...options,
   ],
   // the tests' own server is not needed
   { stdio: 'inherit', env: { ...process.env, TEST_DATABASE_URL: CITUS_URL } },

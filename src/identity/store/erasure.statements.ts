@@ -249,10 +249,12 @@ export const TAKE_UP: Statement = {
  */
 export const PENDING_ERASURES: Statement = {
   name: 'identifier_pending_erasures',
-  text: `select v.kind, v.value, e.* from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
-      select erasure_id from identifier
-      where tenant_id = $1 and kind = v.kind and value = v.value and contact_id is null limit 1) i
-    cross join lateral (
+  // In a dry run `identifier` is a temporary table, which Citus joins with its own only if it was read before.
+  text: `with i as materialized (
+      select v.kind, v.value, f.erasure_id from unnest($2::smallint[], $3::text[]) v(kind, value) cross join lateral (
+        select erasure_id from identifier
+        where tenant_id = $1 and kind = v.kind and value = v.value and contact_id is null limit 1) f)
+    select i.kind, i.value, e.* from i cross join lateral (
       select ${microsOf('created_at')} as erased_at, blocked_until > clock_timestamp() as is_blocked,
         (extract(epoch from clock_timestamp() - created_at) * 1000000)::bigint as ago
       from erasure where tenant_id = $1 and id = i.erasure_id limit 1) e`,
