@@ -40,19 +40,27 @@ export class ReadLanes {
 
   /** Reads something small, again if the database is away for a moment. */
   async read<T>(tenantId: number, work: () => Promise<T>): Promise<T> {
-    return retryUnavailable(() => this.reads.run(tenantId, work));
+    return retryUnavailable(() => this.readOnce(tenantId, work));
+  }
+
+  /** Like {@link read}, but not again. */
+  async readOnce<T>(tenantId: number, work: () => Promise<T>): Promise<T> {
+    return this.reads.run(tenantId, work);
   }
 
   /**
-   * Reads what may be large.
+   * Reads what may be large, again if the database is away for a moment.
    *
    * @param few reads it if it is small, and returns null otherwise
    * @param all reads it all, and does what takes long with it
    */
   async readAny<T>(tenantId: number, few: () => Promise<T | null>, all: () => Promise<T>): Promise<T> {
-    return retryUnavailable(
-      async () => (await this.reads.run(tenantId, few)) ?? (await this.large.run(tenantId, all)),
-    );
+    return retryUnavailable(() => this.readAnyOnce(tenantId, few, all));
+  }
+
+  /** Like {@link readAny}, but not again. */
+  async readAnyOnce<T>(tenantId: number, few: () => Promise<T | null>, all: () => Promise<T>): Promise<T> {
+    return (await this.readOnce(tenantId, few)) ?? this.large.run(tenantId, all);
   }
 }
 

@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Registry } from 'prom-client';
 import { Settings } from '../config/settings.js';
 import { ReadReplica } from '../database/read-replica.js';
-import { DatabaseUnavailableError } from '../database/session/unavailable.js';
+import { DatabaseUnavailableError, retryUnavailable } from '../database/session/unavailable.js';
 import { ReadLanes } from './read-lanes.js';
 import { ContactRepository } from './store/contact.repository.js';
 import { Contact } from './store/entities/contact.js';
@@ -53,7 +53,7 @@ export class ReadSources {
 
   /** Reads something small. */
   async read<T>(tenantId: number, work: (from: ReadSource) => Promise<T>): Promise<T> {
-    const read = await this.fromReplica((lanes, from) => lanes.read(tenantId, () => work(from)));
+    const read = await this.fromReplica((lanes, from) => lanes.readOnce(tenantId, () => work(from)));
     return read === null ? this.counted(this.lanes.read(tenantId, () => work(this.primary))) : read.result;
   }
 
@@ -70,8 +70,8 @@ export class ReadSources {
   ): Promise<T> {
     const read = await this.fromReplica((lanes, from) =>
       isCached
-        ? lanes.read(tenantId, () => few(from))
-        : lanes.readAny(
+        ? lanes.readOnce(tenantId, () => few(from))
+        : lanes.readAnyOnce(
             tenantId,
             () => few(from),
             () => all(from),
@@ -88,19 +88,29 @@ export class ReadSources {
       : read.result;
   }
 
-  /** Null: the primary must be read, because there is no replica, or it can't serve now. */
+  /**
+   * Null: the primary must be read, because there is no replica, or it can't serve now.
+   *
+   * The replica is asked before each attempt: after a crash it may be behind what it has shown before.
+   */
   private async fromReplica<T>(
     work: (lanes: ReadLanes, from: ReadSource) => Promise<T>,
   ): Promise<{ readonly result: T } | null> {
-    if (this.secondary === null || !(await this.replica.isFresh())) {
+    if (this.secondary === null) {
       return null;
     }
+    const { lanes, source } = this.secondary;
     try {
-      const result = await work(this.secondary.lanes, this.secondary.source);
-      if (result !== null) {
-        this.reads.inc({ source: 'replica' });
-      }
-      return { result };
+      return await retryUnavailable(async () => {
+        if (!(await this.replica.isFresh())) {
+          return null;
+        }
+        const result = await work(lanes, source);
+        if (result !== null) {
+          this.reads.inc({ source: 'replica' });
+        }
+        return { result };
+      });
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableError)) {
         throw error;

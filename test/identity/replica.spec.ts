@@ -3,10 +3,14 @@ import type { SqlEntityManager } from '@mikro-orm/sql';
 import pg from 'pg';
 import { Registry } from 'prom-client';
 import { ormOptions } from '../../mikro-orm.config.js';
+import { DEFAULT_TENANT_ID } from '../../src/access/entities/tenant.js';
 import { Settings } from '../../src/config/settings.js';
 import { openDatabase, type OpenDatabase } from '../../src/database/open-database.js';
 import { ReadReplica } from '../../src/database/read-replica.js';
 import { openSession } from '../../src/database/session/open-session.js';
+import { DatabaseUnavailableError } from '../../src/database/session/unavailable.js';
+import { ReadSources, type ReadSource } from '../../src/identity/read-sources.js';
+import { IdentityLists } from '../../src/identity/store/identity-lists.js';
 import { startApp, type RunningApp } from '../support/app.js';
 import { use, useApp, useDatabase } from '../support/hooks.js';
 import { administerKeys } from '../support/keys.js';
@@ -192,6 +196,30 @@ test('while the replica is behind, reads use the primary, and its lag is measure
   }
   await untilUsed();
   await until(async () => (await lag()) === 0);
+});
+
+test('a read that fails there is not tried there again while the replica is behind', async () => {
+  const sources = app.get(ReadSources);
+  let id = 0;
+  /** Fails in the replica, which falls behind just then; otherwise the first primaries from that of the last call on. */
+  const read = async ({ lists }: ReadSource): Promise<readonly number[]> => {
+    if (id === 0 && lists !== app.get(IdentityLists)) {
+      await command('select pg_wal_replay_pause()');
+      id = await identify('needles@hillvalley.edu');
+      throw new DatabaseUnavailableError('restarting', { cause: { code: '57P01' } });
+    }
+    return lists.primariesAfter(DEFAULT_TENANT_ID, id - 1, 1);
+  };
+  try {
+    let found: readonly number[] = [];
+    await until(async () => {
+      found = await sources.read(DEFAULT_TENANT_ID, read);
+      return id > 0;
+    });
+    expect(found).toEqual([id]);
+  } finally {
+    await command('select pg_wal_replay_resume()');
+  }
 });
 
 test('while the replica is away, reads use the primary, and the service stays ready', async () => {
