@@ -96,10 +96,11 @@ export const DELETE_RULES: Statement = {
   text: 'delete from do_not_link where tenant_id = $1 and rule_id = any($2::bigint[]) and rule_id is not null returning rule_id',
 };
 
-/** $2 kind, $3 value → a row if the identifier was reserved; nobody has it, and it is free again. */
+/** $2 kind, $3 value → nobody has the identifier, and it is free again, unless an erasure reserves it for a while. */
 export const FREE_RESERVATION: Statement = {
   name: 'identifier_free_reservation',
-  text: `delete from identifier where tenant_id = $1 and kind = $2 and value = $3 and contact_id is null returning value`,
+  text: `delete from identifier
+    where tenant_id = $1 and kind = $2 and value = $3 and contact_id is null and erasure_id is null`,
 };
 
 /** $2 kind, $3 value → a row if the identifier was reserved for rules alone, and has none any more: it is free again. */

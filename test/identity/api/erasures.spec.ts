@@ -159,6 +159,20 @@ test('rules about an erased identifier go, and free what only they reserved', as
   expect((await app.client.send('GET', '/rules')).body).toMatchObject({ rules: [] });
 });
 
+test('a rule that is made and deleted frees nothing that an erasure reserves', async () => {
+  const { body } = await erase({ identifier: email(LORRAINE.email) });
+  const identifiers = [email(LORRAINE.email), email(GEORGE.email)];
+  expect((await app.client.send('POST', '/rules', { identifiers, reason: REASON })).status).toBe(201);
+  const [rule] = await database.query<{ id: number }>('select max(rule_id)::int as id from do_not_link');
+  expect((await app.client.send('DELETE', `/rules/${rule!.id}`)).status).toBe(204);
+  const reserved = await database.query('select erasure_id from identifier where value = $1', [
+    LORRAINE.email,
+  ]);
+  expect(reserved).toEqual([{ erasure_id: String(body.erasureId) }]);
+  expect(await finished(body.erasureId)).toMatchObject({ status: 'done' });
+  expect(await placesOf(database, OF_LORRAINE)).toEqual([]);
+});
+
 test('merges, their undoing and what people wrote of them leave nothing of an erased person behind', async () => {
   await app.client.identify({ email: GEORGE.email, phoneNumber: PHONE });
   const { body: listed } = await app.client.send<{ merges: { id: number }[] }>('GET', '/merges?contactId=3');
