@@ -24,20 +24,28 @@ export async function readSession(): Promise<Session | null> {
 
 /** Opens a session; the browser keeps its cookie, and the key is kept nowhere. */
 export async function signIn(key: string): Promise<void> {
-  const headers = { authorization: `Bearer ${key.trim()}` };
+  // No key has other characters than a header may have. What has some is no key, and the service says so.
+  const headers = { authorization: `Bearer ${encodeURIComponent(key.trim())}` };
   await sessionOf(await fetch('/console/session', { method: 'POST', headers }));
 }
 
+/** Ends the session, unless it has ended. */
 export async function signOut(): Promise<void> {
-  await fetch('/console/session', { method: 'DELETE' });
+  const response = await fetch('/console/session', { method: 'DELETE' });
+  if (!response.ok && response.status !== 401) {
+    throw await refusalOf(response);
+  }
 }
 
 async function sessionOf(response: Response): Promise<Session> {
-  const body = (await response.json()) as unknown;
   if (!response.ok) {
-    throw new ProblemError(body as ProblemError['problem'], response);
+    throw await refusalOf(response);
   }
-  return body as Session;
+  return (await response.json()) as Session;
+}
+
+async function refusalOf(response: Response): Promise<ProblemError> {
+  return new ProblemError((await response.json()) as ProblemError['problem'], response);
 }
 
 /** A value with the kind of identifier that it is. */

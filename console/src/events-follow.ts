@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { ProblemError, type Event } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
+import { endSession } from './session.js';
 
 /** How long a call waits for the next event, in seconds; the service allows no more. */
 const WAIT_S = 8;
@@ -56,7 +57,7 @@ export function useFollowed(start: string, types: string | undefined, isOn: bool
         return;
       }
       if (reason instanceof ProblemError && reason.status === 401) {
-        queries.setQueryData(['session'], null);
+        endSession(queries);
       }
       setError(reason);
     });

@@ -9,11 +9,12 @@ import {
   useMantineColorScheme,
   type MantineColorScheme,
 } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, Navigate, Outlet, useLocation } from '@tanstack/react-router';
 import { signOut } from './api.js';
+import { ProblemView } from './problem.js';
 import { forget } from './recent.js';
-import { useMay, useSession } from './session.js';
+import { endSession, useMay, useSession } from './session.js';
 
 /** What surrounds every page: where to go, who is signed in, light or dark. */
 export function Layout() {
@@ -82,6 +83,13 @@ function Who() {
   const session = useSession();
   const { authMode, key, tenant } = session;
   const queries = useQueryClient();
+  const leave = useMutation({
+    mutationFn: signOut,
+    onSuccess: () => {
+      forget(session);
+      endSession(queries);
+    },
+  });
   if (authMode === 'none') {
     return (
       <Anchor href="/docs" size="sm" underline="always">
@@ -89,20 +97,20 @@ function Who() {
       </Anchor>
     );
   }
-  const leave = async (): Promise<void> => {
-    await signOut();
-    forget(session);
-    queries.setQueryData(['session'], null);
-    queries.removeQueries({ predicate: ({ queryKey: [first] }) => first !== 'session' });
-  };
   return (
     <Group gap="xs">
       <Text size="sm">
         {key?.name} · {tenant}
       </Text>
-      <Button size="compact-sm" variant="default" onClick={() => void leave()}>
+      <Button size="compact-sm" variant="default" loading={leave.isPending} onClick={() => leave.mutate()}>
         Sign out
       </Button>
+      {leave.isError && (
+        <>
+          <Text size="sm">You are still signed in.</Text>
+          <ProblemView error={leave.error} />
+        </>
+      )}
     </Group>
   );
 }

@@ -1,15 +1,23 @@
 import '@mantine/core/styles.css';
 import './main.css';
 import { createTheme, MantineProvider } from '@mantine/core';
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { ProblemError } from '../../clients/typescript/src/index.js';
 import { router } from './router.js';
-import { SessionGate } from './session.js';
+import { endSession, SessionGate } from './session.js';
 
+// A session may end in the middle of the work.
+const onError = (error: unknown): void => {
+  if (error instanceof ProblemError && error.status === 401) {
+    endSession(queries);
+  }
+};
 const queries = new QueryClient({
+  queryCache: new QueryCache({ onError }),
+  mutationCache: new MutationCache({ onError }),
   defaultOptions: {
     queries: {
       // the client repeats what is worth it
@@ -17,13 +25,6 @@ const queries = new QueryClient({
       staleTime: 5_000,
     },
   },
-});
-// A session may end in the middle of the work.
-queries.getQueryCache().subscribe(({ type, query }) => {
-  const { error } = query.state;
-  if (type === 'updated' && error instanceof ProblemError && error.status === 401) {
-    queries.setQueryData(['session'], null);
-  }
 });
 
 const theme = createTheme({

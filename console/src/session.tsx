@@ -10,7 +10,7 @@ import {
   Text,
   Title,
 } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { createContext, use, useState, type FormEvent, type ReactNode } from 'react';
 import { readSession, signIn, type Session } from './api.js';
 import { ProblemView } from './problem.js';
@@ -28,9 +28,34 @@ export function useMay(
   return useSession().scopes.includes(scope);
 }
 
+/** Leads back to the key. */
+export function endSession(queries: QueryClient): void {
+  queries.setQueryData(['session'], null);
+  forgetAll(queries);
+}
+
+/** Whoever signs in next may be of another tenant, and must see nothing of what was read before. */
+function forgetAll(queries: QueryClient): void {
+  queries.removeQueries({ predicate: ({ queryKey: [first] }) => first !== 'session' });
+}
+
 /** Shows the console to who is signed in, and asks everybody else for a key. */
 export function SessionGate({ children }: { readonly children: ReactNode }) {
-  const session = useQuery({ queryKey: ['session'], queryFn: readSession, staleTime: Infinity, retry: 3 });
+  const queries = useQueryClient();
+  const session = useQuery({
+    queryKey: ['session'],
+    queryFn: async () => {
+      const [old, now] = [queries.getQueryData<Session | null>(['session']), await readSession()];
+      if (old?.key?.id !== now?.key?.id) {
+        forgetAll(queries);
+      }
+      return now;
+    },
+    staleTime: Infinity,
+    retry: 3,
+    // Another window of the browser may have signed out, or somebody else in.
+    refetchOnWindowFocus: 'always',
+  });
   if (session.isPending) {
     return (
       <Center mih="60vh">
@@ -38,7 +63,7 @@ export function SessionGate({ children }: { readonly children: ReactNode }) {
       </Center>
     );
   }
-  if (session.isError) {
+  if (session.data === undefined) {
     return (
       <Center mih="60vh" p="md">
         <ProblemView error={session.error} onRetry={() => void session.refetch()} />
@@ -48,7 +73,9 @@ export function SessionGate({ children }: { readonly children: ReactNode }) {
   return session.data === null ? (
     <SignIn />
   ) : (
-    <SessionContext value={session.data}>{children}</SessionContext>
+    <SessionContext key={session.data.key?.id} value={session.data}>
+      {children}
+    </SessionContext>
   );
 }
 
