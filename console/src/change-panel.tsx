@@ -26,6 +26,9 @@ interface Props {
   readonly afterwards?: (change: Change) => ReactNode;
 }
 
+/** What is decided on stays as it was read. If it has changed, the service refuses the decision, and the reader sees it anew. */
+export const AS_READ = { refetchOnWindowFocus: false, refetchOnReconnect: false } as const;
+
 /**
  * A change by hand: what it would do as the service tells it, then the change itself, which does exactly that or is refused
  * because something has moved.
@@ -42,6 +45,7 @@ export function ChangePanel({ name, make, before, verb, suggestedReason = '', af
     },
     staleTime: 0,
     gcTime: 0,
+    ...AS_READ,
   });
   const change = useMutation({
     mutationFn: async (etag: string) =>

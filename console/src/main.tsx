@@ -23,7 +23,10 @@ const queries = new QueryClient({
       // the client repeats what is worth it
       retry: false,
       staleTime: 5_000,
+      networkMode: 'always',
     },
+    // A change must not wait for a network, and be made when nobody thinks of it any more.
+    mutations: { networkMode: 'always' },
   },
 });
 

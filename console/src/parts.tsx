@@ -12,7 +12,7 @@ import {
 } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { ProblemView } from './problem.js';
+import { isPassing, ProblemView } from './problem.js';
 
 interface MomentProps {
   readonly at: string;
@@ -67,7 +67,12 @@ interface LoadedProps<T> {
   readonly children: (data: T) => ReactNode;
 }
 
-/** What a query answered; a placeholder of about its height before, and the problem if it failed. */
+/**
+ * What a query answered; a placeholder of about its height before, and the problem if it failed.
+ *
+ * What was read before stays if only the service or the network fails for a while, because people may be in the middle of their work
+ * on it.
+ */
 export function Loaded<T>({ query, children }: LoadedProps<T>) {
   if (query.isPending) {
     return (
@@ -77,17 +82,24 @@ export function Loaded<T>({ query, children }: LoadedProps<T>) {
       </Stack>
     );
   }
-  return query.isError ? (
-    <ProblemView error={query.error} onRetry={() => void query.refetch()} />
-  ) : (
-    children(query.data)
+  // the button that reads more tells of its own failure
+  const isAboutMore = 'isFetchNextPageError' in query && query.isFetchNextPageError === true;
+  const { data, error } = query;
+  const isKept = data !== undefined && (error === null || isAboutMore || isPassing(error));
+  return (
+    <>
+      {error !== null && !isAboutMore && <ProblemView error={error} onRetry={() => void query.refetch()} />}
+      {isKept && children(data)}
+    </>
   );
 }
 
 interface MoreProps {
   readonly query: {
+    readonly error: unknown;
     readonly hasNextPage: boolean;
     readonly isFetchingNextPage: boolean;
+    readonly isFetchNextPageError: boolean;
     readonly fetchNextPage: () => Promise<unknown>;
   };
   readonly label: string;
@@ -97,9 +109,16 @@ interface MoreProps {
 export function More({ query, label }: MoreProps) {
   return (
     query.hasNextPage && (
-      <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-        {label}
-      </Button>
+      <>
+        {query.isFetchNextPageError && <ProblemView error={query.error} />}
+        <Button
+          variant="default"
+          loading={query.isFetchingNextPage}
+          onClick={() => void query.fetchNextPage()}
+        >
+          {label}
+        </Button>
+      </>
     )
   );
 }

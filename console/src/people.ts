@@ -2,9 +2,15 @@ import { useQuery } from '@tanstack/react-query';
 import type { Identity } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
 
+interface Options {
+  readonly refetchOnWindowFocus?: false;
+  readonly refetchOnReconnect?: false;
+}
+
 /** The people that some contacts belong to, each once. */
-export function usePeople(contactIds: readonly number[]) {
+export function usePeople(contactIds: readonly number[], options: Options = {}) {
   return useQuery({
+    ...options,
     queryKey: ['people', ...contactIds],
     queryFn: () => peopleOf(contactIds),
     enabled: contactIds.length > 0,

@@ -10,11 +10,11 @@ import {
   TextInput,
   Title,
 } from '@mantine/core';
-import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { PlannedErasure } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
-import { PersonCard } from './change-panel.js';
+import { AS_READ, PersonCard } from './change-panel.js';
 import { Loaded, Moment } from './parts.js';
 import { isProblem, ProblemView } from './problem.js';
 import { privacyRoute } from './router.js';
@@ -93,6 +93,7 @@ function SubjectAccess({ contactId }: Props) {
 
 /** Erases a person for good. The word to type is the id of the person, so that nobody does it by habit. */
 function Erase({ contactId }: Props) {
+  const queries = useQueryClient();
   const navigate = privacyRoute.useNavigate();
   const [typed, setTyped] = useState('');
   const [reason, setReason] = useState('');
@@ -111,11 +112,16 @@ function Erase({ contactId }: Props) {
     placeholderData: keepPreviousData,
     staleTime: 0,
     gcTime: 0,
+    ...AS_READ,
   });
   const erase = useMutation({
     mutationFn: async (etag: string) =>
       (await api.erase({ body: { ...body, reason: reason.trim() }, headers: { 'If-Match': etag } })).data,
-    onSuccess: (data) => navigate({ search: 'erasureId' in data ? { erasure: String(data.erasureId) } : {} }),
+    onSuccess: (data) => {
+      // other pages must not show, not even for a moment, what they have read of the person
+      queries.removeQueries({ type: 'inactive' });
+      return navigate({ search: 'erasureId' in data ? { erasure: String(data.erasureId) } : {} });
+    },
   });
   return (
     <Paper withBorder p="md" component="section" aria-label="Erasure">

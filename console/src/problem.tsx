@@ -35,6 +35,11 @@ export function ProblemView({ error, onRetry }: Props) {
   );
 }
 
+/** Whether the service may answer in a moment: then what it has told before still counts. */
+export function isPassing(error: unknown): boolean {
+  return !(error instanceof ProblemError) || error.status === 429 || error.status >= 500;
+}
+
 export function isProblem(error: unknown, slug: string): boolean {
   return error instanceof ProblemError && error.type === `urn:problem:${slug}`;
 }

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Change } from '../../clients/typescript/src/index.js';
 import { api, kindName } from './api.js';
-import { ChangePanel } from './change-panel.js';
+import { AS_READ, ChangePanel } from './change-panel.js';
 import { Loaded } from './parts.js';
 import { usePeople } from './people.js';
 import { idsOf, mergeRoute, splitRoute, undoRoute } from './router.js';
@@ -13,7 +13,7 @@ export function MergePage() {
   const { ids: text } = mergeRoute.useSearch();
   const navigate = mergeRoute.useNavigate();
   const ids = idsOf(text);
-  const people = usePeople(ids);
+  const people = usePeople(ids, AS_READ);
   const [other, setOther] = useState<number | string>('');
   const [isForced, setIsForced] = useState(false);
   return (
@@ -104,7 +104,7 @@ export function SplitPage() {
   const { id } = splitRoute.useParams();
   const { contacts, kind, value } = splitRoute.useSearch();
   const contactIds = idsOf(contacts);
-  const people = usePeople([Number(id)]);
+  const people = usePeople([Number(id)], AS_READ);
   const isNamed = contactIds.length > 0 || (kind !== undefined && value !== undefined);
   return (
     <Stack>
@@ -122,6 +122,7 @@ export function SplitPage() {
         <Loaded query={people}>
           {(before) => (
             <ChangePanel
+              key={`${contacts} ${kind} ${value}`}
               name={['split', id, contacts, kind, value]}
               before={before}
               verb="Split"
@@ -150,7 +151,8 @@ export function SplitPage() {
 export function UndoPage() {
   const { id } = undoRoute.useParams();
   const { contact } = undoRoute.useSearch();
-  const people = usePeople(idsOf(contact));
+  const contactIds = idsOf(contact);
+  const people = usePeople(contactIds, AS_READ);
   return (
     <Stack>
       <Title order={1} size="h2">
@@ -163,7 +165,7 @@ export function UndoPage() {
         </List.Item>
         <List.Item>A rule keeps them apart if their identifiers come together again.</List.Item>
       </List>
-      {contact === undefined ? (
+      {contactIds.length === 0 ? (
         <Alert color="yellow">Choose the merge on the page of the person.</Alert>
       ) : (
         <Loaded query={people}>
