@@ -126,7 +126,7 @@ function merge(snapshot: Snapshot, identifiers: Pair, held: readonly Held[]): De
 
 /** A newcomer with both identifiers. @param holder of one of them; undefined: nobody holds either */
 function attach(snapshot: Snapshot, identifiers: Pair, holder: Held | undefined): DecidedReview {
-  const { reserved, rules } = snapshot;
+  const { reserved, rules, policy } = snapshot;
   const facts = holder && factsOf(holder.identity);
   const isReserved = (each: Identifier): boolean => reserved.some((known) => isSame(known, each));
   const news = identifiers.filter((each) => facts?.holders.has(each) !== true);
@@ -137,7 +137,9 @@ function attach(snapshot: Snapshot, identifiers: Pair, holder: Held | undefined)
   const takenRules = [...taken, ...reservedForms].flatMap((each) =>
     (rules.of(each) ?? []).map((rule) => ({ rule, other: otherOf(rule, each) })),
   );
-  const crossed = takenRules.filter(({ other }) => facts?.holders.has(other) === true);
+  const crossed = takenRules.filter(({ other }) =>
+    policy.kinds.withOtherForms([other]).some((form) => facts?.holders.has(form) === true),
+  );
   const isRuled = taken.length > 0;
   const newcomer: Contact = {
     id: NEWCOMER,

@@ -8,6 +8,7 @@ import {
 import { factsOf } from './facts.js';
 import { IdentifierMap } from './identifier-map.js';
 import type { Kinds } from './kinds.js';
+import { keyOf } from './reviews.js';
 import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
 
 /** Two identifiers that must never be in one identity, whoever holds them. */
@@ -135,9 +136,17 @@ function knownForms(
  */
 export function asKnown(
   { identities, reserved, policy: { kinds } }: Snapshot,
-  [one, other]: readonly [Identifier, Identifier],
+  pair: readonly [Identifier, Identifier],
 ): readonly [Identifier, Identifier] {
-  const isHeld = (identifier: Identifier): boolean => holderIn(identities, identifier) !== null;
+  return inKnownForm(kinds, pair, (identifier) => holderIn(identities, identifier) !== null, reserved);
+}
+
+function inKnownForm(
+  kinds: Kinds,
+  [one, other]: readonly [Identifier, Identifier],
+  isHeld: (identifier: Identifier) => boolean,
+  reserved: readonly Identifier[],
+): readonly [Identifier, Identifier] {
   const isKept = (identifier: Identifier): boolean => reserved.some((each) => isSame(each, identifier));
   const known = (identifier: Identifier): Identifier => {
     const forms = kinds.withOtherForms([identifier]);
@@ -149,7 +158,7 @@ export function asKnown(
 
 /**
  * Makes a rule of each pair of identifiers, whether anybody holds them or not; but none of a pair that lies in one identity,
- * and none of one that has a rule.
+ * and none of one that has a rule. If only the other form of one is known, the rule is about that one; see {@link asKnown}.
  *
  * The identities that hold them count as changed, and an identifier that nobody holds is reserved. So a decision about either
  * of them at the same time is made again with the rules.
@@ -157,8 +166,8 @@ export function asKnown(
  * @param snapshot what is known of the identifiers, with their rules; if more are needed, the writes say so
  */
 export function layRules(
-  { identities, reserved, rules }: Snapshot,
-  pairs: readonly (readonly [Identifier, Identifier])[],
+  { identities, reserved, rules, policy: { kinds } }: Snapshot,
+  given: readonly (readonly [Identifier, Identifier])[],
 ): Pick<Writes, 'rules' | 'touched' | 'ruledIds' | 'reservations' | 'keptReservations' | 'unknownRules'> {
   const held = new IdentifierMap<Held>();
   for (const identity of identities) {
@@ -170,8 +179,12 @@ export function layRules(
       }
     }
   }
+  const isHeld = (identifier: Identifier): boolean => held.has(identifier);
+  const pairs = new Map(
+    given.map((pair) => inKnownForm(kinds, pair, isHeld, reserved)).map((pair) => [keyOf(pair), pair]),
+  );
   const unknown = new IdentifierMap<Identifier>();
-  const made = pairs.filter(([one, other]) => {
+  const made = [...pairs.values()].filter(([one, other]) => {
     const identity = held.get(one)?.identity;
     if (identity !== undefined && identity === held.get(other)?.identity) {
       return false;

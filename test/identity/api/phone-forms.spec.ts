@@ -148,6 +148,37 @@ test('an undone merge of both forms stays undone, because a rule tells them apar
   expect(await app.client.identify({ phoneNumber: MX })).toMatchObject({ secondaryContactIds: [2] });
 });
 
+test('an undone merge stays undone if somebody else has taken its number in the other form', async () => {
+  await app.client.identify({ email: LORRAINE, phoneNumber: MX_1 });
+  await app.client.identify({ email: GEORGE, phoneNumber: '919191' });
+  await app.client.identify({ email: GEORGE, phoneNumber: MX_1 });
+  await app.client.identify({ email: LORRAINE, phoneNumber: '1' });
+  await app.client.delete(1);
+  const taken = await app.client.identify({ phoneNumber: MX });
+  const [merge] = await database.query<{ id: string }>('select id from identity_merge');
+  const { body } = await change(`/merges/${merge!.id}/undo`);
+  expect(body.rules.map(({ identifiers }) => identifiers)).toEqual([[email(GEORGE), phone(MX)]]);
+  for (const number of [MX, MX_1]) {
+    expect((await identify(GEORGE, number)).body).toMatchObject({
+      contact: { emails: [GEORGE] },
+      ignored: [{ field: 'phoneNumber', reason: 'do-not-link' }],
+    });
+  }
+  expect(await app.client.find(taken.primaryContactId)).toEqual(taken);
+});
+
+test('a link by a review ends a rule that names a number in its other form', async () => {
+  await change('/rules', { identifiers: [phone('919191'), phone(MX_1)] });
+  await app.client.identify({ email: GEORGE, phoneNumber: MX });
+  const { body } = await identify(GEORGE, '919191');
+  expect(body.ignored).toMatchObject([{ reason: 'do-not-link', reviewId: expect.any(Number) }]);
+  const [{ reviewId }] = body.ignored as [{ reviewId: number }];
+  const linked = await change(`/reviews/${reviewId}`, { decision: 'link' });
+  expect(linked.body.identities[0]!.contact.phoneNumbers).toEqual([MX, '919191']);
+  const { body: left } = await app.client.send<{ rules: unknown[] }>('GET', '/rules');
+  expect(left.rules).toEqual([]);
+});
+
 test('a split takes a number out in both forms', async () => {
   await app.client.identify({ email: LORRAINE, phoneNumber: MX });
   await app.client.identify({ email: GEORGE, phoneNumber: MX_1 });
