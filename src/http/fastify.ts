@@ -2,7 +2,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { answerClientError, answerExpectation } from './client-error.js';
 import { seeToItsEnd } from './ended-calls.js';
 import { BODY_NOT_JSON, BODY_NOT_UTF8, describeProblem } from './problems/describe-problem.js';
@@ -124,6 +124,13 @@ function parseJson(
   }
 }
 
+/** Methods of routes that take a body. */
+const READS_BODY = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
 /** Requests that can be refused by their headers alone. Headers of a body count only if a body is read. */
 function refusalOf({ method, headers, raw }: FastifyRequest): ProblemDescription | null {
   if (headers.host === undefined && raw.httpVersion === '1.1') {
@@ -136,7 +143,7 @@ function refusalOf({ method, headers, raw }: FastifyRequest): ProblemDescription
   if (repeated !== null) {
     return { ...NO_HOST, detail: `The request has more than one ${repeated} header.` };
   }
-  if (method !== 'POST') {
+  if (!READS_BODY.has(method) || !hasBody(headers)) {
     return null;
   }
   if ((headers['transfer-encoding']?.trim().toLowerCase() ?? 'chunked') !== 'chunked') {

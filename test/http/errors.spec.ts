@@ -302,15 +302,20 @@ test.each([
   );
 });
 
-test('an encoded body is refused, and the answer says which encoding is taken', async () => {
+test.each([
+  ['POST', '/identify'],
+  ['PUT', '/policy'],
+  ['PATCH', '/webhooks/1'],
+  ['DELETE', '/rules/1'],
+])('a body that is encoded or of another charset is refused: %s %s', async (method, path) => {
+  const encoding = { 'content-encoding': 'gzip' };
+  await isProblem(method, path, gzipSync('{}'), encoding, problem(415, 'unsupported-content-encoding'));
+  const charset = { 'content-type': 'application/json; charset=iso-8859-1' };
+  await isProblem(method, path, '{}', charset, problem(415, 'unsupported-media-type'));
+});
+
+test('the answer to an encoded body says which encoding is taken', async () => {
   const body = gzipSync('{"email":"mcfly@hillvalley.edu"}');
-  await isProblem(
-    'POST',
-    '/identify',
-    body,
-    { 'content-encoding': 'gzip' },
-    problem(415, 'unsupported-content-encoding'),
-  );
   const reply = await client.send('POST', '/identify', body, { 'content-encoding': 'gzip' });
   expect(reply.headers.get('accept-encoding')).toBe('identity');
 });
