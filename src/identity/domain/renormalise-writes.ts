@@ -9,16 +9,21 @@ import { NO_WRITES, type TouchedRow, type Writes } from './writes.js';
 export function writesOf(work: Work): Writes {
   const groups = groupsOf(work.persons);
   const claims = groups.map((group) => claimsOf(work, group));
-  const taken = claims.flatMap((each) => each.taken);
+  const [fresh, taken] = [claims.flatMap((each) => each.fresh), claims.flatMap((each) => each.taken)];
+  const { unheldForms, reservedForms, ruledIds } = otherForms(work, [...fresh, ...taken]);
   return {
     ...NO_WRITES,
     touched: groups.flatMap((group) => touchedRows(work, group)),
-    claims: claims.flatMap((each) => each.fresh),
+    claims: fresh,
     takenClaims: taken,
-    takenRuleIds: taken.flatMap((each) => work.snapshot.rules.of(each) ?? []).map(({ id }) => id),
+    takenRuleIds: [...taken, ...reservedForms]
+      .flatMap((each) => work.snapshot.rules.of(each) ?? [])
+      .map(({ id }) => id),
+    unheldForms,
+    reservedForms,
     movedClaims: claims.flatMap((each) => each.moved),
     merges: work.merges,
-    ruledIds: [...work.ruledIds, ...taken.map(({ contactId }) => contactId)],
+    ruledIds: [...new Set([...work.ruledIds, ...taken.map(({ contactId }) => contactId), ...ruledIds])],
     reservations: work.reservations,
     keptReservations: work.keptReservations,
     renaming:
@@ -116,6 +121,26 @@ function claimsOf(
     }
   }
   return claims;
+}
+
+/** The other forms of new claims, if nobody has or gets these, and the contacts that a rule about one of them is about too. */
+function otherForms(
+  { holders, reserved, snapshot }: Work,
+  news: readonly Claim[],
+): Pick<Writes, 'unheldForms' | 'reservedForms' | 'ruledIds'> {
+  const claimed = new IdentifierMap<true>();
+  news.forEach((each) => claimed.set(each, true));
+  const forms = news.flatMap(({ kind, value, contactId }) => {
+    const form = snapshot.policy.kinds.otherForm({ kind, value });
+    return form === null || holders.has(form) || claimed.has(form) ? [] : [{ form, contactId }];
+  });
+  const unheld = forms.filter(({ form }) => !reserved.has(form));
+  const kept = forms.filter(({ form }) => reserved.has(form));
+  return {
+    unheldForms: unheld.map(({ form }) => form),
+    reservedForms: kept.map(({ form }) => form),
+    ruledIds: kept.map(({ contactId }) => contactId),
+  };
 }
 
 /** The rules that would be there twice, but for the oldest of each. */

@@ -73,7 +73,10 @@ function takeHeld(
   const normal = normalOf(oldForm);
   const target = work.holders.get(normal);
   const taker = work.takers.get(normal);
-  if (taker !== undefined && taker !== person) {
+  if (
+    (taker !== undefined && taker !== person) ||
+    formsOf(work, oldForm).some((each) => work.takers.get(each) === null)
+  ) {
     work.later.push(oldForm);
   } else if (target === undefined && taker === undefined) {
     claim(work, oldForm, person);
@@ -87,17 +90,19 @@ function takeHeld(
 /** A person gets a normal form that nobody has. */
 function claim(work: Work, oldForm: OldForm, person: Person): void {
   const normal = normalOf(oldForm);
-  if (work.reserved.has(normal)) {
+  const reserved = formsOf(work, oldForm).filter((each) => work.reserved.has(each));
+  if (reserved.length > 0) {
     if (person.isSettled) {
       work.later.push(oldForm);
       return;
     }
-    const rules = rulesOf(work, normal);
-    if (work.snapshot.rules.erasureOf(normal) !== null) {
+    const crossed = reserved.flatMap((form) =>
+      rulesOf(work, form).filter((rule) => hasOrGets(work, person, otherOf(rule, form))),
+    );
+    if (reserved.some((each) => work.snapshot.rules.erasureOf(each) !== null)) {
       work.kept.push({ ...oldForm, reason: 'blocked' });
       return;
     }
-    const crossed = rules.filter((rule) => hasOrGets(work, person, otherOf(rule, normal)));
     if (crossed.length > 0) {
       work.kept.push({ ...oldForm, reason: 'do-not-link' });
       askFor(work, [normal, identifierOf(oldForm)], 'do-not-link', crossed);
@@ -109,8 +114,24 @@ function claim(work: Work, oldForm: OldForm, person: Person): void {
   accept(work, oldForm, person);
 }
 
-function hasOrGets({ holders, takers }: Work, person: Person, identifier: Identifier): boolean {
-  return holders.get(identifier)?.person === person || takers.get(identifier) === person;
+/** A normal form, and its other form, unless a rule tells that from the normal form or the old one. */
+function formsOf(work: Work, oldForm: OldForm): Identifier[] {
+  const normal = normalOf(oldForm);
+  const form = work.snapshot.policy.kinds.otherForm(normal);
+  if (form === null) {
+    return [normal];
+  }
+  const own = [normal, identifierOf(oldForm)];
+  const areTwo =
+    mayHaveRules(work, form) &&
+    rulesOf(work, form).some((rule) => own.some((each) => isSame(otherOf(rule, form), each)));
+  return areTwo ? [normal] : [normal, form];
+}
+
+function hasOrGets({ holders, takers, snapshot }: Work, person: Person, identifier: Identifier): boolean {
+  return snapshot.policy.kinds
+    .withOtherForms([identifier])
+    .some((each) => holders.get(each)?.person === person || takers.get(each) === person);
 }
 
 /** Another person has the normal form: both are one, if policy accepts it. */
@@ -217,32 +238,32 @@ function accept(work: Work, oldForm: OldForm, person: Person, isMerge = false): 
 function takeReserved(work: Work, oldForm: OldForm): void {
   const [old, normal] = [identifierOf(oldForm), normalOf(oldForm)];
   const rules = rulesOf(work, old);
-  const target = work.holders.get(normal);
-  if (work.snapshot.rules.erasureOf(old) !== null || rules.length === 0) {
+  const { snapshot } = work;
+  if (snapshot.rules.erasureOf(old) !== null || rules.length === 0) {
     return;
   }
-  if (work.takers.has(normal) || target?.person.isSettled === true) {
+  const forms = formsOf(work, oldForm);
+  const holders = forms.flatMap((each) => work.holders.get(each) ?? []);
+  if (forms.some((each) => work.takers.has(each)) || holders.some(({ person }) => person.isSettled)) {
     work.later.push(oldForm);
     return;
   }
   if (
-    isPointless(rules, old, normal, (other) => target !== undefined && hasOrGets(work, target.person, other))
+    isPointless(rules, old, normal, (other) => holders.some(({ person }) => hasOrGets(work, person, other)))
   ) {
     work.kept.push({ ...oldForm, reason: 'rule' });
     return;
   }
-  if (target !== undefined) {
-    target.person.isSettled = true;
-    work.ruledIds.add(target.contactId);
-  } else if (work.reserved.has(normal)) {
-    if (work.snapshot.rules.erasureOf(normal) !== null) {
-      work.kept.push({ ...oldForm, reason: 'blocked' });
-      return;
-    }
-    work.keptReservations.push(normal);
-    work.takers.set(normal, null);
-  } else {
-    work.reservations.push(normal);
+  if (snapshot.rules.erasureOf(normal) !== null) {
+    work.kept.push({ ...oldForm, reason: 'blocked' });
+    return;
+  }
+  for (const { person, contactId } of holders) {
+    person.isSettled = true;
+    work.ruledIds.add(contactId);
+  }
+  if (!work.holders.has(normal)) {
+    (work.reserved.has(normal) ? work.keptReservations : work.reservations).push(normal);
     work.takers.set(normal, null);
   }
   rulesAboutTarget(work, normal);
@@ -265,12 +286,14 @@ function isPointless(
 
 /** Asks for the rules about a normal form, if it may have any. */
 function rulesAboutTarget(work: Work, normal: Identifier): void {
-  const holder = work.holders.get(normal);
-  const mayHaveRules =
-    holder === undefined
-      ? work.reserved.has(normal)
-      : factsOf(holder.person.stored).ruled.some((each) => isSame(each, normal));
-  if (mayHaveRules) {
+  if (mayHaveRules(work, normal)) {
     rulesOf(work, normal);
   }
+}
+
+function mayHaveRules({ holders, reserved }: Work, identifier: Identifier): boolean {
+  const holder = holders.get(identifier);
+  return holder === undefined
+    ? reserved.has(identifier)
+    : factsOf(holder.person.stored).ruled.some((each) => isSame(each, identifier));
 }

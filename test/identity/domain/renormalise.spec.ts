@@ -260,3 +260,90 @@ test('rules about somebody who is merged in the same decision are for the next o
   expect(alsoLater.writes.merges).toHaveLength(1);
   expect(alsoLater.later).toEqual([oldForm('0172', '+49172')]);
 });
+
+const inMexico = (): Identity => identity(contact(1, LORRAINE, '5512345678'));
+
+describe('the other form of a normal form counts as the same', () => {
+  const [MX, MX_1] = ['+525512345678', '+5215512345678'];
+  const old = oldForm('5512345678', MX);
+  const ofMx1 = (email: string): KnownRules =>
+    rulesAbout([phone(MX_1)], ruleOf(1, [phone(MX_1), { kind: 'email', value: email }]));
+  const reserved = [phone(MX_1)];
+
+  test('nobody may claim or reserve it meanwhile', () => {
+    const { writes } = decide({ identities: [inMexico()] }, old);
+    expect(writes.claims).toEqual([{ ...phone(MX), contactId: 1 }]);
+    expect(writes.unheldForms).toEqual([phone(MX_1)]);
+  });
+
+  test('unless it gets a claim of its own, or somebody has it', () => {
+    const both = identity(contact(1, LORRAINE, '5512345678'), contact(2, MCFLY, '15512345678'));
+    const two = decide({ identities: [both] }, old, oldForm('15512345678', MX_1));
+    expect(two.writes.claims).toHaveLength(2);
+    expect(two.writes.unheldForms).toEqual([]);
+    const his = identity(contact(3, MCFLY, MX_1));
+    expect(decide({ identities: [inMexico(), his] }, old).writes.unheldForms).toEqual([]);
+  });
+
+  test('a rule about it holds for whoever gets the normal form', () => {
+    const asked = decide({ identities: [inMexico()], reserved }, old);
+    expect(asked.writes.unknownRules).toEqual([phone(MX_1)]);
+    const { writes, changed } = decide({ identities: [inMexico()], reserved, rules: ofMx1(MCFLY) }, old);
+    expect(changed).toHaveLength(1);
+    expect(writes).toMatchObject({
+      claims: [{ ...phone(MX), contactId: 1 }],
+      unheldForms: [],
+      reservedForms: [phone(MX_1)],
+      takenRuleIds: [1],
+      ruledIds: [1],
+    });
+    const crossed = decide({ identities: [inMexico()], reserved, rules: ofMx1(LORRAINE) }, old);
+    expect(crossed.kept).toEqual([{ ...old, reason: 'do-not-link' }]);
+    const also = identity(contact(1, LORRAINE, '5512345678'), contact(2, LORRAINE, '+541123456789'));
+    const byForms = rulesAbout(reserved, ruleOf(1, [phone(MX_1), phone('+5491123456789')]));
+    expect(decide({ identities: [also], reserved, rules: byForms }, old).kept).toHaveLength(1);
+  });
+
+  test('a rule about it does not hold for the normal form if another one tells both apart', () => {
+    const rules = rulesAbout(
+      [phone(MX), phone(MX_1)],
+      ruleOf(1, [phone(MX_1), { kind: 'email', value: LORRAINE }]),
+      ruleOf(2, [phone(MX_1), phone(MX)]),
+    );
+    const both = [phone(MX), phone(MX_1)];
+    const { writes, changed } = decide({ identities: [inMexico()], reserved: both, rules }, old);
+    expect(changed).toHaveLength(1);
+    expect(writes.takenClaims).toEqual([{ ...phone(MX), contactId: 1 }]);
+    expect(new Set(writes.takenRuleIds)).toEqual(new Set([1, 2]));
+  });
+
+  test('a rule that passes to a normal form holds for whoever has the other one', () => {
+    const his = identity(contact(2, MCFLY, '555'), contact(3, MCFLY, MX_1));
+    const passing = (email: string): Renormalisation =>
+      decide(
+        {
+          identities: [his],
+          reserved: [phone('5512345678')],
+          rules: rulesAbout(
+            [phone('5512345678')],
+            ruleOf(1, [phone('5512345678'), { kind: 'email', value: email }]),
+          ),
+        },
+        old,
+      );
+    const { writes } = passing(LORRAINE);
+    expect(writes.reservations).toEqual([phone(MX)]);
+    expect(writes.ruledIds).toEqual([3]);
+    expect(writes.touched.map(({ id }) => id)).toEqual([2, 3]);
+    expect(passing(MCFLY).kept).toEqual([{ ...old, reason: 'rule' }]);
+  });
+
+  test('what gets one form, and rules that pass to the other, are for two decisions', () => {
+    const passed = phone('15512345678');
+    const rules = rulesAbout([passed], ruleOf(1, [passed, { kind: 'email', value: MCFLY }]));
+    const ruled = oldForm('15512345678', MX_1);
+    const given = { identities: [inMexico()], reserved: [passed], rules };
+    expect(decide(given, ruled, old)).toMatchObject({ changed: [{ value: passed.value }], later: [old] });
+    expect(decide(given, old, ruled)).toMatchObject({ changed: [{ value: old.value }], later: [ruled] });
+  });
+});

@@ -102,6 +102,25 @@ test('an undo of an older merge still keeps its values apart under their normal 
   });
 });
 
+test('a rule about the other form of a number holds for whoever gets the normal form', async () => {
+  await identify('lorraine', '55 1234 5678');
+  await identify('george', '919191');
+  const other = { kind: 'phoneNumber', value: '+5215512345678' };
+  const identifiers = [other, { kind: 'email', value: 'george@hillvalley.edu' }];
+  await app.client.send('POST', '/rules', { identifiers, reason: 'That is her son' });
+  expect(await run(false, { DEFAULT_PHONE_REGION: 'MX' })).toMatchObject({ tally: { changed: 1 } });
+  const { body } = await app.client.send('POST', '/identify', {
+    email: 'george@hillvalley.edu',
+    phoneNumber: '+525512345678',
+  });
+  expect(body).toMatchObject({
+    contact: { primaryContactId: 2, phoneNumbers: ['919191'] },
+    ignored: [{ field: 'phoneNumber', reason: 'do-not-link' }],
+  });
+  const reserved = await guarded.database.query('select value from identifier where contact_id is null');
+  expect(reserved).toEqual([{ value: other.value }]);
+});
+
 test('emails get the rules of Gmail and domains their Unicode form, and a dry run counts the same without a write', async () => {
   await identify('jane.doe', '1');
   const emails = [
