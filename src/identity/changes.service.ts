@@ -7,7 +7,7 @@ import type { KnownEvidence } from './domain/explain.js';
 import { mergeByHand } from './domain/merge-by-hand.js';
 import { removeAll } from './domain/remove.js';
 import { isSame, liftRule, makeRule, type Rule } from './domain/rules.js';
-import { split, type SplitRefusal } from './domain/split.js';
+import { lostIdentifiers, split, type SplitRefusal } from './domain/split.js';
 import { undo } from './domain/undo.js';
 import { asksForMore } from './domain/writes.js';
 import {
@@ -103,10 +103,11 @@ export class ChangesService {
   ): Promise<ChangeOutcome> {
     const { tenantId } = call;
     const { contactId, reason } = body;
-    const selection = {
+    const selection: Selection = {
       tenantId,
       evidenceOf: [...new Set([contactId, ...body.contactIds])],
       sightings: [],
+      holdersOf: (evidence, kinds) => lostIdentifiers(contactId, body, evidence, kinds),
       pastSince: null,
     };
     return this.writer.change(call, { kind: 'split', reason, body }, selection, (snapshot) => {

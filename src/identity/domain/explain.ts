@@ -122,6 +122,27 @@ export function edgesOf(
   return [...shared, ...merged].toSorted((a, b) => a.at - b.at || a.fromId - b.fromId || a.toId - b.toId);
 }
 
+/** By contact: those that an edge joins it to. */
+export function neighboursIn(
+  edges: readonly Pick<EvidenceEdge, 'fromId' | 'toId'>[],
+): ReadonlyMap<number, readonly number[]> {
+  const neighbours = new Map<number, number[]>();
+  for (const { fromId, toId } of edges) {
+    for (const [one, other] of [
+      [fromId, toId],
+      [toId, fromId],
+    ] as const) {
+      const known = neighbours.get(one);
+      if (known === undefined) {
+        neighbours.set(one, [other]);
+      } else {
+        known.push(other);
+      }
+    }
+  }
+  return neighbours;
+}
+
 /**
  * The one path between two contacts of an identity, each edge in the direction in which it is walked.
  *

@@ -1,9 +1,16 @@
-import { liveContacts, type Identifier, type IdentityView, type Snapshot } from './contact.js';
-import { identityWith, type KnownEvidence, type RecordedIdentity } from './explain.js';
+import { byAge, liveContacts, type Identifier, type IdentityView, type Snapshot } from './contact.js';
+import {
+  edgesOf,
+  identityWith,
+  neighboursIn,
+  type Evidence,
+  type KnownEvidence,
+  type RecordedIdentity,
+  type RecordedMerge,
+} from './explain.js';
 import { IdentifierMap } from './identifier-map.js';
 import type { Kinds } from './kinds.js';
 import type { RecordedContact } from './past.js';
-import { KnownRules } from './rules.js';
 import { primaryLeavesPast, takeApart } from './take-apart.js';
 import type { Writes } from './writes.js';
 
@@ -32,14 +39,16 @@ export type SplitRefusal =
  *
  * Naming a contact names all its identifiers, and naming a number names both of its forms. A live contact moves if all its
  * identifiers leave; otherwise it stays, and loses those that leave. An identifier that leaves and that no moving contact carries
- * gets a contact of its own, which is dated at the split. A deleted contact goes with its identifiers if none of them stays. A
- * merge whose sighting lies apart then is undone. A rule keeps every two identifiers apart that a contact or the sighting of a
- * merge in force held together.
+ * gets a contact of its own, which is dated at the split. A deleted contact goes with its identifiers if none of them stays; if no
+ * live contact has one of them, it goes with the contacts that the evidence joins it to. A merge whose sighting lies apart then is
+ * undone. A rule keeps every two identifiers apart that a contact or the sighting of a merge in force held together. An identifier
+ * that only deleted contacts carry is on the side of the oldest of these.
  *
  * Pure: nothing passed in is modified.
  *
  * @param contactId a live contact of the identity
- * @param snapshot the evidence of the identity
+ * @param snapshot the evidence of the identity, and what is known of its {@link lostIdentifiers}; if rules are needed and not known,
+ *   the writes ask for them
  */
 export function split(
   contactId: number,
@@ -49,36 +58,98 @@ export function split(
   const { identities, merges } = snapshot.evidence;
   const identity = identityWith(identities, contactId);
   const { kinds } = snapshot.policy;
-  const sides = sidesOf(identity, leaving, kinds);
-  if ('refused' in sides) {
-    return sides;
+  const division = divide(identity, leaving, merges, kinds);
+  if ('refused' in division) {
+    return division;
   }
-  const { leaves, stays } = sides;
-  const inForce = merges.filter(({ undone }) => undone === null);
-  const isAmong = (side: IdentifierMap<Identifier>, identifiers: readonly Identifier[]): boolean =>
-    kinds.withOtherForms(identifiers).some((each) => side.has(each));
-  const sideOf = ({ identifiers }: RecordedContact): 0 | 1 =>
-    isAmong(leaves, identifiers) && !isAmong(stays, identifiers) ? 1 : 0;
-  const sideById = new Map(identity.contacts.map((contact) => [contact.id, sideOf(contact)]));
-  const pairs = pairsOf([...identity.contacts, ...inForce], leaves, stays, kinds);
+  const { live, sideOf, pairs } = division;
   const { writes, views } = takeApart(
     {
       identity,
       kinds,
       merges,
       sideOf,
-      sideOfValue: (identifier) => (leaves.has(identifier) ? 1 : 0),
-      isCut: ({ identifiers, leftId }) => isAmong(sideById.get(leftId) === 0 ? leaves : stays, identifiers),
+      sideOfValue: (identifier) => (live.leaves.has(identifier) ? 1 : 0),
+      isCut: ({ identifiers, leftId }) =>
+        isAmong(sideOf({ id: leftId }) === 0 ? live.leaves : live.stays, identifiers, kinds),
       dates: new Map(),
       pairs,
     },
-    // What was in one identity until now has no rule.
-    { ...snapshot, rules: new KnownRules(pairs.flat()) },
+    snapshot,
   );
+  const isOwn = new Set(identity.contacts.map(({ id }) => id));
   return {
-    writes: { ...writes, touched: writes.touched.map(primaryLeavesPast) },
+    writes: {
+      ...writes,
+      // Of somebody else, who has an identifier of a rule, the history tells no split.
+      touched: writes.touched.map((row) => (isOwn.has(row.id) ? primaryLeavesPast(row) : row)),
+    },
     identities: views as [IdentityView, IdentityView],
   };
+}
+
+/**
+ * The identifiers that a split makes rules of and that no live contact of the identity carries. Somebody else may have them by now,
+ * or they may be reserved.
+ */
+export function lostIdentifiers(
+  contactId: number,
+  leaving: Leaving,
+  { identities, merges }: Evidence,
+  kinds: Kinds,
+): Identifier[] {
+  const identity = identities.find(({ contacts }) => contacts.some(({ id }) => id === contactId));
+  const division = identity && divide(identity, leaving, merges, kinds);
+  if (division === undefined || 'refused' in division) {
+    return [];
+  }
+  const { live, pairs } = division;
+  const lost = new IdentifierMap<Identifier>();
+  pairs
+    .flat()
+    .filter((each) => !live.leaves.has(each) && !live.stays.has(each))
+    .forEach((each) => lost.set(each, each));
+  return [...lost.items()];
+}
+
+/** Identifiers of the side that leaves, and of the side that stays. */
+interface Sides {
+  readonly leaves: IdentifierMap<Identifier>;
+  readonly stays: IdentifierMap<Identifier>;
+}
+
+/** How an identity is divided. */
+interface Division {
+  /** Of the identifiers that live contacts carry. */
+  readonly live: Sides;
+  readonly sideOf: (contact: { readonly id: number }) => 0 | 1;
+  /** Identifiers that must not come together again. */
+  readonly pairs: readonly (readonly [Identifier, Identifier])[];
+}
+
+function divide(
+  identity: RecordedIdentity,
+  leaving: Leaving,
+  merges: readonly RecordedMerge[],
+  kinds: Kinds,
+): Division | SplitRefusal {
+  const live = sidesOf(identity, leaving, kinds);
+  if ('refused' in live) {
+    return live;
+  }
+  const sideById = placesOf(identity, merges, ({ identifiers }) => {
+    const stays = isAmong(live.stays, identifiers, kinds);
+    return stays || isAmong(live.leaves, identifiers, kinds) ? (stays ? 0 : 1) : null;
+  });
+  const sideOf = ({ id }: { readonly id: number }): 0 | 1 => sideById.get(id)!;
+  const inForce = merges.filter(({ undone }) => undone === null);
+  const all = withLost(live, identity.contacts, sideOf, kinds);
+  return { live, sideOf, pairs: pairsOf([...identity.contacts, ...inForce], all, kinds) };
+}
+
+/** Whether one of the identifiers is on a side, in whichever form. */
+function isAmong(side: IdentifierMap<Identifier>, identifiers: readonly Identifier[], kinds: Kinds): boolean {
+  return kinds.withOtherForms(identifiers).some((each) => side.has(each));
 }
 
 /** The identifiers that leave and those that stay, of those that live contacts carry. */
@@ -86,7 +157,7 @@ function sidesOf(
   { primaryId, contacts }: RecordedIdentity,
   { identifiers, contactIds }: Leaving,
   kinds: Kinds,
-): { leaves: IdentifierMap<Identifier>; stays: IdentifierMap<Identifier> } | SplitRefusal {
+): Sides | SplitRefusal {
   const live = new Map(liveContacts({ primaryId, rows: contacts }).map((contact) => [contact.id, contact]));
   const carried = new IdentifierMap<Identifier>();
   live.forEach((contact) => contact.identifiers.forEach((each) => carried.set(each, each)));
@@ -113,11 +184,63 @@ function sidesOf(
   return stays.isEmpty ? { refused: 'everything-leaves' } : { leaves, stays };
 }
 
+/**
+ * By contact: its side.
+ *
+ * @param sideOf null: no live contact has one of its identifiers. It is on the side of the contact that is nearest in the evidence; of
+ *   two, on that of the oldest.
+ */
+function placesOf(
+  { primaryId, contacts }: RecordedIdentity,
+  merges: readonly RecordedMerge[],
+  sideOf: (contact: RecordedContact) => 0 | 1 | null,
+): Map<number, 0 | 1> {
+  const places = new Map<number, 0 | 1>();
+  for (const contact of contacts.toSorted(byAge)) {
+    const side = sideOf(contact);
+    if (side !== null) {
+      places.set(contact.id, side);
+    }
+  }
+  if (places.size < contacts.length) {
+    const neighbours = neighboursIn(edgesOf(primaryId, contacts, merges));
+    for (const [id, side] of places) {
+      for (const next of neighbours.get(id) ?? []) {
+        places.set(next, places.get(next) ?? side);
+      }
+    }
+  }
+  return places;
+}
+
+/** The sides, with the identifiers that only deleted contacts carry. */
+function withLost(
+  { leaves, stays }: Sides,
+  contacts: readonly RecordedContact[],
+  sideOf: (contact: RecordedContact) => 0 | 1,
+  kinds: Kinds,
+): Sides {
+  const all = { leaves: copyOf(leaves), stays: copyOf(stays) };
+  for (const contact of contacts.filter(({ isDeleted }) => isDeleted).toSorted(byAge)) {
+    for (const each of contact.identifiers) {
+      if (!isAmong(all.leaves, [each], kinds) && !isAmong(all.stays, [each], kinds)) {
+        (sideOf(contact) === 1 ? all.leaves : all.stays).set(each, each);
+      }
+    }
+  }
+  return all;
+}
+
+function copyOf(side: IdentifierMap<Identifier>): IdentifierMap<Identifier> {
+  const copy = new IdentifierMap<Identifier>();
+  [...side.items()].forEach((each) => copy.set(each, each));
+  return copy;
+}
+
 /** Every two identifiers that came together, in whichever form, and now lie apart, each pair once: that which leaves first. */
 function pairsOf(
   together: readonly { readonly identifiers: readonly Identifier[] }[],
-  leaves: IdentifierMap<Identifier>,
-  stays: IdentifierMap<Identifier>,
+  { leaves, stays }: Sides,
   kinds: Kinds,
 ): [Identifier, Identifier][] {
   const pairs = new IdentifierMap<IdentifierMap<[Identifier, Identifier]>>();

@@ -13,6 +13,8 @@ import { datesBefore } from './dates-before.js';
 import {
   edgesOf,
   identityWith,
+  neighboursIn,
+  type EvidenceEdge,
   type KnownEvidence,
   type RecordedIdentity,
   type RecordedMerge,
@@ -114,27 +116,11 @@ function leftAlone(identities: readonly RecordedIdentity[]): Undo {
 }
 
 /** The contacts that edges connect with one, itself too. */
-function reachableFrom(
-  contactId: number,
-  edges: readonly { readonly fromId: number; readonly toId: number }[],
-): Set<number> {
-  const next = new Map<number, number[]>();
-  for (const { fromId, toId } of edges) {
-    for (const [one, other] of [
-      [fromId, toId],
-      [toId, fromId],
-    ] as const) {
-      const known = next.get(one);
-      if (known === undefined) {
-        next.set(one, [other]);
-      } else {
-        known.push(other);
-      }
-    }
-  }
+function reachableFrom(contactId: number, edges: readonly EvidenceEdge[]): Set<number> {
+  const neighbours = neighboursIn(edges);
   const reached = new Set([contactId]);
   for (const id of reached) {
-    next.get(id)?.forEach((each) => reached.add(each));
+    neighbours.get(id)?.forEach((each) => reached.add(each));
   }
   return reached;
 }

@@ -5,6 +5,7 @@ import { DatabaseUnavailableError } from '../../database/session/unavailable.js'
 import { IdempotencyKeyInFlightError } from '../change.errors.js';
 import type { Held, Identifier, Identity, Sighting, Snapshot } from '../domain/contact.js';
 import type { RowBefore } from '../domain/events.js';
+import type { Evidence } from '../domain/explain.js';
 import { UnknownKindError, type Kinds } from '../domain/kinds.js';
 import { DEFAULT_POLICY, type Policy } from '../domain/policy.js';
 import type { ReviewDecision } from '../domain/reviews.js';
@@ -45,6 +46,8 @@ interface EvidenceSelection {
   readonly evidenceOf: readonly number[];
   /** The identities that share an identifier with these are read too, without their evidence. */
   readonly sightings: readonly Sighting[];
+  /** Identifiers whose holders are read like those of the sightings, once the evidence is known; absent: none. */
+  readonly holdersOf?: (evidence: Evidence, kinds: Kinds) => readonly Identifier[];
   /** From when on past dates of the contacts are read, in µs since 1970; null: none. */
   readonly pastSince: number | null;
   /** Whether all past states are read instead, and who has the identifiers that are named; absent: no. */
@@ -319,12 +322,12 @@ export class ContactRepository extends EntityRepository<Contact> {
 
   /**
    * The snapshot with the evidence. It takes several statements: the transaction must see one snapshot, or hold the locks of
-   * what its decision rests on. Null if there are more contacts than `maxRows` (null: any number).
+   * what its decision rests on. Null if there are more contacts than `maxRows` (null: any number), with their evidence or without.
    */
   private async evidentSnapshot(
     transaction: Transaction,
     policy: Policy,
-    { tenantId, evidenceOf, sightings, pastSince, isToErase }: EvidenceSelection,
+    { tenantId, evidenceOf, sightings: given, holdersOf, pastSince, isToErase }: EvidenceSelection,
     maxRows: number | null,
   ): Promise<Snapshot | null> {
     const evidence = await loadEvidenceAtMost(transaction, policy.kinds, tenantId, evidenceOf, maxRows);
@@ -332,13 +335,17 @@ export class ContactRepository extends EntityRepository<Contact> {
       return null;
     }
     const { identities, merges } = evidence;
+    const sightings = holdersOf ? [...given, { identifiers: holdersOf(evidence, policy.kinds) }] : given;
     const contactIds = identities.flatMap(({ contacts }) => contacts.map(({ id }) => id));
     const [dates = [], rows = []] = await transaction.send(
       isToErase
         ? [readingSql.LOAD_PAST, tenantId, contactIds]
         : [readingSql.LOAD_DATES, tenantId, pastSince === null ? [] : contactIds, pastSince ?? 0],
-      selectionQuery(policy.kinds, { tenantId, sightings }, [], null),
+      selectionQuery(policy.kinds, { tenantId, sightings }, [], maxRows && maxRows + 1),
     );
+    if (maxRows !== null && rows.length > maxRows) {
+      return null;
+    }
     const named = snapshotOf(policy, rows, []);
     const past = dates.map((row) => pastOf(policy.kinds, row));
     const evident = new Set(identities.map(({ primaryId }) => primaryId));

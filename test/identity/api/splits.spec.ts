@@ -261,3 +261,30 @@ test('what two splits took apart stays apart if all of it comes again', async ()
   expect(await app.client.find(2)).toMatchObject({ emails: [GEORGE.email], phoneNumbers: [] });
   expect(await app.client.find(3)).toMatchObject({ emails: [BIFF.email], phoneNumbers: [PHONE] });
 });
+
+test.each([
+  ['nobody has', null],
+  ['somebody else has by now', { email: 'mcfly@hillvalley.edu', phoneNumber: PHONE }],
+])('what only deleted contacts have and %s does not make one of both sides again', async (_, stranger) => {
+  await app.client.identify({ email: LORRAINE.email, phoneNumber: '1' });
+  await app.client.identify({ email: GEORGE.email, phoneNumber: '2' });
+  for (const id of [1, 2, 3]) {
+    await app.client.delete(id);
+  }
+  if (stranger !== null) {
+    await app.client.identify(stranger);
+  }
+  const named = { contactId: 4, contactIds: [5] };
+  const dry = await split(named, { query: '?dryRun=true' });
+  const { body } = await split(named, { headers: { 'if-match': dry.headers.get('etag')! } });
+  expect(body.rules).toMatchObject([{ identifiers: [email(GEORGE.email), phone(PHONE)] }]);
+  expect(dry.body.rules).toMatchObject([{ identifiers: [email(GEORGE.email), phone(PHONE)] }]);
+  for (const sighting of [LORRAINE, GEORGE, BIFF, { ...GEORGE, phoneNumber: '2' }]) {
+    await app.client.identify(sighting);
+  }
+  expect(await app.client.find(4)).toMatchObject({
+    emails: expect.arrayContaining([LORRAINE.email, BIFF.email]),
+    phoneNumbers: expect.arrayContaining(['1', PHONE]),
+  });
+  expect(await app.client.find(5)).toMatchObject({ emails: [GEORGE.email], phoneNumbers: ['2'] });
+});

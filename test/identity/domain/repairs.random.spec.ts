@@ -13,7 +13,13 @@ import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { makeRule } from '../../../src/identity/domain/rules.js';
-import { split, type Leaving } from '../../../src/identity/domain/split.js';
+import {
+  lostIdentifiers,
+  split,
+  type Leaving,
+  type Split,
+  type SplitRefusal,
+} from '../../../src/identity/domain/split.js';
 import { takeOut } from '../../../src/identity/domain/take-out.js';
 import { undo } from '../../../src/identity/domain/undo.js';
 import { isNothing, realId, withRealIds, type Writes } from '../../../src/identity/domain/writes.js';
@@ -356,7 +362,7 @@ describe('undo, split and take-out among all that happens', () => {
                         identifiers: named.flatMap(({ identifiers }) => pick(identifiers, share())!),
                       };
                 const before = store;
-                const made = split(one.id, leaving, store.loadEvidence([one.id], []));
+                const made = splitOf(store, one.id, leaving);
                 if ('refused' in made) {
                   expect(made.refused).not.toBe('elsewhere');
                   seen.refusedSplits++;
@@ -479,7 +485,65 @@ describe('undo, split and take-out among all that happens', () => {
     );
     expect(replays).toBeGreaterThan(1_000);
   });
+
+  it('stay split under any replay of what came together, also with what only deleted contacts have', () => {
+    const seen = { splits: 0, lostRules: 0 };
+    fc.assert(
+      fc.property(
+        fc.array(aSighting, { minLength: 5, maxLength: 20, size: 'max' }),
+        fc.infiniteStream(aShare),
+        (bodies, shares) => {
+          const share = (): number => shares.next().value!;
+          let store = new MemoryStore();
+          for (const each of bodies.map(sightingOf)) {
+            store = applied(store, reconcile(store.load([each]), [each]).writes, store.rows.length + 1);
+          }
+          for (const { id } of store.rows) {
+            if (share() < 0.4) {
+              store = applied(store, remove(store.identityOf(id), id, store.rules), 500);
+            }
+          }
+          const one = pick(
+            store.rows.filter(({ isDeleted }) => !isDeleted),
+            share(),
+          );
+          fc.pre(one !== undefined);
+          const members = store.rows.filter((row) => areOne(row, one));
+          const live = members.filter(({ isDeleted }) => !isDeleted);
+          const identifiers = live.flatMap((row) => row.identifiers).filter(() => share() < 0.4);
+          const made = splitOf(store, one.id, { contactIds: [], identifiers });
+          fc.pre(!('refused' in made));
+          const ids = freshIds(store, made.writes);
+          const held = new Set(store.claims.map(nameOf));
+          const memberIds = new Set(members.map(({ id }) => id));
+          const together = [
+            ...members,
+            ...store.merges.filter(({ leftId, isUndone }) => memberIds.has(leftId) && !isUndone),
+          ].map((each) => ({ identifiers: each.identifiers }));
+          store = applied(store, made.writes, 1_000);
+          seen.splits++;
+          seen.lostRules += made.writes.rules.filter(
+            (pair) => !pair.every((each) => held.has(nameOf(each))),
+          ).length;
+          const [left, right] = made.identities.map((view) => withRealIds(view, ids).primaryContactId);
+          for (let i = 0; i < 30; i++) {
+            const batch = Array.from({ length: 1 + Math.trunc(share() * 3) }, () => pick(together, share())!);
+            store = applied(store, reconcile(store.load(batch), batch).writes, 2_000 + i);
+            expect(areOne(rowOf(store, left!), rowOf(store, right!))).toBe(false);
+          }
+        },
+      ),
+      { seed, numRuns: 150 },
+    );
+    expect(seen.splits).toBeGreaterThan(50);
+    expect(seen.lostRules).toBeGreaterThan(0);
+  });
 });
+
+function splitOf(store: MemoryStore, contactId: number, leaving: Leaving): Split | SplitRefusal {
+  const lost = lostIdentifiers(contactId, leaving, store.loadEvidence([contactId], []).evidence, KINDS);
+  return split(contactId, leaving, store.loadEvidence([contactId], [{ identifiers: lost }]));
+}
 
 function undoOf(store: MemoryStore, { id, leftId, rightId, identifiers }: StoredMerge) {
   const sightings = identifiers.length === 0 ? [] : [{ identifiers }];

@@ -1,8 +1,9 @@
 import type { Contact, Identifier, Snapshot } from '../../../src/identity/domain/contact.js';
 import type { KnownEvidence, RecordedMerge } from '../../../src/identity/domain/explain.js';
 import type { PastState, RecordedContact } from '../../../src/identity/domain/past.js';
+import { STANDARD_KINDS } from '../../../src/identity/domain/kinds.js';
 import { KnownRules } from '../../../src/identity/domain/rules.js';
-import { split, type Split } from '../../../src/identity/domain/split.js';
+import { lostIdentifiers, split, type Split } from '../../../src/identity/domain/split.js';
 import { takeOut } from '../../../src/identity/domain/take-out.js';
 import { undo } from '../../../src/identity/domain/undo.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
@@ -82,11 +83,21 @@ const LORRAINES = recorded(contact(1, LORRAINE, '1', { version: 4 }), null);
 const GEORGES = recorded(contact(2, GEORGE, '2', { version: 3 }), 1, { joinedId: null });
 const BOTH = identifiers(LORRAINE, '2');
 
+/** With the rules about all identifiers: there are none. */
+const ruleless = (
+  contacts: readonly RecordedContact[],
+  merges: readonly RecordedMerge[],
+  rest: Partial<Snapshot> = {},
+) => {
+  const rules = new KnownRules([...contacts, ...merges].flatMap((each) => each.identifiers));
+  return evidenceOf(contacts, merges, { rules, ...rest });
+};
+
 const apart = (
   contacts: readonly RecordedContact[],
   merges: readonly RecordedMerge[],
   ...leaving: Identifier[]
-) => split(1, { contactIds: [], identifiers: leaving }, evidenceOf(contacts, merges)) as Split;
+) => split(1, { contactIds: [], identifiers: leaving }, ruleless(contacts, merges)) as Split;
 
 /** A row that keeps only its email. */
 const stripped = (address: string) => ({ identifiers: identifiers(address, null), leavesPast: true });
@@ -152,6 +163,23 @@ describe('undoing a merge', () => {
     expect(writes.rules).toEqual([[email(LORRAINE), phone('2')]]);
     expect(writes.touched.filter(({ id }) => id > 4)).toEqual([touched(5, 8, null), touched(6, 1, 5)]);
     expect(writes.ruledIds).toEqual([6, 2]);
+  });
+
+  it('makes the rule of the other form, if that is what somebody has taken since', () => {
+    const [today, former] = ['+525512345678', '+5215512345678'];
+    const freed = recorded(contact(1, LORRAINE, former, { isDeleted: true }), null);
+    const heir = recorded(contact(3, LORRAINE, '1'), 1);
+    const stranger = { primaryId: 5, rows: [contact(5, null, today, { version: 8 })] };
+    const sighted = identifiers(GEORGE, former);
+    const rules = new KnownRules([...sighted, phone(today)]);
+    const rest = { identities: [stranger], rules };
+    const { writes } = undo(9, evidenceOf([freed, GEORGES, heir], [merge([2, 1], sighted)], rest));
+    expect(writes).toMatchObject({
+      rules: [[email(GEORGE), phone(today)]],
+      ruledIds: [2, 5],
+      reservations: [],
+    });
+    expect(writes.touched).toContainEqual(touched(5, 8, null));
   });
 
   it('reserves an identifier that nobody has any more, and keeps one that is reserved', () => {
@@ -326,6 +354,70 @@ describe('splitting an identity', () => {
     expect(writes.merges.map(({ leftId, rightId, cause }) => [leftId, rightId, cause])).toEqual([
       [1, 2, 'kept'],
     ]);
+  });
+
+  describe('of which deleted contacts have identifiers that no live one has', () => {
+    const dead = { isDeleted: true };
+    // Her email and his came with the number 1 both, and nobody has that any more.
+    const contacts = [
+      recorded(contact(1, LORRAINE, null), null),
+      recorded(contact(2, LORRAINE, '1', dead), 1),
+      recorded(contact(3, GEORGE, '1', dead), 1, { joinedId: 2 }),
+      recorded(contact(4, GEORGE, '2'), 1, { joinedId: 3 }),
+    ];
+    const leaving = { contactIds: [4], identifiers: [] };
+    const of = (rest: Partial<Snapshot> = {}) =>
+      (split(1, leaving, ruleless(contacts, [], rest)) as Split).writes;
+
+    it('makes a rule of one and what came with it, on the side of the oldest that has it', () => {
+      expect(of()).toMatchObject({
+        rules: [[email(GEORGE), phone('1')]],
+        ruledIds: [4],
+        reservations: [phone('1')],
+        keptReservations: [],
+      });
+      expect(of({ reserved: [phone('1')] })).toMatchObject({
+        reservations: [],
+        keptReservations: [phone('1')],
+      });
+    });
+
+    it('touches the identity that has taken one since', () => {
+      const stranger = {
+        primaryId: 8,
+        rows: [contact(8, null, '5', { version: 6 }), contact(9, MCFLY, '1')],
+      };
+      const writes = of({ identities: [stranger] });
+      expect(writes).toMatchObject({
+        rules: [[email(GEORGE), phone('1')]],
+        ruledIds: [4, 9],
+        reservations: [],
+      });
+      expect(writes.touched.filter(({ id }) => id > 4)).toEqual([touched(8, 6, null), touched(9, 1, 8)]);
+    });
+
+    it('asks for the rules, and makes none that is there', () => {
+      expect(of({ rules: new KnownRules() }).unknownRules).toEqual([email(GEORGE)]);
+      const pair = [phone('1'), email(GEORGE)] as const;
+      const rule = { id: 3, identifiers: pair, createdAt: 1, actor: 'cli', reason: null };
+      expect(of({ rules: new KnownRules(pair, [rule]) }).rules).toEqual([]);
+    });
+
+    it('tells which these are', () => {
+      const { evidence } = evidenceOf(contacts, []);
+      expect(lostIdentifiers(1, leaving, evidence, STANDARD_KINDS)).toEqual([phone('1')]);
+      expect(lostIdentifiers(1, { ...leaving, contactIds: [] }, evidence, STANDARD_KINDS)).toEqual([]);
+      expect(lostIdentifiers(7, leaving, evidence, STANDARD_KINDS)).toEqual([]);
+    });
+
+    it('sends a contact of which nothing is left where the evidence joins it', () => {
+      const gone = recorded(contact(5, BIFF, '9', dead), 1, { joinedId: null });
+      const merged = merge([4, 5], identifiers(GEORGE, '9'));
+      const { writes } = split(1, leaving, ruleless([...contacts, gone], [merged])) as Split;
+      expect(writes.touched).toContainEqual(moved(5, 1, 4));
+      expect(writes.undoneMergeIds).toEqual([]);
+      expect(writes.rules).toEqual([[email(GEORGE), phone('1')]]);
+    });
   });
 
   it('is refused, and says why, if nothing or everything would leave, or something is elsewhere', () => {

@@ -162,3 +162,18 @@ test('reading gives up at the limit of rows, and what is known does not count', 
   expect(await contacts.loadAtMost(1, selection, identities)).toMatchObject({ identities });
   expect((await contacts.loadAtMost(Infinity, selection))!.identities).toHaveLength(1);
 });
+
+test('reading evidence gives up if those who have an identifier that it names are too many', async () => {
+  const { phoneNumber } = await addLargeIdentity(database, 100);
+  const { primaryId } = await addLargeIdentity(database, 2, 'marty');
+  const selection = {
+    tenantId: TENANT,
+    evidenceOf: [primaryId],
+    sightings: [],
+    pastSince: null,
+    holdersOf: () => [{ kind: 'phoneNumber', value: phoneNumber }],
+  };
+  expect(await contacts.loadAtMost(99, selection)).toBeNull();
+  const { identities } = (await contacts.loadAtMost(100, selection))!;
+  expect(identities.map(({ rows }) => rows.length)).toEqual([2, 100]);
+});
