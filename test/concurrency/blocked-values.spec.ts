@@ -81,10 +81,14 @@ test('what a kill leaves of a block, the same call finishes', async () => {
   expect(left).toBeGreaterThan(0);
   expect(await violations(database)).toEqual({});
 
-  expect(await block(services[1]!.client, 'email', 'noreply@*')).toMatchObject({
-    status: 201,
-    body: { changed: true, identitiesAffected: left },
-  });
+  const again = await block(services[1]!.client, 'email', 'noreply@*');
+  if (again.status === 503) {
+    // A slow database needs longer than a caller waits, and the work goes on.
+    expect(again.body).toMatchObject({ type: 'urn:problem:change-under-way' });
+    await until(async () => (await count(`identifier where value like 'noreply@%'`)) === 0);
+  } else {
+    expect(again).toMatchObject({ status: 201, body: { changed: true, identitiesAffected: left } });
+  }
   expect(await count(`identifier where value like 'noreply@%'`)).toBe(0);
   expect(await count('contact where deleted_at is null')).toBe(600);
   expect(await count(`change where kind = 'block'`)).toBe(301);

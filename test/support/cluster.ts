@@ -174,13 +174,25 @@ async function dropEverywhere(
   roles: readonly string[],
 ): Promise<void> {
   for (const node of nodes) {
-    await onNode(node, (client) => client.query(`drop database ${name} with (force)`));
+    await onNode(node, (client) => dropDatabase(client, name));
   }
   await onNode(nodes[0]!, async (client) => {
     for (const role of roles) {
       await client.query(`drop role ${role}`);
     }
   });
+}
+
+/** Citus may open a connection of its own meanwhile, which `force` does not see. */
+async function dropDatabase(client: pg.Client, name: string): Promise<void> {
+  try {
+    await client.query(`drop database ${name} with (force)`);
+  } catch (error) {
+    if ((error as { code?: string }).code !== '55006') {
+      throw error;
+    }
+    await dropDatabase(client, name);
+  }
 }
 
 async function alone<T>(work: () => Promise<T>): Promise<T> {
