@@ -18,6 +18,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { Review } from '../../clients/typescript/src/index.js';
 import { api, valueText } from './api.js';
 import { PersonCard } from './change-panel.js';
+import { MAX_CHOSEN, useChosen } from './chosen.js';
 import { Keys, Loaded, Moment, More, Nothing } from './parts.js';
 import { usePeople } from './people.js';
 import { ProblemView } from './problem.js';
@@ -80,12 +81,12 @@ function Queue({ reviews }: { readonly reviews: readonly Review[] }) {
   const mayCurate = useMay('curate');
   const queries = useQueryClient();
   const [reason, setReason] = useState('');
-  const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
+  const [kept, toggle] = useChosen();
+  // what was decided meanwhile is in the address still
+  const chosen = reviews.filter(({ id, state }) => state === 'open' && kept.has(id));
   const reasonField = useRef<HTMLInputElement>(null);
-  const index = Math.max(
-    0,
-    reviews.findIndex(({ id }) => String(id) === current),
-  );
+  const place = reviews.findIndex(({ id }) => String(id) === current);
+  const index = Math.max(0, place);
   const isOpen = reviews[index]!.state === 'open';
   const decide = useMutation({
     mutationFn: async ({
@@ -100,14 +101,19 @@ function Queue({ reviews }: { readonly reviews: readonly Review[] }) {
         await api.decideReview({ path: { id }, body: { decision, reason: reason.trim() } });
       }
     },
-    onSuccess: () => setChosen(new Set()),
+    onSuccess: (_, { ids: decided }) => {
+      const next = [...reviews.slice(index), ...reviews.slice(0, index).toReversed()].find(
+        ({ id }) => !decided.includes(id),
+      );
+      return navigate({ search: { review: next && String(next.id) }, replace: true });
+    },
     onSettled: () => queries.invalidateQueries(),
   });
   const move = (by: number): void => {
     const next = reviews[Math.min(reviews.length - 1, Math.max(0, index + by))]!;
     void navigate({ search: (old) => ({ ...old, review: String(next.id) }), replace: true });
   };
-  const ids = chosen.size > 0 ? [...chosen] : [reviews[index]!.id];
+  const ids = (chosen.length > 0 ? chosen : [reviews[index]!]).map(({ id }) => id);
   const submit = (decision: Decision): void => {
     if (reason.trim() === '') {
       reasonField.current?.focus();
@@ -115,14 +121,23 @@ function Queue({ reviews }: { readonly reviews: readonly Review[] }) {
       decide.mutate({ ids, decision });
     }
   };
-  useHotkeys([
-    ['j', () => move(1)],
-    ['k', () => move(-1)],
-    ['l', () => submit('link')],
-    ['a', () => submit('keep-apart')],
-  ]);
+  useHotkeys(
+    [
+      ['j', unlessTyping(() => move(1)), BY_ITSELF],
+      ['k', unlessTyping(() => move(-1)), BY_ITSELF],
+      ['l', unlessTyping(() => submit('link')), BY_ITSELF],
+      ['a', unlessTyping(() => submit('keep-apart')), BY_ITSELF],
+    ],
+    // also on a box to tick
+    ['TEXTAREA', 'SELECT'],
+  );
   return (
     <Stack>
+      {current !== undefined && place === -1 && !decide.isPending && (
+        <Text size="sm" role="status">
+          Review {current} is not in this list: it is in the other one, or further below.
+        </Text>
+      )}
       {mayCurate && isOpen && (
         <Paper withBorder p="sm">
           <Group align="flex-end">
@@ -136,10 +151,10 @@ function Queue({ reviews }: { readonly reviews: readonly Review[] }) {
               onChange={(event) => setReason(event.currentTarget.value)}
             />
             <Button loading={decide.isPending} onClick={() => submit('link')}>
-              Link{chosen.size > 0 && ` ${chosen.size}`}
+              Link{chosen.length > 0 && ` ${chosen.length}`}
             </Button>
             <Button variant="default" loading={decide.isPending} onClick={() => submit('keep-apart')}>
-              Keep apart{chosen.size > 0 && ` ${chosen.size}`}
+              Keep apart{chosen.length > 0 && ` ${chosen.length}`}
             </Button>
             <Text size="sm" c="dimmed">
               <Keys>j</Keys> next <Keys>k</Keys> previous <Keys>l</Keys> link <Keys>a</Keys> keep apart
@@ -153,26 +168,38 @@ function Queue({ reviews }: { readonly reviews: readonly Review[] }) {
           key={review.id}
           review={review}
           isCurrent={i === index}
-          isChosen={chosen.has(review.id)}
-          onChoose={
-            mayCurate && isOpen
-              ? () => setChosen((old) => old.symmetricDifference(new Set([review.id])))
-              : null
-          }
+          isChosen={kept.has(review.id)}
+          isFull={kept.size >= MAX_CHOSEN}
+          onChoose={mayCurate && isOpen ? () => toggle(review.id) : null}
         />
       ))}
     </Stack>
   );
 }
 
+/** The key is not kept from a field. */
+const BY_ITSELF = { preventDefault: false } as const;
+
+function unlessTyping(act: () => void): (event: KeyboardEvent) => void {
+  return (event) => {
+    if (!(event.target instanceof HTMLInputElement && event.target.type === 'text')) {
+      // or the letter gets into the field that it leads to
+      event.preventDefault();
+      act();
+    }
+  };
+}
+
 interface CardProps {
   readonly review: Review;
   readonly isCurrent: boolean;
   readonly isChosen: boolean;
+  /** Whether no more can be chosen. */
+  readonly isFull: boolean;
   readonly onChoose: (() => void) | null;
 }
 
-function ReviewCard({ review, isCurrent, isChosen, onChoose }: CardProps) {
+function ReviewCard({ review, isCurrent, isChosen, isFull, onChoose }: CardProps) {
   const card = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (isCurrent) {
@@ -194,7 +221,12 @@ function ReviewCard({ review, isCurrent, isChosen, onChoose }: CardProps) {
         <Group justify="space-between">
           <Group gap="xs">
             {onChoose !== null && (
-              <Checkbox aria-label={`Choose review ${review.id}`} checked={isChosen} onChange={onChoose} />
+              <Checkbox
+                aria-label={`Choose review ${review.id}`}
+                checked={isChosen}
+                disabled={isFull && !isChosen}
+                onChange={onChoose}
+              />
             )}
             <Text fw={600}>
               {valueText(strong)} came with {valueText(weak)}

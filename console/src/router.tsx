@@ -83,9 +83,10 @@ export const reviewsRoute = createRoute({
   getParentRoute: () => root,
   path: '/reviews',
   component: lazyRouteComponent(() => import('./reviews-page.js'), 'ReviewsPage'),
-  validateSearch: (search): { state?: 'decided'; review?: string } => ({
+  validateSearch: (search): { state?: 'decided'; review?: string; chosen?: string } => ({
     state: search.state === 'decided' ? 'decided' : undefined,
     review: text(search.review),
+    chosen: text(search.chosen),
   }),
 });
 

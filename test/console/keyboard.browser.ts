@@ -1,6 +1,7 @@
 import type { Locator } from 'playwright-core';
 import { useDatabase } from '../support/hooks.js';
 import { LOOPBACK } from '../support/receiver.js';
+import { untilChecked } from './browser.js';
 import { bringPeople, PEOPLE } from './people.js';
 import { useConsole, type OpenConsole } from './use-console.js';
 
@@ -10,8 +11,8 @@ const opened = useConsole(
   'support',
   ({ client }, headers) => bringPeople(client, headers),
 );
-let { key, page } = {} as OpenConsole;
-beforeAll(() => ({ key, page } = opened));
+let { key, app, page } = {} as OpenConsole;
+beforeAll(() => ({ key, app, page } = opened));
 
 /** More than any page has */
 const MAX_STOPS = 80;
@@ -115,6 +116,59 @@ test('the first stop of the tab key skips the navigation', async () => {
   await page.getByRole('link', { name: 'Skip to the page' }).and(page.locator(':focus')).waitFor();
   await page.keyboard.press('Enter');
   await page.getByRole('main').and(page.locator(':focus')).waitFor();
+});
+
+/** Two who share a household: a rule keeps them apart, and then the phone of one comes with the email of the other. */
+async function bringHousehold(name: string): Promise<void> {
+  const headers = { 'x-api-key': key };
+  const emails = [`${name}@hillvalley.edu`, `mother.of.${name}@hillvalley.edu`];
+  await app.client.identify({ email: emails[0] }, headers);
+  await app.client.identify({ email: emails[1], phoneNumber: `80${name.length}` }, headers);
+  const identifiers = emails.map((value) => ({ kind: 'email', value }));
+  await app.client.send('POST', '/rules', { identifiers, reason: 'Mother and child' }, headers);
+  await app.client.identify({ email: emails[0], phoneNumber: `80${name.length}` }, headers);
+}
+
+test('several reviews are ticked, and decided at once; the address keeps which, and the next one comes after them', async () => {
+  for (const name of ['linda', 'marvin', 'strickland', 'needles']) {
+    await bringHousehold(name);
+  }
+  await press('link', 'Reviews');
+  await heading('Reviews');
+  for (const id of [2, 3]) {
+    await tabTo(page.getByRole('checkbox', { name: `Choose review ${id}` }));
+    await page.keyboard.press('Space');
+    await untilChecked(page.getByRole('checkbox', { name: `Choose review ${id}` }));
+  }
+  await page.waitForURL(({ hash }) => new URLSearchParams(hash.slice(1)).get('chosen') === '2,3');
+  await page.reload();
+  const box = page.getByRole('checkbox', { name: 'Choose review 3' });
+  await untilChecked(box);
+  // to the third of the queue, whose two before it go
+  for (const id of [3, 4]) {
+    await page.keyboard.press('j');
+    await page
+      .getByRole('article', { name: `Review ${id}` })
+      .and(page.locator('[aria-current=true]'))
+      .waitFor();
+  }
+  await box.focus();
+  await page.keyboard.press('a');
+  // it wants a reason first
+  await page.getByLabel('Reason').and(page.locator(':focus')).waitFor();
+  await page.keyboard.type('a household');
+  await tabTo(box);
+  await page.keyboard.press('a');
+  await box.waitFor({ state: 'detached' });
+  await page.getByRole('article', { name: 'Review 4' }).and(page.locator('[aria-current=true]')).waitFor();
+  expect(await page.getByRole('article').count()).toBe(2);
+  expect(new URL(page.url()).hash).not.toContain('chosen');
+  expect(await page.getByLabel('Reason').inputValue()).toBe('a household');
+}, 120_000);
+
+test('an address of a review that is in another list says so', async () => {
+  await page.evaluate(`location.hash = '#?review=2'`);
+  await page.getByText('Review 2 is not in this list').waitFor();
 });
 
 test('events are chosen and read, and a webhook is made and delivered to again, with the keyboard alone', async () => {
