@@ -5,10 +5,13 @@ import { useEffect, useMemo, useState } from 'react';
 import { api } from './api.js';
 import { evidenceQuery } from './evidence-query.js';
 import { stepsOfEvidence, stepsOfHistory, type Step } from './history-steps.js';
-import { isoText, localText } from './local-time.js';
+import { isoText, LAST_MOMENT, localText } from './local-time.js';
 import { Moment, momentText } from './parts.js';
 import { identityRoute } from './router.js';
+import { useTyped } from './typed.js';
 
+/** A moment is typed in parts, and each of them makes another one. */
+const TYPING_MS = 1_000;
 /** As many events the service tells at once. */
 const MAX_EVENTS = 200;
 
@@ -24,15 +27,24 @@ export function AsOf({ id, at, contacts }: Props) {
   const steps = useSteps(id, contacts);
   const set = (moment: string | undefined): void =>
     void navigate({ search: (old) => ({ ...old, at: moment }), replace: true, resetScroll: false });
+  const [typed, type] = useTyped(
+    at === undefined ? '' : localText(at),
+    (text) => {
+      set(text === '' ? undefined : isoText(text));
+      return text === '' ? '' : localText(isoText(text));
+    },
+    TYPING_MS,
+  );
   return (
     <Group align="flex-end" gap="sm" component="section" aria-label="Past">
       <TextInput
         type="datetime-local"
         size="xs"
         step={1}
+        max={LAST_MOMENT}
         label="As it was at"
-        value={at === undefined ? '' : localText(at)}
-        onChange={({ currentTarget: { value } }) => set(value === '' ? undefined : isoText(value))}
+        value={typed}
+        onChange={(event) => type(event.currentTarget.value)}
       />
       <Slider steps={steps} at={at} onChange={set} />
       <Stack gap={0} mih={{ base: 0, sm: 44 }} justify="flex-end">

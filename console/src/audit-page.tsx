@@ -15,7 +15,7 @@ import { useState } from 'react';
 import type { ListedChange } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
 import { changeKindOf, CHANGE_KINDS, type ChangeKind } from './change-kinds.js';
-import { isoText, localText } from './local-time.js';
+import { isoText, LAST_MOMENT, localText } from './local-time.js';
 import { Loaded, Moment, More, Nothing } from './parts.js';
 import { auditRoute } from './router.js';
 
@@ -125,12 +125,14 @@ function Filters() {
       <TextInput
         label="From"
         type="datetime-local"
+        max={LAST_MOMENT}
         value={from}
         onChange={(event) => setFrom(event.currentTarget.value)}
       />
       <TextInput
         label="Before"
         type="datetime-local"
+        max={LAST_MOMENT}
         value={to}
         onChange={(event) => setTo(event.currentTarget.value)}
       />

@@ -5,8 +5,8 @@ import { idsOf } from './router.js';
 /** So many can be chosen at once, because they stand in the address. */
 export const MAX_CHOSEN = 100;
 
-/** The ids that are chosen, which the address keeps, and what chooses one or no longer does. */
-export function useChosen(): readonly [ReadonlySet<number>, (id: number) => void] {
+/** The ids that are chosen, which the address keeps, what chooses one or no longer does, and what chooses none. */
+export function useChosen(): readonly [ReadonlySet<number>, (id: number) => void, () => void] {
   const { chosen: list } = useSearch({ strict: false });
   const navigate = useNavigate();
   const kept = useMemo(() => new Set(idsOf(list)), [list]);
@@ -28,7 +28,17 @@ export function useChosen(): readonly [ReadonlySet<number>, (id: number) => void
       }),
     [show, navigate],
   );
-  return [chosen, toggle];
+  const chooseNone = useCallback(
+    () =>
+      void navigate({
+        to: '.',
+        search: (old) => ({ ...old, chosen: undefined }),
+        replace: true,
+        resetScroll: false,
+      }),
+    [navigate],
+  );
+  return [chosen, toggle, chooseNone];
 }
 
 function toggled(ids: ReadonlySet<number>, id: number): ReadonlySet<number> {

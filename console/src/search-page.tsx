@@ -1,8 +1,6 @@
 import { Badge, Button, Checkbox, Group, Stack, Table, Text, TextInput, Title } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
 import { useInfiniteQuery, useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
 import { ProblemError, type Identity } from '../../clients/typescript/src/index.js';
 import { api, kindName, valuesOf } from './api.js';
 import { MAX_CHOSEN, useChosen } from './chosen.js';
@@ -12,18 +10,27 @@ import { recentIds } from './recent.js';
 import { searchRoute } from './router.js';
 import { loadSamplePeople } from './sample-people.js';
 import { useMay, useSession } from './session.js';
+import { useTyped } from './typed.js';
 
 /** From how many characters on the service looks for what begins with them. */
 const PREFIX_MIN_LENGTH = 3;
+/** As many it lists of those. */
+const FOUND_MAX = 50;
 
 /** Finds people by an email, a phone number or an id; without one, lists all. */
 export function SearchPage() {
   const { q = '' } = searchRoute.useSearch();
   const navigate = searchRoute.useNavigate();
-  const [text, setText] = useState(q);
-  const ask = useDebouncedCallback((value: string) => {
-    void navigate({ search: { q: value.trim() || undefined }, replace: true });
-  }, 250);
+  const [text, setText] = useTyped(q, (typed) => {
+    const value = typed.trim();
+    // who is chosen stays: two who are merged are seldom found together
+    void navigate({
+      search: (old) => ({ ...old, q: value || undefined }),
+      replace: true,
+      resetScroll: false,
+    });
+    return value;
+  });
   return (
     <Stack>
       <Title order={1} size="h2">
@@ -36,10 +43,7 @@ export function SearchPage() {
         description="Its beginning is enough, from three characters on."
         autoFocus
         value={text}
-        onChange={(event) => {
-          setText(event.currentTarget.value);
-          ask(event.currentTarget.value);
-        }}
+        onChange={(event) => setText(event.currentTarget.value)}
       />
       {q === '' ? (
         <>
@@ -63,15 +67,35 @@ function Found({ text }: { readonly text: string }) {
   const query = useQuery({ queryKey: ['search', text], queryFn: () => find(text) });
   return (
     <Loaded query={query}>
-      {(hits) => (hits.length === 0 ? <Nothing>Nobody has “{text}”.</Nothing> : <People hits={hits} />)}
+      {({ hits, hasMore }) =>
+        hits.length === 0 ? (
+          <Nothing>Nobody has “{text}”.</Nothing>
+        ) : (
+          <>
+            <People hits={hits} />
+            {hasMore && (
+              <Text size="sm" role="status">
+                More people than these have what begins like it. Type more of it to see the others.
+              </Text>
+            )}
+          </>
+        )
+      }
     </Loaded>
   );
 }
 
+interface Finding {
+  readonly hits: readonly Hit[];
+  /** Whether others have what begins like it. */
+  readonly hasMore: boolean;
+}
+
 /** By the exact value first, as the service normalises it, then by the id, then by how a value begins. */
-async function find(text: string): Promise<Hit[]> {
+async function find(text: string): Promise<Finding> {
   const isNumber = /^\d{1,15}$/.test(text);
   const sighting = sightingOf(text);
+  let hasMore = false;
   const [exact, byId, beginning] = await Promise.all([
     sighting === null
       ? []
@@ -89,11 +113,14 @@ async function find(text: string): Promise<Hit[]> {
       : [],
     text.length < PREFIX_MIN_LENGTH
       ? []
-      : orNone(async () =>
-          (await api.searchIdentities({ body: { prefix: text }, query: { limit: 50 } })).data.identities.map(
-            ({ contact, partial }) => ({ contact, why: null, isPartial: partial }),
-          ),
-        ),
+      : orNone(async () => {
+          const { data } = await api.searchIdentities({
+            body: { prefix: text },
+            query: { limit: FOUND_MAX },
+          });
+          hasMore = data.next !== null;
+          return data.identities.map(({ contact, partial }) => ({ contact, why: null, isPartial: partial }));
+        }),
   ]);
   const hits = new Map<number, Hit>();
   for (const hit of [...exact, ...byId, ...beginning]) {
@@ -101,7 +128,7 @@ async function find(text: string): Promise<Hit[]> {
       hits.set(hit.contact.primaryContactId, hit);
     }
   }
-  return [...hits.values()];
+  return { hits: [...hits.values()], hasMore };
 }
 
 /** What may be a whole email or phone number; null: it is the beginning of one, or another identifier. */
@@ -133,7 +160,10 @@ function Recent() {
       queryFn: async () => (await api.getContact({ path: { id } })).data.contact,
     })),
   });
-  const known = people.flatMap(({ data }) => (data === undefined ? [] : [data]));
+  // some may have become one since
+  const known = new Map(
+    people.flatMap(({ data }) => (data === undefined ? [] : [[data.primaryContactId, data]])),
+  );
   if (ids.length === 0) {
     return null;
   }
@@ -142,7 +172,7 @@ function Recent() {
       <Text size="sm" c="dimmed">
         Looked at last
       </Text>
-      {known.map((person) => {
+      {[...known.values()].map((person) => {
         const id = String(person.primaryContactId);
         return (
           <Link key={id} className="recent" to="/identities/$id" params={{ id }}>
@@ -207,7 +237,7 @@ function NobodyYet() {
 const SHOWN_VALUES = 4;
 
 function People({ hits }: { readonly hits: readonly Hit[] }) {
-  const [chosen, toggle] = useChosen();
+  const [chosen, toggle, chooseNone] = useChosen();
   const mayCurate = useMay('curate');
   return (
     <Stack gap="xs">
@@ -285,6 +315,11 @@ function People({ hits }: { readonly hits: readonly Hit[] }) {
           >
             {chosen.size < 2 ? 'Choose two to merge them' : `Merge these ${chosen.size}`}
           </Button>
+          {chosen.size > 0 && (
+            <Button variant="default" onClick={chooseNone}>
+              Choose none
+            </Button>
+          )}
         </Group>
       )}
     </Stack>

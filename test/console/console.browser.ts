@@ -87,6 +87,34 @@ test('the people that are chosen are in the address, and are there again after t
   ).toBe(2);
 });
 
+test('people whom several searches find are chosen together, and the box says what the address does', async () => {
+  const box = page.getByRole('searchbox');
+  for (const [text, id] of [
+    ['lorraine', PEOPLE.lorraine],
+    ['goldie', PEOPLE.shop],
+  ] as const) {
+    await box.fill(text);
+    await check(page.getByRole('checkbox', { name: `Choose person ${id}` }));
+  }
+  // two were chosen before
+  await page.getByRole('link', { name: 'Merge these 4' }).waitFor();
+  await page.getByRole('button', { name: 'Choose none' }).click();
+  await page.getByText('Choose two to merge them').waitFor();
+  await page.getByRole('link', { name: 'Search' }).click();
+  await page.getByRole('link', { name: `Person ${PEOPLE.shop}`, exact: true }).waitFor();
+  expect(await box.inputValue()).toBe('');
+});
+
+test('who was found is no more than a part of it, if there are more', async () => {
+  await page.route('**/search?*', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...((await response.json()) as object), next: 'more' } });
+  });
+  await page.getByRole('searchbox').fill('lorr');
+  await page.getByText('More people than these have what begins like it.').waitFor();
+  await page.unroute('**/search?*');
+});
+
 test('a person is shown with the reason of each contact, as a picture and as a table', async () => {
   await open(`/identities/${PEOPLE.george}`, `Person ${PEOPLE.george}`);
   await page.locator('.contact-box').nth(1).waitFor();
@@ -132,12 +160,31 @@ test('the history of a person is gone through with the arrow keys, and the addre
   await page.getByText('Today', { exact: true }).waitFor();
 });
 
+test('a moment is typed digit by digit, also after another one', async () => {
+  await open(`/identities/${PEOPLE.george}?at=2100-11-20T10:00:00.000Z`, `Person ${PEOPLE.george}`);
+  await page.getByLabel('As it was at').focus();
+  // the day and the month
+  await page.keyboard.type('1212', { delay: 50 });
+  await page.waitForURL(/at=2100-12-12/);
+  await page.getByText('the rest of the page is of today').waitFor();
+});
+
 test('who was looked at last is offered again; the tab keeps only ids of them', async () => {
   await open('/', 'Find a person');
   const recent = page.getByRole('region', { name: 'Looked at last' });
   await recent.getByRole('link', { name: `${PEOPLE.george} george@hillvalley.edu` }).waitFor();
+  // as a person of its own, before it was merged
+  await page.evaluate(
+    `for (const name of Object.keys(sessionStorage).filter((each) => each.startsWith('recent'))) {
+      sessionStorage.setItem(name, '[${PEOPLE.george}, ${PEOPLE.biff}]');
+    }`,
+  );
+  await page.reload();
+  await recent.getByRole('link').first().waitFor();
+  expect(await recent.getByRole('link').count()).toBe(1);
+  await open(`/identities/${PEOPLE.george}`, `Person ${PEOPLE.george}`);
   const kept = 'JSON.stringify([{ ...localStorage }, { ...sessionStorage }])';
-  expect(await page.evaluate<string>(kept)).toMatch(/recent default.*\[3\]/);
+  expect(await page.evaluate<string>(kept)).toMatch(/recent default.*\[3,4\]/);
   expect(await page.evaluate<string>(kept)).not.toContain('@hillvalley');
 });
 
