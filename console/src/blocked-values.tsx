@@ -21,6 +21,7 @@ import { Loaded, Moment, More, Nothing } from './parts.js';
 import { isProblem, ProblemView } from './problem.js';
 import { policyRoute } from './router.js';
 import { useMay } from './session.js';
+import { EndWithReason } from './with-reason.js';
 
 interface Props {
   readonly kinds: readonly Kind[];
@@ -66,12 +67,6 @@ export function BlockedValues({ kinds }: Props) {
 
 function BlockedRow({ blocked }: { readonly blocked: BlockedValue }) {
   const mayCurate = useMay('curate');
-  const queries = useQueryClient();
-  const remove = useMutation({
-    mutationFn: () =>
-      api.deleteBlockedValue({ path: { id: blocked.id! }, body: { reason: 'Unblocked in the console' } }),
-    onSuccess: () => queries.invalidateQueries(),
-  });
   return (
     <Group justify="space-between">
       <Text size="sm">
@@ -87,17 +82,13 @@ function BlockedRow({ blocked }: { readonly blocked: BlockedValue }) {
         )}
       </Text>
       {mayCurate && (
-        <Button
-          size="compact-xs"
-          variant="default"
-          loading={remove.isPending}
-          onClick={() => remove.mutate()}
-          aria-label={`Let it link again: ${blocked.pattern}`}
-        >
-          Let it link again
-        </Button>
+        <EndWithReason
+          opener="Let it link again…"
+          verb="Let it link again"
+          about={blocked.pattern}
+          end={(reason) => api.deleteBlockedValue({ path: { id: blocked.id! }, body: { reason } })}
+        />
       )}
-      {remove.isError && <ProblemView error={remove.error} />}
     </Group>
   );
 }

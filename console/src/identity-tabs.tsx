@@ -1,13 +1,12 @@
-import { Badge, Button, Group, Stack, Table, Text, TextInput, Timeline } from '@mantine/core';
-import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
+import { Badge, Group, Stack, Table, Text, Timeline } from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
 import type { Rule } from '../../clients/typescript/src/index.js';
 import { api, valueText } from './api.js';
 import { eventText } from './event-text.js';
 import { Loaded, Moment, More, Nothing } from './parts.js';
-import { ProblemView } from './problem.js';
 import { useMay } from './session.js';
+import { EndWithReason } from './with-reason.js';
 
 interface Props {
   readonly contactId: number;
@@ -154,54 +153,26 @@ export function RulesTab({ contactId }: Props) {
 
 function RuleRow({ rule }: { readonly rule: Rule }) {
   const mayCurate = useMay('curate');
-  const queries = useQueryClient();
-  const [reason, setReason] = useState('');
-  const [isOpen, setIsOpen] = useState(false);
-  const remove = useMutation({
-    mutationFn: () => api.deleteRule({ path: { id: rule.id! }, body: { reason: reason.trim() } }),
-    onSuccess: () => queries.invalidateQueries(),
-  });
+  const [one, other] = rule.identifiers.map(valueText);
   return (
-    <Stack gap="xs">
-      <Group justify="space-between">
-        <div>
-          <Text>
-            {valueText(rule.identifiers[0])} is somebody else than {valueText(rule.identifiers[1])}
-          </Text>
-          <Text size="sm" c="dimmed">
-            {rule.createdAt !== null && <Moment at={rule.createdAt} />} by {rule.actor}
-            {rule.reason !== null && `: “${rule.reason}”`}
-          </Text>
-        </div>
-        {mayCurate && !isOpen && (
-          <Button size="xs" variant="default" onClick={() => setIsOpen(true)}>
-            Delete…
-          </Button>
-        )}
-      </Group>
-      {isOpen && (
-        <Group align="flex-end">
-          <TextInput
-            label="Reason"
-            required
-            maxLength={500}
-            value={reason}
-            onChange={(event) => setReason(event.currentTarget.value)}
-          />
-          <Button
-            color="red"
-            disabled={reason.trim() === ''}
-            loading={remove.isPending}
-            onClick={() => remove.mutate()}
-          >
-            Delete rule {rule.id}
-          </Button>
-          <Button variant="default" onClick={() => setIsOpen(false)}>
-            Cancel
-          </Button>
-        </Group>
+    <Group justify="space-between">
+      <div>
+        <Text>
+          {one} is somebody else than {other}
+        </Text>
+        <Text size="sm" c="dimmed">
+          {rule.createdAt !== null && <Moment at={rule.createdAt} />} by {rule.actor}
+          {rule.reason !== null && `: “${rule.reason}”`}
+        </Text>
+      </div>
+      {mayCurate && (
+        <EndWithReason
+          opener="Delete…"
+          verb={`Delete rule ${rule.id}`}
+          about={`${one} is somebody else than ${other}`}
+          end={(reason) => api.deleteRule({ path: { id: rule.id! }, body: { reason } })}
+        />
       )}
-      {remove.isError && <ProblemView error={remove.error} />}
-    </Stack>
+    </Group>
   );
 }

@@ -258,7 +258,18 @@ test('the value that glues a large person is named, and blocked after its effect
   await page.getByRole('region', { name: 'Afterwards' }).getByText('later@hillvalley.edu').waitFor();
   await page.getByRole('button', { name: 'Block it' }).click();
   await page.getByText('Blocked. It is in force').waitFor();
-  await page.getByRole('button', { name: 'Let it link again: 5550100' }).waitFor();
+  await page.getByRole('button', { name: 'Let it link again… 5550100' }).waitFor();
+});
+
+test('a value links again after it was said why', async () => {
+  const opener = page.getByRole('button', { name: 'Let it link again… 5550100' });
+  await opener.click();
+  const form = page.getByRole('form', { name: 'Let it link again: 5550100' });
+  await form.getByLabel('Reason').fill('The shop has another phone');
+  await form.getByRole('button', { name: 'Let it link again' }).click();
+  await page.getByText('Nothing is blocked.').waitFor();
+  const { body } = await app.client.send('GET', '/changes?limit=1', undefined, { 'x-api-key': key });
+  expect(body).toMatchObject({ changes: [{ kind: 'block-delete', reason: 'The shop has another phone' }] });
 });
 
 test('the usual placeholders are blocked at once', async () => {
