@@ -133,12 +133,14 @@ export class DeliveryRecords {
   /**
    * Writes what came of an attempt down.
    *
+   * @param url where it was sent to; if the webhook leads elsewhere by now, it says nothing of the webhook
    * @param now in µs since 1970
    * @returns whether the endpoint was disabled by it
    */
   async end(
     tenantId: number,
     { webhookId, position, attempts, lease }: Taken,
+    url: string,
     { state, nextAt, disabled }: Verdict,
     result: AttemptResult,
     now: number,
@@ -160,10 +162,10 @@ export class DeliveryRecords {
       failure === 'event-expired'
         ? []
         : state === 'delivered'
-          ? [[sql.NOTE_SUCCESS, tenantId, webhookId]]
+          ? [[sql.NOTE_SUCCESS, tenantId, webhookId, url]]
           : [
-              [sql.NOTE_FAILURE, tenantId, webhookId, now],
-              ...(disabled === null ? [] : [[sql.DISABLE, tenantId, webhookId, disabled] as const]),
+              [sql.NOTE_FAILURE, tenantId, webhookId, url, now],
+              ...(disabled === null ? [] : [[sql.DISABLE, tenantId, webhookId, url, disabled] as const]),
             ];
     const session = await this.open();
     const ended = await retryUnavailable(() =>

@@ -292,7 +292,7 @@ export class WebhookDispatcher implements OnApplicationBootstrap, BeforeApplicat
       this.metrics.attempted(result, isDelivered, durationMs);
       lane.failingSince = isDelivered ? null : (lane.failingSince ?? now);
     }
-    const wasDisabled = await this.deliveries.end(tenantId, taken, verdict, result, now);
+    const wasDisabled = await this.deliveries.end(tenantId, taken, endpoint.url, verdict, result, now);
     if (verdict.state === 'dead') {
       this.metrics.gaveUp();
     }

@@ -46,15 +46,24 @@ export class WebhookSweep implements OnApplicationBootstrap, BeforeApplicationSh
     this.ending.abort();
   }
 
-  /** Looks at all tenants once. */
-  async sweep(): Promise<void> {
+  /** Looks at all tenants once. @returns whether each could be looked at: those of one node of a cluster may fail alone */
+  async sweep(): Promise<boolean> {
+    let isWhole = true;
     for (const tenantId of await this.log.tenantIds()) {
-      const webhooks = this.ending.signal.aborted ? [] : await this.deliveries.due(tenantId);
-      if (webhooks.length > 0) {
-        this.dispatcher.wake(tenantId);
-        await this.tidy(tenantId, webhooks);
-        await this.reseal(tenantId, webhooks);
-      }
+      await this.look(tenantId).catch(() => {
+        isWhole = false;
+        this.logger.debug('Could not look at the webhooks of a tenant; trying again');
+      });
+    }
+    return isWhole;
+  }
+
+  private async look(tenantId: number): Promise<void> {
+    const webhooks = this.ending.signal.aborted ? [] : await this.deliveries.due(tenantId);
+    if (webhooks.length > 0) {
+      this.dispatcher.wake(tenantId);
+      await this.tidy(tenantId, webhooks);
+      await this.reseal(tenantId, webhooks);
     }
   }
 
@@ -99,10 +108,8 @@ export class WebhookSweep implements OnApplicationBootstrap, BeforeApplicationSh
   private async forever(): Promise<void> {
     while (!this.ending.signal.aborted) {
       const start = performance.now();
-      const pauseMs = await this.sweep().then(
-        () => Math.max(SWEEP_MS, (performance.now() - start) * SHARE),
-        () => RETRY_MS,
-      );
+      const isWhole = await this.sweep().catch(() => false);
+      const pauseMs = Math.max(isWhole ? SWEEP_MS : RETRY_MS, (performance.now() - start) * SHARE);
       await sleep(pauseMs, undefined, { ref: false, signal: this.ending.signal }).catch(() => undefined);
     }
   }

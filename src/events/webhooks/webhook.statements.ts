@@ -176,23 +176,24 @@ export const END_ATTEMPT: Statement = {
     returning event_position`,
 };
 
-/** $2 webhook, $3 time → it fails since then, unless it did already. */
+/** $2 webhook, $3 URL, $4 time → it fails since then, unless it did already or leads elsewhere by now. */
 export const NOTE_FAILURE: Statement = {
   name: 'webhook_note_failure',
-  text: `update webhook set failing_since = ${timeOf('$3')} where tenant_id = $1 and id = $2 and failing_since is null`,
+  text: `update webhook set failing_since = ${timeOf('$4')}
+    where tenant_id = $1 and id = $2 and url = $3 and failing_since is null`,
 };
 
-/** $2 webhook → it does not fail any more. */
+/** $2 webhook, $3 URL → it does not fail any more, unless it leads elsewhere by now. */
 export const NOTE_SUCCESS: Statement = {
   name: 'webhook_note_success',
-  text: `update webhook set failing_since = null where tenant_id = $1 and id = $2 and failing_since is not null`,
+  text: `update webhook set failing_since = null where tenant_id = $1 and id = $2 and url = $3 and failing_since is not null`,
 };
 
-/** $2 webhook, $3 why → a row if it was on, and has not had a success meanwhile if failing is why. */
+/** $2 webhook, $3 URL, $4 why → a row if it was on and still leads there, and has not had a success meanwhile if failing is why. */
 export const DISABLE: Statement = {
   name: 'webhook_disable',
-  text: `update webhook set disabled_at = now(), disabled_reason = $3
-    where tenant_id = $1 and id = $2 and disabled_at is null and ($3 <> 'failing' or failing_since is not null)
+  text: `update webhook set disabled_at = now(), disabled_reason = $4
+    where tenant_id = $1 and id = $2 and url = $3 and disabled_at is null and ($4 <> 'failing' or failing_since is not null)
     returning id`,
 };
 

@@ -1,4 +1,7 @@
+import { jest } from '@jest/globals';
 import type { ServerResponse } from 'node:http';
+import { DatabaseUnavailableError } from '../../../src/database/session/unavailable.js';
+import { DeliveryRecords } from '../../../src/events/webhooks/delivery-records.js';
 import { WebhookSweep } from '../../../src/events/webhooks/webhook-sweep.js';
 import { startApp } from '../../support/app.js';
 import { use, useGuardedDatabase } from '../../support/hooks.js';
@@ -46,6 +49,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
+  jest.restoreAllMocks();
   hanging.forEach((response) => response.writeHead(503).end());
   hanging.clear();
   await until(async () => (await guarded.database.query('select from event_outbox')).length === 0);
@@ -182,6 +186,42 @@ test('the sweep sends what nobody remembers, and removes what was deleted or is 
   await guarded.database.query('update event_head set trimmed = position where tenant_id = 1');
   await sweep();
   expect(await states()).toEqual({});
+});
+
+test('the sweep looks at a tenant also if another one can not be looked at', async () => {
+  await make('/ours');
+  const id = await make('/swept/theirs', 'hill-valley');
+  await happen('hill-valley');
+  await until(async () => (await states()).delivered === 1);
+  await guarded.database.query(
+    `update webhook_delivery set state = 'pending', due_at = now() where webhook_id = $1`,
+    [id],
+  );
+  const records = app.get(DeliveryRecords);
+  const due = records.due.bind(records);
+  jest
+    .spyOn(records, 'due')
+    .mockImplementation((tenantId) =>
+      tenantId === 1 ? Promise.reject(new DatabaseUnavailableError('its node is down')) : due(tenantId),
+    );
+  expect(await app.get(WebhookSweep).sweep()).toBe(false);
+  await until(async () => (await states()).delivered === 1);
+  expect(receiver.at('/swept/theirs')).toHaveLength(2);
+});
+
+test('what the receiver of before answers does not disable a webhook that leads elsewhere by now', async () => {
+  const id = await make('/dead/before');
+  await happen();
+  await until(() => hanging.size === 1);
+  const url = `${receiver.url}/after`;
+  await app.client.send('PATCH', `/webhooks/${id}`, { url }, keyOf.get('default'));
+  hanging.forEach((response) => response.writeHead(410).end());
+  hanging.clear();
+  await until(async () => (await states()).dead === 1);
+  const shown = await app.client.send('GET', `/webhooks/${id}`, undefined, keyOf.get('default'));
+  expect(shown.body).toMatchObject({ enabled: true, url, failingSince: null });
+  await happen();
+  await receiver.untilReceived(1, '/after');
 });
 
 test('an event that is no longer kept makes a dead letter, and is no failure of the receiver', async () => {
