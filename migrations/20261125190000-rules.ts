@@ -41,7 +41,10 @@ export class Rules extends Migration {
   override down(): void {
     this.addSql('drop table do_not_link');
     this.addSql('drop sequence rule_id_seq');
+    // Those of all tenants, also if the role of the migration is bound by row level security.
+    this.addSql('alter table identifier no force row level security');
     this.addSql('delete from identifier where contact_id is null');
+    this.addSql('alter table identifier force row level security');
     this.addSql('alter table contact drop column is_ruled');
   }
 }

@@ -72,8 +72,12 @@ export class Erasures extends Migration {
     this.addSql('drop table erasure');
     this.addSql('drop table erased_value');
     this.addSql('drop index identifier_contact_id_range');
+    // Those of all tenants, also if the role of the migration is bound by row level security.
+    const tables = ['identifier', 'do_not_link'];
+    tables.forEach((table) => this.addSql(`alter table ${table} no force row level security`));
     this.addSql(`delete from identifier i where contact_id is null and erasure_id is not null and not exists (
       select from do_not_link d where d.tenant_id = i.tenant_id and d.kind = i.kind and d.value = i.value)`);
+    tables.forEach((table) => this.addSql(`alter table ${table} force row level security`));
     this.addSql('drop index identifier_erasure_id_index');
     this.addSql('alter table identifier drop column erasure_id');
     this.addSql(`alter table identity_merge

@@ -14,7 +14,10 @@ export class RenormalisedMerges extends Migration {
   }
 
   override down(): void {
+    // Those of all tenants, also if the role of the migration is bound by row level security.
+    this.addSql('alter table identity_merge no force row level security');
     this.addSql(`update identity_merge set cause = 'manual' where cause = 'renormalised'`);
+    this.addSql('alter table identity_merge force row level security');
     this.addSql(check(CAUSES));
   }
 }

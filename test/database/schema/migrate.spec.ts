@@ -97,6 +97,36 @@ test('every migration can be undone and applied again', async () => {
   expect(await migrate(options())).not.toEqual([]);
 });
 
+test('the owner of the tables, whom row level security binds, takes back rows of every tenant', async () => {
+  const guarded = await createGuardedDatabase();
+  try {
+    await guarded.database
+      .query(`insert into contact (tenant_id, id, email, link_precedence, created_at, updated_at)
+      select 1, id, 'c' || id, 'primary', now(), now() from generate_series(1, 2) id`);
+    await guarded.database.query(`insert into identity_merge
+      (tenant_id, id, survivor_id, merged_id, left_contact_id, right_contact_id, cause, email, phone_number, created_at)
+      values (1, 1, 1, 2, 1, 2, 'renormalised', 'c1', '1', now())`);
+    await guarded.database.query(`insert into identifier (tenant_id, kind, value, contact_id, erasure_id)
+      values (1, 0, 'c1', 1, null), (1, 0, 'erased', null, 1), (1, 0, 'erased and ruled', null, 1), (1, 0, 'ruled', null, null)`);
+    await guarded.database.query(`insert into do_not_link
+      (tenant_id, rule_id, kind, value, other_kind, other_value, created_at)
+      values (1, 1, 0, 'ruled', 0, 'erased and ruled', now()), (1, 1, 0, 'erased and ruled', 0, 'ruled', now())`);
+    const owner = new Settings({ DATABASE_URL: guarded.ownerUrl });
+    const orm = await MikroORM.init({ ...ormOptions(owner, 'migrate'), logger: () => undefined });
+    try {
+      await orm.migrator.down({ to: '20261129160000-policy' });
+      expect(await guarded.database.query('select cause from identity_merge')).toEqual([{ cause: 'manual' }]);
+      const left = await guarded.database.query('select value from identifier order by 1');
+      expect(left).toEqual([{ value: 'c1' }, { value: 'erased and ruled' }, { value: 'ruled' }]);
+      await orm.migrator.down({ to: 0 });
+    } finally {
+      await orm.close();
+    }
+  } finally {
+    await guarded.drop();
+  }
+});
+
 test('a service role that is not there is named, and the schema is up to date all the same', async () => {
   await expect(migrate(options(), 'nobody_made_it')).rejects.toThrow(
     'DATABASE_SERVICE_ROLE: the role nobody_made_it does not exist',
