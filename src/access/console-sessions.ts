@@ -92,8 +92,9 @@ export class ConsoleSessions implements OnApplicationBootstrap, BeforeApplicatio
     }
   }
 
-  beforeApplicationShutdown(): void {
+  async beforeApplicationShutdown(): Promise<void> {
     this.timers.forEach(clearInterval);
+    await this.noteUses();
   }
 
   /**

@@ -147,6 +147,21 @@ test.each([
   },
 );
 
+test('a replica that ends in order notes which sessions were used', async () => {
+  const name = 'somebody at work';
+  const cookie = await signIn(await keys.make({ name }));
+  await guarded.database.query(`update console_session set last_used_at = now() - interval '29 min'`);
+  const other = await startApp({ DATABASE_URL: guarded.serviceUrl, AUTH_MODE: 'api-key' });
+  expect(await statusOf(cookie, other)).toBe(200);
+  await other.close();
+  expect(
+    await guarded.database.query(
+      `select s.last_used_at > now() - interval '1 min' as was_noted from console_session s
+       join api_key k on k.id = s.key_id where k.name = '${name}'`,
+    ),
+  ).toEqual([{ was_noted: true }]);
+});
+
 test('a revoked key ends its sessions', async () => {
   const { id, text } = await keys.createKey({
     tenant: 'default',
