@@ -4,7 +4,7 @@ import { ReadLanes } from '../identity/read-lanes.js';
 import { CursorExpiredError, EventsDisabledError } from './event.errors.js';
 import { EventLog, type EventPage, type LoggedEvent } from './event-log.js';
 import { EventRelay } from './event-relay.js';
-import { cursorAfter, isReadable, type Cursor, type Head } from './head.js';
+import { cursorAfter, isReadable, skips, type Cursor, type Head } from './head.js';
 
 /** How often a tenant that calls wait for is looked at: another process may have given events their numbers. */
 const LOOK_MS = 200;
@@ -154,10 +154,9 @@ export class EventFeed implements BeforeApplicationShutdown {
       throw new CursorExpiredError();
     }
     const skipped = start === 'oldest' ? [] : start.skipped;
-    const isSkipped = new Set(skipped);
     return {
       head,
-      events: page.events.filter(({ position }) => !isSkipped.has(position)),
+      events: page.events.filter(({ position }) => !skips({ skipped }, position)),
       next: cursorAfter(head, page.lastPosition, skipped),
       hasMore: page.lastPosition < head.position,
     };

@@ -12,7 +12,16 @@ import { ONE_SNAPSHOT } from '../identity/store/reading.statements.js';
 import * as sql from './event.statements.js';
 import { Passed } from './passed.js';
 import { INSERT_DELIVERIES } from './webhooks/webhook.statements.js';
-import { cursorAfter, headOf, isIntact, mended, newEpochName, type Cursor, type Head } from './head.js';
+import {
+  cursorAfter,
+  headOf,
+  isIntact,
+  mended,
+  newEpochName,
+  rangesOf,
+  type Cursor,
+  type Head,
+} from './head.js';
 
 /** The most decisions that get their numbers in one transaction, and the most events, unless one decision has more. */
 const DECISIONS_AT_ONCE = 1_000;
@@ -300,7 +309,7 @@ export class EventLog {
     const seen = rows.map(({ position }) => Number(position));
     const gap = seen.findIndex((position, i) => position !== head.position + i + 1);
     const atOnce = gap === -1 ? seen.length : gap;
-    return cursorAfter(head, head.position + atOnce, seen);
+    return cursorAfter(head, head.position + atOnce, rangesOf(seen));
   }
 
   private async write(tenantId: number, ...queries: Query[]): Promise<void> {

@@ -31,9 +31,12 @@ export interface Epoch {
 export interface Cursor {
   readonly epoch: string;
   readonly position: number;
-  /** Positions after it, ascending, that an export knows already */
-  readonly skipped: readonly number[];
+  /** Positions after it that an export knows already. As ranges: a short text may name a million of them. */
+  readonly skipped: readonly Range[];
 }
+
+/** Positions from the first to the last one. */
+export type Range = readonly [first: number, last: number];
 
 export function headOf(row: Row): Head {
   const starts = (row.epoch_starts as unknown[]).map(Number);
@@ -70,9 +73,31 @@ export function mended(head: Head, originNow: string, name: string): Head {
 }
 
 /** The place after an event. @param skipped those that lie after it are kept */
-export function cursorAfter({ epochs }: Head, position: number, skipped: readonly number[] = []): Cursor {
+export function cursorAfter({ epochs }: Head, position: number, skipped: readonly Range[] = []): Cursor {
   const epoch = epochs.findLast(({ start }) => start < position) ?? epochs[0]!;
-  return { epoch: epoch.name, position, skipped: skipped.filter((each) => each > position) };
+  const left = skipped
+    .filter(([, last]) => last > position)
+    .map(([first, last]): Range => [Math.max(first, position + 1), last]);
+  return { epoch: epoch.name, position, skipped: left };
+}
+
+/** Whether a place skips a position. */
+export function skips({ skipped }: Pick<Cursor, 'skipped'>, position: number): boolean {
+  return skipped.some(([first, last]) => first <= position && position <= last);
+}
+
+/** Positions, ascending, as ranges. */
+export function rangesOf(positions: readonly number[]): Range[] {
+  const ranges: [first: number, last: number][] = [];
+  for (const each of positions) {
+    const last = ranges.at(-1);
+    if (last?.[1] === each - 1) {
+      last[1] = each;
+    } else {
+      ranges.push([each, each]);
+    }
+  }
+  return ranges;
 }
 
 /** Whether all events after a place are still there, and all before it are those that its owner has seen. */
@@ -90,16 +115,9 @@ const CURSOR = /^([0-9a-f]{12})-(\d{1,15})(?:~(\d{1,15}(?:[.-]\d{1,15})*))?$/;
 
 /** The text of a cursor: epoch and position, and ranges of skipped positions. */
 export function textOf({ epoch, position, skipped }: Cursor): string {
-  const ranges: [first: number, last: number][] = [];
-  for (const each of skipped) {
-    const last = ranges.at(-1);
-    if (last?.[1] === each - 1) {
-      last[1] = each;
-    } else {
-      ranges.push([each, each]);
-    }
-  }
-  const rest = ranges.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join('.');
+  const rest = skipped
+    .map(([first, last]) => (first === last ? String(first) : `${first}-${last}`))
+    .join('.');
   return `${epoch}-${position}${rest === '' ? '' : `~${rest}`}`;
 }
 
@@ -112,16 +130,16 @@ export function cursorOf(text: string): Cursor | null {
   if (epoch === undefined || position === undefined) {
     return null;
   }
-  const ranges = (rest?.split('.') ?? []).map((range) => range.split('-').map(Number));
+  const skipped: Range[] = [];
   let count = 0;
-  for (const [first = 0, last = first, ...more] of ranges) {
+  for (const [first = 0, last = first, ...more] of (rest?.split('.') ?? []).map((range) =>
+    range.split('-').map(Number),
+  )) {
     count += last - first + 1;
     if (last < first || more.length > 0 || count > SKIPPED_MAX) {
       return null;
     }
+    skipped.push([first, last]);
   }
-  const skipped = ranges.flatMap(([first = 0, last = first]) =>
-    Array.from({ length: last - first + 1 }, (_, i) => first + i),
-  );
   return { epoch, position: Number(position), skipped };
 }

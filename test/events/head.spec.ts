@@ -1,4 +1,14 @@
-import { cursorAfter, cursorOf, isReadable, mended, textOf, type Head } from '../../src/events/head.js';
+import {
+  cursorAfter,
+  cursorOf,
+  isReadable,
+  mended,
+  rangesOf,
+  skips,
+  textOf,
+  type Cursor,
+  type Head,
+} from '../../src/events/head.js';
 
 const ONE = 'a'.repeat(12);
 const TWO = 'b'.repeat(12);
@@ -12,11 +22,7 @@ const head = (changes: Partial<Head> = {}): Head => ({
   ...changes,
 });
 
-const at = (epoch: string, position: number): { epoch: string; position: number; skipped: number[] } => ({
-  epoch,
-  position,
-  skipped: [],
-});
+const at = (epoch: string, position: number): Cursor => ({ epoch, position, skipped: [] });
 
 describe('the text of a cursor', () => {
   test.each([
@@ -24,9 +30,15 @@ describe('the text of a cursor', () => {
     [[9], `${ONE}-7~9`],
     [[9, 10, 11, 14], `${ONE}-7~9-11.14`],
   ])('names the positions %j that an export knows, as ranges', (skipped, text) => {
-    const cursor = { epoch: ONE, position: 7, skipped };
+    const cursor = { epoch: ONE, position: 7, skipped: rangesOf(skipped) };
     expect(textOf(cursor)).toBe(text);
     expect(cursorOf(text)).toEqual(cursor);
+    expect([8, 9, 10, 11, 12, 13, 14, 15].filter((position) => skips(cursor, position))).toEqual(skipped);
+  });
+
+  test('that names a million positions is read as few ranges', () => {
+    expect(cursorOf(`${ONE}-7~8-1000007`)?.skipped).toEqual([[8, 1_000_007]]);
+    expect(cursorOf(`${ONE}-7~8-1000008`)).toBe(null);
   });
 
   test.each([
@@ -44,7 +56,15 @@ describe('the text of a cursor', () => {
   });
 
   test('goes on without the skipped positions that are passed', () => {
-    expect(cursorAfter(head(), 10, [9, 10, 12])).toEqual({ epoch: ONE, position: 10, skipped: [12] });
+    const skipped = [
+      [4, 5],
+      [8, 12],
+      [14, 14],
+    ] as const;
+    expect(cursorAfter(head(), 10, skipped).skipped).toEqual([
+      [11, 12],
+      [14, 14],
+    ]);
   });
 });
 
