@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { openDatabase, type OpenDatabase } from '../../src/database/open-database.js';
@@ -102,4 +103,15 @@ test('a refresh knows what was committed before it, also while an older policy i
   expect((await older).maxContacts).toBe(1000);
   expect((await refreshed).maxContacts).toBe(7);
   expect(atOnce()).toBe(7);
+});
+
+test('without the key of erased identifiers it warns once, however often it is read', async () => {
+  const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+  await database.query(`insert into erasure (tenant_id, id, status, scope, contacts, identifiers, contact_ids, hashes,
+      blocked_until, due_at, created_at)
+    values (1, 1, 'done', 'identifier', 1, 1, '{1}', '{a}', now() + interval '1 day', now(), now())`);
+  for (let reads = 0; reads < 3; reads++) {
+    expect((await directory.refresh(1)).erased).toBeUndefined();
+  }
+  expect(warn).toHaveBeenCalledTimes(1);
 });

@@ -1,6 +1,6 @@
 import type { Statement } from '../../database/session/sql-session.js';
 
-// Every table reference names the tenant ($1), no statement touches a table twice, and nothing is used that
+// Every table reference names the tenant ($1), no statement changes a table twice, and nothing is used that
 // distributed PostgreSQL engines lack: advisory locks, triggers, deferrable constraints, `on conflict`.
 //
 // A plan is made once per connection, often while the tables are empty, and kept while they grow. PostgreSQL would plan an

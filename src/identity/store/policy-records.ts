@@ -24,9 +24,9 @@ export interface StoredPolicy {
 /** Reads the policies of tenants. */
 @Injectable()
 export class PolicyRecords {
-  private session: Promise<SqlSession> | null = null;
-
   private readonly logger = new Logger('Policy');
+  private session: Promise<SqlSession> | null = null;
+  private hasWarned = false;
 
   constructor(
     @InjectRepository(Contact) private readonly contacts: ContactRepository,
@@ -61,7 +61,11 @@ export class PolicyRecords {
   private async erasedOf(session: SqlSession, tenantId: number): Promise<BlockedHashes | undefined> {
     const rows = await session.query([BLOCKED_HASHES, tenantId], tenantId);
     if (rows.length > 0 && !this.key.isConfigured) {
-      this.logger.warn('Erased identifiers are blocked, but ERASURE_KEY is not set: calls bring them back');
+      // Once, not for each tenant every few seconds.
+      if (!this.hasWarned) {
+        this.hasWarned = true;
+        this.logger.warn('Erased identifiers are blocked, but ERASURE_KEY is not set: calls bring them back');
+      }
       return undefined;
     }
     return rows.length === 0 ? undefined : new BlockedHashes(this.key, untilsOf(rows));
