@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from './api.js';
 import { BlockedValues } from './blocked-values.js';
+import { AS_READ } from './change-panel.js';
 import { Loaded } from './parts.js';
 import { PolicyForm } from './policy-form.js';
 
@@ -15,6 +16,8 @@ export function PolicyPage() {
       const { data, response } = await api.getPolicy();
       return { policy: data, etag: response.headers.get('etag') ?? '' };
     },
+    // or what is typed would be gone
+    ...AS_READ,
   });
   return (
     <Stack gap="xl">

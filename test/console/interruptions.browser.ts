@@ -41,7 +41,7 @@ const follow = (name: string): Promise<void> => page.getByRole('link', { name, e
 /** Goes to another window and comes back. What the page asks for then, but for the session. */
 async function lookElsewhere(): Promise<string[]> {
   const asked: string[] = [];
-  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  page.on('request', (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
   const answer = page.waitForResponse('**/console/session');
   await page.evaluate(`
     for (const value of ['hidden', 'visible']) {
@@ -50,7 +50,7 @@ async function lookElsewhere(): Promise<string[]> {
     }`);
   await answer;
   page.removeAllListeners('request');
-  return asked.filter((path) => path !== '/console/session');
+  return asked.filter((call) => call !== 'GET /console/session');
 }
 
 test('a session that ends in the middle of a change leads to the key, and the key back to the page', async () => {
@@ -171,6 +171,20 @@ test('what a change has done stays on the page after a look elsewhere', async ()
   await undo.waitFor();
   expect(await lookElsewhere()).toEqual([]);
   await undo.waitFor();
+});
+
+test('what is typed into the policy stays after a look elsewhere, though somebody has changed it meanwhile', async () => {
+  await open('/policy', 'Policy');
+  const limit = page.getByLabel('The most contacts of a person');
+  await limit.fill('500');
+  const read = await app.client.send<object>('GET', '/policy', undefined, { 'x-api-key': key });
+  const headers = { 'x-api-key': key, 'if-match': read.headers.get('etag')! };
+  await app.client.send('PUT', '/policy', { ...read.body, maxContacts: 900 }, headers);
+  // so that what was read is old enough to be read again
+  await page.clock.setSystemTime(Date.now() + 60_000);
+  expect(await lookElsewhere()).not.toContain('GET /policy');
+  await page.getByText('Somebody has changed the policy meanwhile').waitFor();
+  expect(await limit.inputValue()).toBe('500');
 });
 
 test('an address that says nothing of the person of a merge says where to choose it', async () => {
