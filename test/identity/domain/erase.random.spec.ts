@@ -5,12 +5,12 @@ import { mergeByHand } from '../../../src/identity/domain/merge-by-hand.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { makeRule } from '../../../src/identity/domain/rules.js';
-import { split } from '../../../src/identity/domain/split.js';
 import { undo } from '../../../src/identity/domain/undo.js';
 import { isNothing, type ErasureNote, type Writes } from '../../../src/identity/domain/writes.js';
 import { aShare, aSighting, announceSeed, EMAILS, PHONES, pick, seed } from '../../support/sightings.js';
 import { shown, sightingOf } from '../../support/wire.js';
 import { MemoryStore, type StoredRow } from './memory-store.js';
+import { splitOf } from './split-of.js';
 
 announceSeed('erasures');
 
@@ -182,11 +182,7 @@ test('an erasure leaves nothing of what it erases, and everything else as it was
           case 'split': {
             const named = one === undefined ? undefined : pick(one.identifiers, share());
             if (one !== undefined && named !== undefined) {
-              const made = split(
-                one.id,
-                { contactIds: [], identifiers: [named] },
-                store.loadEvidence([one.id], []),
-              );
+              const made = splitOf(store, one.id, { contactIds: [], identifiers: [named] });
               if (!('refused' in made)) {
                 write(made.writes);
               }

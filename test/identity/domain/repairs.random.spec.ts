@@ -13,13 +13,7 @@ import { DEFAULT_POLICY } from '../../../src/identity/domain/policy.js';
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { makeRule } from '../../../src/identity/domain/rules.js';
-import {
-  lostIdentifiers,
-  split,
-  type Leaving,
-  type Split,
-  type SplitRefusal,
-} from '../../../src/identity/domain/split.js';
+import type { Leaving } from '../../../src/identity/domain/split.js';
 import { takeOut } from '../../../src/identity/domain/take-out.js';
 import { undo } from '../../../src/identity/domain/undo.js';
 import { isNothing, realId, withRealIds, type Writes } from '../../../src/identity/domain/writes.js';
@@ -29,6 +23,7 @@ import { shown, sightingOf } from '../../support/wire.js';
 import { Chronicle } from './chronicle.js';
 import { NOTHING_KNOWN } from './fixtures.js';
 import { MemoryStore, type StoredMerge, type StoredRow } from './memory-store.js';
+import { splitOf } from './split-of.js';
 
 announceSeed('repairs');
 
@@ -539,11 +534,6 @@ describe('undo, split and take-out among all that happens', () => {
     expect(seen.lostRules).toBeGreaterThan(0);
   });
 });
-
-function splitOf(store: MemoryStore, contactId: number, leaving: Leaving): Split | SplitRefusal {
-  const lost = lostIdentifiers(contactId, leaving, store.loadEvidence([contactId], []).evidence, KINDS);
-  return split(contactId, leaving, store.loadEvidence([contactId], [{ identifiers: lost }]));
-}
 
 function undoOf(store: MemoryStore, { id, leftId, rightId, identifiers }: StoredMerge) {
   const sightings = identifiers.length === 0 ? [] : [{ identifiers }];

@@ -8,7 +8,6 @@ import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { isSame } from '../../../src/identity/domain/rules.js';
 import { sharedValues, type SharedValue } from '../../../src/identity/domain/shared-values.js';
-import { split } from '../../../src/identity/domain/split.js';
 import { takeOut } from '../../../src/identity/domain/take-out.js';
 import { undo } from '../../../src/identity/domain/undo.js';
 import type { Writes } from '../../../src/identity/domain/writes.js';
@@ -17,6 +16,7 @@ import { UnionFind } from '../../support/union-find.js';
 import { sightingOf } from '../../support/wire.js';
 import { BIFF, contact, GEORGE, identifiers, LORRAINE, MCFLY, NOTHING_KNOWN } from './fixtures.js';
 import { MemoryStore } from './memory-store.js';
+import { splitOf } from './split-of.js';
 
 announceSeed('shared values');
 
@@ -218,9 +218,7 @@ function change(
       seen.byHand++;
     }
   } else if (dice < 0.2) {
-    const snapshot = store.loadEvidence([one.id], []);
-    const leaving = { contactIds: [], identifiers: [pick(one.identifiers, share())!] };
-    const made = split(one.id, leaving, snapshot);
+    const made = splitOf(store, one.id, { contactIds: [], identifiers: [pick(one.identifiers, share())!] });
     if (!('refused' in made)) {
       write(made.writes);
       seen.splits++;
