@@ -72,9 +72,6 @@ async function createAlone(isMigrated: boolean): Promise<ClusterDatabase> {
 const isRefused = ({ code, message }: { code?: string; message: string }): boolean =>
   code === '0A000' || message.includes('repartitioning');
 
-/** What emptying tables on all nodes may be ended by, beside a service that goes on: nothing was done. */
-const isDeadlock = ({ code }: { code?: string }): boolean => code === '40P01';
-
 /** Rows of a statement; if the cluster refuses it, of the same statement on copies of the tables on one node. */
 export async function queryCopies<T extends object>(
   pool: pg.Pool,
@@ -84,9 +81,6 @@ export async function queryCopies<T extends object>(
   try {
     return (await pool.query<T>(text, values)).rows;
   } catch (error) {
-    if (isDeadlock(error as { code?: string })) {
-      return queryCopies(pool, text, values);
-    }
     if (!isRefused(error as Error & { code?: string }) || !/^\s*(select|with)\b/.test(text)) {
       throw error;
     }
