@@ -314,6 +314,11 @@ test.each([
   await isProblem(method, path, '{}', charset, problem(415, 'unsupported-media-type'));
 });
 
+test('what headers tell of a body counts only if there is one', async () => {
+  const headers = { 'content-encoding': 'gzip', 'content-type': 'application/json; charset=iso-8859-1' };
+  await isProblem('DELETE', '/contacts/4711', undefined, headers, problem(404, 'contact-not-found'));
+});
+
 test('the answer to an encoded body says which encoding is taken', async () => {
   const body = gzipSync('{"email":"mcfly@hillvalley.edu"}');
   const reply = await client.send('POST', '/identify', body, { 'content-encoding': 'gzip' });

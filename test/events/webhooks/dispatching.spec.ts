@@ -232,6 +232,19 @@ test('what the receiver of before answers does not disable a webhook that leads 
   await receiver.untilReceived(1, '/after');
 });
 
+test('what the receiver of before answers does not end the failure of a webhook that leads elsewhere by now', async () => {
+  const id = await make('/dead/before-failing');
+  await happen();
+  await until(() => [...hanging.values()].includes('/dead/before-failing'));
+  const url = `${receiver.url}/after-failing`;
+  await app.client.send('PATCH', `/webhooks/${id}`, { url }, keyOf.get('default'));
+  await guarded.database.query('update webhook set failing_since = now() where id = $1', [id]);
+  answerHanging(204, '/dead/before-failing');
+  await until(async () => (await states()).delivered === 1);
+  const shown = await app.client.send('GET', `/webhooks/${id}`, undefined, keyOf.get('default'));
+  expect(shown.body).toMatchObject({ failingSince: expect.any(String) });
+});
+
 test('an event that is no longer kept makes a dead letter, and is no failure of the receiver', async () => {
   const id = await make('/expired');
   await guarded.database.query(
