@@ -3,7 +3,7 @@ import type { Identifier, Sighting, Snapshot } from '../../../src/identity/domai
 import { reconcile } from '../../../src/identity/domain/reconcile.js';
 import { remove } from '../../../src/identity/domain/remove.js';
 import { mergeByHand } from '../../../src/identity/domain/merge-by-hand.js';
-import { KnownRules, liftRule, makeRule, type Rule } from '../../../src/identity/domain/rules.js';
+import { KnownRules, layRules, liftRule, makeRule, type Rule } from '../../../src/identity/domain/rules.js';
 import { NO_WRITES } from '../../../src/identity/domain/writes.js';
 import { aShare, aSighting, announceSeed, cut, EMAILS, PHONES, pick, seed } from '../../support/sightings.js';
 import { sightingOf } from '../../support/wire.js';
@@ -44,6 +44,13 @@ const APART = new KnownRules(
 function decide(snapshot: Partial<Snapshot>, ...sightings: Sighting[]) {
   return reconcile({ ...NOTHING_KNOWN, ...snapshot }, sightings);
 }
+
+it('of a number that somebody has in one form, both forms make one rule', () => {
+  const [gone, held] = [phone('+5215512345678'), phone('+525512345678')];
+  const known = { identities: [identity(contact(1, GEORGE, held.value))], rules: knowing() };
+  const pairs = [gone, held].map((number) => [email(BIFF), number] as const);
+  expect(layRules({ ...NOTHING_KNOWN, ...known }, pairs).rules).toEqual([[email(BIFF), held]]);
+});
 
 describe('a sighting that would merge what a rule keeps apart', () => {
   it('loses its weakest identifier, and tells so', () => {
