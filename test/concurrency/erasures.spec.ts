@@ -11,6 +11,7 @@ import { ambiguousVersions, recordVersions } from '../support/versions.js';
 const KEY = 'a key that only the race of erasures uses';
 const PEOPLE = 24;
 const CALLS_EACH = 16;
+const CALLERS = 4;
 
 /** Two processes on one database; in one every identity is kept in the cache, so that a stale one would be found. */
 const database = useDatabase();
@@ -59,6 +60,10 @@ test('what is erased while calls, undos and an import bring it comes back by non
       count('identify', status);
     });
     const undo = clientOf(person).send('POST', `/merges/${merges[0]!.id}/undo`, { reason: 'They are two' });
+    if (person === 0) {
+      // Otherwise chance says whether the friend is erased with her.
+      await undo;
+    }
     const erased = clientOf(person + 1).send('POST', '/erasures', {
       identifier: { kind: 'email', value: emails[0] },
       scope: 'identity',
@@ -66,11 +71,24 @@ test('what is erased while calls, undos and an import bring it comes back by non
       reason: 'Asked for by letter',
     });
     const imported = importFile({ DATABASE_URL: database.url, ERASURE_KEY: KEY }, path);
-    const later = Array.from({ length: CALLS_EACH }, async (_, i) => {
-      const { status } = await clientOf(i + 1).send('POST', '/identify', { email: emails[0] });
-      count('identify again', status);
+    let isErased = false;
+    const again = Array.from({ length: CALLERS }, async (_, i) => {
+      // The last one knows that it comes after the erasure.
+      let isLast: boolean;
+      do {
+        isLast = isErased;
+        const { status } = await clientOf(i + 1).send('POST', '/identify', { email: emails[0] });
+        count('identify again', status);
+        expect(isLast ? status : 422).toBe(422);
+      } while (!isLast);
     });
-    const [first] = await Promise.all([erased, undo, imported, ...calls, ...later]);
+    const [first] = await Promise.all([
+      erased.finally(() => (isErased = true)),
+      undo,
+      imported,
+      ...calls,
+      ...again,
+    ]);
     count('erase', first.status);
     // What the undo put apart, or a call brought that came first, is erased by its own identifier.
     for (const [kind, values] of [
@@ -113,6 +131,6 @@ test('what is erased while calls, undos and an import bring it comes back by non
     `select email from contact where deleted_at is null and email like 'friend%'`,
   );
   expect(statuses['identify 200']).toBeGreaterThan(0);
-  expect(statuses['identify again 422']).toBeGreaterThan(0);
+  expect(statuses['identify again 200']).toBeGreaterThan(0);
   expect(friends.length).toBeGreaterThan(0);
 }, 300_000);

@@ -65,6 +65,23 @@ export function announceSeed(subject: string): void {
   process.stderr.write(`${subject}: SEED=${seed}\n`);
 }
 
+/**
+ * Checks a property with random histories, and with the next seeds' as long as something rare was not among them.
+ *
+ * Chance leaves a rare thing out of one round in some hundred, but not out of five in a row. That it was seen is expected
+ * by the caller, after this.
+ */
+export function assertUntil<T>(property: fc.IProperty<T>, numRuns: number, isSeen: () => boolean): void {
+  for (let round = 0; round < 5 && (round === 0 || !isSeen()); round++) {
+    fc.assert(property, { seed: seed + round, numRuns });
+  }
+}
+
+/** What never happened, of all that was counted. */
+export function unseen(seen: Readonly<Record<string, number>>): string[] {
+  return Object.keys(seen).filter((what) => seen[what] === 0);
+}
+
 /** The one at this share (0 to 1) of a list. */
 export function pick<T>(list: readonly T[], share: number): T | undefined {
   return list[Math.trunc(share * list.length)];

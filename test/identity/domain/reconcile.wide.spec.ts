@@ -69,7 +69,7 @@ test('random dated records of large identities are decided as calls are, and lea
         }
       },
     ),
-    { seed, numRuns: 25 },
+    { seed, numRuns: 60 },
   );
   expect(merges).toBeGreaterThan(10);
   expect(movedClaims).toBeGreaterThan(100);
