@@ -65,14 +65,18 @@ afterAll(() => callers.forEach((caller) => caller.close()));
 test(
   'every small concurrent history over three replicas is what some order of its calls would give',
   async () => {
-    const figures = { calls: 0, overlapping: 0, unanswered: 0 };
+    const figures = { histories: 0, calls: 0, overlapping: 0, unanswered: 0 };
     const merges = await mergesSoFar();
-    await explain(aHistory, HISTORIES, figures, async () => undefined);
-    const merged = (await mergesSoFar()) - merges;
+    let merged = 0;
+    // 120 histories had 6 to 16 merges. With a seed that has too few of them, more histories are tried.
+    for (let round = 0; round < 5 && merged <= HISTORIES / 40; round++) {
+      await explain(aHistory, HISTORIES, figures, async () => undefined, seed + round);
+      merged = (await mergesSoFar()) - merges;
+    }
     report(
       'any order is some order',
       '≥ 1,000 small concurrent histories over 3 replicas linearizable',
-      `${HISTORIES} of ${HISTORIES} (${figures.calls} calls, ${figures.overlapping} overlapping another, ${merged} merges)`,
+      `${figures.histories} of ${figures.histories} (${figures.calls} calls, ${figures.overlapping} overlapping another, ${merged} merges)`,
     );
     expect(figures.overlapping).toBeGreaterThan(figures.calls / 4);
     expect(merged).toBeGreaterThan(HISTORIES / 40);
@@ -84,17 +88,18 @@ test(
 test(
   'so is every history during which all connections to the database are ended',
   async () => {
-    const figures = { calls: 0, overlapping: 0, unanswered: 0 };
-    await explain(aHistoryWithoutDeletions, HISTORIES_WITH_FAULTS, figures, async () => {
+    const figures = { histories: 0, calls: 0, overlapping: 0, unanswered: 0 };
+    const disturb = async (): Promise<void> => {
       await database.query(
         `select pg_terminate_backend(pid) from pg_stat_activity
          where datname = current_database() and application_name = 'identity-reconciliation'`,
       );
-    });
+    };
+    await explain(aHistoryWithoutDeletions, HISTORIES_WITH_FAULTS, figures, disturb, seed);
     report(
       'any order is some order: connections ended meanwhile',
       'linearizable',
-      `${HISTORIES_WITH_FAULTS} of ${HISTORIES_WITH_FAULTS} (${figures.calls} calls, ${figures.unanswered} unanswered)`,
+      `${figures.histories} of ${figures.histories} (${figures.calls} calls, ${figures.unanswered} unanswered)`,
     );
     expect(await violations(database)).toEqual({});
   },
@@ -185,11 +190,13 @@ function fewPeople(): fc.Arbitrary<IdentifyBody> {
 async function explain(
   plans: fc.Arbitrary<Plan[][]>,
   numRuns: number,
-  figures: { calls: number; overlapping: number; unanswered: number },
+  figures: { histories: number; calls: number; overlapping: number; unanswered: number },
   disturb: () => Promise<void>,
+  seedOfRound: number,
 ): Promise<void> {
   const property = fc.asyncProperty(plans, async (plan) => {
     const [{ events, stored }] = await Promise.all([play(plan), disturb()]);
+    figures.histories++;
     figures.calls += events.length;
     figures.unanswered += events.filter(({ answeredAt }) => answeredAt === Infinity).length;
     figures.overlapping += events.filter((one) =>
@@ -202,7 +209,7 @@ async function explain(
     }
   });
   // Shrinking would need the same race once more.
-  await fc.assert(property, { numRuns, seed, endOnFailure: true });
+  await fc.assert(property, { numRuns, seed: seedOfRound, endOnFailure: true });
 }
 
 /** Carries a plan out, a replica for each caller, with identifiers that no other history uses. */
