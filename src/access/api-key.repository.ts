@@ -1,6 +1,6 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
 import { openSession } from '../database/session/open-session.js';
-import type { SqlSession, Statement } from '../database/session/sql-session.js';
+import type { Statement } from '../database/session/sql-session.js';
 import type { ApiKey } from './entities/api-key.js';
 
 /** What decides whether a call may pass. */
@@ -40,10 +40,10 @@ export const RECORD_USE: Statement = {
 
 /** The statements of a running service about keys. Administration uses the ORM's own methods. */
 export class ApiKeyRepository extends EntityRepository<ApiKey> {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.getEntityManager());
 
   async load(ids: readonly string[]): Promise<KnownKey[]> {
-    const rows = await (await this.open()).query([FIND, ids], null);
+    const rows = await this.session.query([FIND, ids], null);
     return rows.map((row) => ({
       id: String(row.id),
       name: String(row.name),
@@ -58,11 +58,6 @@ export class ApiKeyRepository extends EntityRepository<ApiKey> {
   }
 
   async recordUse(ids: readonly string[]): Promise<void> {
-    await (await this.open()).query([RECORD_USE, ids], null);
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.getEntityManager());
-    return this.session;
+    await this.session.query([RECORD_USE, ids], null);
   }
 }

@@ -1,5 +1,4 @@
 import { MikroORM } from '@mikro-orm/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import {
   Injectable,
   Logger,
@@ -10,7 +9,7 @@ import type { FastifyRequest } from 'fastify';
 import { hash, randomBytes } from 'node:crypto';
 import { Settings } from '../config/settings.js';
 import { openSession } from '../database/session/open-session.js';
-import type { Row, SqlSession, Statement } from '../database/session/sql-session.js';
+import type { Row, Statement } from '../database/session/sql-session.js';
 import { BatchedLookUp } from './batched-look-up.js';
 
 const SECRET_BYTES = 32;
@@ -76,7 +75,7 @@ export class ConsoleSessions implements OnApplicationBootstrap, BeforeApplicatio
   /** Since the last note in the database. */
   private readonly used = new Set<string>();
   private timers: NodeJS.Timeout[] = [];
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.orm.em);
 
   constructor(
     private readonly orm: MikroORM,
@@ -161,8 +160,7 @@ export class ConsoleSessions implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   private async query(statement: Statement, ...values: unknown[]): Promise<Row[]> {
-    this.session ??= openSession(this.orm.em as SqlEntityManager);
-    return (await this.session).query([statement, ...values], null);
+    return this.session.query([statement, ...values], null);
   }
 }
 

@@ -1,11 +1,10 @@
 import { MikroORM } from '@mikro-orm/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { RateLimiterPostgres, type RateLimiterRes } from 'rate-limiter-flexible';
 import { Settings } from '../config/settings.js';
 import { openSession } from '../database/session/open-session.js';
-import type { SqlSession, Statement } from '../database/session/sql-session.js';
+import type { Statement } from '../database/session/sql-session.js';
 import { TooManyCallsError, type Allowance } from './allowance.js';
 
 const WINDOW_SECONDS = 60;
@@ -44,7 +43,7 @@ interface Lease {
 export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly leases = new LRUCache<string, Lease>({ max: MAX_KEYS });
   private readonly count: RateLimiterPostgres;
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.orm.em);
 
   private sweeping: NodeJS.Timeout | null = null;
 
@@ -134,8 +133,7 @@ export class RateLimiter implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private async query({ name = '', text, values }: LimiterQuery): Promise<{ rows: object[] }> {
-    this.session ??= openSession(this.orm.em as SqlEntityManager);
-    return { rows: await (await this.session).query([{ name, text }, ...values], null) };
+    return { rows: await this.session.query([{ name, text }, ...values], null) };
   }
 }
 

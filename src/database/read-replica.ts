@@ -6,7 +6,6 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { addGauge } from '../telemetry/metrics/registry.js';
@@ -177,7 +176,7 @@ export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy {
 }
 
 async function positionIn(orm: MikroORM, statement: Statement): Promise<number> {
-  const session = await openSession(orm.em as SqlEntityManager);
+  const session = openSession(orm.em);
   const [row] = await session.query([statement], null);
   if (row === undefined || row.position === null) {
     throw new Error('DATABASE_REPLICA_URL names no replica');
@@ -186,7 +185,7 @@ async function positionIn(orm: MikroORM, statement: Statement): Promise<number> 
 }
 
 async function systemOf(orm: MikroORM): Promise<unknown> {
-  const session = await openSession(orm.em as SqlEntityManager);
+  const session = openSession(orm.em);
   const [row] = await session.query([SYSTEM], null);
   return row?.system;
 }

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { tenantIds } from '../access/tenants.js';
 import { Settings } from '../config/settings.js';
 import { openSession } from '../database/session/open-session.js';
-import type { Query, Row, SqlSession, Statement, Transaction } from '../database/session/sql-session.js';
+import type { Query, Row, Statement, Transaction } from '../database/session/sql-session.js';
 import { DatabaseUnavailableError } from '../database/session/unavailable.js';
 import type { IdentityEvent, ReviewEvent } from '../identity/domain/events.js';
 import { ContactRepository } from '../identity/store/contact.repository.js';
@@ -73,7 +73,7 @@ export interface EventPage {
 @Injectable()
 export class EventLog {
   private readonly passed = new Passed();
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.contacts.getEntityManager());
   private isOriginWhole: Promise<boolean> | null = null;
 
   constructor(
@@ -99,8 +99,7 @@ export class EventLog {
 
   private async numberOrBegin(tenantId: number, afterId: number): Promise<Numbered> {
     const lock = (await this.knowsOrigin()) ? sql.LOCK_HEAD : sql.LOCK_HEAD_PLAIN;
-    const session = await this.open();
-    return session.transaction(async (transaction) => {
+    return this.session.transaction(async (transaction) => {
       const [[row] = [], waiting = []] = await transaction.send(
         [lock, tenantId],
         [sql.WAITING, tenantId, afterId, DECISIONS_AT_ONCE],
@@ -146,11 +145,9 @@ export class EventLog {
 
   /** Whether events wait for their numbers. @param isFromStart see {@link Passed} */
   async hasWaiting(tenantId: number, { isFromStart = false } = {}): Promise<boolean> {
-    const session = await this.open();
-    return (
-      (await session.query([sql.HAS_WAITING, tenantId, isFromStart ? 0 : this.passed.of(tenantId)], tenantId))
-        .length > 0
-    );
+    const afterId = isFromStart ? 0 : this.passed.of(tenantId);
+    const waiting = await this.session.query([sql.HAS_WAITING, tenantId, afterId], tenantId);
+    return waiting.length > 0;
   }
 
   /**
@@ -167,8 +164,7 @@ export class EventLog {
   ): Promise<EventPage | null> {
     const readHead = (await this.knowsOrigin()) ? sql.READ_HEAD : sql.READ_HEAD_PLAIN;
     const scanEnd = position + SCANNED_AT_ONCE;
-    const session = await this.open();
-    return session.transaction(async (transaction) => {
+    return this.session.transaction(async (transaction) => {
       const [, rows = [], [row] = []] = await transaction.send(
         [ONE_SNAPSHOT],
         types === null
@@ -209,8 +205,7 @@ export class EventLog {
   ): Promise<EventPage | null> {
     const readHead = (await this.knowsOrigin()) ? sql.READ_HEAD : sql.READ_HEAD_PLAIN;
     const scanEnd = Math.max(position - SCANNED_AT_ONCE, 1);
-    const session = await this.open();
-    return session.transaction(async (transaction) => {
+    return this.session.transaction(async (transaction) => {
       const [, rows = [], [row] = []] = await transaction.send(
         [ONE_SNAPSHOT],
         [sql.EVENTS_BEFORE, tenantId, position, limit, scanEnd, types],
@@ -235,14 +230,13 @@ export class EventLog {
 
   /** The last position that was given; 0: none. */
   async lastPosition(tenantId: number): Promise<number> {
-    const session = await this.open();
-    const [row] = await session.query([sql.LAST_POSITION, tenantId], tenantId);
+    const [row] = await this.session.query([sql.LAST_POSITION, tenantId], tenantId);
     return Number(row?.position ?? 0);
   }
 
   /** The tenants that the connections may work for. */
-  async tenantIds(): Promise<number[]> {
-    return tenantIds(await this.open(), this.settings);
+  tenantIds(): Promise<number[]> {
+    return tenantIds(this.session, this.settings);
   }
 
   /** Makes all cursors of a tenant invalid, because changes are made that leave no events. */
@@ -256,8 +250,7 @@ export class EventLog {
    * @returns whether there may be more of them
    */
   async trim(tenantId: number): Promise<boolean> {
-    const session = await this.open();
-    return session.transaction(async (transaction) => {
+    return this.session.transaction(async (transaction) => {
       const [[row] = []] = await transaction.send([sql.LOCK_HEAD_PLAIN, tenantId]);
       if (row === undefined) {
         return false;
@@ -304,8 +297,7 @@ export class EventLog {
     while ((await this.number(tenantId, { isFromStart: true })).hasMore) {
       // until all of them have numbers
     }
-    const session = await this.open();
-    const rows = await session.query([sql.POSITIONS_OF, tenantId, head.position, waitingIds], tenantId);
+    const rows = await this.session.query([sql.POSITIONS_OF, tenantId, head.position, waitingIds], tenantId);
     const seen = rows.map(({ position }) => Number(position));
     const gap = seen.findIndex((position, i) => position !== head.position + i + 1);
     const atOnce = gap === -1 ? seen.length : gap;
@@ -313,8 +305,7 @@ export class EventLog {
   }
 
   private async write(tenantId: number, ...queries: Query[]): Promise<void> {
-    const session = await this.open();
-    await session.transaction((transaction) => transaction.commit(...queries), tenantId);
+    await this.session.transaction((transaction) => transaction.commit(...queries), tenantId);
   }
 
   /** Whether the role may ask which cluster and timeline this is. Some providers of PostgreSQL refuse that. */
@@ -327,8 +318,7 @@ export class EventLog {
   }
 
   private async asks(statement: Statement): Promise<boolean> {
-    const session = await this.open();
-    return session.query([statement], null).then(
+    return this.session.query([statement], null).then(
       () => true,
       (error: unknown) => {
         if (error instanceof DatabaseUnavailableError) {
@@ -337,11 +327,6 @@ export class EventLog {
         return false;
       },
     );
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.contacts.getEntityManager());
-    return this.session;
   }
 }
 

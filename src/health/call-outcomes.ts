@@ -1,7 +1,6 @@
 import { EntityManager } from '@mikro-orm/core';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import type { FastifyInstance } from 'fastify';
 import { openSession } from '../database/session/open-session.js';
 import type { Statement } from '../database/session/sql-session.js';
@@ -102,7 +101,7 @@ export class CallOutcomes implements OnModuleInit {
   /** Ends the time out if rows of one of the tenants can be read. */
   private async tryAgain(): Promise<void> {
     const trials = [...this.failing].slice(0, TRIALS).map(async (tenantId) => {
-      const session = await openSession(this.em as SqlEntityManager);
+      const session = openSession(this.em);
       await session.query([TRIAL, tenantId], tenantId);
     });
     await Promise.any(trials).then(

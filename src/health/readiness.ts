@@ -1,5 +1,4 @@
 import { MikroORM } from '@mikro-orm/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import { Injectable, type OnModuleDestroy, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
 import { Registry } from 'prom-client';
@@ -69,7 +68,7 @@ export class DatabaseProbe implements OnApplicationShutdown {
     if (this.isOfEngine || this.pool === null) {
       return null;
     }
-    const trouble = await engineTrouble(await openSession(this.orm.em as SqlEntityManager), this.settings);
+    const trouble = await engineTrouble(openSession(this.orm.em), this.settings);
     this.isOfEngine = trouble === null;
     return trouble;
   }

@@ -1,10 +1,9 @@
 import { MikroORM } from '@mikro-orm/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { Settings } from '../config/settings.js';
 import { openSession } from '../database/session/open-session.js';
-import type { Query, Row, SqlSession, Transaction } from '../database/session/sql-session.js';
+import type { Query, Row, Transaction } from '../database/session/sql-session.js';
 import { retryUnavailable } from '../database/session/unavailable.js';
 import { InvalidRequestError } from '../http/problems/problem.errors.js';
 import { IdempotencyKeyInFlightError, IdempotencyKeyReusedError } from '../identity/change.errors.js';
@@ -85,7 +84,7 @@ interface KeyChange {
 /** The API keys of a tenant, as its own administrators see and change them. Operators have the command line. */
 @Injectable()
 export class KeysService {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.orm.em);
 
   constructor(
     private readonly orm: MikroORM,
@@ -100,9 +99,11 @@ export class KeysService {
     after: Pick<StoredKey, 'createdAt' | 'id'> | null,
     limit: number,
   ): Promise<{ readonly items: readonly StoredKey[]; readonly isLast: boolean }> {
-    const session = await this.open();
     const rows = await retryUnavailable(() =>
-      session.query([sql.KEYS_AFTER, tenantId, after?.createdAt ?? 0, after?.id ?? '', limit + 1], tenantId),
+      this.session.query(
+        [sql.KEYS_AFTER, tenantId, after?.createdAt ?? 0, after?.id ?? '', limit + 1],
+        tenantId,
+      ),
     );
     return { items: rows.slice(0, limit).map(keyOf), isLast: rows.length <= limit };
   }
@@ -222,11 +223,10 @@ export class KeysService {
     decide: (transaction: Transaction, keys: ReadonlyMap<string, Row>) => Promise<KeyChange | null>,
   ): Promise<ReadonlyMap<string, StoredKey>> {
     const { tenantId, keyId, actor, reason, idempotencyKey } = call;
-    const session = await this.open();
     const requestHash = idempotencyKey === null ? null : hashOf(call, body);
     let isWriting = false;
     const attempt = (): Promise<readonly Row[]> =>
-      session.transaction(async (transaction) => {
+      this.session.transaction(async (transaction) => {
         await this.refuseRepetition(transaction, call, requestHash);
         const keys = await lockKeys(transaction, tenantId, keyId, about);
         const change = await decide(transaction, keys);
@@ -279,11 +279,6 @@ export class KeysService {
         ? new KeyShownBeforeError(String(made.key_ids.at(-1)))
         : new IdempotencyKeyReusedError();
     }
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.orm.em as SqlEntityManager);
-    return this.session;
   }
 }
 

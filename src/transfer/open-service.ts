@@ -93,7 +93,7 @@ export async function openService(
   try {
     await requireSchema(orm);
     const em = orm.em.fork() as SqlEntityManager;
-    const session = await openSession(em);
+    const session = openSession(em);
     await requireEngine(session, settings);
     return {
       tenantId: await chosenTenant(em, tenant),

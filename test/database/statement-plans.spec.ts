@@ -1,5 +1,4 @@
 import { MikroORM } from '@mikro-orm/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import pg from 'pg';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
@@ -170,7 +169,7 @@ async function scansInDryRun(databaseUrl: string): Promise<string[]> {
     logger: () => undefined,
   });
   try {
-    const session = await openSession(orm.em as SqlEntityManager);
+    const session = openSession(orm.em);
     const dryRun = await DryRun.start(session, STANDARD_KINDS);
     await dryRun.hideChanges(1);
     return await scans(async (text) => session.query([{ name: '', text }], null), statements, true);

@@ -1,5 +1,4 @@
 import { jest } from '@jest/globals';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import pg from 'pg';
 import { Registry } from 'prom-client';
 import { ormOptions } from '../../mikro-orm.config.js';
@@ -257,7 +256,7 @@ describe('a replica that can not be asked in time', () => {
   });
 
   test('is waited for no longer, though it never answers', async () => {
-    const session = await openSession(there.orm.em as SqlEntityManager);
+    const session = openSession(there.orm.em);
     const [row] = await session.query([{ name: 'own_pid', text: 'select pg_backend_pid() as pid' }], null);
     stopped = row!.pid as number;
     process.kill(stopped, 'SIGSTOP');

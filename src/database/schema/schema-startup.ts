@@ -1,5 +1,4 @@
 import { MikroORM, type Options } from '@mikro-orm/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import {
   Inject,
   Injectable,
@@ -95,7 +94,7 @@ export class SchemaStartup implements OnApplicationBootstrap, BeforeApplicationS
       if (missing.length > 0) {
         return schemaAdvice(missing);
       }
-      const trouble = await engineTrouble(await openSession(this.orm.em as SqlEntityManager), this.settings);
+      const trouble = await engineTrouble(openSession(this.orm.em), this.settings);
       if (trouble !== null) {
         return `Not ready: ${trouble}`;
       }

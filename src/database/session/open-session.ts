@@ -1,6 +1,6 @@
+import type { EntityManager } from '@mikro-orm/core';
 import { PgliteConnection } from '@mikro-orm/pglite';
 import { PostgreSqlConnection } from '@mikro-orm/postgresql';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import type { Tracer } from '../../telemetry/tracing/tracer.js';
 import { startedTracing } from '../../telemetry/tracing/tracing.js';
 import { PgSession } from './pg-session.js';
@@ -9,29 +9,35 @@ import type { SessionOptions, SqlSession, Query, Row, Transaction } from './sql-
 import { DatabaseUnavailableError, unavailability } from './unavailable.js';
 
 /**
- * Opens a session on the database of the entity manager.
+ * Opens a session on the database of the entity manager. It connects with the first statement.
  *
  * If the database can't serve, the session throws a {@link DatabaseUnavailableError}. Every other error is the driver's.
  */
-export async function openSession(em: SqlEntityManager): Promise<SqlSession> {
+export function openSession(em: EntityManager): SqlSession {
+  let opened: Promise<SqlSession> | null = null;
+  const session = (): Promise<SqlSession> => (opened ??= connect(em));
+  return {
+    query: async (query, tenantId) => (await session()).query(query, tenantId).catch(explain),
+    transaction: async (work, tenantId) => (await session()).transaction(work, tenantId).catch(explain),
+  };
+}
+
+async function connect(em: EntityManager): Promise<SqlSession> {
+  const native = await nativeSession(em);
+  const tracing = startedTracing();
+  return tracing === null ? native : new TracedSession(native, tracing);
+}
+
+async function nativeSession(em: EntityManager): Promise<SqlSession> {
   const connection: unknown = em.getConnection();
   if (connection instanceof PgliteConnection) {
-    return guarded(new PgliteSession(await connection.getNativeClient()));
+    return new PgliteSession(await connection.getNativeClient());
   }
   if (connection instanceof PostgreSqlConnection) {
     const { session } = em.config.get('driverOptions') as { session: SessionOptions };
-    return guarded(new PgSession(await connection.getNativeClient(), session));
+    return new PgSession(await connection.getNativeClient(), session);
   }
   throw new Error('the database is neither PostgreSQL nor the embedded one');
-}
-
-function guarded(native: SqlSession): SqlSession {
-  const tracing = startedTracing();
-  const session = tracing === null ? native : new TracedSession(native, tracing);
-  return {
-    query: (query, tenantId) => session.query(query, tenantId).catch(explain),
-    transaction: (work, tenantId) => session.transaction(work, tenantId).catch(explain),
-  };
 }
 
 function explain(error: unknown): never {

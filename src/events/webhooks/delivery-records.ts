@@ -1,8 +1,7 @@
 import { MikroORM } from '@mikro-orm/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, Row, SqlSession } from '../../database/session/sql-session.js';
+import type { Query, Row } from '../../database/session/sql-session.js';
 import { retryUnavailable } from '../../database/session/unavailable.js';
 import { timestampOf } from '../../identity/store/contact.statements.js';
 import type { LoggedEvent } from '../event-log.js';
@@ -73,13 +72,13 @@ export interface ReplayRange {
 /** The deliveries of webhooks, which many processes make together. */
 @Injectable()
 export class DeliveryRecords {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.orm.em);
 
   constructor(private readonly orm: MikroORM) {}
 
   /** All webhooks of a tenant, deleted ones too, and when each has something to deliver. */
   async due(tenantId: number): Promise<DueWebhook[]> {
-    return (await this.query(tenantId, [sql.DUE, tenantId])).map((row) => ({
+    return (await this.session.query([sql.DUE, tenantId], tenantId)).map((row) => ({
       id: Number(row.id),
       isOn: row.is_on as boolean,
       isDeleted: row.is_deleted as boolean,
@@ -100,8 +99,7 @@ export class DeliveryRecords {
     wanted: readonly { readonly webhookId: number; readonly limit: number }[],
     leaseMs: number,
   ): Promise<TakenBatch> {
-    const session = await this.open();
-    return session.transaction(async (transaction) => {
+    return this.session.transaction(async (transaction) => {
       const claimed = await transaction.send(
         ...wanted.map(({ webhookId, limit }): Query => [sql.CLAIM, tenantId, webhookId, limit]),
       );
@@ -167,16 +165,14 @@ export class DeliveryRecords {
               [sql.NOTE_FAILURE, tenantId, webhookId, url, now],
               ...(disabled === null ? [] : [[sql.DISABLE, tenantId, webhookId, url, disabled] as const]),
             ];
-    const session = await this.open();
     const ended = await retryUnavailable(() =>
-      session.transaction((transaction) => transaction.commit(end, ...notes), tenantId),
+      this.session.transaction((transaction) => transaction.commit(end, ...notes), tenantId),
     );
     return disabled !== null && ended.at(-1)!.length > 0;
   }
 
   /** Gives deliveries back that were taken up and not attempted. */
   async release(tenantId: number, deliveries: readonly Taken[]): Promise<void> {
-    const session = await this.open();
     const queries = [...Map.groupBy(deliveries, ({ webhookId }) => webhookId)].map(
       ([webhookId, ofOne]): Query => [
         sql.RELEASE,
@@ -186,7 +182,7 @@ export class DeliveryRecords {
         ofOne.map(({ lease }) => timestampOf(lease)),
       ],
     );
-    await session.transaction((transaction) => transaction.commit(...queries), tenantId);
+    await this.session.transaction((transaction) => transaction.commit(...queries), tenantId);
   }
 
   /** Deliveries in the order of their events, or the newest first. @param after the last position seen; null: none */
@@ -201,11 +197,11 @@ export class DeliveryRecords {
     const [all, inState, start] = isNewestFirst
       ? [sql.DELIVERIES_BEFORE, sql.DELIVERIES_IN_STATE_BEFORE, Number.MAX_SAFE_INTEGER]
       : [sql.DELIVERIES_AFTER, sql.DELIVERIES_IN_STATE, 0];
-    const rows = await this.query(
-      tenantId,
+    const rows = await this.session.query(
       state === null
         ? [all, tenantId, webhookId, after ?? start, limit]
         : [inState, tenantId, webhookId, after ?? start, limit, state],
+      tenantId,
     );
     return rows.map((row) => ({
       position: Number(row.event_position),
@@ -222,7 +218,7 @@ export class DeliveryRecords {
 
   /** How far the events of a tenant go; null: it never had any. */
   async head(tenantId: number): Promise<Head | null> {
-    const [row] = await this.query(tenantId, [HEAD, tenantId]);
+    const [row] = await this.session.query([HEAD, tenantId], tenantId);
     return row === undefined ? null : headOf(row);
   }
 
@@ -239,8 +235,7 @@ export class DeliveryRecords {
     types: readonly string[] | null,
     { after, before, state }: ReplayRange,
   ): Promise<{ readonly count: number; readonly doneUntil: number | null }> {
-    const session = await this.open();
-    return session.transaction(async (transaction) => {
+    return this.session.transaction(async (transaction) => {
       const end = Math.min(after + STEP, before - 1);
       const [rows = [], events = []] = await transaction.send(
         ...(state === null
@@ -265,17 +260,17 @@ export class DeliveryRecords {
 
   /** Deletes some of the deliveries of a webhook, the lowest first. @returns whether there may be more */
   async forget(tenantId: number, webhookId: number, upTo: number): Promise<boolean> {
-    const rows = await this.query(tenantId, [sql.LOWEST_DELIVERIES, tenantId, webhookId, upTo, STEP]);
+    const rows = await this.session.query([sql.LOWEST_DELIVERIES, tenantId, webhookId, upTo, STEP], tenantId);
     const positions = rows.map((row) => Number(row.event_position));
     if (positions.length > 0) {
-      await this.query(tenantId, [sql.REMOVE_DELIVERIES, tenantId, webhookId, positions]);
+      await this.session.query([sql.REMOVE_DELIVERIES, tenantId, webhookId, positions], tenantId);
     }
     return positions.length === STEP;
   }
 
   /** Removes a deleted webhook for good. @returns false: events were just being numbered for it; its deliveries must go first */
   async remove(tenantId: number, webhookId: number): Promise<boolean> {
-    return this.query(tenantId, [sql.REMOVE_WEBHOOK, tenantId, webhookId]).then(
+    return this.session.query([sql.REMOVE_WEBHOOK, tenantId, webhookId], tenantId).then(
       () => true,
       (error: unknown) => {
         if ((error as { code?: unknown }).code === FOREIGN_KEY_VIOLATION) {
@@ -284,15 +279,6 @@ export class DeliveryRecords {
         throw error;
       },
     );
-  }
-
-  private async query(tenantId: number, query: Query): Promise<Row[]> {
-    return (await this.open()).query(query, tenantId);
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.orm.em as SqlEntityManager);
-    return this.session;
   }
 }
 

@@ -1,8 +1,7 @@
 import { MikroORM } from '@mikro-orm/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, Row, SqlSession } from '../../database/session/sql-session.js';
+import type { Query, Row } from '../../database/session/sql-session.js';
 import { retryUnavailable } from '../../database/session/unavailable.js';
 import * as sql from './webhook.statements.js';
 
@@ -46,7 +45,7 @@ export interface Endpoint {
 /** The webhooks of tenants. */
 @Injectable()
 export class WebhookRecords {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.orm.em);
 
   constructor(private readonly orm: MikroORM) {}
 
@@ -62,8 +61,7 @@ export class WebhookRecords {
     max: number,
     seal: (id: number) => Buffer,
   ): Promise<StoredWebhook | null> {
-    const session = await this.open();
-    return session.transaction(async (transaction) => {
+    return this.session.transaction(async (transaction) => {
       const [[drawn] = [], [counted] = []] = await transaction.send(
         [sql.DRAW_WEBHOOK_ID],
         [sql.COUNT_WEBHOOKS, tenantId],
@@ -109,8 +107,7 @@ export class WebhookRecords {
     id: number,
     change: (webhook: StoredWebhook, now: number) => WebhookState,
   ): Promise<StoredWebhook | null> {
-    const session = await this.open();
-    return session.transaction(async (transaction) => {
+    return this.session.transaction(async (transaction) => {
       const [[row] = []] = await transaction.send([sql.LOCK_WEBHOOK, tenantId, id]);
       if (row === undefined) {
         return null;
@@ -140,9 +137,8 @@ export class WebhookRecords {
     secret: Buffer,
     overlapMs: number,
   ): Promise<StoredWebhook | null> {
-    const session = await this.open();
     const [[clock] = [], [row] = []] = await retryUnavailable(() =>
-      session.transaction(
+      this.session.transaction(
         (transaction) =>
           transaction.commit([sql.CLOCK], [sql.ROTATE_SECRET, tenantId, id, secret, overlapMs]),
         tenantId,
@@ -179,13 +175,7 @@ export class WebhookRecords {
   }
 
   private async query(tenantId: number, query: Query): Promise<Row[]> {
-    const session = await this.open();
-    return retryUnavailable(() => session.query(query, tenantId));
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.orm.em as SqlEntityManager);
-    return this.session;
+    return retryUnavailable(() => this.session.query(query, tenantId));
   }
 }
 

@@ -1,5 +1,4 @@
 import type { MikroORM } from '@mikro-orm/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import { openSession } from '../../database/session/open-session.js';
 import type { Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
 import { missingEvidence, type EvidentContact } from '../domain/evidence.js';
@@ -24,7 +23,7 @@ const UNIQUE_VIOLATION = '23505';
  * @returns how many contacts and merges were filled in
  */
 export async function backfillEvidence(orm: MikroORM): Promise<number> {
-  const session = await openSession(orm.em as SqlEntityManager);
+  const session = openSession(orm.em);
   if ((await session.query([DONE, NAME], null)).length > 0) {
     return 0;
   }

@@ -1,7 +1,7 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, Row, SqlSession } from '../../database/session/sql-session.js';
+import type { Query, Row } from '../../database/session/sql-session.js';
 import { retryUnavailable } from '../../database/session/unavailable.js';
 import { isGlob, literalStart, matcherOf, type BlockedPattern, type Pattern } from '../domain/blocklist.js';
 import type { Identifier } from '../domain/contact.js';
@@ -38,7 +38,7 @@ export interface Carried extends Identifier {
 /** The values of a tenant that may not link, and who carries them. */
 @Injectable()
 export class BlockedValues {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.contacts.getEntityManager());
 
   constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
 
@@ -175,9 +175,7 @@ export class BlockedValues {
   }
 
   private async query(tenantId: number, query: Query): Promise<readonly Row[]> {
-    this.session ??= openSession(this.contacts.getEntityManager());
-    const session = await this.session;
-    return retryUnavailable(() => session.query(query, tenantId));
+    return retryUnavailable(() => this.session.query(query, tenantId));
   }
 }
 

@@ -1,7 +1,7 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
-import type { Row, SqlSession } from '../../database/session/sql-session.js';
+import type { Row } from '../../database/session/sql-session.js';
 import { retryUnavailable } from '../../database/session/unavailable.js';
 import type { MadeChange } from '../domain/history.js';
 import type { ChangeKind } from '../domain/writes.js';
@@ -54,7 +54,7 @@ export interface ChangePage {
 /** Reads who changed what by hand. */
 @Injectable()
 export class ChangeRecords {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.contacts.getEntityManager());
 
   constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
 
@@ -71,9 +71,8 @@ export class ChangeRecords {
     limit: number,
   ): Promise<ChangePage> {
     const start = [after ?? END, { at: to ?? END.at, id: 0 }].reduce((a, b) => (isBefore(a, b) ? a : b));
-    const session = await this.open();
     const rows = await retryUnavailable(() =>
-      session.query(
+      this.session.query(
         [
           sql.CHANGES_BEFORE,
           tenantId,
@@ -99,11 +98,6 @@ export class ChangeRecords {
       changes,
       next: end !== undefined && Number(end.read) === READ_MAX ? keyOf(listedKey(end)) : null,
     };
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.contacts.getEntityManager());
-    return this.session;
   }
 }
 

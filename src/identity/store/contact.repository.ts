@@ -1,6 +1,6 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
+import type { Query, Row, Transaction } from '../../database/session/sql-session.js';
 import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
 import { IdempotencyKeyInFlightError } from '../change.errors.js';
 import type { Held, Identifier, Identity, Sighting, Snapshot } from '../domain/contact.js';
@@ -77,7 +77,7 @@ export class ContactRepository extends EntityRepository<Contact> {
   policyOf: (tenantId: number) => Policy | Promise<Policy> = () => DEFAULT_POLICY;
   /** Called when a contact has an identifier of a kind that the policy does not have yet. */
   onUnknownKind: (tenantId: number) => Promise<void> = () => Promise.resolve();
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.getEntityManager());
 
   /**
    * Reads the selected identities with all their rows, in one snapshot. Unknown or deleted contacts are not among them. Also
@@ -99,11 +99,11 @@ export class ContactRepository extends EntityRepository<Contact> {
     return this.withPolicy(selection.tenantId, async (policy) => {
       if (!('evidenceOf' in selection)) {
         const limit = Number.isFinite(maxRows) ? maxRows + 1 : null;
-        const rows = await this.read(policy, selection, known, limit);
+        const query = selectionQuery(policy.kinds, selection, known, limit);
+        const rows = await this.session.query(query, selection.tenantId);
         return rows.length > maxRows ? null : snapshotOf(policy, rows, known);
       }
-      const session = await this.open();
-      return session.transaction(async (transaction) => {
+      return this.session.transaction(async (transaction) => {
         await transaction.send([readingSql.ONE_SNAPSHOT]);
         const limit = Number.isFinite(maxRows) ? maxRows : null;
         return this.evidentSnapshot(transaction, policy, selection, limit);
@@ -113,11 +113,10 @@ export class ContactRepository extends EntityRepository<Contact> {
 
   /** The snapshot, and what a decision on it asks for: rules and reviews. */
   async withMore(tenantId: number, snapshot: Snapshot, writes: Writes): Promise<Snapshot> {
-    const session = await this.open();
     return this.withPolicy(tenantId, async ({ kinds }) => {
       const rows: Row[][] = [];
       for (const query of queriesForMore(kinds, tenantId, writes)) {
-        rows.push(await session.query(query, tenantId));
+        rows.push(await this.session.query(query, tenantId));
       }
       return extended(kinds, snapshot, writes, rows);
     });
@@ -125,10 +124,10 @@ export class ContactRepository extends EntityRepository<Contact> {
 
   /** Reads the rules about the identifiers. */
   async loadRules(tenantId: number, identifiers: readonly Identifier[]): Promise<KnownRules> {
-    const session = await this.open();
-    return this.withPolicy(tenantId, async ({ kinds }) =>
-      rulesIn(kinds, identifiers, await session.query(rulesQuery(kinds, tenantId, identifiers), tenantId)),
-    );
+    return this.withPolicy(tenantId, async ({ kinds }) => {
+      const rows = await this.session.query(rulesQuery(kinds, tenantId, identifiers), tenantId);
+      return rulesIn(kinds, identifiers, rows);
+    });
   }
 
   /** Works with the policy of a tenant. If a contact has an identifier of a kind that was declared since, works again. */
@@ -146,8 +145,7 @@ export class ContactRepository extends EntityRepository<Contact> {
 
   /** The change that was made under an idempotency key in the last 24 hours; null if there is none. */
   async findChange(tenantId: number, key: string): Promise<RecordedChange | null> {
-    const session = await this.open();
-    const [row] = await session.query([changeSql.FIND_CHANGE, tenantId, key], tenantId);
+    const [row] = await this.session.query([changeSql.FIND_CHANGE, tenantId, key], tenantId);
     return row === undefined
       ? null
       : {
@@ -161,8 +159,7 @@ export class ContactRepository extends EntityRepository<Contact> {
 
   /** A rule; null if there is none with this id. */
   async findRule(tenantId: number, id: number): Promise<Rule | null> {
-    const session = await this.open();
-    const [row] = await session.query([ruleSql.RULES_AFTER, tenantId, id - 1, 1], tenantId);
+    const [row] = await this.session.query([ruleSql.RULES_AFTER, tenantId, id - 1, 1], tenantId);
     return row === undefined || Number(row.rule_id) !== id
       ? null
       : this.withPolicy(tenantId, ({ kinds }) => Promise.resolve(ruleOf(kinds, row)));
@@ -170,8 +167,7 @@ export class ContactRepository extends EntityRepository<Contact> {
 
   /** The rules that a change made and that are still there, the oldest first. */
   async rulesOfChange(tenantId: number, changeId: number): Promise<Rule[]> {
-    const session = await this.open();
-    const rows = await session.query([ruleSql.RULES_OF_CHANGE, tenantId, changeId], tenantId);
+    const rows = await this.session.query([ruleSql.RULES_OF_CHANGE, tenantId, changeId], tenantId);
     return this.withPolicy(tenantId, ({ kinds }) => Promise.resolve(rows.map((row) => ruleOf(kinds, row))));
   }
 
@@ -183,10 +179,9 @@ export class ContactRepository extends EntityRepository<Contact> {
    * @throws {IdempotencyKeyInFlightError} if its idempotency key was used in the meantime
    */
   async apply(tenantId: number, writes: Writes): Promise<Drawn | Conflict> {
-    const session = await this.open();
     const { kinds } = await this.policyOf(tenantId);
     return this.unlessConflict(tenantId, () =>
-      session.transaction(async (begun) => {
+      this.session.transaction(async (begun) => {
         const { touched } = writes;
         const transaction = inSteps(begun, rowsOf(writes));
         const draw = drawFor(writes);
@@ -226,9 +221,8 @@ export class ContactRepository extends EntityRepository<Contact> {
     known: readonly Identity[] = [],
   ): Promise<Drawn | Conflict> {
     const { tenantId } = selection;
-    const session = await this.open();
     const attempt = (policy: Policy): Promise<Drawn | Conflict> =>
-      session.transaction(async (begun) => {
+      this.session.transaction(async (begun) => {
         const lock: Query = [sql.LOCK, tenantId, lockIds];
         const [locked = [], rows = []] = await ('evidenceOf' in selection
           ? begun.send(lock)
@@ -364,21 +358,6 @@ export class ContactRepository extends EntityRepository<Contact> {
       ],
       evidence: { identities, merges, past },
     };
-  }
-
-  private async read(
-    { kinds }: Policy,
-    selection: PlainSelection,
-    known: readonly Identity[],
-    maxRows: number | null,
-  ): Promise<Row[]> {
-    const session = await this.open();
-    return session.query(selectionQuery(kinds, selection, known, maxRows), selection.tenantId);
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.getEntityManager());
-    return this.session;
   }
 }
 

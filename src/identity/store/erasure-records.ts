@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { tenantIds } from '../../access/tenants.js';
 import { Settings } from '../../config/settings.js';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, Row, SqlSession, Statement } from '../../database/session/sql-session.js';
+import type { Query, Row, Statement } from '../../database/session/sql-session.js';
 import type { Held, Identifier } from '../domain/contact.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
 import type { Kinds } from '../domain/kinds.js';
@@ -70,7 +70,7 @@ const PLACES = [
 /** What is recorded of erasures, and the search for what they left. */
 @Injectable()
 export class ErasureRecords {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.contacts.getEntityManager());
 
   constructor(
     @InjectRepository(Contact) private readonly contacts: ContactRepository,
@@ -79,29 +79,29 @@ export class ErasureRecords {
 
   /** An erasure; null if there is none with this id. */
   async find(tenantId: number, id: number): Promise<RecordedErasure | null> {
-    const [row] = await this.query(tenantId, [sql.FIND_ERASURE, tenantId, id]);
+    const [row] = await this.session.query([sql.FIND_ERASURE, tenantId, id], tenantId);
     return row === undefined ? null : toldOf(row);
   }
 
   /** Whether a tenant has erased anything. */
   async hasAny(tenantId: number): Promise<boolean> {
-    return (await this.query(tenantId, [sql.ANY_ERASURE, tenantId])).length > 0;
+    return (await this.session.query([sql.ANY_ERASURE, tenantId], tenantId)).length > 0;
   }
 
   /** By hash, of those that are tombstones: until when they are blocked, in µs since 1970; when they were erased at least. */
   async tombstonesOf(tenantId: number, hashes: readonly string[]): Promise<Map<string, number>> {
-    const rows = await this.query(tenantId, [sql.TOMBSTONES_OF, tenantId, hashes]);
+    const rows = await this.session.query([sql.TOMBSTONES_OF, tenantId, hashes], tenantId);
     return new Map(rows.map((row) => [row.hash as string, Number(row.blocked_until)]));
   }
 
   /** The tenants that the connections may work for. */
-  async tenantIds(): Promise<number[]> {
-    return tenantIds(await this.open(), this.settings);
+  tenantIds(): Promise<number[]> {
+    return tenantIds(this.session, this.settings);
   }
 
   /** The erasures of a tenant that are not done. */
   async running(tenantId: number): Promise<number[]> {
-    const rows = await this.query(tenantId, [sql.RUNNING_ERASURES, tenantId]);
+    const rows = await this.session.query([sql.RUNNING_ERASURES, tenantId], tenantId);
     return rows.map(({ id }) => Number(id));
   }
 
@@ -111,7 +111,7 @@ export class ErasureRecords {
    * @returns when it was made, in µs since 1970; null if it is done, not due or taken up already
    */
   async takeUp(tenantId: number, id: number, leaseMs: number): Promise<number | null> {
-    const [row] = await this.query(tenantId, [sql.TAKE_UP, tenantId, id, leaseMs]);
+    const [row] = await this.session.query([sql.TAKE_UP, tenantId, id, leaseMs], tenantId);
     return row === undefined ? null : Number(row.created_at);
   }
 
@@ -119,7 +119,7 @@ export class ErasureRecords {
   async holderOf(tenantId: number, identifier: Identifier): Promise<number | null> {
     return this.contacts.withPolicy(tenantId, async ({ kinds }) => {
       const forms = kinds.withOtherForms([identifier]);
-      const rows = await this.query(tenantId, [HOLDERS_OF, tenantId, ...keyColumns(kinds, forms)]);
+      const rows = await this.session.query([HOLDERS_OF, tenantId, ...keyColumns(kinds, forms)], tenantId);
       const held = rows.map((row) => heldOf(kinds, row)).filter(({ contactId }) => contactId !== null);
       const holder = held.find(({ value }) => value === identifier.value) ?? held[0];
       return holder?.contactId ?? null;
@@ -128,7 +128,7 @@ export class ErasureRecords {
 
   /** The identifiers that an erasure reserved, and who has them since. */
   async identifiersOf(tenantId: number, id: number): Promise<Held[]> {
-    const rows = await this.query(tenantId, [sql.ERASED_IDENTIFIERS, tenantId, id]);
+    const rows = await this.session.query([sql.ERASED_IDENTIFIERS, tenantId, id], tenantId);
     return this.contacts.withPolicy(tenantId, ({ kinds }) =>
       Promise.resolve(rows.map((row) => heldOf(kinds, row))),
     );
@@ -138,8 +138,11 @@ export class ErasureRecords {
   async reviewsOf(tenantId: number, identifiers: readonly Identifier[]): Promise<RecordedReview[]> {
     return this.contacts.withPolicy(tenantId, async ({ kinds }) => {
       const keys = keyColumns(kinds, identifiers);
-      const ids = await this.query(tenantId, [sql.REVIEWS_OF_ERASED, tenantId, ...keys]);
-      const rows = await this.query(tenantId, [sql.REVIEWS_BY_ID, tenantId, ids.map(({ id }) => Number(id))]);
+      const ids = await this.session.query([sql.REVIEWS_OF_ERASED, tenantId, ...keys], tenantId);
+      const rows = await this.session.query(
+        [sql.REVIEWS_BY_ID, tenantId, ids.map(({ id }) => Number(id))],
+        tenantId,
+      );
       return rows.map((row) => ({
         id: Number(row.id),
         identifiers: pairOf(kinds, row),
@@ -153,7 +156,7 @@ export class ErasureRecords {
 
   /** The changes by hand that name one of the contacts, by age. */
   async changesOf(tenantId: number, contactIds: readonly number[]): Promise<MadeChange[]> {
-    const rows = await this.query(tenantId, [sql.CHANGES_OF, tenantId, contactIds]);
+    const rows = await this.session.query([sql.CHANGES_OF, tenantId, contactIds], tenantId);
     return rows.map((row) => ({
       id: Number(row.id),
       kind: row.kind as string,
@@ -195,13 +198,13 @@ export class ErasureRecords {
       ...partsOf(mergeIds).map((ids): Query => [sql.STRIP_MERGES, tenantId, ids, ...columns]),
     ];
     for (const query of queries) {
-      await this.query(tenantId, query);
+      await this.session.query(query, tenantId);
     }
   }
 
   /** The erasures behind one that was seen, the oldest first. */
   async after(tenantId: number, id: number, limit: number): Promise<RepeatableErasure[]> {
-    const rows = await this.query(tenantId, [sql.ERASURES_AFTER, tenantId, id, limit]);
+    const rows = await this.session.query([sql.ERASURES_AFTER, tenantId, id, limit], tenantId);
     return rows.map((row) => ({
       ...toldOf(row),
       contactIds: (row.contact_ids as unknown[]).map(Number),
@@ -225,13 +228,10 @@ export class ErasureRecords {
     const { kinds } = await this.contacts.policyOf(tenantId);
     for (const [place, statement] of PLACES) {
       for (let last: Row = { id: 0, recorded_at: 0 }, isMore = true; isMore;) {
-        const rows = await this.query(tenantId, [
-          statement,
+        const rows = await this.session.query(
+          [statement, tenantId, last.id, STEP_ROWS, ...(place === 'pastIds' ? [last.recorded_at] : [])],
           tenantId,
-          last.id,
-          STEP_ROWS,
-          ...(place === 'pastIds' ? [last.recorded_at] : []),
-        ]);
+        );
         for (const row of rows) {
           const named = 'kind' in row ? pairOf(kinds, row) : identifiersOf(kinds, row);
           for (const identifier of named.filter((each) => isErased(each, Number(row.recorded_at)))) {
@@ -257,10 +257,9 @@ export class ErasureRecords {
 
   /** Frees what an erasure reserved, unless somebody took it, and marks it as done. */
   async finish(tenantId: number, id: number): Promise<void> {
-    const session = await this.open();
     const { kinds } = await this.contacts.policyOf(tenantId);
     const identifiers = await this.identifiersOf(tenantId, id);
-    await session.transaction(
+    await this.session.transaction(
       async (transaction) =>
         transaction.commit(
           ...(await freeUnruled(transaction, kinds, tenantId, identifiers, id)),
@@ -292,30 +291,24 @@ export class ErasureRecords {
     const isOfPast = statement === sql.PAST_WITH;
     const found: number[] = [];
     for (let last: Row = { last: 0, last_until: 0 }, read = STEP_ROWS; read === STEP_ROWS;) {
-      const [row = {}]: Row[] = await this.query(tenantId, [
-        statement,
+      const [row = {}]: Row[] = await this.session.query(
+        [
+          statement,
+          tenantId,
+          last.last,
+          ...columns,
+          STEP_ROWS,
+          recordedUntil,
+          ...(isOfPast ? [last.last_until] : []),
+        ],
         tenantId,
-        last.last,
-        ...columns,
-        STEP_ROWS,
-        recordedUntil,
-        ...(isOfPast ? [last.last_until] : []),
-      ]);
+      );
       read = Number(row.read);
       found.push(...((row.found as unknown[] | null) ?? []).map(Number));
       last = row;
       await turn(read);
     }
     return [...new Set(found)];
-  }
-
-  private async query(tenantId: number, query: Query): Promise<Row[]> {
-    return (await this.open()).query(query, tenantId);
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.contacts.getEntityManager());
-    return this.session;
   }
 }
 

@@ -1,7 +1,7 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
+import type { Query, Row, Transaction } from '../../database/session/sql-session.js';
 import { byAge, viewOf, type Identifier, type IdentityView } from '../domain/contact.js';
 import type { Kinds } from '../domain/kinds.js';
 import { firstMatch, rangeOf, type ValueRange } from '../domain/search.js';
@@ -58,7 +58,7 @@ interface Match extends MatchKey {
 /** Reads lists of identities. The cost of a page depends neither on how many identities there are nor on how large they are. */
 @Injectable()
 export class IdentityLists {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.contacts.getEntityManager());
 
   constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
 
@@ -85,7 +85,7 @@ export class IdentityLists {
 
   /** The first live primaries after one. */
   async primariesAfter(tenantId: number, after: number, limit: number): Promise<number[]> {
-    const rows = await this.query(tenantId, [sql.PRIMARIES_AFTER, tenantId, after, limit]);
+    const rows = await this.session.query([sql.PRIMARIES_AFTER, tenantId, after, limit], tenantId);
     return rows.map(({ id }) => Number(id));
   }
 
@@ -103,14 +103,10 @@ export class IdentityLists {
     above: number,
     limit: number,
   ): Promise<CountedLinks> {
-    const [end, ...largest] = await this.query(tenantId, [
-      sql.COUNT_LINKS,
+    const [end, ...largest] = await this.session.query(
+      [sql.COUNT_LINKS, tenantId, after, read, above, limit],
       tenantId,
-      after,
-      read,
-      above,
-      limit,
-    ]);
+    );
     return {
       read: Number(end!.links),
       lastId: Number(end!.id),
@@ -175,22 +171,12 @@ export class IdentityLists {
     tenantId: number,
     work: (transaction: Transaction, kinds: Kinds) => Promise<T>,
   ): Promise<T> {
-    const session = await this.open();
     return this.contacts.withPolicy(tenantId, ({ kinds }) =>
-      session.transaction(async (transaction) => {
+      this.session.transaction(async (transaction) => {
         await transaction.send([ONE_SNAPSHOT]);
         return work(transaction, kinds);
       }, tenantId),
     );
-  }
-
-  private async query(tenantId: number, query: Query): Promise<Row[]> {
-    return (await this.open()).query(query, tenantId);
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.contacts.getEntityManager());
-    return this.session;
   }
 }
 

@@ -1,7 +1,7 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
-import type { Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
+import type { Row, Transaction } from '../../database/session/sql-session.js';
 import type { Evidence, RecordedIdentity, RecordedMerge } from '../domain/explain.js';
 import type { MadeChange } from '../domain/history.js';
 import type { Identifier } from '../domain/contact.js';
@@ -30,7 +30,7 @@ export interface EvidenceBetween extends Evidence {
 /** Reads the records about identities: their past, their evidence, their history. Writes nothing. */
 @Injectable()
 export class IdentityRecords {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.contacts.getEntityManager());
 
   constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
 
@@ -46,9 +46,8 @@ export class IdentityRecords {
     at: number,
     maxRows: MaxRows,
   ): Promise<{ contacts: RecordedContact[]; past: PastState[] } | null> {
-    const session = await this.open();
     const limit = maxRows && maxRows + 1;
-    const rows = await session.query([sql.LOAD_AT, tenantId, contactId, at, limit], tenantId);
+    const rows = await this.session.query([sql.LOAD_AT, tenantId, contactId, at, limit], tenantId);
     if (maxRows !== null && rows.length > maxRows) {
       return null;
     }
@@ -128,8 +127,7 @@ export class IdentityRecords {
 
   /** A merge, in force or undone; null if there is none with this id. */
   async merge(tenantId: number, mergeId: number): Promise<RecordedMerge | null> {
-    const session = await this.open();
-    const [row] = await session.query([sql.FIND_MERGE, tenantId, mergeId], tenantId);
+    const [row] = await this.session.query([sql.FIND_MERGE, tenantId, mergeId], tenantId);
     return row === undefined
       ? null
       : this.contacts.withPolicy(tenantId, ({ kinds }) => Promise.resolve(mergeOf(kinds, row)));
@@ -167,8 +165,7 @@ export class IdentityRecords {
    * @param after the last rule that was seen, or 0
    */
   async rules(tenantId: number, after: number, limit: number): Promise<Rule[]> {
-    const session = await this.open();
-    const rows = await session.query([ruleSql.RULES_AFTER, tenantId, after, limit], tenantId);
+    const rows = await this.session.query([ruleSql.RULES_AFTER, tenantId, after, limit], tenantId);
     return this.contacts.withPolicy(tenantId, ({ kinds }) =>
       Promise.resolve(rows.map((row) => ruleOf(kinds, row))),
     );
@@ -269,18 +266,12 @@ export class IdentityRecords {
     tenantId: number,
     work: (transaction: Transaction, kinds: Kinds) => Promise<T>,
   ): Promise<T> {
-    const session = await this.open();
     return this.contacts.withPolicy(tenantId, ({ kinds }) =>
-      session.transaction(async (transaction) => {
+      this.session.transaction(async (transaction) => {
         await transaction.send([sql.ONE_SNAPSHOT]);
         return work(transaction, kinds);
       }, tenantId),
     );
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.contacts.getEntityManager());
-    return this.session;
   }
 }
 

@@ -1,7 +1,7 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, Row, SqlSession, Statement, Transaction } from '../../database/session/sql-session.js';
+import type { Query, Row, Statement, Transaction } from '../../database/session/sql-session.js';
 import type { Identifier } from '../domain/contact.js';
 import { EMAIL, PHONE_NUMBER, type Kinds } from '../domain/kinds.js';
 import type { OldForm } from '../domain/old-form.js';
@@ -44,7 +44,7 @@ export interface Reading {
  */
 @Injectable()
 export class OldForms {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.contacts.getEntityManager());
 
   constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
 
@@ -91,8 +91,7 @@ export class OldForms {
   async gone(tenantId: number, oldForms: readonly OldForm[]): Promise<OldForm[]> {
     const { kinds } = await this.contacts.policyOf(tenantId);
     const [numbers, values] = distinctKeyColumns(kinds, [{ identifiers: oldForms }]);
-    const session = await this.open();
-    const there = namedIn(kinds, await session.query([HOLDERS_OF, tenantId, numbers, values], tenantId));
+    const there = namedIn(kinds, await this.session.query([HOLDERS_OF, tenantId, numbers, values], tenantId));
     return oldForms.filter((each) => !there.has(each));
   }
 
@@ -104,8 +103,7 @@ export class OldForms {
   ): Promise<void> {
     const { kinds } = await this.contacts.policyOf(tenantId);
     const others = oldForms.filter(({ kind }) => kind !== EMAIL.name && kind !== PHONE_NUMBER.name);
-    const session = await this.open();
-    await session.transaction(
+    await this.session.transaction(
       (transaction) =>
         transaction.commit([
           sql.RENAME_MERGES,
@@ -134,7 +132,6 @@ export class OldForms {
     changeId: number | null,
   ): Promise<boolean> {
     const { kinds } = await this.contacts.policyOf(tenantId);
-    const session = await this.open();
     const isOne = isSame(...pair);
     const work = async (transaction: Transaction): Promise<boolean> => {
       const [rows = [], clock = []] = await transaction.send(
@@ -151,7 +148,7 @@ export class OldForms {
       return changed.length > 0;
     };
     try {
-      return await session.transaction(work, tenantId);
+      return await this.session.transaction(work, tenantId);
     } catch (error) {
       if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) {
         return false;
@@ -178,14 +175,8 @@ export class OldForms {
     { tenantId, schema, attempt }: Reading,
     [statement, ...values]: Query,
   ): Promise<readonly Row[]> {
-    const session = await this.open();
     const stored = schema === null ? statement : inSchema(statement, schema);
-    return attempt(() => session.query([stored, ...values], tenantId));
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.contacts.getEntityManager());
-    return this.session;
+    return attempt(() => this.session.query([stored, ...values], tenantId));
   }
 }
 

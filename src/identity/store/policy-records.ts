@@ -2,7 +2,7 @@ import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable, Logger } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { openSession } from '../../database/session/open-session.js';
-import type { Row, SqlSession } from '../../database/session/sql-session.js';
+import type { Row } from '../../database/session/sql-session.js';
 import { Blocklist } from '../domain/blocklist.js';
 import { Kinds, STANDARD_KINDS, type IdentifierKind, type Normaliser } from '../domain/kinds.js';
 import type { PhoneForms } from '../domain/phone-forms.js';
@@ -25,7 +25,7 @@ export interface StoredPolicy {
 @Injectable()
 export class PolicyRecords {
   private readonly logger = new Logger('Policy');
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.contacts.getEntityManager());
   private hasWarned = false;
 
   constructor(
@@ -40,17 +40,16 @@ export class PolicyRecords {
    * @param known what was read before; if nothing has changed since, it is returned as it is
    */
   async load(tenantId: number, known: StoredPolicy | null): Promise<StoredPolicy> {
-    const session = await this.open();
-    const [row] = await session.query([sql.LOAD_POLICY, tenantId], tenantId);
+    const [row] = await this.session.query([sql.LOAD_POLICY, tenantId], tenantId);
     const generation = Number(row?.generation ?? 0);
-    const erased = await this.erasedOf(session, tenantId);
+    const erased = await this.erasedOf(tenantId);
     if (known?.generation === generation) {
       return withErased(known, erased);
     }
     // What was written after the generation was read is read again, with the next generation. Kinds are read last, so that none of
     // a blocked value is missing.
-    const blocked = await session.query([sql.LOAD_BLOCKED, tenantId], tenantId);
-    const kinds = await session.query([sql.LOAD_KINDS, tenantId], tenantId);
+    const blocked = await this.session.query([sql.LOAD_BLOCKED, tenantId], tenantId);
+    const kinds = await this.session.query([sql.LOAD_KINDS, tenantId], tenantId);
     return withErased(
       { generation, policy: policyOf(row, kindsOf(kinds, this.settings.phoneForms), blocked) },
       erased,
@@ -58,8 +57,8 @@ export class PolicyRecords {
   }
 
   /** What live calls must not bring back yet; undefined: nothing, or nobody can tell because there is no key. */
-  private async erasedOf(session: SqlSession, tenantId: number): Promise<BlockedHashes | undefined> {
-    const rows = await session.query([BLOCKED_HASHES, tenantId], tenantId);
+  private async erasedOf(tenantId: number): Promise<BlockedHashes | undefined> {
+    const rows = await this.session.query([BLOCKED_HASHES, tenantId], tenantId);
     if (rows.length > 0 && !this.key.isConfigured) {
       // Once, not for each tenant every few seconds.
       if (!this.hasWarned) {
@@ -69,11 +68,6 @@ export class PolicyRecords {
       return undefined;
     }
     return rows.length === 0 ? undefined : new BlockedHashes(this.key, untilsOf(rows));
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.contacts.getEntityManager());
-    return this.session;
   }
 }
 

@@ -1,7 +1,7 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
-import type { Query, SqlSession } from '../../database/session/sql-session.js';
+import type { Query } from '../../database/session/sql-session.js';
 import type { IdentifierKind } from '../domain/kinds.js';
 import type { Revision, TightenedLimit } from '../domain/revise-policy.js';
 import type { ChangeNote } from '../domain/writes.js';
@@ -29,7 +29,7 @@ const CONTACTS = -1;
 /** Writes what changes in the policies of tenants, and counts what lowered limits leave above them. */
 @Injectable()
 export class PolicyRevisions {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.contacts.getEntityManager());
 
   constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
 
@@ -45,9 +45,8 @@ export class PolicyRevisions {
     { maxContacts, revisedKinds }: Revision,
     note: ChangeNote,
   ): Promise<{ readonly changeId: number } | null> {
-    const session = await this.open();
     const limit = Number.isFinite(maxContacts) ? maxContacts : null;
-    const revised = session.transaction(async (transaction) => {
+    const revised = this.session.transaction(async (transaction) => {
       const [[drawn = {}] = []] = await transaction.send([contactSql.DRAW, 0, 0, 1, 0, 0]);
       const [changeId, now] = [Number((drawn.change_ids as unknown[])[0]), Number(drawn.now)];
       const [found = []] = await transaction.send([sql.REVISE_POLICY, tenantId, version, limit, now]);
@@ -86,10 +85,9 @@ export class PolicyRevisions {
     read: number,
     limit: number,
   ): Promise<CountedStep> {
-    const session = await this.open();
     const { kinds } = await this.contacts.policyOf(tenantId);
     const kind = name === 'maxContacts' ? CONTACTS : kinds.named(name).number;
-    const rows = await session.query(
+    const rows = await this.session.query(
       [sql.COUNT_EXCEEDING, tenantId, after, read, kind, max, limit],
       tenantId,
     );
@@ -100,11 +98,6 @@ export class PolicyRevisions {
       largest: largest.map(({ id, counted }) => ({ primaryId: Number(id), count: Number(counted) })),
       total: Number(largest[0]?.exceeding ?? 0),
     };
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.contacts.getEntityManager());
-    return this.session;
   }
 }
 

@@ -1,7 +1,7 @@
 import { InjectRepository } from '@mikro-orm/nestjs';
 import { Injectable } from '@nestjs/common';
 import { openSession } from '../../database/session/open-session.js';
-import type { Row, SqlSession, Transaction } from '../../database/session/sql-session.js';
+import type { Row, Transaction } from '../../database/session/sql-session.js';
 import type { Kinds } from '../domain/kinds.js';
 import {
   keyOf,
@@ -56,7 +56,7 @@ interface Settled {
  */
 @Injectable()
 export class ReviewRecords {
-  private session: Promise<SqlSession> | null = null;
+  private readonly session = openSession(this.contacts.getEntityManager());
 
   constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
 
@@ -105,9 +105,8 @@ export class ReviewRecords {
     after: number,
     size: number,
   ): Promise<Review[]> {
-    const session = await this.open();
     const { reviews, settled } = await this.contacts.withPolicy(tenantId, ({ kinds }) =>
-      session.transaction(async (transaction) => {
+      this.session.transaction(async (transaction) => {
         await transaction.send([ONE_SNAPSHOT]);
         const [rows = []] = await transaction.send([statement, tenantId, after, size]);
         return rows.length === 0 ? { reviews: [], settled: [] } : asOfNow(transaction, kinds, tenantId, rows);
@@ -124,9 +123,8 @@ export class ReviewRecords {
    * @returns how each review is decided
    */
   private async settle(tenantId: number, settled: readonly Settled[]): Promise<Map<number, ReviewDecision>> {
-    const session = await this.open();
     const decisions = new Map(settled.map(({ id, decision }) => [id, decision]));
-    const written = await session.transaction(async (transaction) => {
+    const written = await this.session.transaction(async (transaction) => {
       const [rows = []] = await transaction.send([
         sql.LOCK_FREE_REVIEWS,
         tenantId,
@@ -147,11 +145,6 @@ export class ReviewRecords {
       this.contacts.onReviewsDecided(decision, length),
     );
     return decisions;
-  }
-
-  private open(): Promise<SqlSession> {
-    this.session ??= openSession(this.contacts.getEntityManager());
-    return this.session;
   }
 }
 

@@ -160,7 +160,7 @@ describe('at the same time', () => {
       `insert into event_outbox (tenant_id, id, at, events) values (1, nextval('event_outbox_id_seq'), now(),
         '[{"type": "contact.deleted", "data": {"primaryContactId": null, "contactIds": [1]}}]')`,
     );
-    const session = await openSession(contacts.getEntityManager());
+    const session = openSession(contacts.getEntityManager());
     const freed = session.transaction(
       async (transaction) =>
         transaction.commit(...(await freeUnruled(transaction, STANDARD_KINDS, TENANT, [A], null))),

@@ -1,5 +1,4 @@
 import { MikroORM } from '@mikro-orm/core';
-import type { SqlEntityManager } from '@mikro-orm/sql';
 import { ormOptions } from '../../../mikro-orm.config.js';
 import { Settings } from '../../../src/config/settings.js';
 import { openSession } from '../../../src/database/session/open-session.js';
@@ -37,7 +36,7 @@ test('a dry run tells it of its temporary tables, and not of the others', async 
     logger: () => undefined,
   });
   try {
-    const session = await openSession(orm.em as SqlEntityManager);
+    const session = openSession(orm.em);
     await DryRun.start(session, STANDARD_KINDS);
     const statistics = await Statistics.of(session);
     const query = (text: string): Promise<unknown> => session.query([{ name: '', text }], null);
