@@ -4,9 +4,9 @@ import type { Row, SqlSession, Statement, Transaction } from '../../database/ses
 import { missingEvidence, type EvidentContact } from '../domain/evidence.js';
 import type { Kinds } from '../domain/kinds.js';
 import { LOCK_UNCHANGED, microsOf } from './contact.statements.js';
-import { identifiersOf } from './identifier-columns.js';
 import { kindsOf } from './policy-records.js';
 import { LOAD_KINDS } from './policy.statements.js';
+import { contactOf } from './snapshot-rows.js';
 
 /** Merges or identities per transaction. */
 const PAGE_SIZE = 1_000;
@@ -102,7 +102,7 @@ const fillContacts: PageWork = async (transaction, tenantId, after) => {
     );
     const attached = missingEvidence(
       primaryId,
-      members.map((row) => contactOf(kinds, row)),
+      members.map((row) => evidentContactOf(kinds, row)),
       merges,
     );
     if (attached.size > 0) {
@@ -138,16 +138,8 @@ async function attachHeld(
   return edges.length;
 }
 
-function contactOf(kinds: Kinds, row: Row): EvidentContact {
-  return {
-    id: Number(row.id),
-    identifiers: identifiersOf(kinds, row),
-    createdAt: Number(row.created_at),
-    version: Number(row.version),
-    isDeleted: row.is_deleted as boolean,
-    isRuled: false,
-    joinedId: row.joined_id === null ? null : Number(row.joined_id),
-  };
+function evidentContactOf(kinds: Kinds, row: Row): EvidentContact {
+  return { ...contactOf(kinds, row), joinedId: row.joined_id === null ? null : Number(row.joined_id) };
 }
 
 export const DONE: Statement = { name: 'backfill_done', text: 'select from backfill where name = $1' };

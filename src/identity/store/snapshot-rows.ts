@@ -70,7 +70,8 @@ export function snapshotOf(policy: Policy, rows: readonly Row[], known: readonly
   return { identities, reserved, rules: new KnownRules(), reviews: KnownReviews.NONE, policy };
 }
 
-function contactOf(kinds: Kinds, row: Row): ContactRow {
+/** A contact with what a decision rests on: its version, and whether a rule may speak of it. */
+export function contactOf(kinds: Kinds, row: Row): ContactRow {
   return {
     id: Number(row.id),
     identifiers: identifiersOf(kinds, row),
