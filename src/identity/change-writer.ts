@@ -20,7 +20,8 @@ import {
 } from './change.errors.js';
 import { LARGE_CONTACTS } from './large.js';
 import { ReadLanes } from './read-lanes.js';
-import { ContactRepository, type RecordedChange, type Selection } from './store/contact.repository.js';
+import { ChangeRecords, type RecordedChange } from './store/change-records.js';
+import { ContactRepository, type Selection } from './store/contact.repository.js';
 import type { Drawn } from './store/write-queries.js';
 import { Contact } from './store/entities/contact.js';
 import { IdentityReader } from './store/identity-reader.js';
@@ -102,6 +103,7 @@ export class ChangeWriter {
     private readonly writer: DecisionWriter,
     private readonly reader: IdentityReader,
     private readonly lanes: ReadLanes,
+    private readonly changes: ChangeRecords,
     @InjectRepository(Contact) private readonly contacts: ContactRepository,
   ) {}
 
@@ -196,7 +198,7 @@ export class ChangeWriter {
     kind: ChangeKind,
     idempotency: Idempotency,
   ): Promise<ChangeOutcome | null> {
-    const made = idempotency && (await this.contacts.findChange(tenantId, idempotency.key));
+    const made = idempotency && (await this.changes.findByIdempotencyKey(tenantId, idempotency.key));
     if (made === null) {
       return null;
     }

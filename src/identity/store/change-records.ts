@@ -8,6 +8,7 @@ import type { ChangeKind } from '../domain/writes.js';
 import * as sql from './change.statements.js';
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
+import { idsOf } from './write-queries.js';
 
 /** A page reads no more changes than this to find those that are asked for. */
 export const READ_MAX = 5_000;
@@ -45,18 +46,41 @@ export interface ListedChange extends MadeChange {
   readonly keyIds: readonly string[];
 }
 
+/** A change that was made under an idempotency key. */
+export interface RecordedChange {
+  readonly id: number;
+  readonly requestHash: string;
+  readonly isChanged: boolean;
+  readonly contactIds: readonly number[];
+  readonly mergeIds: readonly number[];
+}
+
 /** Some changes, and where to go on; null: there are no more. */
 export interface ChangePage {
   readonly changes: readonly ListedChange[];
   readonly next: ChangeKey | null;
 }
 
-/** Reads who changed what by hand. */
+/** Reads who changed what by hand, and what was changed under an idempotency key. */
 @Injectable()
 export class ChangeRecords {
   private readonly session = openSession(this.contacts.getEntityManager());
 
   constructor(@InjectRepository(Contact) private readonly contacts: ContactRepository) {}
+
+  /** The change that was made under an idempotency key in the last 24 hours; null if there is none. */
+  async findByIdempotencyKey(tenantId: number, key: string): Promise<RecordedChange | null> {
+    const [row] = await this.session.query([sql.FIND_CHANGE, tenantId, key], tenantId);
+    return row === undefined
+      ? null
+      : {
+          id: Number(row.id),
+          requestHash: row.request_hash as string,
+          isChanged: row.is_changed as boolean,
+          contactIds: (row.contact_ids as unknown[]).map(Number),
+          mergeIds: idsOf(row.merge_ids),
+        };
+  }
 
   /**
    * The changes of a tenant, the latest first. Of many changes it reads a part, so that a page costs the same however rare is what
@@ -121,7 +145,7 @@ function listedOf(row: Row): ListedChange {
     reason: row.reason as string | null,
     contactIds: (row.contact_ids as unknown[]).map(Number),
     contacts: Number(row.contacts),
-    mergeIds: (row.merge_ids as unknown[]).map(Number).toSorted((a, b) => a - b),
+    mergeIds: idsOf(row.merge_ids),
     keyIds: (row.key_ids ?? []) as string[],
   };
 }

@@ -1,28 +1,24 @@
 import { EntityRepository } from '@mikro-orm/postgresql';
 import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, Transaction } from '../../database/session/sql-session.js';
-import { DatabaseUnavailableError } from '../../database/session/unavailable.js';
-import { IdempotencyKeyInFlightError } from '../change.errors.js';
-import type { Held, Identifier, Identity, Sighting, Snapshot } from '../domain/contact.js';
+import type { Identifier, Identity, Snapshot } from '../domain/contact.js';
 import type { RowBefore } from '../domain/events.js';
-import type { Evidence } from '../domain/explain.js';
 import { UnknownKindError, type Kinds } from '../domain/kinds.js';
 import { DEFAULT_POLICY, type Policy } from '../domain/policy.js';
 import type { ReviewDecision } from '../domain/reviews.js';
 import type { KnownRules, Rule } from '../domain/rules.js';
 import { asksForMore, type TouchedRow, type Writes } from '../domain/writes.js';
-import { BlockedMeanwhileError, Conflict } from '../identity.errors.js';
+import { Conflict } from '../identity.errors.js';
 import type { ConflictCause } from '../identity.metrics.js';
-import { PATTERN_CONSTRAINT } from './blocked.statements.js';
-import * as changeSql from './change.statements.js';
+import { conflictOf } from './conflicts.js';
 import * as sql from './contact.statements.js';
 import { DecisionCommit } from './decision-commit.js';
 import type { Contact } from './entities/contact.js';
-import { loadEvidenceAtMost, pastOf } from './evidence-rows.js';
-import { distinctKeyColumns, heldOf, ruleOf } from './identifier-columns.js';
+import { evidentSnapshot, type EvidenceSelection } from './evident-snapshot.js';
+import { ruleOf } from './identifier-columns.js';
 import { inSteps, partsOf } from './large-writes.js';
 import { rulesQuery } from './policy-queries.js';
-import * as readingSql from './reading.statements.js';
+import { ONE_SNAPSHOT } from './reading.statements.js';
 import * as ruleSql from './rule.statements.js';
 import {
   extended,
@@ -32,7 +28,7 @@ import {
   snapshotOf,
   type PlainSelection,
 } from './snapshot-rows.js';
-import { drawFor, drawnFor, idsOf, rowsOf, type Drawn } from './write-queries.js';
+import { drawFor, drawnFor, rowsOf, type Drawn } from './write-queries.js';
 
 /**
  * The identities to read: those that share an identifier with the sightings, those of live contacts, or those of any contacts
@@ -40,30 +36,7 @@ import { drawFor, drawnFor, idsOf, rowsOf, type Drawn } from './write-queries.js
  */
 export type Selection = PlainSelection | EvidenceSelection;
 
-interface EvidenceSelection {
-  readonly tenantId: number;
-  /** Contacts, deleted ones too. */
-  readonly evidenceOf: readonly number[];
-  /** The identities that share an identifier with these are read too, without their evidence. */
-  readonly sightings: readonly Sighting[];
-  /** Identifiers whose holders are read like those of the sightings, once the evidence is known; absent: none. */
-  readonly holdersOf?: (evidence: Evidence, kinds: Kinds) => readonly Identifier[];
-  /** From when on past dates of the contacts are read, in µs since 1970; null: none. */
-  readonly pastSince: number | null;
-  /** Whether all past states are read instead, and who has the identifiers that are named; absent: no. */
-  readonly isToErase?: boolean;
-}
-
-/** A change that was made under an idempotency key. */
-export interface RecordedChange {
-  readonly id: number;
-  readonly requestHash: string;
-  readonly isChanged: boolean;
-  readonly contactIds: readonly number[];
-  readonly mergeIds: readonly number[];
-}
-
-/** Every access to contacts and identifiers. Its statements are in `contact.statements.ts`. */
+/** Reads what decisions rest on, and writes decisions. Its statements are in `contact.statements.ts`. */
 export class ContactRepository extends EntityRepository<Contact> {
   /** Called with the cause each time a decision could not be written. */
   onConflict: (cause: ConflictCause) => void = () => undefined;
@@ -96,18 +69,17 @@ export class ContactRepository extends EntityRepository<Contact> {
     selection: Selection,
     known: readonly Identity[] = [],
   ): Promise<Snapshot | null> {
+    if ('evidenceOf' in selection) {
+      const limit = Number.isFinite(maxRows) ? maxRows : null;
+      return this.inOneSnapshot(selection.tenantId, (transaction, policy) =>
+        evidentSnapshot(transaction, policy, selection, limit),
+      );
+    }
     return this.withPolicy(selection.tenantId, async (policy) => {
-      if (!('evidenceOf' in selection)) {
-        const limit = Number.isFinite(maxRows) ? maxRows + 1 : null;
-        const query = selectionQuery(policy.kinds, selection, known, limit);
-        const rows = await this.session.query(query, selection.tenantId);
-        return rows.length > maxRows ? null : snapshotOf(policy, rows, known);
-      }
-      return this.session.transaction(async (transaction) => {
-        await transaction.send([readingSql.ONE_SNAPSHOT]);
-        const limit = Number.isFinite(maxRows) ? maxRows : null;
-        return this.evidentSnapshot(transaction, policy, selection, limit);
-      }, selection.tenantId);
+      const limit = Number.isFinite(maxRows) ? maxRows + 1 : null;
+      const query = selectionQuery(policy.kinds, selection, known, limit);
+      const rows = await this.session.query(query, selection.tenantId);
+      return rows.length > maxRows ? null : snapshotOf(policy, rows, known);
     });
   }
 
@@ -143,18 +115,17 @@ export class ContactRepository extends EntityRepository<Contact> {
     }
   }
 
-  /** The change that was made under an idempotency key in the last 24 hours; null if there is none. */
-  async findChange(tenantId: number, key: string): Promise<RecordedChange | null> {
-    const [row] = await this.session.query([changeSql.FIND_CHANGE, tenantId, key], tenantId);
-    return row === undefined
-      ? null
-      : {
-          id: Number(row.id),
-          requestHash: row.request_hash as string,
-          isChanged: row.is_changed as boolean,
-          contactIds: (row.contact_ids as unknown[]).map(Number),
-          mergeIds: idsOf(row.merge_ids),
-        };
+  /** Like {@link withPolicy}, in a transaction that reads one snapshot and is rolled back. */
+  async inOneSnapshot<T>(
+    tenantId: number,
+    work: (transaction: Transaction, policy: Policy) => Promise<T>,
+  ): Promise<T> {
+    return this.withPolicy(tenantId, (policy) =>
+      this.session.transaction(async (transaction) => {
+        await transaction.send([ONE_SNAPSHOT]);
+        return work(transaction, policy);
+      }, tenantId),
+    );
   }
 
   /** A rule; null if there is none with this id. */
@@ -230,7 +201,7 @@ export class ContactRepository extends EntityRepository<Contact> {
         const lockedIds = new Set(lockIds);
         let snapshot =
           'evidenceOf' in selection
-            ? (await this.evidentSnapshot(begun, policy, selection, null))!
+            ? (await evidentSnapshot(begun, policy, selection, null))!
             : snapshotOf(policy, rows, known);
         // It was read in several statements, so that another writer may have come between if it is not locked.
         const unlocked = (snapshot.evidence?.identities ?? [])
@@ -260,24 +231,12 @@ export class ContactRepository extends EntityRepository<Contact> {
     return this.unlessConflict(tenantId, () => this.withPolicy(tenantId, attempt));
   }
 
-  /** Runs `work`, and tells if it left events. Also a conflict: another writer claimed the same identifier first, or PostgreSQL ended a deadlock. */
+  /** Runs `work`, and tells of a conflict, or that events were left. */
   private async unlessConflict(
     tenantId: number,
     work: () => Promise<Drawn | Conflict>,
   ): Promise<Drawn | Conflict> {
-    const outcome = await work().catch((error: unknown) => {
-      if (violates(error, changeSql.KEY_CONSTRAINT)) {
-        throw new IdempotencyKeyInFlightError();
-      }
-      if (violates(error, PATTERN_CONSTRAINT)) {
-        throw new BlockedMeanwhileError();
-      }
-      const cause = conflictOf(error);
-      if (cause === null) {
-        throw error;
-      }
-      return new Conflict(cause);
-    });
+    const outcome = await work().catch(conflictOf);
     if (outcome instanceof Conflict) {
       this.onConflict(outcome.cause);
     } else if (this.leavesEvents) {
@@ -313,67 +272,6 @@ export class ContactRepository extends EntityRepository<Contact> {
     }
     return drawn;
   }
-
-  /**
-   * The snapshot with the evidence. It takes several statements: the transaction must see one snapshot, or hold the locks of
-   * what its decision rests on. Null if there are more contacts than `maxRows` (null: any number), with their evidence or without.
-   */
-  private async evidentSnapshot(
-    transaction: Transaction,
-    policy: Policy,
-    { tenantId, evidenceOf, sightings: given, holdersOf, pastSince, isToErase }: EvidenceSelection,
-    maxRows: number | null,
-  ): Promise<Snapshot | null> {
-    const evidence = await loadEvidenceAtMost(transaction, policy.kinds, tenantId, evidenceOf, maxRows);
-    if (evidence === null) {
-      return null;
-    }
-    const { identities, merges } = evidence;
-    const sightings = holdersOf ? [...given, { identifiers: holdersOf(evidence, policy.kinds) }] : given;
-    const contactIds = identities.flatMap(({ contacts }) => contacts.map(({ id }) => id));
-    const [dates = [], rows = []] = await transaction.send(
-      isToErase
-        ? [readingSql.LOAD_PAST, tenantId, contactIds]
-        : [readingSql.LOAD_DATES, tenantId, pastSince === null ? [] : contactIds, pastSince ?? 0],
-      selectionQuery(policy.kinds, { tenantId, sightings }, [], maxRows && maxRows + 1),
-    );
-    if (maxRows !== null && rows.length > maxRows) {
-      return null;
-    }
-    const named = snapshotOf(policy, rows, []);
-    const past = dates.map((row) => pastOf(policy.kinds, row));
-    const evident = new Set(identities.map(({ primaryId }) => primaryId));
-    return {
-      ...named,
-      ...(isToErase && {
-        held: await heldIn(transaction, policy.kinds, tenantId, [
-          ...identities.flatMap(({ contacts }) => contacts),
-          ...past,
-          ...sightings,
-        ]),
-      }),
-      identities: [
-        ...identities.map(({ primaryId, contacts }) => ({ primaryId, rows: contacts })),
-        ...named.identities.filter(({ primaryId }) => !evident.has(primaryId)),
-      ],
-      evidence: { identities, merges, past },
-    };
-  }
-}
-
-/** Who has the identifiers, of those that somebody has or that are reserved. */
-async function heldIn(
-  transaction: Transaction,
-  kinds: Kinds,
-  tenantId: number,
-  named: readonly Sighting[],
-): Promise<Held[]> {
-  const [rows = []] = await transaction.send([
-    ruleSql.HOLDERS_OF,
-    tenantId,
-    ...distinctKeyColumns(kinds, named),
-  ]);
-  return rows.map((row) => heldOf(kinds, row));
 }
 
 function without(touched: readonly TouchedRow[], rows: readonly Row[]): number[] {
@@ -395,25 +293,4 @@ function rowBefore({ id, linked_id: linkedId, is_deleted: isDeleted }: Row): Row
     linkedId: linkedId === null ? null : Number(linkedId),
     isDeleted: isDeleted === true,
   };
-}
-
-/** Unique violation, serialization failure, deadlock, and a lock that took too long. */
-const CONFLICTS: Readonly<Record<string, ConflictCause>> = {
-  23505: 'claimed',
-  40001: 'serialization',
-  '40P01': 'deadlock',
-  '55P03': 'lock_timeout',
-};
-
-function violates(error: unknown, constraint: string): boolean {
-  return String((error as { message?: unknown }).message).includes(constraint);
-}
-
-function conflictOf(error: unknown): ConflictCause | null {
-  const { code, message } = (error instanceof DatabaseUnavailableError ? (error.cause ?? error) : error) as {
-    code?: unknown;
-    message?: unknown;
-  };
-  // Distributed engines wrap a unique violation in another error. Only its text shows it.
-  return CONFLICTS[String(code)] ?? (String(message).includes('duplicate key') ? 'claimed' : null);
 }

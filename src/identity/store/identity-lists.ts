@@ -9,7 +9,6 @@ import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
 import { contactOf, identifiersOf, valueOf } from './identifier-columns.js';
 import * as sql from './listing.statements.js';
-import { ONE_SNAPSHOT } from './reading.statements.js';
 
 /** An identity with more contacts than this, deleted ones included, is listed in part, so that every page stays small. */
 export const LISTED_CONTACTS = 100;
@@ -68,7 +67,7 @@ export class IdentityLists {
    * @param after the last primary that was seen, or 0
    */
   async after(tenantId: number, after: number, limit: number): Promise<Listing<number>> {
-    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
+    return this.contacts.inOneSnapshot(tenantId, async (transaction, { kinds }) => {
       const [rows = []] = await transaction.send([sql.PRIMARIES_AFTER, tenantId, after, limit + 1]);
       const primaryIds = rows.slice(0, limit).map(({ id }) => Number(id));
       const identities = await listed(transaction, kinds, tenantId, primaryIds);
@@ -78,7 +77,7 @@ export class IdentityLists {
 
   /** The identities of these primaries, in order; without those that are no live primaries. */
   async of(tenantId: number, primaryIds: readonly number[]): Promise<ListedIdentity[]> {
-    return this.inOneSnapshot(tenantId, (transaction, kinds) =>
+    return this.contacts.inOneSnapshot(tenantId, (transaction, { kinds }) =>
       listed(transaction, kinds, tenantId, primaryIds),
     );
   }
@@ -126,7 +125,7 @@ export class IdentityLists {
     after: MatchKey | null,
     limit: number,
   ): Promise<Listing<MatchKey> | null> {
-    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
+    return this.contacts.inOneSnapshot(tenantId, async (transaction, { kinds }) => {
       const last = after === null ? null : await carried(transaction, kinds, tenantId, after);
       let at = last === null ? 0 : rangeOf(ranges, last);
       if (at === -1 || (after !== null && last === null)) {
@@ -164,19 +163,6 @@ export class IdentityLists {
       }
       return { identities: [...found.values()], next: null };
     });
-  }
-
-  /** A transaction that reads, and is rolled back. */
-  private async inOneSnapshot<T>(
-    tenantId: number,
-    work: (transaction: Transaction, kinds: Kinds) => Promise<T>,
-  ): Promise<T> {
-    return this.contacts.withPolicy(tenantId, ({ kinds }) =>
-      this.session.transaction(async (transaction) => {
-        await transaction.send([ONE_SNAPSHOT]);
-        return work(transaction, kinds);
-      }, tenantId),
-    );
   }
 }
 

@@ -70,7 +70,7 @@ export class IdentityRecords {
     contactIds: readonly number[],
     maxRows: MaxRows,
   ): Promise<(Evidence & { readonly kinds: Kinds }) | null> {
-    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
+    return this.contacts.inOneSnapshot(tenantId, async (transaction, { kinds }) => {
       const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, maxRows);
       return evidence && { ...evidence, kinds };
     });
@@ -82,7 +82,7 @@ export class IdentityRecords {
     contactIds: readonly [number, number],
     maxRows: MaxRows,
   ): Promise<EvidenceBetween | null> {
-    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
+    return this.contacts.inOneSnapshot(tenantId, async (transaction, { kinds }) => {
       const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, maxRows);
       if (evidence === null) {
         return null;
@@ -102,7 +102,7 @@ export class IdentityRecords {
     contactId: number,
     maxRows: MaxRows,
   ): Promise<(Evidence & { readonly changes: readonly MadeChange[] }) | null> {
-    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
+    return this.contacts.inOneSnapshot(tenantId, async (transaction, { kinds }) => {
       const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, [contactId], maxRows);
       if (evidence === null) {
         return null;
@@ -147,7 +147,7 @@ export class IdentityRecords {
     limit: number,
     maxRows: MaxRows,
   ): Promise<RecordedMerge[] | null> {
-    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
+    return this.contacts.inOneSnapshot(tenantId, async (transaction, { kinds }) => {
       const [rows = []] = await transaction.send([sql.LOAD_IDS, tenantId, contactId, maxRows && maxRows + 1]);
       if (rows.length === 0) {
         throw new NotFoundError('contact', contactId);
@@ -184,7 +184,7 @@ export class IdentityRecords {
     limit: number,
     maxRows: MaxRows,
   ): Promise<Rule[] | null> {
-    return this.inOneSnapshot(tenantId, async (transaction, kinds) => {
+    return this.contacts.inOneSnapshot(tenantId, async (transaction, { kinds }) => {
       const [rows = []] = await transaction.send([
         sql.LOAD_RECORDS,
         tenantId,
@@ -259,19 +259,6 @@ export class IdentityRecords {
     const keys = keyColumns(kinds, identifiers);
     const [rows = []] = await transaction.send([ruleSql.RULES_OF_AFTER, tenantId, ...keys, after, limit]);
     return rows.map((row) => ruleOf(kinds, row));
-  }
-
-  /** A transaction that reads, and is rolled back. */
-  private async inOneSnapshot<T>(
-    tenantId: number,
-    work: (transaction: Transaction, kinds: Kinds) => Promise<T>,
-  ): Promise<T> {
-    return this.contacts.withPolicy(tenantId, ({ kinds }) =>
-      this.session.transaction(async (transaction) => {
-        await transaction.send([sql.ONE_SNAPSHOT]);
-        return work(transaction, kinds);
-      }, tenantId),
-    );
   }
 }
 

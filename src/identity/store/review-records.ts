@@ -14,7 +14,6 @@ import {
 import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
 import { keyColumns, pairColumns, pairOf } from './identifier-columns.js';
-import { ONE_SNAPSHOT } from './reading.statements.js';
 import * as sql from './review.statements.js';
 
 /** The most reviews that are read at once, and how often for one page. */
@@ -105,12 +104,12 @@ export class ReviewRecords {
     after: number,
     size: number,
   ): Promise<Review[]> {
-    const { reviews, settled } = await this.contacts.withPolicy(tenantId, ({ kinds }) =>
-      this.session.transaction(async (transaction) => {
-        await transaction.send([ONE_SNAPSHOT]);
+    const { reviews, settled } = await this.contacts.inOneSnapshot(
+      tenantId,
+      async (transaction, { kinds }) => {
         const [rows = []] = await transaction.send([statement, tenantId, after, size]);
         return rows.length === 0 ? { reviews: [], settled: [] } : asOfNow(transaction, kinds, tenantId, rows);
-      }, tenantId),
+      },
     );
     const decisions = settled.length === 0 ? null : await this.settle(tenantId, settled);
     return reviews.map((review) => ({ ...review, decision: decisions?.get(review.id) ?? review.decision }));
