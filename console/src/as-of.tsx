@@ -92,7 +92,10 @@ interface SliderProps {
   readonly onChange: (at: string | undefined) => void;
 }
 
-/** Goes through the history; after the last step it is today. Where there is no way to go it is shown all the same, so that nothing jumps. */
+/**
+ * Goes through the history; after the last step it is today. Where there is no way to go it is shown all the same, so that
+ * nothing jumps.
+ */
 function Slider({ steps, at, onChange }: SliderProps) {
   const last = Math.max(0, steps.length - 1);
   const shown =

@@ -82,8 +82,9 @@ export class EventLog {
   ) {}
 
   /**
-   * Gives the events that wait the next positions, in the order of the decisions about each identity, and makes their deliveries. Many processes may do so at the
-   * same time: the head of the tenant is locked, so that positions have no gap and become visible in order.
+   * Gives the events that wait the next positions, in the order of the decisions about each identity, and makes their deliveries.
+   * Many processes may do so at the same time: the head of the tenant is locked, so that positions have no gap and become visible
+   * in order.
    */
   async number(tenantId: number, { isFromStart = false } = {}): Promise<Numbered> {
     try {

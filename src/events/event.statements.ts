@@ -80,7 +80,10 @@ export const PAUSE: Statement = {
   text: 'update event_head set is_paused = true where tenant_id = $1 and not is_paused',
 };
 
-/** $2 id, $3 how many → the first decisions after it whose events wait for their numbers: how many events each left, and how long ago in seconds. */
+/**
+ * $2 id, $3 how many → the first decisions after it whose events wait for their numbers: how many events each left, and how long
+ * ago in seconds.
+ */
 export const WAITING: Statement = {
   name: 'event_outbox_waiting',
   text: `select id, json_array_length(events) as events, extract(epoch from clock_timestamp() - at)::float8 as age

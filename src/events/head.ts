@@ -59,8 +59,8 @@ export function isIntact({ origin, isPaused }: Head, originNow: string): boolean
 }
 
 /**
- * The head of a log that goes on in another place, or after a pause. A pause takes a position: whoever has not seen all events before it,
- * or has, must start again, because what came meanwhile was not told.
+ * The head of a log that goes on in another place, or after a pause. A pause takes a position: whoever has not seen all events
+ * before it, or has, must start again, because what came meanwhile was not told.
  *
  * @param name of the new epoch
  */

@@ -15,8 +15,8 @@ export class Tombstones {
   ) {}
 
   /**
-   * Records of the past without what was erased, also under an older form; see {@link admitRecord}. One look-up for all of them, and none if the tenant never
-   * erased anything.
+   * Records of the past without what was erased, also under an older form; see {@link admitRecord}. One look-up for all of them,
+   * and none if the tenant never erased anything.
    *
    * @returns in order; those that nothing was left out of are the same objects
    * @throws {ErasureNotConfiguredError} if something was erased and there is no key to tell what

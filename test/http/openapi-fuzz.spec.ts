@@ -61,8 +61,8 @@ const SERVED = [
 const database = useDatabase();
 
 /**
- * Begins again with the contacts 1 to 4, of which the merges 1 and 2 made 1, 2 and 3 one, the rules 1 to 3, the blocked values 1 to 3, the
- * review 1, the webhooks 1 to 3, and the limits of the default policy, after a look at those that are there.
+ * Begins again with the contacts 1 to 4, of which the merges 1 and 2 made 1, 2 and 3 one, the rules 1 to 3, the blocked values 1
+ * to 3, the review 1, the webhooks 1 to 3, and the limits of the default policy, after a look at those that are there.
  */
 async function renew(client: ServiceClient, key: string): Promise<void> {
   expect(await violations(database)).toEqual({});

@@ -12,8 +12,8 @@ interface StoredContact {
 }
 
 /**
- * All events in their order, those with a position first, then those that wait for one; and all contacts. One statement, so one moment: a
- * service may go on with an erasure.
+ * All events in their order, those with a position first, then those that wait for one; and all contacts. One statement, so one
+ * moment: a service may go on with an erasure.
  */
 const EVENTS_AND_CONTACTS = `
   select tenant_id, type, data from (

@@ -18,8 +18,8 @@ const SHARE = 20;
 const RETRY_MS = 5_000;
 
 /**
- * Wakes the dispatcher when events got their numbers, and looks at all tenants from time to time: for deliveries that a process left behind when it
- * ended, for deliveries of events that are no longer kept, and for webhooks that were deleted.
+ * Wakes the dispatcher when events got their numbers, and looks at all tenants from time to time: for deliveries that a process
+ * left behind when it ended, for deliveries of events that are no longer kept, and for webhooks that were deleted.
  */
 @Injectable()
 export class WebhookSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {

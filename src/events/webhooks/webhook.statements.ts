@@ -148,7 +148,10 @@ export const LEASE: Statement = {
     returning webhook_id, event_position, attempts, ${microsOf('due_at')} as lease`,
 };
 
-/** $2 webhook, $3 positions, $4 their leases as `timestampOf` writes them → they are due again. Those of another lease stay as they are. */
+/**
+ * $2 webhook, $3 positions, $4 their leases as `timestampOf` writes them → they are due again. Those of another lease stay as
+ * they are.
+ */
 export const RELEASE: Statement = {
   name: 'webhook_delivery_release',
   text: `update webhook_delivery set due_at = now()

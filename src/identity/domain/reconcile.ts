@@ -63,11 +63,12 @@ export interface ReconciledRecords extends Reconciled {
  * A sighting of a record of the past may name somebody it is the same as. It is decided as any other; then its identity is merged with
  * that person's, unless a rule or a limit keeps them apart.
  *
- * A sighting may have a date. If it creates a contact, the contact has that date. If it has no news, but would have had some at its
- * date, the contact that carries just its identifiers gets that date, or the sighting becomes a contact of that date. So sightings
- * with different dates lead to the same primary, with the same values in the same order, in every order of arrival, and a replay
- * still changes nothing. Two things can't hold. A sighting that merges makes no contact: the holders of its identifiers get its date,
- * together with their other identifiers. And where an identity has no room for another contact, one with more identifiers gets the date, or none.
+ * A sighting may have a date. If it creates a contact, the contact has that date. If it has no news, but would have had some at
+ * its date, the contact that carries just its identifiers gets that date, or the sighting becomes a contact of that date. So
+ * sightings with different dates lead to the same primary, with the same values in the same order, in every order of arrival, and
+ * a replay still changes nothing. Two things can't hold. A sighting that merges makes no contact: the holders of its identifiers
+ * get its date, together with their other identifiers. And where an identity has no room for another contact, one with more
+ * identifiers gets the date, or none.
  *
  * Pure: nothing passed in is modified, and neither ids nor the clock are needed (see {@link Writes}).
  *

@@ -17,8 +17,9 @@ const UNIQUE_VIOLATION = '23505';
  * Fills in the evidence that earlier builds did not record: the ends of merges, and what contacts attached to. Both are marked
  * as assumed.
  *
- * Does nothing if it was done before. Any number of processes may do it at once. If it was interrupted, it starts again and finds the rest. The service may run at the
- * same time: identities that are being changed are left out, and their evidence is reconstructed when it is read.
+ * Does nothing if it was done before. Any number of processes may do it at once. If it was interrupted, it starts again and finds
+ * the rest. The service may run at the same time: identities that are being changed are left out, and their evidence is
+ * reconstructed when it is read.
  *
  * @returns how many contacts and merges were filled in
  */

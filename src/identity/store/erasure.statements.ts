@@ -165,8 +165,8 @@ export const INSERT_TOMBSTONES: Statement = {
 };
 
 /**
- * $2 id, $3 scope, $4 and $5 how many contacts and identifiers, $6 contacts, $7 hashes as `bytesOf` writes them, $8 blocked until, $9 time, $10 from when
- * on somebody may take it up
+ * $2 id, $3 scope, $4 and $5 how many contacts and identifiers, $6 contacts, $7 hashes as `bytesOf` writes them, $8 blocked
+ * until, $9 time, $10 from when on somebody may take it up
  */
 export const INSERT_ERASURE: Statement = {
   name: 'erasure_insert',

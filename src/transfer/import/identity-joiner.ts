@@ -21,9 +21,10 @@ interface Known {
 type Admit = (sightings: readonly Sighting[]) => Promise<readonly Sighting[]>;
 
 /**
- * Turns rows into sightings, so that a row is one person, and so are all rows with one value of the identity column, wherever they
- * stand in the input. A sighting has at most one identifier of a kind: what does not fit into the first one of a row becomes a
- * sighting of its own, which is the same as the strongest identifier of the row. That of an identity is the strongest one of its first row.
+ * Turns rows into sightings, so that a row is one person, and so are all rows with one value of the identity column, wherever
+ * they stand in the input. A sighting has at most one identifier of a kind: what does not fit into the first one of a row becomes
+ * a sighting of its own, which is the same as the strongest identifier of the row. That of an identity is the strongest one of
+ * its first row.
  *
  * Keeps an identifier for each value of the identity column: about 120 MB for a million.
  */

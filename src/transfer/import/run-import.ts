@@ -176,7 +176,10 @@ export function defaultRejectedPath(path: string, { file }: Input, isDryRun: boo
   return `${name}${isDryRun ? '.dry-run' : ''}.rejected.csv`;
 }
 
-/** The file that rejected rows go to, and how much of it stays. If people have corrected what a stopped import wrote, it is another one. */
+/**
+ * The file that rejected rows go to, and how much of it stays. If people have corrected what a stopped import wrote, it is
+ * another one.
+ */
 async function rejectedFileOf(
   saved: Progress | null,
   wantedPath: string,

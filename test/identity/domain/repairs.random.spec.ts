@@ -592,7 +592,10 @@ function areRuled({ ruled, rows }: MemoryStore, one: StoredRow, other: StoredRow
   );
 }
 
-/** What left is in one identity, all else in the other; no contact is lost or deleted; every two values that came together and are apart have a rule. */
+/**
+ * What left is in one identity, all else in the other; no contact is lost or deleted; every two values that came together and are
+ * apart have a rule.
+ */
 function checkSplit(before: MemoryStore, store: MemoryStore, one: StoredRow, leaving: Leaving): void {
   const old = before.rows.filter((row) => areOne(row, one));
   const live = old.filter(({ isDeleted }) => !isDeleted);
