@@ -90,7 +90,7 @@ export const reviewsRoute = createRoute({
   }),
 });
 
-export const suspiciousRoute = createRoute({
+const suspiciousRoute = createRoute({
   getParentRoute: () => root,
   path: '/suspicious',
   component: lazyRouteComponent(() => import('./suspicious-page.js'), 'SuspiciousPage'),
@@ -128,13 +128,13 @@ export const eventsRoute = createRoute({
   }),
 });
 
-export const webhooksRoute = createRoute({
+const webhooksRoute = createRoute({
   getParentRoute: () => root,
   path: '/events/webhooks',
   component: lazyRouteComponent(() => import('./webhooks-page.js'), 'WebhooksPage'),
 });
 
-export const newWebhookRoute = createRoute({
+const newWebhookRoute = createRoute({
   getParentRoute: () => root,
   path: '/events/webhooks/new',
   component: lazyRouteComponent(() => import('./webhooks-page.js'), 'NewWebhookPage'),

@@ -17,6 +17,7 @@ export function generateApiKey(): ApiKeyText {
   return { id, secret: randomBytes(SECRET_BYTES).toString('base64url') };
 }
 
+/** The key as its owner keeps it. */
 export function formatApiKey({ id, secret }: ApiKeyText): string {
   return `idr_${id}_${secret}`;
 }

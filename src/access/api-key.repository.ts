@@ -42,6 +42,7 @@ export const RECORD_USE: Statement = {
 export class ApiKeyRepository extends EntityRepository<ApiKey> {
   private readonly session = openSession(this.getEntityManager());
 
+  /** The keys with these ids, revoked and expired ones too. Unknown ids are left out. */
   async load(ids: readonly string[]): Promise<KnownKey[]> {
     const rows = await this.session.query([FIND, ids], null);
     return rows.map((row) => ({
@@ -57,6 +58,7 @@ export class ApiKeyRepository extends EntityRepository<ApiKey> {
     }));
   }
 
+  /** Notes that the keys were just used. */
   async recordUse(ids: readonly string[]): Promise<void> {
     await this.session.query([RECORD_USE, ids], null);
   }

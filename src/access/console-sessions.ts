@@ -15,7 +15,7 @@ import { BatchedLookUp } from './batched-look-up.js';
 const SECRET_BYTES = 32;
 const NOTE_USE_MS = 60_000;
 const SWEEP_MS = 600_000;
-export const SESSION_HOURS = 8;
+const SESSION_HOURS = 8;
 
 /** Browsers take a cookie of this prefix only from the host itself, with `Secure` and for all of its paths. */
 const COOKIE = '__Host-identity-console';

@@ -7,6 +7,7 @@ import { ApiKey } from './entities/api-key.js';
 import { Tenant } from './entities/tenant.js';
 import type { Scope } from './scope.js';
 
+/** A key to be made. */
 export interface NewKey {
   readonly tenant: string;
   /** What it is for, in the operator's words. */
@@ -27,6 +28,7 @@ export interface MadeKey {
 export class KeyAdministration {
   constructor(private readonly em: SqlEntityManager) {}
 
+  /** All tenants, disabled ones too, the oldest first. */
   tenants(): Promise<Tenant[]> {
     return this.em.find(Tenant, {}, { orderBy: { id: 'asc' } });
   }

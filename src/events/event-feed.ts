@@ -14,6 +14,7 @@ const WAITING_MAX = 200;
 /** From where events are read: the oldest that is there, the end of the log, or a cursor. */
 export type Start = 'oldest' | 'latest' | Cursor;
 
+/** Events of the log, and where to go on. */
 export interface FeedPage {
   readonly head: Head;
   readonly events: readonly LoggedEvent[];

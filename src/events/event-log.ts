@@ -60,6 +60,7 @@ export interface LoggedEvent {
   readonly data: IdentityEvent | ReviewEvent;
 }
 
+/** Some events of the log, and how the log was at that moment. */
 export interface EventPage {
   readonly head: Head;
   readonly events: readonly LoggedEvent[];

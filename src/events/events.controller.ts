@@ -104,7 +104,7 @@ function readStart(value: unknown): Start {
 }
 
 /** @throws {InvalidRequestError} if there is no such type */
-export function readTypes(value: unknown): readonly EventType[] | null {
+function readTypes(value: unknown): readonly EventType[] | null {
   if (value === undefined) {
     return null;
   }

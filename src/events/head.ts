@@ -21,6 +21,7 @@ export interface Head {
   readonly isPaused: boolean;
 }
 
+/** A part of the log: a new one begins where the log goes on in another place, or after a pause. */
 export interface Epoch {
   readonly name: string;
   /** The last position before it */
@@ -38,6 +39,7 @@ export interface Cursor {
 /** Positions from the first to the last one. */
 export type Range = readonly [first: number, last: number];
 
+/** The head of a log from its row. */
 export function headOf(row: Row): Head {
   const starts = (row.epoch_starts as unknown[]).map(Number);
   return {

@@ -40,6 +40,7 @@ export interface ToldBlocked extends Pattern {
   readonly createdAt: number | null;
 }
 
+/** What blocking values did, or in a dry run would do. */
 export interface BlockOutcome {
   /** null: nothing was changed, or it was a dry run. */
   readonly changeId: number | null;

@@ -74,6 +74,7 @@ export interface ToldRule extends Omit<Rule, 'id' | 'createdAt'> {
   readonly createdAt: number | null;
 }
 
+/** What came of a change by hand, or in a dry run would come of it. */
 export interface ChangeOutcome {
   /** null: nothing was changed, or it was a dry run. */
   readonly changeId: number | null;

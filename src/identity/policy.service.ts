@@ -12,7 +12,7 @@ import { PolicyDirectory } from './policy-directory.js';
 import { PolicyRevisions } from './store/policy-revisions.js';
 
 /** Identities above a lowered limit are counted for so long; with the rest of the call it stays below 4.2 s. */
-export const COUNT_WITHIN_MS = 2_000;
+const COUNT_WITHIN_MS = 2_000;
 /** Only the first change of a tenant can lose against something else than another change of its limits and kinds. */
 const MAX_ATTEMPTS = 3;
 

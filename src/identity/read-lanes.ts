@@ -64,6 +64,7 @@ export class ReadLanes {
   }
 }
 
+/** The refusal of a call that would have to wait behind too many others about large identities. */
 export function tooManyAboutLarge(): OverloadedError {
   return new OverloadedError('too many calls about large identities are waiting');
 }

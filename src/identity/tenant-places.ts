@@ -73,6 +73,7 @@ export class TenantPlaces {
     return this.heldBack.size > 0 && this.heldBack.has(tenantId);
   }
 
+  /** Whether a tenant may begin some work now. */
   hasRoom(tenantId: number): boolean {
     const { atOnce, aside, asideOfOne } = this.options;
     if (!this.holdsBack(tenantId)) {

@@ -26,7 +26,7 @@ import type { Scope } from '../access/scope.js';
 /** How many keys of a tenant may work. Each has calls of its own, so more keys are more calls. */
 export const KEYS_MAX = 200;
 /** How long the holder of a key can use its successor to repair what went wrong with it. */
-export const OWN_OVERLAP_MIN_S = 300;
+const OWN_OVERLAP_MIN_S = 300;
 
 /** A key as its administrators see it. Times are in µs since 1970. */
 export interface StoredKey {

@@ -42,6 +42,7 @@ export interface Taken {
   readonly event: LoggedEvent | null;
 }
 
+/** Deliveries that were taken up together, where they go, and the head of the log at that moment. */
 export interface TakenBatch {
   readonly deliveries: readonly Taken[];
   readonly endpoints: readonly Endpoint[];

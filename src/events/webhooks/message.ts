@@ -7,7 +7,7 @@ import { signatureHeaders } from './signature.js';
 import type { Endpoint } from './webhook-records.js';
 
 /** The type of the event that a test call sends. */
-export const TEST_TYPE = 'webhook.test';
+const TEST_TYPE = 'webhook.test';
 
 /**
  * The message about an event, signed for an endpoint. Its id is that of the event, so it is the same at every attempt and replay.

@@ -73,6 +73,7 @@ export class BatchLanes {
     return this.queues.size === 0 && this.underWay.length === 0;
   }
 
+  /** Queues a call, or fails it if too many are waiting. */
   add(tenantId: number, call: WaitingCall): void {
     this.places.expect(tenantId);
     const queue = this.queues.get(tenantId) ?? [];

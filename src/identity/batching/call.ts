@@ -31,6 +31,7 @@ export interface Call {
   readonly fail: (reason: unknown) => void;
 }
 
+/** A call until it is answered or has failed. What comes after that is ignored. */
 export class WaitingCall implements Call, Traced {
   readonly since = performance.now();
   isEnded = false;
@@ -56,6 +57,7 @@ export class WaitingCall implements Call, Traced {
     this.reject(reason);
   }
 
+  /** Fails the call if its time to be answered is over. */
   failIfLate(): void {
     if (!this.isEnded && this.hasWaited(ANSWER_WITHIN_MS)) {
       this.fail(tooSlow());

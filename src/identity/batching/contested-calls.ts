@@ -47,6 +47,7 @@ export class ContestedCalls {
     return this.count;
   }
 
+  /** Lets calls wait for the identities that they are about, or fails those that are too many. */
   add(tenantId: number, contested: readonly Contested<WaitingCall>[]): void {
     this.places.expect(tenantId);
     for (const { call, primaryId } of contested) {

@@ -111,6 +111,7 @@ export interface Ignored {
   /** The review of the link that was withheld; below 0: it is provisional. Absent: nobody is asked. */
   readonly reviewId?: number;
 }
+/** Why an identifier may be left out of a sighting; see {@link Ignored.reason}. */
 export const IGNORED_REASONS = ['blocked', 'do-not-link', 'limit'] as const;
 
 /** An identifier, and the live contact that first brought it to its identity. */

@@ -48,6 +48,7 @@ export interface ReviewEvent extends Told {
   readonly decision?: ReviewDecision;
 }
 
+/** An event that a decision leaves, before it has a position. */
 export interface NewEvent {
   readonly type: EventType;
   readonly data: IdentityEvent | ReviewEvent;

@@ -117,6 +117,7 @@ function carriersOf(rows: readonly Contact[]): IdentifierMap<Carriers> {
 export class Trees {
   private readonly parents = new Map<number, number>();
 
+  /** Whether two contacts are connected. */
   areJoined(one: number, other: number): boolean {
     return this.treeOf(one) === this.treeOf(other);
   }

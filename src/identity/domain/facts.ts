@@ -13,6 +13,7 @@ import { IdentifierMap } from './identifier-map.js';
 /** An identity with this many rows or more is not indexed in each batch, but searched with {@link factsOf}. */
 const WIDE_ROWS = 64;
 
+/** Whether an identity is searched, and not indexed in each batch. */
 export function isWide({ rows }: Identity): boolean {
   return rows.length >= WIDE_ROWS;
 }

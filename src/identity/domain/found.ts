@@ -13,6 +13,7 @@ export interface Found {
   readonly isWidened: boolean;
 }
 
+/** Nobody, and nothing new. */
 export const NOTHING_FOUND: Found = { holders: [], news: [], unclaimed: [], isWidened: false };
 
 /**

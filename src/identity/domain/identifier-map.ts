@@ -16,6 +16,7 @@ export class IdentifierMap<T> {
     return this.byKind.get(kind)?.has(value) === true;
   }
 
+  /** Replaces the item that was set for the identifier, if any; it keeps its place. */
   set({ kind, value }: Identifier, item: T): void {
     const ofKind = this.byKind.get(kind);
     if (ofKind === undefined) {

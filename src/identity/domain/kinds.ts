@@ -27,6 +27,7 @@ export interface IdentifierKind {
 /** Nobody asked for another behaviour. */
 const UNLIMITED = { onePerIdentity: false, maxPerIdentity: null, isRetired: false };
 
+/** Emails: every tenant has this kind from the start. */
 export const EMAIL: IdentifierKind = {
   name: 'email',
   number: 0,
@@ -36,6 +37,7 @@ export const EMAIL: IdentifierKind = {
   ...UNLIMITED,
 };
 
+/** Phone numbers: every tenant has this kind from the start. */
 export const PHONE_NUMBER: IdentifierKind = {
   name: 'phoneNumber',
   number: 1,

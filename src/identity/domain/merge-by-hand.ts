@@ -12,6 +12,7 @@ import { exceededLimit, type Policy, type Size } from './policy.js';
 import { rulesBetween, type Rule } from './rules.js';
 import { NO_WRITES, type Merge, type TouchedRow, type Writes } from './writes.js';
 
+/** What a merge by hand comes to: it is made, or something forbids it. */
 export interface MergeByHand {
   readonly writes: Writes;
   /** The one identity that they are afterwards. */

@@ -17,12 +17,14 @@ export interface Policy {
 
 /** Values that were erased. Only whoever has the key of their hashes can tell which. */
 export interface ErasedValues {
+  /** Whether a live call must do without the identifier now. */
   isBlocked(identifier: Identifier): boolean;
 }
 
 /** A placeholder must not grow without end, and a large identity must not slow down the others. */
 export const DEFAULT_MAX_CONTACTS = 1_000;
 
+/** The policy of a tenant that has changed nothing. */
 export const DEFAULT_POLICY: Policy = {
   version: 0,
   maxContacts: DEFAULT_MAX_CONTACTS,

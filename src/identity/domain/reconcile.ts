@@ -36,11 +36,13 @@ interface Reconciled {
   readonly writes: Writes;
 }
 
+/** What a batch of calls comes to. */
 export interface Reconciliation extends Reconciled {
   /** One answer per sighting, in order. */
   readonly answers: readonly Answer[];
 }
 
+/** What a batch of records of the past comes to: nobody waits for answers. */
 export interface ReconciledRecords extends Reconciled {
   /** What was left out of each sighting, in order. */
   readonly ignored: readonly (readonly Ignored[])[];

@@ -6,6 +6,7 @@ import type { Policy } from './policy.js';
 export const FURTHER_KINDS_MAX = 16;
 /** Names of kinds are parts of bodies, columns and commands. */
 export const KIND_NAME = /^[a-z][A-Za-z0-9]{0,62}$/;
+/** Characters that a value of any kind may have: as many as the longest standard kind. */
 export const KIND_MAX_LENGTH = EMAIL_MAX_LENGTH;
 /** Weaker than emails and phone numbers: a new kind decides little until somebody says that it should. */
 export const DEFAULT_PRIORITY = 100;

@@ -44,6 +44,7 @@ export interface Cut {
   readonly pairs: readonly (readonly [Identifier, Identifier])[];
 }
 
+/** What becomes of an identity that falls into sides. */
 export interface TakenApart {
   readonly writes: Writes;
   /** By side; null: it has no live contacts. Ids of newcomers are provisional. */

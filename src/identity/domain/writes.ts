@@ -235,6 +235,7 @@ export interface Writes {
   readonly youngestTouched: number;
 }
 
+/** A decision that changes nothing. */
 export const NO_WRITES: Writes = {
   isImport: false,
   touched: [],
@@ -267,6 +268,7 @@ export const NO_WRITES: Writes = {
   youngestTouched: 0,
 };
 
+/** Whether a decision changes nothing, so that there is nothing to write. */
 export function isNothing(writes: Writes): boolean {
   const { touched, newcomers, rules, liftedRules, reviews, blocks, unblocked } = writes;
   const lists = [touched, newcomers, rules, liftedRules, reviews, blocks, unblocked];

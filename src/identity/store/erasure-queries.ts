@@ -118,7 +118,7 @@ function timesOf(
 }
 
 /** Leaves tombstones, or renews those that are there. @param erasedAt and `blockedUntil` in µs since 1970 */
-export async function leaveTombstones(
+async function leaveTombstones(
   transaction: Transaction,
   tenantId: number,
   hashes: readonly string[],

@@ -6,18 +6,13 @@ import { mapInTurns } from '../turns.js';
 import { identifiersOf } from './identifier-columns.js';
 import * as sql from './reading.statements.js';
 
-/** Reads why the identities of some contacts, deleted ones too, are one each. Ids of no contact are left out. */
+/**
+ * Reads why the identities of some contacts, deleted ones too, are one each. Ids of no contact are left out.
+ *
+ * @param maxRows null: any number
+ * @returns null if they have more contacts than `maxRows`
+ */
 export async function loadEvidence(
-  transaction: Transaction,
-  kinds: Kinds,
-  tenantId: number,
-  contactIds: readonly number[],
-): Promise<Evidence> {
-  return (await loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, null))!;
-}
-
-/** Like {@link loadEvidence}; null if they have more contacts than `maxRows` (null: any number). */
-export async function loadEvidenceAtMost(
   transaction: Transaction,
   kinds: Kinds,
   tenantId: number,
@@ -55,6 +50,7 @@ export async function loadMerges(
   return mapInTurns(rows, (row) => mergeOf(kinds, row));
 }
 
+/** A merge with its sighting, from a row of `LOAD_MERGES` or `FIND_MERGE`. */
 export function mergeOf(kinds: Kinds, row: Row): RecordedMerge {
   return {
     id: Number(row.id),
@@ -71,6 +67,7 @@ export function mergeOf(kinds: Kinds, row: Row): RecordedMerge {
   };
 }
 
+/** A contact, deleted or not, with all that is recorded of it. Times are in µs since 1970. */
 export function contactOf(kinds: Kinds, row: Row): RecordedContact {
   return {
     id: Number(row.id),

@@ -3,7 +3,7 @@ import type { Held, Identifier, Sighting, Snapshot } from '../domain/contact.js'
 import type { Evidence } from '../domain/explain.js';
 import type { Kinds } from '../domain/kinds.js';
 import type { Policy } from '../domain/policy.js';
-import { loadEvidenceAtMost, pastOf } from './evidence-rows.js';
+import { loadEvidence, pastOf } from './evidence-rows.js';
 import { distinctKeyColumns, heldOf } from './identifier-columns.js';
 import * as sql from './reading.statements.js';
 import { HOLDERS_OF } from './rule.statements.js';
@@ -38,7 +38,7 @@ export async function evidentSnapshot(
   { tenantId, evidenceOf, sightings: given, holdersOf, pastSince, isToErase }: EvidenceSelection,
   maxRows: number | null,
 ): Promise<Snapshot | null> {
-  const evidence = await loadEvidenceAtMost(transaction, policy.kinds, tenantId, evidenceOf, maxRows);
+  const evidence = await loadEvidence(transaction, policy.kinds, tenantId, evidenceOf, maxRows);
   if (evidence === null) {
     return null;
   }

@@ -14,7 +14,7 @@ import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
 import { NotFoundError } from '../identity.errors.js';
 import { mapInTurns } from '../turns.js';
-import { contactOf, loadEvidenceAtMost, loadMerges, mergeOf, pastOf } from './evidence-rows.js';
+import { contactOf, loadEvidence, loadMerges, mergeOf, pastOf } from './evidence-rows.js';
 import { keyColumns, ruleOf } from './identifier-columns.js';
 import * as sql from './reading.statements.js';
 import * as ruleSql from './rule.statements.js';
@@ -71,7 +71,7 @@ export class IdentityRecords {
     maxRows: MaxRows,
   ): Promise<(Evidence & { readonly kinds: Kinds }) | null> {
     return this.contacts.inOneSnapshot(tenantId, async (transaction, { kinds }) => {
-      const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, maxRows);
+      const evidence = await loadEvidence(transaction, kinds, tenantId, contactIds, maxRows);
       return evidence && { ...evidence, kinds };
     });
   }
@@ -83,7 +83,7 @@ export class IdentityRecords {
     maxRows: MaxRows,
   ): Promise<EvidenceBetween | null> {
     return this.contacts.inOneSnapshot(tenantId, async (transaction, { kinds }) => {
-      const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, contactIds, maxRows);
+      const evidence = await loadEvidence(transaction, kinds, tenantId, contactIds, maxRows);
       if (evidence === null) {
         return null;
       }
@@ -103,7 +103,7 @@ export class IdentityRecords {
     maxRows: MaxRows,
   ): Promise<(Evidence & { readonly changes: readonly MadeChange[] }) | null> {
     return this.contacts.inOneSnapshot(tenantId, async (transaction, { kinds }) => {
-      const evidence = await loadEvidenceAtMost(transaction, kinds, tenantId, [contactId], maxRows);
+      const evidence = await loadEvidence(transaction, kinds, tenantId, [contactId], maxRows);
       if (evidence === null) {
         return null;
       }

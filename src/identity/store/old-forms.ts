@@ -25,6 +25,7 @@ export interface Named {
   readonly identifiers: readonly Identifier[];
 }
 
+/** A review and its pair. */
 export interface NamedReview extends Named {
   readonly identifiers: Pair;
 }

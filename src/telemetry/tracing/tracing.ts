@@ -27,11 +27,6 @@ export function startedTracing(): Tracer | null {
   return started;
 }
 
-/** Sets the tracer of the process; null: none. */
-export function setTracing(tracer: Tracer | null): void {
-  started = tracer;
-}
-
 /** The current recorded span, if any. */
 export function activeSpan(): Span | null {
   return started === null ? null : started.activeSpan();
@@ -69,7 +64,7 @@ export async function startTracing(env: Env): Promise<void> {
     throw new SettingsError(`The configuration is wrong:\n${mistakes.map((line) => `  ${line}`).join('\n')}`);
   }
   const { createTracer } = await import('./tracer.js');
-  setTracing(await createTracer(protocol));
+  started = await createTracer(protocol);
 }
 
 function isWanted(env: Env): boolean {

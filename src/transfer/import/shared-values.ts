@@ -27,6 +27,7 @@ export interface Before {
   readonly mergeId: number;
 }
 
+/** How far the contacts and merges of a tenant go by now. */
 export async function lastStored(session: SqlSession, tenantId: number): Promise<Before> {
   const [row] = await session.query([LAST_STORED, tenantId], tenantId);
   return { contactId: Number(row!.contact_id), mergeId: Number(row!.merge_id) };

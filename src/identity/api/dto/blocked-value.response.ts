@@ -13,7 +13,7 @@ import { PlannedIdentityResponse } from './planned-identity.response.js';
 const MAX_TOLD = 50;
 
 /** For the OpenAPI document. */
-export const EXAMPLE_BLOCKED = {
+const EXAMPLE_BLOCKED = {
   id: 3,
   kind: 'phoneNumber',
   pattern: '0000000000',

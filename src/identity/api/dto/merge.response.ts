@@ -1,14 +1,13 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { RecordedMerge } from '../../domain/explain.js';
+import { MERGE_CAUSES } from '../../domain/writes.js';
 import type { Page } from '../../reading.service.js';
 import { IdentifierDto } from './identifier.dto.js';
 import { isoOf } from './moment.js';
 import { NEXT } from './page.js';
 
-/** Why a merge was made. */
-export const CAUSES = ['sighting', 'manual', 'review', 'renormalised', 'kept'];
 export const CAUSE = {
-  enum: CAUSES,
+  enum: [...MERGE_CAUSES],
   description:
     '`sighting`: both identities were seen together. `manual`: by hand. `review`: a review decided so. `renormalised`: both had one value in two spellings, which have one normal form since. `kept`: a split kept both contacts together.',
   example: 'sighting',

@@ -85,6 +85,7 @@ export function readAfter<T>(value: unknown, read: (cursor: string) => T | null)
   return after;
 }
 
+/** The refusal of an `after` that no page gave. */
 export function noPage(): InvalidRequestError {
   return new InvalidRequestError([{ field: 'after', message: 'after must be the next of another page' }]);
 }
