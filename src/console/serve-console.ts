@@ -16,6 +16,8 @@ const BUILT = ['../../../console/dist', '../../console/dist']
 
 /** Vite writes it where a nonce belongs. */
 const NONCE = /__NONCE__/g;
+/** Accepted, and not refused by a weight of zero: https://www.rfc-editor.org/rfc/rfc9110#name-accept-encoding */
+const GZIP = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i;
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
@@ -72,7 +74,7 @@ export function serveConsole(app: NestFastifyApplication, folder = BUILT): boole
     if (asset === undefined) {
       return sendProblem(reply, request.id, describeProblem({ statusCode: 404 }));
     }
-    const isPacked = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
+    const isPacked = GZIP.test(request.headers['accept-encoding'] ?? '');
     return reply
       .headers({
         ...PAGE_HEADERS,

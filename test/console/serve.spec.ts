@@ -72,6 +72,17 @@ test('what has a hash in its name is kept for good, and packed for who takes tha
   }
 });
 
+test.each([
+  ['gzip;q=0', undefined],
+  ['gzip ; Q=0.000, br', undefined],
+  ['gzip;q=0.5', 'gzip'],
+  ['br;q=0, gzip', 'gzip'],
+])('whoever accepts %s gets the encoding %s', async (accepted, encoding) => {
+  const [path] = assetsOf((await page('/console')).body);
+  const { status, headers } = await get(path!, accepted);
+  expect([status, headers['content-encoding']]).toEqual([200, encoding]);
+});
+
 test('the scripts that the first page loads have at most 250 KB, packed', async () => {
   const scripts = assetsOf((await page('/console')).body).filter((path) => path.endsWith('.js'));
   const sizes = await Promise.all(
