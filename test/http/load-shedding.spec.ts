@@ -1,4 +1,7 @@
+import { Settings } from '../../src/config/settings.js';
+import { createApp } from '../../src/create-app.js';
 import { startApp } from '../support/app.js';
+import { ServiceClient } from '../support/client.js';
 import { useDatabase } from '../support/hooks.js';
 
 const database = useDatabase();
@@ -12,6 +15,7 @@ function keepBusy(): { end: () => void } {
   return { end: () => clearInterval(timer) };
 }
 
+const ENV = { LOG_LEVEL: 'silent', PORT: '0', METRICS_PORT: 'off' };
 const body = { email: 'lorraine@hillvalley.edu' };
 
 test('a service that is behind turns calls away, but not probes, and serves again when it has caught up', async () => {
@@ -26,6 +30,17 @@ test('a service that is behind turns calls away, but not probes, and serves agai
   expect((await app.client.send('GET', '/health/live')).status).toBe(200);
   busy.end();
   expect((await app.client.identify(body)).emails).toEqual(['lorraine@hillvalley.edu']);
+});
+
+test('the first call is answered, however late the process was while it started', async () => {
+  const settings = new Settings({ ...ENV, DATABASE_URL: database.url, MAX_EVENT_LOOP_DELAY_MS: '100' });
+  const app = await createApp(settings);
+  const until = performance.now() + 1500;
+  while (performance.now() < until);
+  await app.listen(0, '127.0.0.1');
+  const reply = await new ServiceClient(await app.getUrl()).send('POST', '/identify', body);
+  await app.close();
+  expect(reply.status).toBe(200);
 });
 
 test('with 0 it never turns calls away', async () => {
