@@ -117,6 +117,7 @@ function Filters() {
         label="Contact"
         hideControls
         allowDecimal={false}
+        allowNegative={false}
         min={1}
         w={110}
         value={contact}
@@ -219,7 +220,7 @@ function About({
           key={`merge ${id}`}
           to="/merges/$id/undo"
           params={{ id: String(id) }}
-          search={{ contact: String(contactIds[0]) }}
+          search={{ contact: shown.join(',') }}
         >
           merge {id}
         </Link>

@@ -269,6 +269,7 @@ function Why({ contactId, why: { from, to, query } }: WhyProps) {
           label="Why is contact"
           hideControls
           allowDecimal={false}
+          allowNegative={false}
           min={1}
           value={from}
           onChange={(value) => ask({ from: idOf(value) ?? String(contactId) })}
@@ -280,6 +281,7 @@ function Why({ contactId, why: { from, to, query } }: WhyProps) {
           placeholder="id of a contact"
           hideControls
           allowDecimal={false}
+          allowNegative={false}
           min={1}
           value={to ?? ''}
           onChange={(value) => ask({ to: idOf(value) })}

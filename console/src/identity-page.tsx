@@ -175,7 +175,7 @@ function Values({ id, identity, isPast }: ValuesProps) {
       {[...byKind].map(([kind, values]) => (
         <Paper key={kind} withBorder p="sm" component="section" aria-label={kindName(kind)}>
           <Group justify="space-between" mb="xs">
-            <Text fw={600} tt="capitalize">
+            <Text fw={600} className="kind">
               {kindName(kind)}
             </Text>
             <Badge variant="light" color="gray" c="var(--mantine-color-text)">

@@ -85,6 +85,7 @@ export function KindEditor({ kind, isNew, onApply, onCancel }: Props) {
             required
             min={1}
             allowDecimal={false}
+            allowNegative={false}
             value={draft.priority}
             onChange={(value) => set({ priority: Number(value) })}
           />
@@ -93,6 +94,7 @@ export function KindEditor({ kind, isNew, onApply, onCancel }: Props) {
             description="Empty: no limit"
             min={1}
             allowDecimal={false}
+            allowNegative={false}
             disabled={draft.onePerIdentity}
             value={draft.onePerIdentity ? 1 : (draft.maxPerIdentity ?? '')}
             onChange={(value) => set({ maxPerIdentity: value === '' ? null : Number(value) })}
@@ -104,6 +106,7 @@ export function KindEditor({ kind, isNew, onApply, onCancel }: Props) {
             min={isNew ? 1 : kind.maxLength}
             max={254}
             allowDecimal={false}
+            allowNegative={false}
             value={draft.maxLength}
             onChange={(value) => set({ maxLength: Number(value) })}
           />

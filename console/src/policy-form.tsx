@@ -57,6 +57,7 @@ export function PolicyForm({ policy, etag, onChange, onSave }: Props) {
         maw={320}
         min={1}
         allowDecimal={false}
+        allowNegative={false}
         value={draft.maxContacts ?? ''}
         onChange={(value) => change({ maxContacts: value === '' ? null : Number(value) })}
       />
@@ -244,7 +245,15 @@ function Exceeding({ change: { exceeding, exceedingCount } }: { readonly change:
     );
   }
   return (
-    <Alert color="yellow" role="status" title={`${exceedingCount ?? 'Many'} are above it already`}>
+    <Alert
+      color="yellow"
+      role="status"
+      title={
+        exceedingCount === 1
+          ? 'One person is above it already'
+          : `${exceedingCount ?? 'Many'} are above it already`
+      }
+    >
       <Text size="sm" mb="xs">
         They stay as they are, and do not grow.
       </Text>

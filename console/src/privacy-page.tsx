@@ -11,7 +11,7 @@ import {
   Title,
 } from '@mantine/core';
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { PlannedErasure } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
 import { AS_READ, PersonCard } from './change-panel.js';
@@ -24,26 +24,33 @@ export function PrivacyPage() {
   const { contact, erasure } = privacyRoute.useSearch();
   const navigate = privacyRoute.useNavigate();
   const [id, setId] = useState<number | string>(contact ?? '');
+  // a link or the back button may name somebody else
+  useEffect(() => setId(contact ?? ''), [contact]);
   return (
     <Stack>
       <Title order={1} size="h2">
         Privacy
       </Title>
       {erasure !== undefined && <Progress id={Number(erasure)} />}
-      <Group component="search" align="flex-end">
+      <Group
+        component="form"
+        role="search"
+        align="flex-end"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void navigate({ search: { contact: String(id) } });
+        }}
+      >
         <NumberInput
           label="Contact of the person"
           hideControls
           allowDecimal={false}
+          allowNegative={false}
           min={1}
           value={id}
           onChange={setId}
         />
-        <Button
-          variant="default"
-          disabled={id === ''}
-          onClick={() => void navigate({ search: { contact: String(id) } })}
-        >
+        <Button type="submit" variant="default" disabled={id === ''}>
           Show
         </Button>
       </Group>
@@ -135,8 +142,8 @@ function Erase({ contactId }: Props) {
             return (
               <>
                 <Text size="sm">
-                  This removes {contacts} contacts and {identifiers} identifiers, with their past. Nobody can
-                  undo it.
+                  This removes {countOf(contacts, 'contact')} and {countOf(identifiers, 'identifier')}, with
+                  their past. Nobody can undo it.
                 </Text>
                 {identity !== null && <PersonCard person={identity.contact} />}
                 <Radio.Group
@@ -213,7 +220,8 @@ function Progress({ id }: { readonly id: number }) {
           title={`Erasure ${id} is ${status === 'done' ? 'done' : 'under way'}`}
           role="status"
         >
-          {contacts} contacts and {identifiers} identifiers were removed at <Moment at={createdAt} />.{' '}
+          {countOf(contacts, 'contact')} and {countOf(identifiers, 'identifier')} were removed at{' '}
+          <Moment at={createdAt} />.{' '}
           {doneAt === null ? (
             'Within a minute the service checks that nothing of them is left.'
           ) : (
@@ -225,4 +233,8 @@ function Progress({ id }: { readonly id: number }) {
       )}
     </Loaded>
   );
+}
+
+function countOf(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -1,5 +1,8 @@
 import { Alert, Button, Code, List, Stack, Text } from '@mantine/core';
 import { ProblemError } from '../../clients/typescript/src/index.js';
+import { valueText } from './api.js';
+
+const SHOWN_RULES = 10;
 
 interface Props {
   readonly error: unknown;
@@ -17,6 +20,16 @@ export function ProblemView({ error, onRetry }: Props) {
           <List size="sm">
             {problem.errors.map(({ field, message }) => (
               <List.Item key={field + message}>{message}</List.Item>
+            ))}
+          </List>
+        )}
+        {problem?.rules !== undefined && (
+          <List size="sm">
+            {problem.rules.slice(0, SHOWN_RULES).map(({ id, identifiers: [one, other], reason }) => (
+              <List.Item key={id}>
+                {valueText(one)} and {valueText(other)}
+                {reason !== null && `: ${reason}`}
+              </List.Item>
             ))}
           </List>
         )}

@@ -26,6 +26,7 @@ export function MergePage() {
           label="With the person of contact"
           hideControls
           allowDecimal={false}
+          allowNegative={false}
           min={1}
           value={other}
           onChange={setOther}
@@ -42,11 +43,13 @@ export function MergePage() {
         </Button>
       </Group>
       <Switch
-        label="Also against rules and limits; the rules between them are deleted"
+        label="Also against rules and limits (“force”); the rules between them are deleted"
         checked={isForced}
         onChange={(event) => setIsForced(event.currentTarget.checked)}
       />
-      {ids.length > 0 && (
+      {ids.length === 0 ? (
+        <Text c="dimmed">Nobody so far. Add two people, each by one of their contacts.</Text>
+      ) : (
         <Loaded query={people}>
           {(before) =>
             before.length < 2 ? (
@@ -111,13 +114,16 @@ export function SplitPage() {
       <Title order={1} size="h2">
         Split person {id}
       </Title>
-      <Text>
-        {contactIds.length > 0
-          ? `Contacts ${contactIds.join(', ')} become a person of their own.`
-          : `The ${kindName(kind ?? 'identifier')} ${value ?? ''} becomes a person of its own.`}{' '}
-        Identifiers that came together and now lie apart get a rule, so that they stay apart.
-      </Text>
-      {!isNamed && <Alert color="yellow">Choose contacts or an identifier on the page of the person.</Alert>}
+      {isNamed ? (
+        <Text>
+          {contactIds.length > 0
+            ? `Contacts ${contactIds.join(', ')} become a person of their own.`
+            : `The ${kindName(kind ?? 'identifier')} ${value ?? ''} becomes a person of its own.`}{' '}
+          Identifiers that came together and now lie apart get a rule, so that they stay apart.
+        </Text>
+      ) : (
+        <Alert color="yellow">Choose contacts or an identifier on the page of the person.</Alert>
+      )}
       {isNamed && (
         <Loaded query={people}>
           {(before) => (
@@ -147,12 +153,12 @@ export function SplitPage() {
   );
 }
 
-/** Undoes one merge. */
+/** Undoes one merge. The address names contacts of the person; some may be gone since the link was made. */
 export function UndoPage() {
   const { id } = undoRoute.useParams();
   const { contact } = undoRoute.useSearch();
   const contactIds = idsOf(contact);
-  const people = usePeople(contactIds, AS_READ);
+  const people = usePeople(contactIds, { ...AS_READ, leavesOutGone: true });
   return (
     <Stack>
       <Title order={1} size="h2">

@@ -233,7 +233,7 @@ function ReviewCard({ review, isCurrent, isChosen, isFull, onChoose }: CardProps
             </Text>
           </Group>
           <Badge variant="light" tt="none">
-            {review.decision ?? (review.reason === 'limit' ? 'above a limit' : 'a rule lies between')}
+            {stateOf(review)}
           </Badge>
         </Group>
         <Text size="sm" c="dimmed">
@@ -243,6 +243,13 @@ function ReviewCard({ review, isCurrent, isChosen, isFull, onChoose }: CardProps
       </Stack>
     </Paper>
   );
+}
+
+function stateOf({ decision, reason }: Review): string {
+  if (decision !== null) {
+    return decision === 'link' ? 'linked' : 'kept apart';
+  }
+  return reason === 'limit' ? 'above a limit' : 'a rule lies between';
 }
 
 function Sides({ contactIds }: { readonly contactIds: readonly number[] }) {

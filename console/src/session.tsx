@@ -121,11 +121,12 @@ function SignIn() {
             Sign in
           </Button>
           <Text size="sm" c="dimmed">
-            An operator makes keys with <code>keys create</code>. What a key may do, the console offers. The{' '}
+            An operator makes keys with <code>npm run cli -- keys create</code>. The console offers what your
+            key may do. The{' '}
             <Anchor href="/docs" inherit underline="always">
-              API
+              pages about the API
             </Anchor>{' '}
-            can be tried without it.
+            need no key.
           </Text>
         </Stack>
       </Paper>
