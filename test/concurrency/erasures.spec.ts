@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { importFile } from '../transfer/import/import-text.js';
-import { ageErasures, placesOf } from '../support/erased.js';
+import { endErasures, placesOf } from '../support/erased.js';
 import { useDatabase, useReplicas } from '../support/hooks.js';
 import { violations } from '../support/invariants.js';
 import { random, seedOf } from '../support/random.js';
@@ -115,13 +115,7 @@ test('what is erased while calls, undos and an import bring it comes back by non
     expect(await violations(database)).toEqual({});
   }
   process.stdout.write(`race of erasures: ${JSON.stringify(statuses)}\n`);
-  await ageErasures(database);
-  const ids = await database.query<{ id: number }>(
-    `select id::int as id from erasure where status = 'running'`,
-  );
-  for (const { id } of ids) {
-    await clientOf(id).send('GET', `/erasures/${id}`);
-  }
+  await endErasures(database, clientOf(0));
   expect(await placesOf(database, ['person'])).toEqual([]);
   expect(await database.query(`select from erasure where status = 'running'`)).toEqual([]);
   expect(await violations(database)).toEqual({});

@@ -1,3 +1,4 @@
+import type { ServiceClient } from './client.js';
 import type { TestDatabase } from './database.js';
 
 /** Where one of the texts is stored: every column of every table of the service, as text. `table: row` each. */
@@ -21,4 +22,15 @@ export async function placesOf(database: TestDatabase, texts: readonly string[])
 /** Makes the erasures of a database due, so that they are done when they are looked at next. */
 export async function ageErasures(database: TestDatabase): Promise<void> {
   await database.query(`update erasure set due_at = created_at where status = 'running'`);
+}
+
+/** Makes all erasures of a database due, and looks at each, so that they are done. */
+export async function endErasures(database: TestDatabase, client: ServiceClient): Promise<void> {
+  await ageErasures(database);
+  const ids = await database.query<{ id: number }>(
+    `select id::int as id from erasure where status = 'running'`,
+  );
+  for (const { id } of ids) {
+    await client.send('GET', `/erasures/${id}`);
+  }
 }
