@@ -25,22 +25,48 @@ const LEFT_ALONE_MS = 1_000;
 const SAMPLE_MS = 1_000;
 const SAMPLES_MAX = 600;
 
-/** Up to where the primary has written: everything that can be seen there was committed before. In bytes. */
+/**
+ * Up to where the primary has written: everything that can be seen there was committed before.
+ *
+ * Where a page of the log begins, the primary counts the header of the page, which a replica does not: 24 bytes, or 40 in the first
+ * page of a file. No record ends within them. So a primary that rests after it has begun a new file is where its replica is.
+ */
 export const WRITTEN: Statement = {
   name: 'replica_written',
-  text: `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint as position`,
+  text: `select position - position % page * (position % page <= 40)::int as position, pg_postmaster_start_time()::text as started
+    from (select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint as position,
+      current_setting('wal_block_size')::int as page) as written`,
 };
 /** Up to where the replica shows what the primary has written; null: it is no replica. */
 export const SHOWN: Statement = {
   name: 'replica_shown',
-  text: `select case when pg_is_in_recovery() then pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint end as position`,
+  text: `select case when pg_is_in_recovery() then pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint end as position,
+    pg_postmaster_start_time()::text as started`,
+};
+/** In whose history a server is. Takes as long as two of the others, and changes only with a start, or for the worse: with a failover. */
+export const HISTORY: Statement = {
+  name: 'replica_history',
+  text: `select (select system_identifier from pg_control_system())::text as system,
+      case when pg_is_in_recovery() then lpad(upper(to_hex(greatest(timeline_id, min_recovery_end_timeline))), 8, '0')
+        else left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) end as timeline,
+      pg_postmaster_start_time()::text as started
+    from pg_control_checkpoint(), pg_control_recovery()`,
 };
 
-/** The same for a primary and its replicas only. */
-export const SYSTEM: Statement = {
-  name: 'replica_system',
-  text: 'select system_identifier::text as system from pg_control_system()',
-};
+interface Place {
+  /** In bytes. */
+  readonly position: number;
+  /** When the server was started, so which one it is. */
+  readonly started: string;
+}
+
+interface History {
+  /** The same for a primary and its replicas only. */
+  readonly system: string;
+  /** A new one begins with each failover: positions in two of them say nothing about each other. */
+  readonly timeline: string;
+  readonly started: string;
+}
 
 /**
  * The read replica: a streaming replica of the primary that reads may use, if there is one.
@@ -48,29 +74,31 @@ export const SYSTEM: Statement = {
  * A read asks the primary how far it has written, and uses the replica once that is as far. So its answer shows all that was
  * committed before the call, by whomever and through whichever process, and no caller has to tell what it has seen. The question is
  * tiny, and all that ask at the same time share one. The answer of the replica is never kept: after a crash it may be behind what it
- * has shown before.
+ * has shown before. That the two belong together is kept until one of them was started anew, as after a failover.
  */
 @Injectable()
 export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('ReadReplica');
-  private readonly written: Shared<number>;
-  private readonly shown: Shared<number>;
-  private readonly isSibling: () => Promise<boolean>;
+  private readonly written: Shared<Place>;
+  private readonly shown: Shared<Place>;
+  private readonly histories: () => Promise<[History, History]>;
   private leftAloneUntil = -Infinity;
   /** What the replica has not shown yet, by age. */
   private samples: { readonly position: number; readonly at: number }[] = [];
   private sampledAt = 0;
   private sampler: NodeJS.Timeout | null = null;
   private why: string | null = 'it was not asked yet';
+  /** When the two were started that are known to belong together. */
+  private pair: { readonly primary: string; readonly replica: string } | null = null;
 
   constructor(
     primary: MikroORM,
     @Inject(READ_REPLICA) private readonly replica: OpenDatabase | null,
     registry: Registry,
   ) {
-    this.written = new Shared(() => positionIn(primary, WRITTEN));
-    this.shown = new Shared(() => positionIn(replica!.orm, SHOWN));
-    this.isSibling = async () => (await systemOf(primary)) === (await systemOf(replica!.orm));
+    this.written = new Shared(() => placeIn(primary, WRITTEN));
+    this.shown = new Shared(() => placeIn(replica!.orm, SHOWN));
+    this.histories = () => Promise.all([historyOf(primary), historyOf(replica!.orm)]);
     addGauge(
       registry,
       'database_replica_lag_seconds',
@@ -125,16 +153,22 @@ export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async reaches(): Promise<boolean> {
-    const [position, first] = await Promise.all([this.written.next(), this.shown.next()]);
+    const [written, first] = await Promise.all([this.written.next(), this.shown.next()]);
     const deadline = performance.now() + WAIT_MS;
-    for (let shown = first; shown < position;) {
+    for (let shown = first; this.areKnown(written, shown); shown = await this.shown.next()) {
+      if (shown.position >= written.position) {
+        return true;
+      }
       if (performance.now() > deadline) {
         return false;
       }
       await sleep(LOOK_MS);
-      shown = await this.shown.next();
     }
-    return true;
+    return false;
+  }
+
+  private areKnown(written: Place, shown: Place): boolean {
+    return written.started === this.pair?.primary && shown.started === this.pair.replica;
   }
 
   private async sample(): Promise<void> {
@@ -142,28 +176,27 @@ export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy {
     const [written, shown] = await Promise.allSettled([this.written.next(), this.shown.next()]);
     if (written.status === 'fulfilled') {
       this.sampledAt = at;
-      this.samples.push({ position: written.value, at });
+      this.samples.push({ position: written.value.position, at });
       // the oldest one tells how long it has been
       this.samples.splice(1, Math.max(0, this.samples.length - SAMPLES_MAX));
     }
     if (shown.status === 'fulfilled') {
-      this.samples = this.samples.filter(({ position }) => position > shown.value);
+      this.samples = this.samples.filter(({ position }) => position > shown.value.position);
     }
     if (written.status === 'fulfilled') {
       await this.judge(shown);
     }
   }
 
-  private async judge(shown: PromiseSettledResult<number>): Promise<void> {
+  private async judge(shown: PromiseSettledResult<Place>): Promise<void> {
     const before = this.why;
     try {
       if (shown.status === 'rejected') {
         throw shown.reason;
       }
-      if (before !== null && !(await this.isSibling())) {
-        throw new Error('DATABASE_REPLICA_URL names a database that does not follow DATABASE_URL');
-      }
-      this.why = null;
+      const [ours, theirs] = await this.histories();
+      this.why = strangeness(ours, theirs);
+      this.pair = this.why === null ? { primary: ours.started, replica: theirs.started } : null;
     } catch (error) {
       this.why = (error as Error).message;
     }
@@ -175,19 +208,31 @@ export class ReadReplica implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-async function positionIn(orm: MikroORM, statement: Statement): Promise<number> {
-  const session = openSession(orm.em);
-  const [row] = await session.query([statement], null);
-  if (row === undefined || row.position === null) {
+async function placeIn(orm: MikroORM, statement: Statement): Promise<Place> {
+  const { position, started } = await ask<{ position: unknown; started: string }>(orm, statement);
+  if (position === null) {
     throw new Error('DATABASE_REPLICA_URL names no replica');
   }
-  return Number(row.position);
+  return { position: Number(position), started };
 }
 
-async function systemOf(orm: MikroORM): Promise<unknown> {
-  const session = openSession(orm.em);
-  const [row] = await session.query([SYSTEM], null);
-  return row?.system;
+function historyOf(orm: MikroORM): Promise<History> {
+  return ask<History>(orm, HISTORY);
+}
+
+async function ask<T>(orm: MikroORM, statement: Statement): Promise<T> {
+  const [row] = await openSession(orm.em).query([statement], null);
+  return row as T;
+}
+
+/** Why positions of the two can't be compared; null: they can. */
+function strangeness(ours: History, theirs: History): string | null {
+  if (ours.system !== theirs.system) {
+    return 'DATABASE_REPLICA_URL names a database that does not follow DATABASE_URL';
+  }
+  return ours.timeline === theirs.timeline
+    ? null
+    : 'DATABASE_REPLICA_URL does not follow DATABASE_URL since its failover, or has made no checkpoint since then';
 }
 
 /** Whether it is so, if that is known in time. */

@@ -10,6 +10,7 @@ import { openSession } from '../../src/database/session/open-session.js';
 import { DatabaseUnavailableError } from '../../src/database/session/unavailable.js';
 import { ReadSources, type ReadSource } from '../../src/identity/read-sources.js';
 import { IdentityLists } from '../../src/identity/store/identity-lists.js';
+import { TcpProxy } from '../faults/harness/tcp-proxy.js';
 import { startApp, type RunningApp } from '../support/app.js';
 import { use, useApp, useDatabase } from '../support/hooks.js';
 import { administerKeys } from '../support/keys.js';
@@ -98,9 +99,12 @@ async function untilUsed(): Promise<void> {
   });
 }
 
-/** A statement on the replica, as a superuser. */
-async function command(text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: onReplica(guarded.database.url) });
+/** A statement as a superuser, on the replica. */
+async function command(
+  text: string,
+  url = onReplica(guarded.database.url),
+): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
   await client.connect();
   const { rows } = await client.query<Record<string, unknown>>(text);
   await client.end();
@@ -119,10 +123,31 @@ async function close(database: OpenDatabase): Promise<void> {
   await database[Symbol.asyncDispose]();
 }
 
-/** Waits until the replica shows all that was written before. */
+/** Whether its connection is not the one that was lost. */
+function answers({ orm }: OpenDatabase): Promise<boolean> {
+  return openSession(orm.em)
+    .query([{ name: 'answers', text: 'select 1' }], null)
+    .then(
+      () => true,
+      () => false,
+    );
+}
+
+async function openReads(here: OpenDatabase, there: OpenDatabase): Promise<ReadReplica> {
+  const opened = new ReadReplica(here.orm, there, new Registry());
+  opened.onApplicationBootstrap();
+  await until(() => opened.isFresh());
+  return opened;
+}
+
+function closeReads(opened: ReadReplica): Promise<void> {
+  return Promise.resolve(opened.onModuleDestroy());
+}
+
+/** Waits until the replica shows all that was written before, and is on the disk. */
 async function untilShown(): Promise<void> {
   const [written] = await guarded.database.query<{ position: string }>(
-    'select pg_current_wal_insert_lsn() as position',
+    'select pg_current_wal_flush_lsn() as position',
   );
   await until(async () => {
     const [row] = await command(`select pg_last_wal_replay_lsn() >= '${written!.position}' as shown`);
@@ -236,15 +261,7 @@ test('while the replica is away, reads use the primary, and the service stays re
 describe('a replica that can not be asked in time', () => {
   const here = use(() => openOne(guarded.serviceUrl), close);
   const there = use(() => openOne(onReplica(guarded.serviceUrl)), close);
-  const reads = use(
-    async () => {
-      const opened = new ReadReplica(here.orm, there, new Registry());
-      opened.onApplicationBootstrap();
-      await until(() => opened.isFresh());
-      return opened;
-    },
-    (opened) => Promise.resolve(opened.onModuleDestroy()),
-  );
+  const reads = use(() => openReads(here, there), closeReads);
 
   let stopped: number | null = null;
 
@@ -280,6 +297,42 @@ describe('a replica that can not be asked in time', () => {
     } finally {
       clock.mockRestore();
     }
+  });
+});
+
+describe('a replica that has followed its primary so far', () => {
+  /** An address that moves with a failover. */
+  const address = use(
+    () => TcpProxy.start(primary.url),
+    (proxy) => proxy.close(),
+  );
+  const here = use(() => openOne(address.through(guarded.serviceUrl)), close);
+  const there = use(() => openOne(onReplica(guarded.serviceUrl)), close);
+  const reads = use(() => openReads(here, there), closeReads);
+  const next = use(
+    () => primary.replicate(),
+    (server) => server.stop(),
+  );
+
+  test('is used while the primary rests after it has begun a new file of its log', async () => {
+    await command('select pg_switch_wal()', guarded.database.url);
+    await untilShown();
+    expect(await reads.isFresh()).toBe(true);
+  });
+
+  test('is not used after a failover to a server that had less, although its own position is larger', async () => {
+    await command('select pg_promote()', next.url);
+    await identify('griff@hillvalley.edu');
+    await untilShown();
+    // from here on only the question itself can tell
+    reads.onModuleDestroy();
+    address.moveTo(next.url);
+    await until(() => answers(here));
+    expect(await reads.isFresh()).toBe(false);
+    reads.onApplicationBootstrap();
+    await until(() => reads.trouble !== null);
+    expect(reads.trouble).toMatch(/^DATABASE_REPLICA_URL does not follow DATABASE_URL since its failover/);
+    expect(await reads.isFresh()).toBe(false);
   });
 });
 

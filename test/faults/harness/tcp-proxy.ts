@@ -29,14 +29,13 @@ export class TcpProxy {
 
   private constructor(
     private readonly server: Server,
-    private readonly target: { readonly host: string; readonly port: number },
+    private target: { readonly host: string; readonly port: number },
   ) {}
 
   /** @param databaseUrl the database to stand before */
   static async start(databaseUrl: string): Promise<TcpProxy> {
-    const { hostname, port } = new URL(databaseUrl);
     const server = createServer({ noDelay: true });
-    const proxy = new TcpProxy(server, { host: hostname, port: Number(port) });
+    const proxy = new TcpProxy(server, addressOf(databaseUrl));
     server.on('connection', (client) => proxy.link(client));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return proxy;
@@ -46,6 +45,12 @@ export class TcpProxy {
   through(databaseUrl: string): string {
     const { port } = this.server.address() as AddressInfo;
     return Object.assign(new URL(databaseUrl), { hostname: '127.0.0.1', port: String(port) }).href;
+  }
+
+  /** Leads to another server from now on, as an address does after a failover. */
+  moveTo(databaseUrl: string): void {
+    this.target = addressOf(databaseUrl);
+    this.reset();
   }
 
   get connections(): number {
@@ -142,4 +147,9 @@ export class TcpProxy {
       });
     }
   }
+}
+
+function addressOf(databaseUrl: string): { host: string; port: number } {
+  const { hostname, port } = new URL(databaseUrl);
+  return { host: hostname, port: Number(port) };
 }
