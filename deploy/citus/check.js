@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import pg from 'pg';
+import { authinfoOf } from './roles.js';
 import { placementOf, tablesOf } from './tables.js';
 
 /**
@@ -76,9 +78,7 @@ async function ofRoles(admin, owner, service) {
     ...(expected.includes('plan_cache_mode')
       ? [`${service.role}: plan_cache_mode is set, so statements can't be planned`]
       : []),
-    ...(await onAllNodes(admin, `select count(*) from pg_dist_authinfo where rolename in (${own}, ${serve})`))
-      .filter(({ result }) => result !== '2')
-      .map(({ node, result }) => `${node}: pg_dist_authinfo has ${result} of the two roles`),
+    ...(await ofPasswords(admin, [owner, service])),
     ...(
       await onAllNodes(
         admin,
@@ -91,6 +91,23 @@ async function ofRoles(admin, owner, service) {
         ({ node }) => `${node}: everybody may use the schema public or large objects; run the command roles`,
       ),
   ];
+}
+
+/** Nodes that would not be let in by the others: they know no password of a role, or another one. */
+async function ofPasswords(admin, logins) {
+  const known = await onAllNodes(
+    admin,
+    `select string_agg(rolename || ' ' || md5(authinfo), ',') from pg_dist_authinfo where nodeid = 0`,
+  );
+  return known.flatMap(({ node, result }) =>
+    logins
+      .filter((login) => !result.split(',').includes(`${login.role} ${md5(authinfoOf(login))}`))
+      .map(({ role }) => `${node}: pg_dist_authinfo lacks the password of ${role}; run the command roles`),
+  );
+}
+
+function md5(text) {
+  return createHash('md5').update(text).digest('hex');
 }
 
 function ofTables(tables) {

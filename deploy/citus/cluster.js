@@ -4,7 +4,7 @@ import pg from 'pg';
 import { faultsOf } from './check.js';
 import { forceAgain } from './owner-rules.js';
 import { prepareRoles } from './roles.js';
-import { isolateTenant, moveTenant, rebalance } from './shards.js';
+import { isolateTenant, moveTenant, rebalance, refuseWhileRebalancing } from './shards.js';
 import { distribute } from './tables.js';
 
 const HELP = `Prepares a Citus cluster for the service. Every command may be repeated.
@@ -42,6 +42,9 @@ const COMMANDS = {
   rebalance,
 };
 
+/** The numbers are any that nobody else locks in this database. */
+const OWN_LOCK = [19_551_105, 1];
+
 /** A mistake of whoever runs the command. */
 class UsageError extends Error {}
 
@@ -60,8 +63,16 @@ async function run() {
       throw new UsageError(`There is no command ${name}.\n\n${HELP}`);
     }
     admin = new pg.Client({ connectionString: urlOf('ADMIN_URL'), application_name: 'identity-cluster' });
+    // what waits for an answer fails with the same error
+    admin.on('error', () => undefined);
     await admin.connect();
     await refuseOthers(admin);
+    if (name !== 'check') {
+      await refuseBesideAnother(admin);
+    }
+    if (!['check', 'roles', 'rebalance'].includes(name)) {
+      await refuseWhileRebalancing(admin);
+    }
     const lines = await command(admin, ...words);
     process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   } catch (error) {
@@ -96,6 +107,20 @@ async function refuseOthers(admin) {
   }
   if (holders === 0) {
     throw new UsageError('No node may hold shards: `select citus_add_node(…)` first');
+  }
+}
+
+/**
+ * Two at a time would undo what the other one needs. The node goes on with what a command asked of it after that was killed; the
+ * lock is held as long.
+ */
+async function refuseBesideAnother(admin) {
+  const { rows } = await admin.query('select pg_try_advisory_lock($1, $2) as "isAlone"', OWN_LOCK);
+  if (!rows[0].isAlone) {
+    throw new Error(
+      'Another command of this script is under way, or what it began before it was killed. Wait for its end: ' +
+        `select pid, state, query from pg_stat_activity where application_name = 'identity-cluster'`,
+    );
   }
 }
 

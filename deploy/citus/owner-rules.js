@@ -17,7 +17,11 @@ export async function withoutForce(admin, work) {
     await alterAll(admin, tables, 'no force row level security');
     return await work();
   } finally {
-    await forceAgain(admin);
+    await forceAgain(admin).catch((error) => {
+      throw new Error(
+        `${error.message}. Row level security may not bind the owner of the tables now: run the command distribute.`,
+      );
+    });
   }
 }
 
@@ -41,7 +45,7 @@ async function alterAll(admin, tables, action) {
         await admin.query(`alter table ${table} ${action}`);
         await admin.query('commit');
       } catch (error) {
-        await admin.query('rollback');
+        await admin.query('rollback').catch(() => undefined);
         throw error;
       }
     });

@@ -14,6 +14,10 @@ const REACHES_ALL = /^(create|alter) role |\bon database /;
  * @param owner, service name and password
  */
 export async function prepareRoles(admin, owner, service) {
+  // A server that logs changes of its schema would log the passwords.
+  await admin.query(
+    `set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic'`,
+  );
   for (const statement of await statements(admin, owner, service)) {
     await (REACHES_ALL.test(statement) ? admin.query(statement) : onAllNodes(admin, statement));
   }
@@ -42,8 +46,7 @@ async function statements(admin, owner, service) {
   const script = (await readFile(ROLES, 'utf8'))
     .replaceAll(/--.*$/gm, '')
     .replaceAll('identity_owner', owner.role)
-    .replaceAll('identity_service', service.role)
-    .replaceAll(':"database"', pg.escapeIdentifier(database));
+    .replaceAll('identity_service', service.role);
   return (
     script
       .split(';')
@@ -53,14 +56,15 @@ async function statements(admin, owner, service) {
         const created = /^create role (\w+) /.exec(statement)?.[1];
         return existing.includes(created) ? statement.replace('create', 'alter') : statement;
       })
-      // last, because a password may contain anything
+      // last, because names and passwords may contain anything
+      .map((statement) => statement.replace(':"database"', () => pg.escapeIdentifier(database)))
       .map((statement) => statement.replace(':owner_password', () => pg.escapeLiteral(owner.password)))
       .map((statement) => statement.replace(':service_password', () => pg.escapeLiteral(service.password)))
   );
 }
 
-/** How a node connects to the others as a role. */
-function authinfoOf({ password }) {
+/** How a node connects to the others as a role: what its `pg_dist_authinfo` says. */
+export function authinfoOf({ password }) {
   return `password='${password.replaceAll(/[\\']/g, '\\$&')}'`;
 }
 
@@ -69,7 +73,7 @@ async function onAllNodes(admin, statement) {
   const { rows } = await admin.query(
     `select nodename || ':' || nodeport as node, result from run_command_on_all_nodes($1) join pg_dist_node using (nodeid)
       where not success`,
-    [`do $do$ begin set local citus.enable_ddl_propagation = off; ${statement}; end $do$`],
+    [`do ${pg.escapeLiteral(`begin set local citus.enable_ddl_propagation = off; ${statement}; end`)}`],
   );
   if (rows.length > 0) {
     throw new Error(rows.map(({ node, result }) => `${node}: ${result}`).join('\n'));

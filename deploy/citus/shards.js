@@ -22,6 +22,9 @@ export async function moveTenant(admin, tenantId, to) {
 /** Gives a tenant a shard of its own, so that it can be moved alone; moves it if a node is named. */
 export async function isolateTenant(admin, tenantId, to) {
   const { isOwn } = await shardOf(admin, tenantId);
+  if (to !== null) {
+    await refuseUnknownNode(admin, to);
+  }
   const lines = [
     isOwn
       ? `Tenant ${tenantId} has a shard of its own already.`
@@ -38,23 +41,42 @@ export async function isolateTenant(admin, tenantId, to) {
   return to === null ? lines : [...lines, ...(await moveTenant(admin, tenantId, to))];
 }
 
-/** Spreads the shards evenly over the nodes that may hold some. */
+/** Spreads the shards evenly over the nodes that may hold some; goes on with what another run began. */
 export async function rebalance(admin) {
   const { rows } = await admin.query('select count(*)::int as moves from get_rebalance_table_shards_plan()');
-  if (rows[0].moves === 0) {
+  const begun = await jobOf(admin);
+  const isUnderWay = begun !== undefined && !ENDED.has(begun.state);
+  if (rows[0].moves === 0 && !isUnderWay) {
     return ['The shards are spread evenly already.'];
   }
   await withoutForce(admin, async () => {
-    await admin.query(`select citus_rebalance_start(shard_transfer_mode => 'force_logical')`);
+    if (!isUnderWay) {
+      await admin.query(`select citus_rebalance_start(shard_transfer_mode => 'force_logical')`);
+    }
     await admin.query('select citus_rebalance_wait()');
   });
-  const { rows: jobs } = await admin.query(
-    'select state::text, job_id::text as id from pg_dist_background_job order by job_id desc limit 1',
-  );
-  if (jobs[0].state !== 'finished') {
-    throw new Error(`The rebalancing ended as ${jobs[0].state}: select * from citus_rebalance_status(true)`);
+  const { state } = await jobOf(admin);
+  if (state !== 'finished') {
+    throw new Error(`The rebalancing ended as ${state}: select * from citus_rebalance_status(true)`);
   }
   return [`Moved shards: ${rows[0].moves}`];
+}
+
+/** The nodes go on with a rebalancing by themselves, whatever becomes of who began it. */
+export async function refuseWhileRebalancing(admin) {
+  const job = await jobOf(admin);
+  if (job !== undefined && !ENDED.has(job.state)) {
+    throw new Error('A rebalancing is under way: run the command rebalance, which waits for its end.');
+  }
+}
+
+const ENDED = new Set(['finished', 'cancelled', 'failed']);
+
+async function jobOf(admin) {
+  const { rows } = await admin.query(
+    'select state::text from pg_dist_background_job order by job_id desc limit 1',
+  );
+  return rows[0];
 }
 
 /** The shard of `contact` that a tenant is in; those of its other tables move with it. */
@@ -65,6 +87,10 @@ async function shardOf(admin, tenantId) {
       where s.shardid = get_shard_id_for_distribution_column('contact', $1::int) and n.noderole = 'primary'`,
     [tenantId],
   );
+  const { rows: tenants } = await admin.query('select from tenant where id = $1', [tenantId]);
+  if (tenants.length === 0) {
+    throw new Error(`There is no tenant ${tenantId}.`);
+  }
   return rows[0];
 }
 

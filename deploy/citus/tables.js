@@ -24,13 +24,15 @@ export async function distribute(admin, service) {
   }
   const pending = inOrder(tables).filter(({ isDistributed }) => !isDistributed);
   await refuseHiddenRows(admin, pending);
-  for (const table of pending) {
-    await spread(admin, table);
-  }
-  // All at once: a table can't be emptied while a local one refers to it.
-  for (const { name } of pending) {
-    await admin.query('select truncate_local_data_after_distributing_table($1::regclass)', [name]);
-  }
+  await together(admin, async () => {
+    for (const table of pending) {
+      await spread(admin, table);
+    }
+    // a table can't be emptied while a local one refers to it
+    for (const { name } of pending) {
+      await admin.query('select truncate_local_data_after_distributing_table($1::regclass)', [name]);
+    }
+  });
   // Who changes a reference table locks the rows of those that it refers to; the column is one that nobody reads.
   await admin.query(`grant update (created_at) on tenant to ${service}`);
   return pending.length === 0
@@ -109,6 +111,20 @@ async function refuseHiddenRows(admin, tables) {
   }
 }
 
+/** All or nothing: what ends half-way would leave rows on the coordinator that nobody sees. */
+async function together(admin, work) {
+  await admin.query('begin');
+  try {
+    // A reference table and those that refer to it can't be changed over several connections at once.
+    await admin.query(`set local citus.multi_shard_modify_mode = 'sequential'`);
+    await work();
+    await admin.query('commit');
+  } catch (error) {
+    await admin.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
 async function spread(admin, table) {
   const { kind, column, beside } = placementOf(table);
   const before = await countOf(admin, table);
@@ -124,8 +140,8 @@ async function spread(admin, table) {
   const after = await countOf(admin, table);
   if (before !== after) {
     throw new Error(
-      `${table.name} has ${after} rows on the nodes, and had ${before}. What it had is still on the coordinator. ` +
-        'Stop the service, and see docs/scale-out.md before you go on.',
+      `${table.name} has ${after} rows on the nodes, and had ${before}. Nothing was distributed. ` +
+        'Stop the service, and run the command again.',
     );
   }
 }

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import pg from 'pg';
 import { createDatabase, type TestDatabase } from '../support/database.js';
@@ -15,6 +16,23 @@ interface Tables {
   readonly placementOf: (table: Table) => { readonly kind: string; readonly beside?: string } | null;
   readonly inOrder: (tables: readonly Table[]) => Table[];
 }
+
+interface Login {
+  readonly role: string;
+  readonly password: string;
+}
+interface Roles {
+  readonly authinfoOf: (login: Login) => string;
+  readonly prepareRoles: (client: pg.Client, owner: Login, service: Login) => Promise<string[]>;
+}
+
+/** What the script uses of Citus, for a cluster of one node. */
+const ONE_NODE = `
+  create table pg_dist_node (nodeid int, groupid int, nodename text, nodeport int);
+  insert into pg_dist_node values (1, 0, 'localhost', 5432);
+  create table pg_dist_authinfo (nodeid int, rolename name, authinfo text, primary key (rolename, nodeid));
+  create function run_command_on_all_nodes(command text) returns table (nodeid int, success bool, result text)
+    language plpgsql as $$ begin execute command; return query select 1, true, ''; end $$`;
 
 let database: TestDatabase;
 let script: Tables;
@@ -54,6 +72,40 @@ test('tables of a tenant are spread beside its contacts, and refer to none that 
   expect(ordered).toHaveLength(tables.length);
 });
 
+describe('with names and passwords that hold what SQL means something by', () => {
+  const NAME = `odd"$&; $do$ ${randomBytes(4).toString('hex')}`;
+  const [owner, service] = ['owner', 'service'].map((role) => ({
+    role: `${role}_${randomBytes(4).toString('hex')}`,
+    password: String.raw`it's "$do$" $& \ ; ${role}`,
+  })) as [Login, Login];
+  const server = new URL(process.env.TEST_DATABASE_URL!);
+  const own = Object.assign(new URL(server), { pathname: `/${encodeURI(NAME)}` });
+
+  afterAll(() =>
+    onDatabase(server, async (client) => {
+      await client.query(`drop database if exists ${pg.escapeIdentifier(NAME)} with (force)`);
+      await client.query(`drop role if exists ${owner.role}, ${service.role}`);
+    }),
+  );
+
+  test('the roles are made, and each node gets to know their passwords', async () => {
+    const { authinfoOf, prepareRoles } = (await import(resolve('deploy/citus/roles.js'))) as Roles;
+    await onDatabase(server, (client) => client.query(`create database ${pg.escapeIdentifier(NAME)}`));
+    const known = await onDatabase(own, async (client) => {
+      await client.query(ONE_NODE);
+      await prepareRoles(client, owner, service);
+      // with passwords of today
+      await prepareRoles(client, owner, service);
+      return client.query('select rolename, authinfo from pg_dist_authinfo order by rolename');
+    });
+    expect(known.rows).toEqual(
+      [owner, service].map((login) => ({ rolename: login.role, authinfo: authinfoOf(login) })),
+    );
+    const asOwner = Object.assign(new URL(own), { username: owner.role });
+    await onDatabase(asOwner, (client) => client.query('create table public.own (id int)'));
+  });
+});
+
 test.each([
   ['a database without Citus', 'check', true, 'this database has no Citus'],
   ['no URL', 'distribute', false, 'ADMIN_URL: set it to a URL'],
@@ -65,3 +117,13 @@ test.each([
   });
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(message) as string });
 });
+
+async function onDatabase<T>(url: URL, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
