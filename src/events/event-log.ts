@@ -164,33 +164,14 @@ export class EventLog {
     limit: number,
     types: readonly string[] | null,
   ): Promise<EventPage | null> {
-    const readHead = (await this.knowsOrigin()) ? sql.READ_HEAD : sql.READ_HEAD_PLAIN;
     const scanEnd = position + SCANNED_AT_ONCE;
-    return this.session.transaction(async (transaction) => {
-      const [, rows = [], [row] = []] = await transaction.send(
-        [ONE_SNAPSHOT],
-        types === null
-          ? [sql.EVENTS_AFTER, tenantId, position, limit]
-          : [sql.EVENTS_OF_TYPES_AFTER, tenantId, position, limit, scanEnd, types],
-        [readHead, tenantId, this.passed.of(tenantId)],
-      );
-      if (row === undefined) {
-        return null;
-      }
-      const head = headOf(row);
-      const events = rows.map(eventOf);
-      const isFull = events.length === limit;
-      const seenEnd = Math.min(
-        types === null ? (events.at(-1)?.position ?? position) : scanEnd,
-        head.position,
-      );
-      return {
-        head,
-        events,
-        lastPosition: isFull ? events.at(-1)!.position : seenEnd,
-        isBehind: (row.has_waiting as boolean) || !isIntact(head, row.origin_now as string),
-      };
-    }, tenantId);
+    const query: Query =
+      types === null
+        ? [sql.EVENTS_AFTER, tenantId, position, limit]
+        : [sql.EVENTS_OF_TYPES_AFTER, tenantId, position, limit, scanEnd, types];
+    return this.readPage(tenantId, query, limit, (head, events) =>
+      Math.min(types === null ? (events.at(-1)?.position ?? position) : scanEnd, head.position),
+    );
   }
 
   /**
@@ -205,29 +186,11 @@ export class EventLog {
     limit: number,
     types: readonly string[] | null,
   ): Promise<EventPage | null> {
-    const readHead = (await this.knowsOrigin()) ? sql.READ_HEAD : sql.READ_HEAD_PLAIN;
     const scanEnd = Math.max(position - SCANNED_AT_ONCE, 1);
-    return this.session.transaction(async (transaction) => {
-      const [, rows = [], [row] = []] = await transaction.send(
-        [ONE_SNAPSHOT],
-        [sql.EVENTS_BEFORE, tenantId, position, limit, scanEnd, types],
-        [readHead, tenantId, this.passed.of(tenantId)],
-      );
-      if (row === undefined) {
-        return null;
-      }
-      const head = headOf(row);
-      const events = rows.map(eventOf);
-      const isFull = events.length === limit;
-      return {
-        head,
-        events,
-        lastPosition: isFull
-          ? events.at(-1)!.position
-          : Math.min(Math.max(scanEnd, head.trimmed + 1), head.position),
-        isBehind: (row.has_waiting as boolean) || !isIntact(head, row.origin_now as string),
-      };
-    }, tenantId);
+    const query: Query = [sql.EVENTS_BEFORE, tenantId, position, limit, scanEnd, types];
+    return this.readPage(tenantId, query, limit, (head) =>
+      Math.min(Math.max(scanEnd, head.trimmed + 1), head.position),
+    );
   }
 
   /** The last position that was given; 0: none. */
@@ -304,6 +267,34 @@ export class EventLog {
     const gap = seen.findIndex((position, i) => position !== head.position + i + 1);
     const atOnce = gap === -1 ? seen.length : gap;
     return cursorAfter(head, head.position + atOnce, rangesOf(seen));
+  }
+
+  /** @param seenEnd the last position that was looked at, if there were fewer events than `limit` */
+  private async readPage(
+    tenantId: number,
+    query: Query,
+    limit: number,
+    seenEnd: (head: Head, events: readonly LoggedEvent[]) => number,
+  ): Promise<EventPage | null> {
+    const readHead = (await this.knowsOrigin()) ? sql.READ_HEAD : sql.READ_HEAD_PLAIN;
+    return this.session.transaction(async (transaction) => {
+      const [, rows = [], [row] = []] = await transaction.send([ONE_SNAPSHOT], query, [
+        readHead,
+        tenantId,
+        this.passed.of(tenantId),
+      ]);
+      if (row === undefined) {
+        return null;
+      }
+      const head = headOf(row);
+      const events = rows.map(eventOf);
+      return {
+        head,
+        events,
+        lastPosition: events.length === limit ? events.at(-1)!.position : seenEnd(head, events),
+        isBehind: (row.has_waiting as boolean) || !isIntact(head, row.origin_now as string),
+      };
+    }, tenantId);
   }
 
   private async write(tenantId: number, ...queries: Query[]): Promise<void> {
