@@ -14,7 +14,7 @@ export interface MadeChange {
 }
 
 /** What can happen to an identity, in the order in which it is told where the time is the same. */
-export const EVENT_TYPES = [
+export const HISTORY_TYPES = [
   'created',
   'linked',
   'merged',
@@ -23,11 +23,11 @@ export const EVENT_TYPES = [
   'contact-deleted',
   'erased',
 ] as const;
-export type EventType = (typeof EVENT_TYPES)[number];
+export type HistoryType = (typeof HISTORY_TYPES)[number];
 
 /** Something that happened to an identity. */
 export interface HistoryEvent {
-  readonly type: EventType;
+  readonly type: HistoryType;
   /** In µs since 1970. */
   readonly at: number;
   /** Of the contact, the merge or the change; no two events of a type share it. */
@@ -45,7 +45,7 @@ export interface HistoryEvent {
 }
 
 /** Changes that are events of their own. Others show as what they did: merges made and undone, contacts deleted. */
-const EVENTS_OF_CHANGES: Readonly<Record<string, EventType>> = {
+const EVENTS_OF_CHANGES: Readonly<Record<string, HistoryType>> = {
   split: 'split',
   block: 'split',
   erasure: 'erased',
@@ -107,7 +107,7 @@ export function eventsAfter(
 export type EventKey = Pick<HistoryEvent, 'at' | 'type' | 'id'>;
 
 function inOrder(a: EventKey, b: EventKey): number {
-  return a.at - b.at || EVENT_TYPES.indexOf(a.type) - EVENT_TYPES.indexOf(b.type) || a.id - b.id;
+  return a.at - b.at || HISTORY_TYPES.indexOf(a.type) - HISTORY_TYPES.indexOf(b.type) || a.id - b.id;
 }
 
 function arrival(

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import { EVENT_TYPES, type EventKey, type HistoryEvent } from '../../domain/history.js';
+import { HISTORY_TYPES, type EventKey, type HistoryEvent } from '../../domain/history.js';
 import type { Page } from '../../reading.service.js';
 import { ASSUMED } from './merge.response.js';
 import { isoOf } from './moment.js';
@@ -10,7 +10,7 @@ export class HistoryEventDto {
   @ApiProperty({ format: 'date-time', description: 'When.', example: '2026-11-25T18:30:00.000001Z' })
   readonly at: string;
 
-  @ApiProperty({ enum: [...EVENT_TYPES], description: 'What happened.', example: 'linked' })
+  @ApiProperty({ enum: [...HISTORY_TYPES], description: 'What happened.', example: 'linked' })
   readonly type: string;
 
   @ApiProperty({
@@ -98,6 +98,6 @@ function cursorOf({ at, type, id }: EventKey): string {
 /** Reads what {@link HistoryResponse} wrote as `next`; null: it is none. */
 export function eventOf(cursor: string): EventKey | null {
   const [, at, type, id] = /^(-?\d{1,17})\.([a-z-]+)\.(\d{1,16})$/.exec(cursor) ?? [];
-  const known = EVENT_TYPES.find((each) => each === type);
+  const known = HISTORY_TYPES.find((each) => each === type);
   return known === undefined ? null : { at: Number(at), type: known, id: Number(id) };
 }
