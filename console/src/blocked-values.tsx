@@ -19,6 +19,7 @@ import { api, kindName } from './api.js';
 import { BlockingEffect, previewBlocking, type Blocking } from './blocking-effect.js';
 import { Loaded, Moment, More, Nothing } from './parts.js';
 import { isProblem, ProblemView } from './problem.js';
+import { ReasonField } from './reason-field.js';
 import { policyRoute } from './router.js';
 import { useMay } from './session.js';
 import { EndWithReason } from './with-reason.js';
@@ -181,13 +182,7 @@ function Block({ kinds }: Props) {
           <>
             <BlockingEffect existing={existing} plan={preview.data} />
             <Group align="flex-end">
-              <TextInput
-                label="Reason"
-                required
-                maxLength={500}
-                value={reason}
-                onChange={(event) => setReason(event.currentTarget.value)}
-              />
+              <ReasonField required value={reason} onChange={setReason} />
               <Button
                 disabled={reason.trim() === '' || !preview.data.change.changed}
                 loading={block.isPending}

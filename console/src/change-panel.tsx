@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Group, Paper, SimpleGrid, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Alert, Badge, Button, Group, Paper, SimpleGrid, Stack, Text, Title } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState, type ReactNode } from 'react';
@@ -6,6 +6,7 @@ import type { Change, PlannedIdentity } from '../../clients/typescript/src/index
 import { valuesOf, valueText } from './api.js';
 import { Loaded } from './parts.js';
 import { isProblem, ProblemView } from './problem.js';
+import { ReasonField } from './reason-field.js';
 
 /** The three things that differ between a dry run and the call itself. */
 export interface Attempt {
@@ -63,14 +64,12 @@ export function ChangePanel({ name, make, before, verb, suggestedReason = '', af
           <BeforeAndAfter before={before} planned={planned} />
           {!planned.changed && <Alert color="yellow">There is nothing to change: it is so already.</Alert>}
           <Group align="flex-end">
-            <TextInput
-              label="Reason"
+            <ReasonField
               description="It is recorded with the change."
               required
-              maxLength={500}
               miw={320}
               value={reason}
-              onChange={(event) => setReason(event.currentTarget.value)}
+              onChange={setReason}
             />
             <Button
               disabled={reason.trim() === '' || !planned.changed}

@@ -16,6 +16,7 @@ import { useState } from 'react';
 import type { ApiKey } from '../../clients/typescript/src/index.js';
 import { api } from './api.js';
 import { ProblemView } from './problem.js';
+import { ReasonField } from './reason-field.js';
 import { keysRoute } from './router.js';
 import { useSession } from './session.js';
 
@@ -110,13 +111,7 @@ export function CreateKey({ onMade }: MakingProps) {
             value={days}
             onChange={(event) => setDays(event.currentTarget.value)}
           />
-          <TextInput
-            label="Reason"
-            description="It is in the audit."
-            maxLength={500}
-            value={reason}
-            onChange={(event) => setReason(event.currentTarget.value)}
-          />
+          <ReasonField description="It is in the audit." value={reason} onChange={setReason} />
         </SimpleGrid>
         <Checkbox.Group label="It may" value={scopes} onChange={setScopes}>
           <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xs" mt="xs">
@@ -177,12 +172,7 @@ export function RotateKey({ apiKey: { id, name }, onMade }: OfKey & MakingProps)
             value={overlap}
             onChange={(event) => setOverlap(event.currentTarget.value)}
           />
-          <TextInput
-            label="Reason"
-            maxLength={500}
-            value={reason}
-            onChange={(event) => setReason(event.currentTarget.value)}
-          />
+          <ReasonField value={reason} onChange={setReason} />
         </SimpleGrid>
         <End verb="Make the new key" change={rotate} />
       </Stack>
@@ -220,12 +210,7 @@ export function RevokeKey({ apiKey: { id, name } }: OfKey) {
             value={typed}
             onChange={(event) => setTyped(event.currentTarget.value)}
           />
-          <TextInput
-            label="Reason"
-            maxLength={500}
-            value={reason}
-            onChange={(event) => setReason(event.currentTarget.value)}
-          />
+          <ReasonField value={reason} onChange={setReason} />
         </SimpleGrid>
         <End verb="Revoke the key" change={revoke} color="red" disabled={typed !== word} />
       </Stack>

@@ -17,6 +17,7 @@ import { api } from './api.js';
 import { AS_READ, PersonCard } from './change-panel.js';
 import { Loaded, Moment } from './parts.js';
 import { isProblem, ProblemView } from './problem.js';
+import { ReasonField } from './reason-field.js';
 import { privacyRoute } from './router.js';
 
 /** What is stored of a person, and its end. */
@@ -157,13 +158,7 @@ function Erase({ contactId }: Props) {
                     <Radio value="365" label="is refused for a year" />
                   </Group>
                 </Radio.Group>
-                <TextInput
-                  label="Reason"
-                  required
-                  maxLength={500}
-                  value={reason}
-                  onChange={(event) => setReason(event.currentTarget.value)}
-                />
+                <ReasonField required value={reason} onChange={setReason} />
                 <TextInput
                   label={`Type “${word}” to confirm`}
                   autoComplete="off"

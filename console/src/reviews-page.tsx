@@ -8,7 +8,6 @@ import {
   SimpleGrid,
   Stack,
   Text,
-  TextInput,
   Title,
 } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
@@ -22,6 +21,7 @@ import { MAX_CHOSEN, useChosen } from './chosen.js';
 import { Keys, Loaded, Moment, More, Nothing } from './parts.js';
 import { usePeople } from './people.js';
 import { ProblemView } from './problem.js';
+import { ReasonField } from './reason-field.js';
 import { reviewsRoute } from './router.js';
 import { useMay } from './session.js';
 
@@ -141,15 +141,7 @@ function Queue({ reviews }: { readonly reviews: readonly Review[] }) {
       {mayCurate && isOpen && (
         <Paper withBorder p="sm">
           <Group align="flex-end">
-            <TextInput
-              ref={reasonField}
-              label="Reason"
-              required
-              maxLength={500}
-              miw={260}
-              value={reason}
-              onChange={(event) => setReason(event.currentTarget.value)}
-            />
+            <ReasonField ref={reasonField} required miw={260} value={reason} onChange={setReason} />
             <Button loading={decide.isPending} onClick={() => submit('link')}>
               Link{chosen.length > 0 && ` ${chosen.length}`}
             </Button>

@@ -1,7 +1,8 @@
-import { Button, Group, TextInput } from '@mantine/core';
+import { Button, Group } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { ProblemView } from './problem.js';
+import { ReasonField } from './reason-field.js';
 
 interface Props {
   /** What opens it. */
@@ -40,14 +41,7 @@ export function EndWithReason({ opener, verb, about, end }: Props) {
   }
   return (
     <Group component="form" align="flex-end" aria-label={`${verb}: ${about}`} onSubmit={submit}>
-      <TextInput
-        label="Reason"
-        required
-        autoFocus
-        maxLength={500}
-        value={reason}
-        onChange={(event) => setReason(event.currentTarget.value)}
-      />
+      <ReasonField required autoFocus value={reason} onChange={setReason} />
       <Button type="submit" color="red" disabled={reason.trim() === ''} loading={change.isPending}>
         {verb}
       </Button>
