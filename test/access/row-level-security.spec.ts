@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { startApp } from '../support/app.js';
 import { administerKeys } from '../support/keys.js';
+import { onConnection } from '../support/on-connection.js';
 import { createGuardedDatabase, type GuardedDatabase } from '../support/roles.js';
 
 // The second wall: what the database shows whoever gets past the service, or finds a statement without its tenant.
@@ -45,16 +46,6 @@ beforeAll(async () => {
 
 afterAll(() => guarded.drop());
 
-async function as<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
-
 const onCluster = process.env.CITUS_URL !== undefined;
 
 /** How a transaction begins that names a tenant, to all nodes if there are several. */
@@ -71,7 +62,7 @@ const tenantsIn = async (client: pg.Client, table: string): Promise<unknown[]> =
 
 describe.each(['serviceUrl', 'ownerUrl'] as const)('as the role of %s', (role) => {
   test.each(TABLES)('%s shows no row without a tenant, and those of a tenant with it', async (table) => {
-    await as(guarded[role], async (client) => {
+    await onConnection(guarded[role], async (client) => {
       expect(await tenantsIn(client, table)).toEqual([]);
       await client.query(naming(2));
       expect(await tenantsIn(client, table)).toEqual([2]);
@@ -82,7 +73,7 @@ describe.each(['serviceUrl', 'ownerUrl'] as const)('as the role of %s', (role) =
   });
 
   test('rows of another tenant can be neither written nor taken', async () => {
-    await as(guarded[role], async (client) => {
+    await onConnection(guarded[role], async (client) => {
       await client.query(naming(2));
       await expect(
         client.query(`insert into identifier (tenant_id, kind, value, contact_id) values (1, 0, 'x', 1)`),
@@ -100,7 +91,7 @@ describe.each(['serviceUrl', 'ownerUrl'] as const)('as the role of %s', (role) =
 test.each(['null', '3'])(
   'the service makes no key for another tenant than the one that is named: %s',
   async (named) => {
-    await as(guarded.serviceUrl, async (client) => {
+    await onConnection(guarded.serviceUrl, async (client) => {
       await client.query(named === 'null' ? 'begin' : naming(Number(named)));
       const made = client.query(
         "insert into api_key (id, tenant_id, name, hash, scopes) values (1, 1, 1, '', array['admin'])",
@@ -112,7 +103,7 @@ test.each(['null', '3'])(
 
 test('the service makes no revoked key work again', async () => {
   await guarded.database.query('update api_key set revoked_at = now() where tenant_id = 2');
-  await as(guarded.serviceUrl, async (client) => {
+  await onConnection(guarded.serviceUrl, async (client) => {
     await client.query(naming(2));
     for (const change of ['revoked_at = null', 'expires_at = null', 'last_used_at = now()']) {
       const { rowCount } = await client.query(`update api_key set ${change} where tenant_id = 2`);
@@ -138,7 +129,7 @@ test.each([
   'create table x (y int)',
   'delete from mikro_orm_migrations',
 ])('the service may not: %s', async (statement) => {
-  await as(guarded.serviceUrl, async (client) => {
+  await onConnection(guarded.serviceUrl, async (client) => {
     await client.query(naming(1));
     await expect(client.query(statement)).rejects.toMatchObject({ code: '42501' });
   });
@@ -156,7 +147,7 @@ test('the tables of tenants have a policy, all of them', async () => {
 test.each(['lo_creat(-1)', 'lo_create(0)', "lo_from_bytea(0, 'x')"])(
   'the role of the service can’t fill the disk by %s',
   async (call) => {
-    await as(guarded.serviceUrl, async (client) => {
+    await onConnection(guarded.serviceUrl, async (client) => {
       await expect(client.query(`select ${call}`)).rejects.toMatchObject({ code: '42501' });
     });
   },

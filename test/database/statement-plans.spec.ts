@@ -1,11 +1,12 @@
 import { MikroORM } from '@mikro-orm/core';
-import pg from 'pg';
+import type pg from 'pg';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { openSession } from '../../src/database/session/open-session.js';
 import type { Statement } from '../../src/database/session/sql-session.js';
 import { STANDARD_KINDS } from '../../src/identity/domain/kinds.js';
 import { DryRun } from '../../src/transfer/import/dry-run.js';
+import { onConnection } from '../support/on-connection.js';
 import { createGuardedDatabase, type GuardedDatabase } from '../support/roles.js';
 import { declaredStatements } from '../support/statements.js';
 
@@ -151,14 +152,10 @@ test.each(STATES)('plans made while the tables are %s read by whole keys', async
 async function scansAs(databaseUrl: string, authMode: string): Promise<string[]> {
   const settings = new Settings({ DATABASE_URL: databaseUrl, AUTH_MODE: authMode });
   const { driverOptions } = ormOptions(settings, 'serve') as { driverOptions: pg.ClientConfig };
-  const client = new pg.Client({ connectionString: driverOptions.connectionString });
-  await client.connect();
-  try {
+  return onConnection(driverOptions.connectionString!, async (client) => {
     const ofService = statements.filter(({ name }) => authMode === 'none' || !name.startsWith('backfill_'));
-    return await scans(async (text) => (await client.query<Record<string, unknown>>(text)).rows, ofService);
-  } finally {
-    await client.end();
-  }
+    return scans(async (text) => (await client.query<Record<string, unknown>>(text)).rows, ofService);
+  });
 }
 
 /** What a dry run plans to read of its temporary tables, and of those that it copies from, without a whole key. */

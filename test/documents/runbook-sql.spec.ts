@@ -1,20 +1,17 @@
 import { readFileSync } from 'node:fs';
-import pg from 'pg';
+import type pg from 'pg';
 import { startApp } from '../support/app.js';
 import { useGuardedDatabase } from '../support/hooks.js';
+import { onConnection } from '../support/on-connection.js';
 
 const guarded = useGuardedDatabase();
 
 /** The two statements of the runbook, as the owner of the tables gives them at the prompt. */
 async function ask(statement: string): Promise<object[]> {
-  const client = new pg.Client({ connectionString: guarded.ownerUrl });
-  await client.connect();
-  try {
+  return onConnection(guarded.ownerUrl, async (client) => {
     const results = (await client.query(statement)) as unknown as pg.QueryResult<object>[];
     return results.at(-1)!.rows;
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 test('the SQL of IdentityOversized finds the largest identity and the value that holds it together, under row level security', async () => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { CHILD_ENV } from './child-env.js';
+import { onConnection } from './on-connection.js';
 
 /** A database that is spread over all nodes of the Citus cluster of `CITUS_URL`, set up as docs/scale-out.md says. */
 export interface ClusterDatabase {
@@ -34,11 +35,11 @@ async function createAlone(isMigrated: boolean): Promise<ClusterDatabase> {
   const nodes = await nodesOf(process.env.CITUS_URL!);
   const [coordinator, ...workers] = nodes;
   for (const node of nodes) {
-    await onNode(node, (client) => client.query(`create database ${name}`));
-    await onNode(inDatabase(node, name), (client) => client.query('create extension citus'));
+    await onConnection(node, (client) => client.query(`create database ${name}`));
+    await onConnection(inDatabase(node, name), (client) => client.query('create extension citus'));
   }
   const adminUrl = inDatabase(coordinator!, name);
-  await onNode(adminUrl, async (client) => {
+  await onConnection(adminUrl, async (client) => {
     await client.query('select citus_set_coordinator_host($1, $2)', addressOf(coordinator!));
     for (const worker of workers) {
       await client.query('select citus_add_node($1, $2)', addressOf(worker));
@@ -57,7 +58,7 @@ async function createAlone(isMigrated: boolean): Promise<ClusterDatabase> {
     await script('distribute');
   }
   // most tests run the service as the owner, and what a connection is opened with does not reach the other nodes
-  await onNode(adminUrl, (client) => client.query(`alter role ${owner} set lock_timeout = '1s'`));
+  await onConnection(adminUrl, (client) => client.query(`alter role ${owner} set lock_timeout = '1s'`));
   const { host } = new URL(workers[0]!);
   const workerUrl = Object.assign(new URL(urls.serviceUrl), { host }).href;
   return {
@@ -117,7 +118,7 @@ export async function queryNodeOf<T extends object>(
   );
   const { host, port } = shards[0]!;
   const node = Object.assign(new URL(process.env.CITUS_URL!), { hostname: host, port: String(port) }).href;
-  return onNode(inDatabase(node, new URL(database.url).pathname.slice(1)), async (client) => {
+  return onConnection(inDatabase(node, new URL(database.url).pathname.slice(1)), async (client) => {
     // it is no change of the tables of the cluster
     await client.query(
       'set citus.enable_manual_changes_to_shards = on; set citus.enable_ddl_propagation = off',
@@ -143,7 +144,7 @@ async function runScript(
 
 /** The coordinator first. All nodes take the user and password of the URL. */
 async function nodesOf(url: string): Promise<string[]> {
-  return onNode(url, async (client) => {
+  return onConnection(url, async (client) => {
     const { rows } = await client.query<{ host: string; port: number }>(
       'select nodename as host, nodeport as port from pg_dist_node order by groupid',
     );
@@ -168,9 +169,9 @@ async function dropEverywhere(
   roles: readonly string[],
 ): Promise<void> {
   for (const node of nodes) {
-    await onNode(node, (client) => dropDatabase(client, name));
+    await onConnection(node, (client) => dropDatabase(client, name));
   }
-  await onNode(nodes[0]!, async (client) => {
+  await onConnection(nodes[0]!, async (client) => {
     for (const role of roles) {
       await client.query(`drop role ${role}`);
     }
@@ -190,18 +191,8 @@ async function dropDatabase(client: pg.Client, name: string): Promise<void> {
 }
 
 async function alone<T>(work: () => Promise<T>): Promise<T> {
-  return onNode(process.env.CITUS_URL!, async (client) => {
+  return onConnection(process.env.CITUS_URL!, async (client) => {
     await client.query('select pg_advisory_lock($1)', [CLUSTER_LOCK]);
     return work();
   });
-}
-
-async function onNode<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { createClusterDatabase, queryCopies } from './cluster.js';
+import { onConnection } from './on-connection.js';
 
 /** A database of its own for one test file, on the server that all files share. */
 export interface TestDatabase {
@@ -29,10 +30,13 @@ export async function createDatabase({
   const serverUrl = named ?? process.env.TEST_DATABASE_URL!;
   const name = `test_${randomBytes(6).toString('hex')}`;
   const template = isMigrated ? await migratedTemplate(serverUrl) : 'template1';
-  await onServer(serverUrl, (client) => client.query(`create database ${name} template ${template}`));
+  await onConnection(serverUrl, (client) => client.query(`create database ${name} template ${template}`));
   const url = urlOf(serverUrl, name);
   return testDatabase(url, url, () =>
-    onServer(serverUrl, async (client) => void (await client.query(`drop database ${name} with (force)`))),
+    onConnection(
+      serverUrl,
+      async (client) => void (await client.query(`drop database ${name} with (force)`)),
+    ),
   );
 }
 
@@ -108,7 +112,7 @@ const TEMPLATE_LOCK = 19_551_105;
  */
 async function migratedTemplate(serverUrl: string): Promise<string> {
   const name = process.env.TEST_TEMPLATE!;
-  await onServer(serverUrl, async (client) => {
+  await onConnection(serverUrl, async (client) => {
     await client.query('select pg_advisory_lock($1)', [TEMPLATE_LOCK]);
     const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
     if (rowCount === 0) {
@@ -124,14 +128,4 @@ async function migratedTemplate(serverUrl: string): Promise<string> {
 
 function urlOf(serverUrl: string, name: string): string {
   return Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href;
-}
-
-async function onServer<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import type { Sighting } from '../../src/identity/domain/contact.js';
 import type { IdentifyBody } from './wire.js';
 
 /** What happens to the service in one step of a history. */
@@ -27,6 +28,13 @@ export const aSighting: fc.Arbitrary<IdentifyBody> = fc.oneof(
 );
 
 export const someSightings = fc.array(aSighting, { minLength: 1, maxLength: 40, size: 'max' });
+
+/** Most of them with a date, from 1 to 50 µs since 1970, as an import has. */
+export function dated(sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Sighting> {
+  return fc
+    .tuple(sighting, fc.option(fc.integer({ min: 1, max: 50 }), { freq: 3 }))
+    .map(([given, createdAt]) => (createdAt === null ? given : { ...given, createdAt }));
+}
 
 /** Less than one, and no share more often than others, as fc.double would have it. */
 export const aShare = fc.noBias(fc.nat({ max: 999 })).map((mille) => mille / 1000);

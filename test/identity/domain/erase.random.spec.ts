@@ -12,6 +12,7 @@ import {
   aSighting,
   announceSeed,
   assertUntil,
+  dated,
   EMAILS,
   PHONES,
   pick,
@@ -35,12 +36,7 @@ const someOperations: fc.Arbitrary<Operation[]> = fc.array(
       weight: 8,
       arbitrary: fc.record({
         do: fc.constant('identify' as const),
-        batch: fc.array(
-          fc
-            .tuple(aSighting.map(sightingOf), fc.option(fc.integer({ min: 1, max: 50 }), { freq: 3 }))
-            .map(([given, createdAt]) => (createdAt === null ? given : { ...given, createdAt })),
-          { minLength: 1, maxLength: 4, size: 'max' },
-        ),
+        batch: fc.array(dated(aSighting.map(sightingOf)), { minLength: 1, maxLength: 4, size: 'max' }),
       }),
     },
     ...(

@@ -22,6 +22,7 @@ import {
   aSighting,
   announceSeed,
   assertUntil,
+  dated,
   EMAILS,
   PHONES,
   pick,
@@ -43,11 +44,6 @@ type Operation =
       readonly do:
         'delete' | 'merge' | 'undo' | 'rule' | 'review' | 'split-contacts' | 'split-values' | 'take-out';
     };
-
-const dated = (sighting: fc.Arbitrary<Sighting>): fc.Arbitrary<Sighting> =>
-  fc
-    .tuple(sighting, fc.option(fc.integer({ min: 1, max: 50 }), { freq: 3 }))
-    .map(([given, createdAt]) => (createdAt === null ? given : { ...given, createdAt }));
 
 const KINDS = new Kinds([
   EMAIL,
