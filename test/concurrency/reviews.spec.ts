@@ -86,7 +86,7 @@ test('of two decisions at once one counts, whichever they are, and a rule at onc
     // Which comes first is left to chance, but in the first rounds each of them is it once.
     const first = calls[round]?.();
     await first;
-    const replies = await Promise.all(calls.map((call, i) => (i === round ? first : call())));
+    const replies = await Promise.all(calls.map(async (call, i) => (i === round ? first : call())));
     const decisions = replies.slice(0, 2) as Reply<{ changed: boolean; changeId: number | null }>[];
     expect(decisions.map(({ status }) => status)).toEqual([200, 200]);
     const made = decisions.map(({ body }) => body).filter(({ changed }) => changed);
