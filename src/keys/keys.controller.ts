@@ -70,7 +70,6 @@ const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key',
   required: false,
   schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
-  example: '0197f2b8-7c1e-7d3a-9b1f-3f6f0f1f2a4b',
   description:
     'The same key, route and body again within 24 hours make no second key: 409 names the first one, which is not shown again.',
 } as const;

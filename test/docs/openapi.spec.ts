@@ -5,6 +5,12 @@ interface Operation {
   readonly summary?: string;
   readonly operationId: string;
   readonly tags?: string[];
+  readonly parameters?: readonly {
+    readonly in: string;
+    readonly name: string;
+    readonly required?: boolean;
+    readonly schema: object;
+  }[];
   readonly responses: Record<
     string,
     { description: string; content?: Record<string, { schema: { $ref?: string } }> }
@@ -155,6 +161,18 @@ test('the request has an email, a phone number or identifiers, so that generated
       properties: { identifiers: { type: 'object', minProperties: 1 } },
     },
   });
+});
+
+test('no header that may be left out has an example, which Swagger UI would send with every try', () => {
+  const headers = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.values(operations).flatMap(({ parameters = [] }) =>
+      parameters
+        .filter((each) => each.in === 'header' && each.required !== true)
+        .map((each) => ({ path, ...each })),
+    ),
+  );
+  expect(headers.length).toBeGreaterThan(10);
+  expect(headers.filter((each) => 'example' in each || 'example' in each.schema)).toEqual([]);
 });
 
 test('every operation has a name that a generated client can use', () => {

@@ -105,7 +105,6 @@ export function ApiIdempotencyKey(): MethodDecorator {
     name: 'Idempotency-Key',
     required: false,
     schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
-    example: '0197f2b8-7c1e-7d3a-9b1f-3f6f0f1f2a4b',
     description:
       'Makes the call safe to repeat for 24 hours: the same key, route and body again make no second change, but tell the change that was made and how its contacts are now. Put no personal data in it.',
   });
@@ -119,7 +118,6 @@ export function ApiChangeParameters(): MethodDecorator {
       name: 'If-Match',
       required: false,
       schema: { type: 'string' },
-      example: '"J0cZ8YdVqXl3yR2kTqLw0g"',
       description: 'The ETag of a dry run: make the change only if nothing that it rests on has moved since.',
     }),
     ApiIdempotencyKey(),

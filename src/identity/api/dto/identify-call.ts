@@ -41,7 +41,6 @@ export const PREFER = {
   name: 'Prefer',
   required: false,
   schema: { type: 'string' as const },
-  example: LENIENT,
   description:
     'With `handling=lenient` (RFC 7240), a field that is not valid is left out and listed in `ignored`, if another identifier is valid. The answer then has `Preference-Applied: handling=lenient`.',
 };
