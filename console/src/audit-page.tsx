@@ -137,10 +137,12 @@ function Filters() {
         value={to}
         onChange={(event) => setTo(event.currentTarget.value)}
       />
-      <Button type="submit" variant="default">
-        Show
-      </Button>
-      <Link to="/audit">All</Link>
+      <Group gap="sm">
+        <Button type="submit" variant="default">
+          Show
+        </Button>
+        <Link to="/audit">All</Link>
+      </Group>
     </Group>
   );
 }
