@@ -48,8 +48,8 @@ const { status } = spawnSync(
     '--no-warnings',
     'node_modules/jest/bin/jest.js',
     '--testRegex=[.](spec|cluster)[.]ts$',
-    // a database is made on every node
-    '--testTimeout=120000',
+    // a database is made on every node, and a call takes several times as long
+    '--testTimeout=300000',
     `--testPathPatterns=test/(${(words.length > 0 ? words : DEFAULT).join('|')})`,
     `--testPathIgnorePatterns=${['/node_modules/', 'test/faults/', ...files].join('|')}`,
     `${BY_NAME}^${names.length > 0 ? `(?!.*(${names.join('|')}))` : ''}.*(${wanted})`,
