@@ -23,6 +23,8 @@ export async function prepareRoles(admin, owner, service) {
   }
   // No plan for all tenants: the shard, and so the node, depends on the tenant.
   await admin.query(`alter role ${service.role} reset plan_cache_mode`);
+  // A node that hangs takes no connection. The default is 30 s, and a statement ends after 3 s.
+  await admin.query(`alter role ${service.role} set citus.node_connection_timeout = '1s'`);
   // Tables that refer to reference tables can't be changed over several connections at once.
   await admin.query(`alter role ${owner.role} set citus.multi_shard_modify_mode = 'sequential'`);
   await onAllNodes(
