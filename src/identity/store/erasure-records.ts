@@ -6,7 +6,6 @@ import { openSession } from '../../database/session/open-session.js';
 import type { Query, Row, Statement } from '../../database/session/sql-session.js';
 import type { Held, Identifier } from '../domain/contact.js';
 import { IdentifierMap } from '../domain/identifier-map.js';
-import type { Kinds } from '../domain/kinds.js';
 import type { MadeChange } from '../domain/history.js';
 import type { RecordedReview } from '../domain/subject.js';
 import type { ErasureScope } from '../domain/writes.js';
@@ -15,7 +14,7 @@ import type { ContactRepository } from './contact.repository.js';
 import { Contact } from './entities/contact.js';
 import { erasedColumns, freeUnruled } from './erasure-queries.js';
 import * as sql from './erasure.statements.js';
-import { heldOf, identifiersOf, keyColumns } from './identifier-columns.js';
+import { heldOf, identifiersOf, keyColumns, pairOf } from './identifier-columns.js';
 import { partsOf } from './large-writes.js';
 import { HOLDERS_OF } from './rule.statements.js';
 
@@ -322,12 +321,4 @@ function toldOf(row: Row): RecordedErasure {
     createdAt: Number(row.created_at),
     doneAt: row.done_at === null ? null : Number(row.done_at),
   };
-}
-
-/** The two identifiers of a rule or a review. */
-function pairOf(kinds: Kinds, row: Row): Identifier[] {
-  return [
-    { kind: kinds.numbered(Number(row.kind)).name, value: row.value as string },
-    { kind: kinds.numbered(Number(row.other_kind)).name, value: row.other_value as string },
-  ];
 }

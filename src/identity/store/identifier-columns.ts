@@ -123,7 +123,7 @@ export function pairColumns(
   ];
 }
 
-/** The pair of a review. */
+/** The two identifiers of a rule or a review. */
 export function pairOf(kinds: Kinds, row: Row): Pair {
   return [
     { kind: kinds.numbered(Number(row.kind)).name, value: row.value as string },

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import { isoOf } from '../../identity/api/dto/moment.js';
+import { isoOf, isoOrNull } from '../../identity/api/dto/moment.js';
 import { NEXT } from '../../identity/api/dto/page.js';
 import type { ShownKey, StoredKey } from '../keys.service.js';
 import { SCOPES } from '../../access/scope.js';
@@ -125,8 +125,4 @@ function cursorOf({ createdAt, id }: Place): string {
 export function placeOf(cursor: string): Place | null {
   const [, at, id] = /^(\d{1,16})\.([a-z0-9]{12})$/.exec(cursor) ?? [];
   return at === undefined ? null : { createdAt: Number(at), id: id! };
-}
-
-function isoOrNull(micros: number | null): string | null {
-  return micros === null ? null : isoOf(micros);
 }

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import { isoOf } from '../../../identity/api/dto/moment.js';
+import { isoOf, isoOrNull } from '../../../identity/api/dto/moment.js';
 import { NEXT } from '../../../identity/api/dto/page.js';
 import type { Page } from '../../../identity/reading.service.js';
 import { DELIVERY_STATES, type DeliveryState } from '../delivery-records.js';
@@ -75,8 +75,8 @@ export class DeliveryDto {
     this.type = delivery.type;
     this.state = delivery.state;
     this.attempts = delivery.attempts;
-    this.nextAttemptAt = delivery.dueAt === null ? null : isoOf(delivery.dueAt);
-    this.lastAttemptAt = delivery.lastAttemptAt === null ? null : isoOf(delivery.lastAttemptAt);
+    this.nextAttemptAt = isoOrNull(delivery.dueAt);
+    this.lastAttemptAt = isoOrNull(delivery.lastAttemptAt);
     this.lastStatus = delivery.lastStatus;
     this.lastFailure = delivery.lastFailure;
     this.createdAt = isoOf(delivery.createdAt);

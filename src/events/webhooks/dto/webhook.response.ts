@@ -1,5 +1,5 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import { isoOf } from '../../../identity/api/dto/moment.js';
+import { isoOf, isoOrNull } from '../../../identity/api/dto/moment.js';
 import { NEXT } from '../../../identity/api/dto/page.js';
 import { EVENT_TYPES } from '../../../identity/domain/events.js';
 import type { Page } from '../../../identity/reading.service.js';
@@ -115,8 +115,4 @@ export class WebhooksResponse {
     this.webhooks = items.map((webhook) => new WebhookDto(webhook));
     this.next = isLast ? null : String(items.at(-1)!.id);
   }
-}
-
-function isoOrNull(micros: number | null): string | null {
-  return micros === null ? null : isoOf(micros);
 }

@@ -5,7 +5,7 @@ import { LARGE_CONTACTS } from '../../large.js';
 import type { Page } from '../../reading.service.js';
 import type { StoredBlocked } from '../../store/blocked-values.js';
 import { CHANGE_ID } from './change.response.js';
-import { isoOf } from './moment.js';
+import { isoOf, isoOrNull } from './moment.js';
 import { NEXT } from './page.js';
 import { PlannedIdentityResponse } from './planned-identity.response.js';
 
@@ -49,7 +49,7 @@ export class BlockedValueDto {
     this.id = id;
     this.kind = kind;
     this.pattern = pattern;
-    this.createdAt = createdAt === null ? null : isoOf(createdAt);
+    this.createdAt = isoOrNull(createdAt);
   }
 }
 

@@ -3,7 +3,7 @@ import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { ERASURE_SCOPES } from '../../domain/writes.js';
 import type { PlannedErasure } from '../../erasure.service.js';
 import type { RecordedErasure } from '../../store/erasure-records.js';
-import { isoOf } from './moment.js';
+import { isoOf, isoOrNull } from './moment.js';
 import { PlannedIdentityResponse } from './planned-identity.response.js';
 
 const CONTACTS = {
@@ -64,7 +64,7 @@ export class ErasureResponse {
     this.identifiers = identifiers;
     this.scope = scope;
     this.createdAt = isoOf(createdAt);
-    this.doneAt = doneAt === null ? null : isoOf(doneAt);
+    this.doneAt = isoOrNull(doneAt);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Rule } from '../../domain/rules.js';
 import { valueOf } from '../../store/identifier-columns.js';
 import { IdentifierDto } from './identifier.dto.js';
 import { ASSUMED, CAUSE, MergeDto } from './merge.response.js';
-import { isoOf } from './moment.js';
+import { isoOf, isoOrNull } from './moment.js';
 import { RuleDto } from './rule.dto.js';
 
 @ApiSchema({ name: 'Contact', description: 'One stored row: identifiers that were seen together once.' })
@@ -55,7 +55,7 @@ export class ContactDto {
       this.identifiers = furtherOf(identifiers);
     }
     this.createdAt = isoOf(createdAt);
-    this.deletedAt = deletedAt === null ? null : isoOf(deletedAt);
+    this.deletedAt = isoOrNull(deletedAt);
   }
 }
 

@@ -9,6 +9,11 @@ export function isoOf(micros: number): string {
   return new Date(ms).toISOString().replace('Z', `${rest}Z`);
 }
 
+/** Like {@link isoOf}; null stays null. */
+export function isoOrNull(micros: number | null): string | null {
+  return micros === null ? null : isoOf(micros);
+}
+
 /**
  * Reads a moment from a query: ISO 8601 with a zone, to the microsecond.
  *

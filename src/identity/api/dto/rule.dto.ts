@@ -1,7 +1,7 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { ToldRule } from '../../change-writer.js';
 import { IdentifierDto } from './identifier.dto.js';
-import { isoOf } from './moment.js';
+import { isoOf, isoOrNull } from './moment.js';
 
 /** For the OpenAPI document. */
 export const EXAMPLE_RULE = {
@@ -54,7 +54,7 @@ export class RuleDto {
   constructor({ id, identifiers, createdAt, actor, reason }: ToldRule) {
     this.id = id;
     this.identifiers = identifiers.map((identifier) => new IdentifierDto(identifier));
-    this.createdAt = createdAt === null ? null : isoOf(createdAt);
+    this.createdAt = isoOrNull(createdAt);
     this.actor = actor;
     this.reason = reason;
   }

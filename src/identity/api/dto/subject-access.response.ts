@@ -1,7 +1,7 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { MadeChange } from '../../domain/history.js';
 import type { SubjectData, ToldIdentifier } from '../../domain/subject.js';
-import { isoOf } from './moment.js';
+import { isoOf, isoOrNull } from './moment.js';
 
 const ID = { type: 'integer', minimum: 1 } as const;
 const ID_OR_NULL = { oneOf: [ID, { type: 'null' as const }] };
@@ -194,7 +194,7 @@ export class SubjectAccessResponse {
       attachedToId: contact.joinedId,
       createdAt: isoOf(contact.createdAt),
       recordedAt: isoOf(contact.recordedAt),
-      deletedAt: timeOrNull(contact.deletedAt),
+      deletedAt: isoOrNull(contact.deletedAt),
     }));
     this.past = past.map(({ contactId, until, linkedId, identifiers, createdAt }) => ({
       contactId,
@@ -210,7 +210,7 @@ export class SubjectAccessResponse {
       mergedId,
       cause,
       identifiers,
-      undoneAt: timeOrNull(undone?.at ?? null),
+      undoneAt: isoOrNull(undone?.at ?? null),
     }));
     this.rules = rules.map(({ id, identifiers, createdAt, actor, reason }) => ({
       id,
@@ -225,7 +225,7 @@ export class SubjectAccessResponse {
       reason,
       createdAt: isoOf(createdAt),
       decision,
-      decidedAt: timeOrNull(decidedAt),
+      decidedAt: isoOrNull(decidedAt),
     }));
     this.changes = changes.map(changeOf);
   }
@@ -233,8 +233,4 @@ export class SubjectAccessResponse {
 
 function changeOf({ id, kind, at, actor, reason, contactIds }: MadeChange): SubjectChange {
   return { id, kind, at: isoOf(at), actor, reason, contactIds };
-}
-
-function timeOrNull(micros: number | null): string | null {
-  return micros === null ? null : isoOf(micros);
 }
