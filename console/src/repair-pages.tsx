@@ -116,9 +116,9 @@ export function SplitPage() {
       </Title>
       {isNamed ? (
         <Text>
-          {contactIds.length > 0
+          {contactIds.length > 1
             ? `Contacts ${contactIds.join(', ')} become a person of their own.`
-            : `The ${kindName(kind ?? 'identifier')} ${value ?? ''} becomes a person of its own.`}{' '}
+            : `${contactIds.length === 1 ? `Contact ${contactIds[0]}` : `The ${kindName(kind ?? 'identifier')} ${value ?? ''}`} becomes a person of its own.`}{' '}
           Identifiers that came together and now lie apart get a rule, so that they stay apart.
         </Text>
       ) : (

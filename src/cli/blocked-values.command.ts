@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { BlockRequest, CarrierCount } from '../identity/blocking.service.js';
 import type { StoredBlocked } from '../identity/store/blocked-values.js';
+import { counted } from '../transfer/amounts.js';
 import type { OpenService } from '../transfer/open-service.js';
 import { readContactId } from './arguments.js';
 import { ask, changeOf } from './ask.js';
@@ -109,9 +110,11 @@ async function tell(
   terminal.print(
     [
       ...(carried.length === 0 ? [] : [tableOf(carried)]),
-      ...(rest === 0 ? [] : [`Nobody has ${carried.length === 0 ? '' : 'the other '}${values(rest)}.\n`]),
-      `${values(counts.length - blockedBefore)} would be blocked, ${blockedBefore} are blocked already.\n`,
-      `${identities(identitiesAffected)} with such values ${does}.\n`,
+      ...(rest === 0
+        ? []
+        : [`Nobody has ${carried.length === 0 ? '' : 'the other '}${counted(rest, 'value')}.\n`]),
+      `${counted(counts.length - blockedBefore, 'value')} would be blocked, ${blockedBefore} are blocked already.\n`,
+      `${counted(identitiesAffected, 'identity', 'identities')} with such values ${does}.\n`,
     ].join(''),
   );
 }
@@ -127,7 +130,10 @@ async function block(
   const { blocking } = service;
   const say = quiet ? () => undefined : (text: string) => terminal.printError(text);
   let done = 0;
-  const timer = setInterval(() => done > 0 && say(`Took values out of ${identities(done)}\n`), PROGRESS_MS);
+  const timer = setInterval(
+    () => done > 0 && say(`Took values out of ${counted(done, 'identity', 'identities')}\n`),
+    PROGRESS_MS,
+  );
   try {
     const call = changeOf(service, 'blocked-values add', false);
     const outcome = await blocking.block(call, request, (count) => (done = count));
@@ -142,8 +148,8 @@ async function block(
     terminal.print(
       json
         ? `${JSON.stringify({ identitiesAffected, blockedValues: blocked.map((each) => new BlockedValueDto(each)) })}\n`
-        : `Blocked ${values(blocked.length - blockedBefore)}, ${blockedBefore} were blocked already.\n` +
-            `${identities(identitiesAffected)} with such values ${does}.\n`,
+        : `Blocked ${counted(blocked.length - blockedBefore, 'value')}, ${blockedBefore} were blocked already.\n` +
+            `${counted(identitiesAffected, 'identity', 'identities')} with such values ${does}.\n`,
     );
   } finally {
     clearInterval(timer);
@@ -212,12 +218,4 @@ function tableOf(counts: readonly CarrierCount[]): string {
       String(count),
     ]),
   ]);
-}
-
-function values(count: number): string {
-  return count === 1 ? '1 value' : `${count.toLocaleString('en-US')} values`;
-}
-
-function identities(count: number): string {
-  return count === 1 ? '1 identity' : `${count.toLocaleString('en-US')} identities`;
 }

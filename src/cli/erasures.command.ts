@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { counted } from '../transfer/amounts.js';
 import { ACTOR, ask } from './ask.js';
 import { isReadEnough } from './export.command.js';
 import { minute, table } from './output.js';
@@ -66,7 +67,7 @@ function exportCommand(terminal: Terminal): Command {
           tenant: tenant ?? null,
         });
         if (!quiet) {
-          terminal.printError(`Exported ${count.toLocaleString('en-US')} erasures\n`);
+          terminal.printError(`Exported ${counted(count, 'erasure')}\n`);
         }
       } catch (error) {
         if (!isReadEnough(path, error)) {
@@ -101,7 +102,7 @@ function applyCommand(terminal: Terminal): Command {
         onRows: (rows) => {
           read += rows;
           if (!quiet && rows > 0) {
-            terminal.printError(`Read ${read.toLocaleString('en-US')} rows\n`);
+            terminal.printError(`Read ${counted(read, 'row')}\n`);
           }
         },
       });
@@ -109,7 +110,7 @@ function applyCommand(terminal: Terminal): Command {
       terminal.print(
         json
           ? `${JSON.stringify(applied)}\n`
-          : `Repeated ${repeated} erasures: ${contacts} contacts, ${identifiers} identifiers; ${known} were there already\n`,
+          : `Repeated ${counted(repeated, 'erasure')}: ${counted(contacts, 'contact')}, ${counted(identifiers, 'identifier')}; ${known} were there already\n`,
       );
     });
 }

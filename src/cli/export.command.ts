@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { counted } from '../transfer/amounts.js';
 import {
   createPrivately,
   FILE_FORMATS,
@@ -58,7 +59,7 @@ async function run(
     }
     if (!quiet) {
       terminal.printError(
-        `Exported ${identities.toLocaleString('en-US')} identities with ${contacts.toLocaleString('en-US')} contacts\n${
+        `Exported ${counted(identities, 'identity', 'identities')} with ${counted(contacts, 'contact')}\n${
           cursor === null ? '' : `Cursor of what changes from then on: ${cursor}\n`
         }`,
       );

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Identifier } from '../identity/domain/contact.js';
 import type { Rule } from '../identity/domain/rules.js';
+import { counted } from '../transfer/amounts.js';
 import { FILE_FORMATS, formatOf, TransferError, type FileFormat } from '../transfer/files.js';
 import type { OpenService } from '../transfer/open-service.js';
 import { readContactId, readEncoding, readIdentifier, readWholeNumber } from './arguments.js';
@@ -215,7 +216,7 @@ function exportCommand(terminal: Terminal): Command {
           tenant: tenant ?? null,
         });
         if (!quiet) {
-          terminal.printError(`Exported ${count.toLocaleString('en-US')} rules\n`);
+          terminal.printError(`Exported ${counted(count, 'rule')}\n`);
         }
       } catch (error) {
         if (!isReadEnough(path, error)) {

@@ -44,7 +44,7 @@ test.each<[string, string[], string, object]>([
       code: 0,
       stdout: expect.stringContaining('lorraine@hillvalley.edu'),
       stderr: expect.stringMatching(
-        /^Exported 1 identities with 1 contacts\nCursor of what changes from then on: [0-9a-f]{12}-1\n$/,
+        /^Exported 1 identity with 1 contact\nCursor of what changes from then on: [0-9a-f]{12}-1\n$/,
       ),
     },
   ],
@@ -54,7 +54,7 @@ test.each<[string, string[], string, object]>([
     '4711\n',
     {
       code: 1,
-      stdout: expect.stringMatching(/^Done: 1 reviews in \d+s\n/),
+      stdout: expect.stringMatching(/^Done: 1 review in \d+s\n/),
       stderr: '',
     },
   ],

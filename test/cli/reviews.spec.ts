@@ -55,7 +55,7 @@ const summary = (
   const would = title === 'Dry run' ? 'would be decided' : 'decided';
   return expect.stringMatching(
     new RegExp(
-      `^${title}: ${decided + before + blocked + missing} reviews in .*\n  ${decided} ${would}\n  ${before} were decided before\n  ${blocked} can't be linked: .*\n  ${missing} are not there\n$`,
+      `^${title}: ${decided + before + blocked + missing} reviews? in .*\n  ${decided} ${would}\n  ${before} were decided before\n  ${blocked} can't be linked: .*\n  ${missing} are not there\n$`,
     ),
   ) as unknown;
 };

@@ -196,7 +196,7 @@ test('the next change of the same person begins anew', async () => {
   await open(`/identities/${PEOPLE.shop}/split?contacts=8`, `Split person ${PEOPLE.shop}`);
   await page.getByLabel('Reason').fill('Two customers');
   await page.evaluate(`location.hash = '#?contacts=9'`);
-  await page.getByText('Contacts 9 become a person of their own.').waitFor();
+  await page.getByText('Contact 9 becomes a person of its own.').waitFor();
   expect(await page.getByLabel('Reason').inputValue()).toBe('');
 });
 

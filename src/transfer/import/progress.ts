@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Writable } from 'node:stream';
-import { inDigits, inTime } from './summary.js';
+import { counted, inDigits, inTime } from '../amounts.js';
 
 const REDRAW_MS = 200;
 const LINE_MS = 5_000;
@@ -100,7 +100,7 @@ function payload(state: State, start: { rows: number; at: number }, seekShare: n
 
 function line({ rows, outcomes, rate, eta }: Payload): string {
   return [
-    `${inDigits(rows)} rows`,
+    counted(rows, 'row'),
     `${inDigits(rate)}/s`,
     ...(eta === null ? [] : [`ETA ${inTime(eta)}`]),
     ...Object.entries(outcomes).map(([outcome, count]) => `${outcome} ${inDigits(count)}`),

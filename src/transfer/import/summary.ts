@@ -1,5 +1,6 @@
 import type { Outcome } from '../../identity/domain/batch.js';
 import type { IGNORED_REASONS } from '../../identity/domain/contact.js';
+import { counted, inDigits, inTime } from '../amounts.js';
 import type { ColumnRole } from './columns.js';
 import type { MissingRegion } from './national-numbers.js';
 import type { ApartReason, ApartRow } from './row-effect.js';
@@ -114,7 +115,7 @@ export function summaryText(result: ImportResult): string {
   const would = isDryRun ? 'would be ' : '';
   const title = isComplete ? (isDryRun ? 'Dry run' : 'Imported') : 'Stopped';
   const lines = [
-    `${title}: ${inDigits(rowsOf(tally))} rows in ${inTime(seconds)}${isResumed ? ', including earlier runs' : ''}`,
+    `${title}: ${counted(rowsOf(tally), 'row')} in ${inTime(seconds)}${isResumed ? ', including earlier runs' : ''}`,
     `  ${inDigits(tally.created)} ${would}created (new identities)`,
     `  ${inDigits(tally.linked)} ${would}linked (new contacts of known identities)`,
     `  ${inDigits(tally.merged)} ${would}merged (two identities became one)`,
@@ -144,7 +145,9 @@ export function summaryText(result: ImportResult): string {
         ]
       : []),
     ...(suspiciousDates > 0
-      ? [`  ${inDigits(suspiciousDates)} dates are 1970-01-01 or 1900-01-01, which often means "no date"`]
+      ? [
+          `  ${counted(suspiciousDates, 'date is', 'dates are')} 1970-01-01 or 1900-01-01, which often means "no date"`,
+        ]
       : []),
     ...describeShared(result),
     ...(result.missingRegion === null ? [] : [`  ${describeMissingRegion(result.missingRegion)}`]),
@@ -155,7 +158,7 @@ export function summaryText(result: ImportResult): string {
       ({ line, endLine }) =>
         `  LINE ${line}: a quoted field takes in the lines up to ${endLine}, which look like rows. Is a quote missing or too many?`,
     ),
-    ...(tally.joined > 0 ? [`  ${inDigits(tally.joined)} more merges because of the identity column`] : []),
+    ...(tally.joined > 0 ? [`  ${counted(tally.joined, 'more merge')} because of the identity column`] : []),
     ...describeApart(tally.apart, result.apart),
   ];
   return `${lines.join('\n')}\n`;
@@ -247,7 +250,7 @@ function describeShared({ shared, sharedPath, isDryRun }: ImportResult): string[
     `  SHARED VALUES: ${inDigits(shared.length)} ${would} shared by more than ${SHARED_BY} people, see ${sharedPath}. Block those that nobody owns${isDryRun ? ' before you import' : ''}.`,
     ...namedOf(shared).map(
       ({ kind, value, contacts, merges }) =>
-        `    ${kind} ${value}: ${inDigits(contacts)} contacts${merges > 0 ? `, ${inDigits(merges)} merges` : ''}`,
+        `    ${kind} ${value}: ${counted(contacts, 'contact')}${merges > 0 ? `, ${counted(merges, 'merge')}` : ''}`,
     ),
   ];
 }
@@ -262,7 +265,7 @@ function describeMissingRegion({ nationalNumbers, international, regions }: Miss
   const others = regions.length > REGIONS_NAMED ? ' and others' : '';
   const which =
     regions.length === 1 ? `with ${named[0]}` : `with a region, for example ${named.join(', ')}${others}`;
-  return `NO REGION: ${inDigits(nationalNumbers)} phone numbers keep their digits. ${inDigits(international)} of them would be international numbers ${which}. Set it before you import: later it takes \`identities renormalise\`.`;
+  return `NO REGION: ${counted(nationalNumbers, 'phone number keeps its', 'phone numbers keep their')} digits. ${inDigits(international)} of them would be international numbers ${which}. Set it before you import: later it takes \`identities renormalise\`.`;
 }
 
 /** Also says what was not found, so that a column with an unknown name is noticed. */
@@ -310,15 +313,4 @@ function describeNotTaken(notTaken: readonly string[], { emails, phones }: Looks
 
 function quoted(names: readonly string[], between = ', '): string {
   return names.map((name) => JSON.stringify(name)).join(between);
-}
-
-/** A count with its thousands separated. */
-export function inDigits(count: number): string {
-  return Math.round(count).toLocaleString('en-US');
-}
-
-/** A duration such as `1h 5m` or `12s`. */
-export function inTime(seconds: number): string {
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
-  return h > 0 ? `${h}h ${m}m` : m > 0 ? `${m}m ${s}s` : `${s}s`;
 }

@@ -1,6 +1,6 @@
 import type { KeptForm } from '../../identity/domain/old-form.js';
 import { UNSEEN } from '../../identity/domain/normalise.js';
-import { inDigits } from '../import/summary.js';
+import { counted, inDigits } from '../amounts.js';
 import type { RenormaliseResult } from './renormalise.js';
 
 const WHY_KEPT: Readonly<Record<KeptForm['reason'], string>> = {
@@ -54,10 +54,6 @@ function merged(count: number, isDryRun: boolean): string {
   return count === 1
     ? `1 identity ${isDryRun ? 'would be' : 'was'} merged into another`
     : `${inDigits(count)} identities ${isDryRun ? 'would be' : 'were'} merged into others`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${inDigits(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** The values that are named, as rows of a table. The first is the heading. */

@@ -2,9 +2,9 @@ import type { Settings } from '../../config/settings.js';
 import type { ChangeCall } from '../../identity/change-writer.js';
 import type { ReviewDecision, ReviewReason } from '../../identity/domain/reviews.js';
 import { ReviewBlockedError, NotFoundError } from '../../identity/identity.errors.js';
+import { counted, inDigits, inTime } from '../amounts.js';
 import { showProgress, type Screen } from '../import/progress.js';
 import { passingTroubleOf, retry, type RetryOptions } from '../import/retry.js';
-import { inDigits, inTime } from '../import/summary.js';
 import { openService, type OpenService } from '../open-service.js';
 
 export interface ReviewDecisionOptions {
@@ -130,7 +130,7 @@ function reviewsOf(tally: ReviewTally): number {
 export function decisionSummaryText({ tally, isDryRun, isComplete, seconds }: ReviewDecisionResult): string {
   const title = isComplete ? (isDryRun ? 'Dry run' : 'Done') : 'Stopped';
   const lines = [
-    `${title}: ${inDigits(reviewsOf(tally))} reviews in ${inTime(seconds)}`,
+    `${title}: ${counted(reviewsOf(tally), 'review')} in ${inTime(seconds)}`,
     `  ${inDigits(tally.decided)} ${isDryRun ? 'would be decided' : 'decided'}`,
     `  ${inDigits(tally.before)} were decided before`,
     `  ${inDigits(tally.blocked)} can't be linked: an identifier is blocked, or its kind is retired`,

@@ -11,7 +11,7 @@ import { RejectedFile, unusedPath, type RejectedRow } from '../import/rejected-f
 import { passingTroubleOf, retry } from '../import/retry.js';
 import { recordsOf } from '../import/row-reader.js';
 import { defaultRejectedPath, hold } from '../import/run-import.js';
-import { inDigits, inTime } from '../import/summary.js';
+import { counted, inDigits, inTime } from '../amounts.js';
 import { openService } from '../open-service.js';
 import { placesOf, ruleRowOf, type RulePlaces, type RuleRow } from './rule-rows.js';
 
@@ -183,8 +183,8 @@ export function ruleSummaryText({
   const title = isComplete ? (isDryRun ? 'Dry run' : 'Imported') : 'Stopped';
   const see = `, see ${rejectedPath}`;
   const lines = [
-    `${title}: ${inDigits(rowsOf(tally))} rows in ${inTime(seconds)}`,
-    `  ${inDigits(tally.made)} rules ${isDryRun ? 'would be made' : 'made'}`,
+    `${title}: ${counted(rowsOf(tally), 'row')} in ${inTime(seconds)}`,
+    `  ${counted(tally.made, 'rule')} ${isDryRun ? 'would be made' : 'made'}`,
     `  ${inDigits(tally.existing)} were there already`,
     `  ${inDigits(tally.linked)} can't be kept apart: they are one identity${tally.linked > 0 ? see : ''}`,
     `  ${inDigits(tally.rejected)} rejected${tally.rejected > 0 ? see : ''}`,

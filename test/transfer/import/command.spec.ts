@@ -56,7 +56,7 @@ test('dates are read as the flags say, and the summary tells of none at all and 
   const path = await file('dated.csv', rows);
   const flags = ['--date-format', 'day-first', '--time-zone', 'Europe/Berlin'];
   const { code, stdout } = await run(['import', path, ...flags]);
-  expect([code, stdout]).toEqual([0, expect.stringContaining('  1 dates are 1970-01-01 or 1900-01-01')]);
+  expect([code, stdout]).toEqual([0, expect.stringContaining('  1 date is 1970-01-01 or 1900-01-01')]);
   const dated = await database.query(
     `select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as date from contact where email = 'day@hillvalley.edu'`,
   );
