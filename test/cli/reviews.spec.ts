@@ -52,10 +52,11 @@ const summary = (
   counts: [decided: number, before: number, blocked: number, missing: number],
 ) => {
   const [decided, before, blocked, missing] = counts;
+  const all = decided + before + blocked + missing;
   const would = title === 'Dry run' ? 'would be decided' : 'decided';
   return expect.stringMatching(
     new RegExp(
-      `^${title}: ${decided + before + blocked + missing} reviews? in .*\n  ${decided} ${would}\n  ${before} were decided before\n  ${blocked} can't be linked: .*\n  ${missing} are not there\n$`,
+      `^${title}: ${all} review${all === 1 ? '' : 's'} in .*\n  ${decided} ${would}\n  ${before} were decided before\n  ${blocked} can't be linked: .*\n  ${missing} are not there\n$`,
     ),
   ) as unknown;
 };
