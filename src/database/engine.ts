@@ -2,7 +2,8 @@ import pg from 'pg';
 import type { Settings } from '../config/settings.js';
 import { TENANT_SETTING, type SqlSession, type Statement } from './session/sql-session.js';
 
-const CONNECT_MS = 2_000;
+/** Longer than a busy cluster takes to let somebody in: who does not know the engine can't start, or is not ready. */
+const CONNECT_MS = 5_000;
 /** Any will do: what a node was told is asked, not what the tenant has. */
 const ASKED_TENANT_ID = 1;
 
