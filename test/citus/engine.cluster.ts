@@ -1,5 +1,7 @@
 import { Settings } from '../../src/config/settings.js';
 import { withEngine } from '../../src/database/engine.js';
+import { openService } from '../../src/transfer/open-service.js';
+import { TcpProxy } from '../faults/harness/tcp-proxy.js';
 import { startApp } from '../support/app.js';
 import { createClusterDatabase, type ClusterDatabase } from '../support/cluster.js';
 
@@ -29,6 +31,20 @@ test('through a worker it is not ready, because ids would be of another range th
     status: 503,
     body: { error: { database: { message } } },
   });
+});
+
+test('a command waits until a busy cluster lets it in', async () => {
+  const proxy = await TcpProxy.start(cluster.ownerUrl);
+  try {
+    // two seconds and more for the first answer
+    proxy.latencyMs = 1_100;
+    setTimeout(() => (proxy.latencyMs = 0), 2_500);
+    const settings = new Settings({ DATABASE_URL: proxy.through(cluster.ownerUrl) });
+    await using service = await openService(settings, 1, null);
+    expect(service.tenantId).toBe(1);
+  } finally {
+    await proxy.close();
+  }
 });
 
 async function readinessOf(env: Record<string, string>): Promise<unknown> {
