@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { emailOf, identityAt, identityCount, phoneOf, populationOf } from './customers/population.js';
-import { createDatabase, onDatabase } from './database/databases.js';
+import { onConnection } from '../test/support/on-connection.js';
+import { createDatabase } from './database/databases.js';
 import { fill } from './database/fill.js';
 import { rssMbOf } from './measuring/processes.js';
 import type { Contestant, Slice } from './measuring/rounds.js';
@@ -46,12 +47,12 @@ export async function importPlan(
   const copied = `${template}_copied`;
   for (const name of [imported, copied]) {
     atEnd(() =>
-      onDatabase(serverUrl, (client) => client.query(`drop database if exists ${name} with (force)`)),
+      onConnection(serverUrl, (client) => client.query(`drop database if exists ${name} with (force)`)),
     );
   }
   const urlOf = (name: string): string => Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href;
   const renew = (name: string): Promise<unknown> =>
-    onDatabase(serverUrl, async (client) => {
+    onConnection(serverUrl, async (client) => {
       await client.query(`drop database if exists ${name} with (force)`);
       await client.query(`create database ${name} template ${template}`);
       await client.query('checkpoint');
@@ -70,7 +71,7 @@ export async function importPlan(
     name: 'COPY',
     run: async () => {
       const tables = WRITTEN(population.contacts);
-      const directory = await onDatabase(urlOf(imported), async (client) => {
+      const directory = await onConnection(urlOf(imported), async (client) => {
         const { rows: found } = await client.query<{ data_directory: string }>('show data_directory');
         const path = found[0]!.data_directory;
         for (const [name, condition] of tables) {
@@ -79,7 +80,7 @@ export async function importPlan(
         return path;
       });
       await renew(copied);
-      return onDatabase(urlOf(copied), async (client) => {
+      return onConnection(urlOf(copied), async (client) => {
         const from = performance.now();
         for (const [name] of tables) {
           await client.query(`copy ${name} from '${directory}/${name}.copy'`);

@@ -2,7 +2,7 @@ import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { migrate } from '../../src/database/schema/migrate.js';
 import { administerKeys } from '../../test/support/keys.js';
-import { onDatabase } from './databases.js';
+import { onConnection } from '../../test/support/on-connection.js';
 
 /** How a service as in production reaches a database, and a caller the service. */
 export interface Access {
@@ -22,8 +22,10 @@ export async function openAccess(
 ): Promise<Access> {
   const url = new URL(databaseUrl);
   const role = `${url.pathname.slice(1)}_service`;
-  await onDatabase(databaseUrl, (client) => client.query(`create role ${role} login password 'bench'`));
-  atEnd(() => onDatabase(databaseUrl, (client) => client.query(`drop owned by ${role}; drop role ${role}`)));
+  await onConnection(databaseUrl, (client) => client.query(`create role ${role} login password 'bench'`));
+  atEnd(() =>
+    onConnection(databaseUrl, (client) => client.query(`drop owned by ${role}; drop role ${role}`)),
+  );
   await migrate(ormOptions(new Settings({ DATABASE_URL: databaseUrl }), 'migrate'), role);
   const keys = await administerKeys(databaseUrl);
   const key = await keys.make({ scopes: ['identify'] });

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { ormOptions } from '../../mikro-orm.config.js';
 import { Settings } from '../../src/config/settings.js';
 import { migrate } from '../../src/database/schema/migrate.js';
+import { onConnection } from '../../test/support/on-connection.js';
 
 /** A database of its own, dropped at the end. */
 export interface Database {
@@ -21,23 +22,12 @@ export async function createDatabase(
   atEnd: (drop: () => Promise<unknown>) => void,
 ): Promise<Database> {
   const name = `identity_bench_${randomBytes(6).toString('hex')}`;
-  await onDatabase(serverUrl, (client) => client.query(`create database ${name}`));
-  atEnd(() => onDatabase(serverUrl, (client) => client.query(`drop database ${name} with (force)`)));
+  await onConnection(serverUrl, (client) => client.query(`create database ${name}`));
+  atEnd(() => onConnection(serverUrl, (client) => client.query(`drop database ${name} with (force)`)));
   const url = Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href;
   await migrate(ormOptions(new Settings({ DATABASE_URL: url }), 'migrate'));
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => undefined);
   await client.connect();
   return { url, client };
-}
-
-/** Does work on a connection of its own. */
-export async function onDatabase<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem, type as systemName } from 'node:os';
-import { onDatabase } from '../database/databases.js';
+import { onConnection } from '../../test/support/on-connection.js';
 import type { DatabaseServer } from '../database/server.js';
 
 /** What figures depend on. No names of hosts or users: reports are published. */
@@ -25,7 +25,7 @@ export interface Machine {
 const PACKAGES = ['@nestjs/core', 'fastify', '@mikro-orm/postgresql', 'pg', 'express'];
 
 export async function describeMachine({ url, settings }: DatabaseServer): Promise<Machine> {
-  const { rows } = await onDatabase(url, (client) =>
+  const { rows } = await onConnection(url, (client) =>
     client.query<{ server_version: string }>('show server_version'),
   );
   const args = process.argv.slice(2);
